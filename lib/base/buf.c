@@ -1,0 +1,132 @@
+/*
+ * A growable byte buffer with a limit, and slices.
+ *
+ * 1. off <= len <= cap; content is at most max.
+ * 2. Capacity doubles; consumed room at the front is used again first.
+ * 3. A failed append changes nothing.
+ */
+#include "buf.h"
+
+#include <string.h>
+
+#include <uvow/error.h>
+
+#define BUF_MIN 256
+
+void uvow__buf_init(uvow__buf_t *buf, const uvow__mem_t *mem, size_t max) {
+  memset(buf, 0, sizeof(*buf));
+  buf->mem = mem;
+  buf->max = max;
+}
+
+void uvow__buf_done(uvow__buf_t *buf) {
+  uvow__free(buf->mem, buf->data);
+  buf->data = NULL;
+  buf->off = buf->len = buf->cap = 0;
+}
+
+static int grow(uvow__buf_t *buf, size_t need) {
+  size_t cap = buf->cap ? buf->cap : BUF_MIN;
+  while (cap < need)
+    cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+  uint8_t *data = (uint8_t *)uvow__realloc(buf->mem, buf->data, cap);
+  if (!data)
+    return UVOW_ENOMEM;
+  buf->data = data;
+  buf->cap = cap;
+  return 0;
+}
+
+int uvow__buf_reserve(uvow__buf_t *buf, size_t more) {
+  size_t size = uvow__buf_size(buf);
+  if (more > buf->max || size > buf->max - more)
+    return UVOW_EOVERLOAD;
+  if (more <= buf->cap - buf->len)
+    return 0;
+  if (buf->off) {
+    memmove(buf->data, buf->data + buf->off, size);
+    buf->off = 0;
+    buf->len = size;
+    if (more <= buf->cap - size)
+      return 0;
+  }
+  return grow(buf, size + more);
+}
+
+int uvow__buf_append(uvow__buf_t *buf, const void *bytes, size_t len) {
+  int rc = uvow__buf_reserve(buf, len);
+  if (rc)
+    return rc;
+  if (len)
+    memcpy(buf->data + buf->len, bytes, len);
+  buf->len += len;
+  return 0;
+}
+
+int uvow__buf_append_text(uvow__buf_t *buf, const char *text) {
+  return uvow__buf_append(buf, text, strlen(text));
+}
+
+int uvow__buf_append_u64(uvow__buf_t *buf, uint64_t number) {
+  char digits[20];
+  size_t at = sizeof(digits);
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number);
+  return uvow__buf_append(buf, digits + at, sizeof(digits) - at);
+}
+
+int uvow__buf_append_i64(uvow__buf_t *buf, int64_t number) {
+  if (number >= 0)
+    return uvow__buf_append_u64(buf, (uint64_t)number);
+  int rc = uvow__buf_reserve(buf, 21);
+  if (rc)
+    return rc;
+  buf->data[buf->len++] = '-';
+  return uvow__buf_append_u64(buf, 0 - (uint64_t)number);
+}
+
+void uvow__buf_consume(uvow__buf_t *buf, size_t len) {
+  buf->off += len;
+  if (buf->off == buf->len)
+    buf->off = buf->len = 0;
+}
+
+void uvow__buf_clear(uvow__buf_t *buf, size_t keep) {
+  if (buf->cap > keep)
+    uvow__buf_done(buf);
+  buf->off = buf->len = 0;
+}
+
+int uvow__slice_is(uvow__slice_t slice, const char *text) {
+  size_t len = strlen(text);
+  return slice.len == len && memcmp(slice.ptr, text, len) == 0;
+}
+
+static int lower(int c) {
+  return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+int uvow__slice_is_nocase(uvow__slice_t slice, const char *text) {
+  if (slice.len != strlen(text))
+    return 0;
+  for (size_t i = 0; i < slice.len; i++)
+    if (lower((unsigned char)slice.ptr[i]) != lower((unsigned char)text[i]))
+      return 0;
+  return 1;
+}
+
+int uvow__slice_u64(uvow__slice_t slice, uint64_t max, uint64_t *ret) {
+  uint64_t number = 0;
+  if (slice.len == 0 || (slice.len > 1 && slice.ptr[0] == '0'))
+    return UVOW_EINVAL;
+  for (size_t i = 0; i < slice.len; i++) {
+    unsigned digit = (unsigned)(unsigned char)slice.ptr[i] - '0';
+    if (digit > 9 || number > (max - digit) / 10 || digit > max)
+      return UVOW_EINVAL;
+    number = number * 10 + digit;
+  }
+  *ret = number;
+  return 0;
+}

@@ -1,0 +1,62 @@
+#ifndef UVOW__DEADLINE_H
+#define UVOW__DEADLINE_H
+
+#include <stdint.h>
+
+#include "list.h"
+
+/* When something must have happened. Lives in what waits. */
+typedef struct uvow__deadline {
+  uvow__list_t link;
+  uint64_t due; /* ms: until it is stamped, from then; then, of the clock */
+  void (*expire)(struct uvow__deadline *deadline);
+} uvow__deadline_t;
+
+#define UVOW__WHEEL_BITS 6
+#define UVOW__WHEEL_SLOTS 64
+#define UVOW__WHEEL_LEVELS 11 /* 66 bits: every uint64_t has its place */
+
+/* All deadlines of a loop. */
+typedef struct uvow__wheel {
+  uint64_t now; /* ms: whatever is due by then has left the wheel */
+  uvow__list_t intake;
+  uvow__list_t expired;
+  uint64_t maybe[UVOW__WHEEL_LEVELS]; /* a 0 bit: that slot is empty */
+  uvow__list_t slots[UVOW__WHEEL_LEVELS][UVOW__WHEEL_SLOTS];
+} uvow__wheel_t;
+
+void uvow__wheel_init(uvow__wheel_t *wheel, uint64_t now_ns);
+
+/* A deadline before its first use, so that it can always be disarmed. */
+static inline void
+uvow__deadline_init(uvow__deadline_t *deadline,
+                    void (*expire)(uvow__deadline_t *deadline)) {
+  uvow__list_init(&deadline->link);
+  deadline->expire = expire;
+}
+
+static inline int uvow__deadline_armed(const uvow__deadline_t *deadline) {
+  return !uvow__list_empty(&deadline->link);
+}
+
+/* ms milliseconds from the next uvow__wheel_stamp on: whoever arms needn't
+ * know the time, and a turn of the loop reads the clock once. */
+static inline void uvow__wheel_arm(uvow__wheel_t *wheel,
+                                   uvow__deadline_t *deadline, uint64_t ms) {
+  deadline->due = ms;
+  uvow__list_append(&wheel->intake, &deadline->link);
+}
+
+static inline void uvow__wheel_disarm(uvow__deadline_t *deadline) {
+  uvow__list_remove(&deadline->link);
+}
+
+/* Gives what was armed since the last stamp its place. */
+void uvow__wheel_stamp(uvow__wheel_t *wheel, uint64_t now_ns);
+/* Calls expire for all that is due; they may arm and disarm any deadline. */
+void uvow__wheel_advance(uvow__wheel_t *wheel, uint64_t now_ns);
+/* Writes the ms of the clock at which to advance next: never later than the
+ * first deadline, seldom earlier. 0: nothing is armed. */
+int uvow__wheel_next(uvow__wheel_t *wheel, uint64_t *ret_ms);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * Errors: immutable, counted, one allocation each.
+ *
+ * 1. Making an error never fails: without memory the answer is a static error,
+ *    which ref and unref leave alone.
+ * 2. Texts are copied behind the struct and end with a NUL.
+ * 3. A chain of causes is freed in a loop: however long, no recursion.
+ */
+#include "error.h"
+
+#include <string.h>
+
+struct uvow_error {
+  uvow__mem_t mem; /* its own copy: an error may outlive its loop */
+  unsigned refs;
+  int code;
+  int status;
+  uvow_outcome_t outcome;
+  int64_t peer_code;
+  const char *detail;
+  const char *peer_code_text;
+  const char *peer_message;
+  const char *data;
+  size_t data_len;
+  uvow_error_t *cause;
+};
+
+static const uvow_error_t error_nomem = {
+    {NULL, NULL, NULL, NULL}, 0, UVOW_ENOMEM, 0, UVOW_OUTCOME_NONE, 0, NULL,
+    NULL, NULL, NULL, 0, NULL};
+
+/* Static: neither counted nor freed. */
+static int is_static(const uvow_error_t *error) {
+  return error->mem.free_cb == NULL;
+}
+
+uvow_error_t *uvow__error_nomem(void) {
+  return (uvow_error_t *)(uintptr_t)&error_nomem;
+}
+
+const char *uvow__error_text(int code) {
+  switch (code) {
+#define XX(name, number, text)                                                 \
+  case number:                                                                 \
+    return text;
+    UVOW_ERROR_MAP(XX)
+#undef XX
+  default:
+    return NULL;
+  }
+}
+
+const char *uvow__error_name(int code) {
+  switch (code) {
+#define XX(name, number, text)                                                 \
+  case number:                                                                 \
+    return "UVOW_" #name;
+    UVOW_ERROR_MAP(XX)
+#undef XX
+  default:
+    return NULL;
+  }
+}
+
+/* Copies a slice to *at, with a NUL behind it, and moves *at on. */
+static const char *place(char **at, uvow__slice_t slice) {
+  char *text = *at;
+  if (!slice.ptr)
+    return NULL;
+  if (slice.len)
+    memcpy(text, slice.ptr, slice.len);
+  text[slice.len] = '\0';
+  *at = text + slice.len + 1;
+  return text;
+}
+
+uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
+                               const uvow__error_spec_t *spec) {
+  size_t size = sizeof(uvow_error_t) + 4;
+  if (uvow__size_add(size, spec->detail.len, &size) ||
+      uvow__size_add(size, spec->peer_code_text.len, &size) ||
+      uvow__size_add(size, spec->peer_message.len, &size) ||
+      uvow__size_add(size, spec->data.len, &size))
+    return uvow__error_nomem();
+  uvow_error_t *error = (uvow_error_t *)uvow__malloc(mem, size);
+  if (!error)
+    return uvow__error_nomem();
+  char *at = (char *)(error + 1);
+  error->mem = *mem;
+  error->refs = 1;
+  error->code = spec->code;
+  error->status = spec->status;
+  error->outcome = spec->outcome;
+  error->peer_code = spec->peer_code;
+  error->detail = place(&at, spec->detail);
+  error->peer_code_text = place(&at, spec->peer_code_text);
+  error->peer_message = place(&at, spec->peer_message);
+  error->data = place(&at, spec->data);
+  error->data_len = spec->data.len;
+  error->cause = uvow_error_ref(spec->cause);
+  return error;
+}
+
+uvow_error_t *uvow__error_code(const uvow__mem_t *mem, int code,
+                               uvow_outcome_t outcome) {
+  uvow__error_spec_t spec;
+  memset(&spec, 0, sizeof(spec));
+  spec.code = code;
+  spec.outcome = outcome;
+  return uvow__error_make(mem, &spec);
+}
+
+uvow_error_t *uvow_error_ref(const uvow_error_t *borrowed) {
+  uvow_error_t *error = (uvow_error_t *)(uintptr_t)borrowed;
+  if (error && !is_static(error))
+    error->refs++;
+  return error;
+}
+
+void uvow_error_unref(uvow_error_t *error) {
+  while (error && !is_static(error) && --error->refs == 0) {
+    uvow_error_t *cause = error->cause;
+    uvow__mem_t mem = error->mem;
+    uvow__free(&mem, error);
+    error = cause;
+  }
+}
+
+int uvow_error_code(const uvow_error_t *error) {
+  return error ? error->code : 0;
+}
+
+const char *uvow_error_message(const uvow_error_t *error) {
+  if (!error)
+    return "no error";
+  return error->detail ? error->detail : uvow_strerror(error->code);
+}
+
+uvow_outcome_t uvow_error_outcome(const uvow_error_t *error) {
+  return error ? error->outcome : UVOW_OUTCOME_NONE;
+}
+
+const uvow_error_t *uvow_error_cause(const uvow_error_t *error) {
+  return error ? error->cause : NULL;
+}
+
+int64_t uvow_error_peer_code(const uvow_error_t *error) {
+  return error ? error->peer_code : 0;
+}
+
+const char *uvow_error_peer_code_text(const uvow_error_t *error) {
+  return error ? error->peer_code_text : NULL;
+}
+
+const char *uvow_error_peer_message(const uvow_error_t *error) {
+  return error ? error->peer_message : NULL;
+}
+
+const char *uvow_error_data(const uvow_error_t *error, size_t *ret_len) {
+  if (ret_len)
+    *ret_len = error ? error->data_len : 0;
+  return error ? error->data : NULL;
+}
+
+int uvow_error_status(const uvow_error_t *error) {
+  return error ? error->status : 0;
+}

@@ -1,0 +1,35 @@
+#ifndef UVOW__ERROR_H
+#define UVOW__ERROR_H
+
+#include <uvow/error.h>
+
+#include "buf.h"
+
+/* What an error may carry. All zero but code is fine; slices are copied. */
+typedef struct uvow__error_spec {
+  int code;
+  int status;
+  uvow_outcome_t outcome;
+  uvow__slice_t detail;
+  int64_t peer_code;
+  uvow__slice_t peer_code_text;
+  uvow__slice_t peer_message;
+  uvow__slice_t data;
+  const uvow_error_t *cause; /* kept */
+} uvow__error_spec_t;
+
+/* Returns new, never NULL: without memory, a static error (UVOW_ENOMEM). */
+uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
+                               const uvow__error_spec_t *spec);
+/* An error of just a code: returns new, never NULL. */
+uvow_error_t *uvow__error_code(const uvow__mem_t *mem, int code,
+                               uvow_outcome_t outcome);
+/* The static UVOW_ENOMEM. */
+uvow_error_t *uvow__error_nomem(void);
+
+/* Text and name of uvow's own codes; NULL for any other. */
+const char *uvow__error_text(int code);
+const char *uvow__error_name(int code);
+
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * The task queue.
+ *
+ * 1. First in, first out; a task that is pushed while another runs comes after
+ *    all that wait.
+ * 2. A task is out of the list before it runs, so it may push or free itself.
+ * 3. Late tasks run only when no other is ready, one at a time.
+ * 4. The budget bounds a drain: who drains decides what to do with the rest.
+ */
+#include "task.h"
+
+void uvow__queue_init(uvow__queue_t *queue) {
+  uvow__list_init(&queue->ready);
+  uvow__list_init(&queue->late);
+}
+
+int uvow__queue_empty(const uvow__queue_t *queue) {
+  return uvow__list_empty(&queue->ready) && uvow__list_empty(&queue->late);
+}
+
+unsigned uvow__queue_drain(uvow__queue_t *queue, unsigned budget) {
+  for (; budget; budget--) {
+    uvow__list_t *list =
+        uvow__list_empty(&queue->ready) ? &queue->late : &queue->ready;
+    if (uvow__list_empty(list))
+      break;
+    uvow__task_t *task = UVOW__CONTAINER(list->next, uvow__task_t, link);
+    uvow__list_remove(&task->link);
+    task->run(task);
+  }
+  return budget;
+}

@@ -1,0 +1,34 @@
+#ifndef UVOW_TEST_SUPPORT_H
+#define UVOW_TEST_SUPPORT_H
+
+/* What cmocka.h must find before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <uvow/base.h>
+
+/* An allocator that counts, and fails when told to. */
+typedef struct test_alloc {
+  uvow_allocator_t allocator; /* give this one away */
+  size_t calls;               /* of malloc and realloc, from the start */
+  size_t live;                /* blocks that are out now */
+  size_t fail_at;             /* the calls-th call that fails; 0: none */
+  int fail_all_after;         /* and all calls after it too */
+  size_t failed;              /* how many calls failed */
+} test_alloc_t;
+
+void test_alloc_init(test_alloc_t *alloc);
+
+/* Runs `body` with the 1st, 2nd, 3rd ... allocation failing, until a run has
+ * none that fails. After each run nothing may be left allocated. `body` gets
+ * the allocator and must end normally whatever fails. */
+void test_alloc_sweep(void (*body)(test_alloc_t *alloc, void *data),
+                      void *data);
+
+#endif
