@@ -25,9 +25,18 @@ struct uvow_error {
   uvow_error_t *cause;
 };
 
-static const uvow_error_t error_nomem = {
-    {NULL, NULL, NULL, NULL}, 0, UVOW_ENOMEM, 0, UVOW_OUTCOME_NONE, 0, NULL,
-    NULL, NULL, NULL, 0, NULL};
+static const uvow_error_t error_nomem = {{NULL, NULL, NULL, NULL},
+                                         0,
+                                         UVOW_ENOMEM,
+                                         0,
+                                         UVOW_OUTCOME_NONE,
+                                         0,
+                                         NULL,
+                                         NULL,
+                                         NULL,
+                                         NULL,
+                                         0,
+                                         NULL};
 
 /* Static: neither counted nor freed. */
 static int is_static(const uvow_error_t *error) {

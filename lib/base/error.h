@@ -31,5 +31,4 @@ uvow_error_t *uvow__error_nomem(void);
 const char *uvow__error_text(int code);
 const char *uvow__error_name(int code);
 
-
 #endif

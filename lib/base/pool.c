@@ -72,8 +72,8 @@ void uvow__pool_done(uvow__pool_t *pool) {
 
 static int grow(uvow__pool_t *pool) {
   size_t bytes = pool->slab_blocks * pool->block_size;
-  struct uvow__pool_slab *slab = (struct uvow__pool_slab *)uvow__malloc(
-      pool->mem, sizeof(*slab) + bytes);
+  struct uvow__pool_slab *slab =
+      (struct uvow__pool_slab *)uvow__malloc(pool->mem, sizeof(*slab) + bytes);
   if (!slab)
     return UVOW_ENOMEM;
   slab->next = pool->slabs;

@@ -1,0 +1,262 @@
+#ifndef UVOW_FUTURE_H
+#define UVOW_FUTURE_H
+
+/**
+ * @file future.h
+ * Futures: what isn't known yet, and what to do when it is.
+ *
+ * The one ownership rule (F1): whatever transforms or ends a future takes it;
+ * keep your own with uvow_future_ref. Values, errors and promises that you give
+ * away are taken, also on failure. A callback's input is borrowed for the call.
+ * NULL in (no memory earlier in the chain) gives NULL out.
+ *
+ * Everything here is for the loop's thread, unless it says otherwise.
+ */
+
+#include "value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The read side; counted. */
+typedef struct uvow_future uvow_future_t;
+/** The write side; one owner; settles exactly once. */
+typedef struct uvow_promise uvow_promise_t;
+
+/** How a future stands. */
+typedef enum uvow_state {
+  UVOW_PENDING = 1,
+  UVOW_FULFILLED = 2,
+  UVOW_REJECTED = 3
+} uvow_state_t;
+
+/** What a continuation is given: a value or an error. Borrowed for the call. */
+typedef struct uvow_result {
+  uvow_loop_t *loop;
+  /** NULL: fulfilled. Borrowed. */
+  const uvow_error_t *error;
+  /** No value if there's an error. Borrowed. */
+  uvow_value_t value;
+  /** uvow's own. */
+  uvow_future_t *source;
+} uvow_result_t;
+
+/** What comes next in a chain. Made with one of uvow_next_*. */
+typedef struct uvow_next {
+  /** uvow's own. */
+  int kind;
+  int code;
+  union {
+    uvow_value_t value;
+    uvow_error_t *error;
+    uvow_future_t *future;
+    const char *text;
+  } u;
+} uvow_next_t;
+
+enum uvow_next_kind {
+  UVOW_NEXT_PASS = 0,
+  UVOW_NEXT_VALUE = 1,
+  UVOW_NEXT_ERROR = 2,
+  UVOW_NEXT_CODE = 3,
+  UVOW_NEXT_FUTURE = 4
+};
+
+/** Passes the input on, value or error, as if there were no callback. */
+static inline uvow_next_t uvow_next_pass(void) {
+  uvow_next_t next;
+  next.kind = UVOW_NEXT_PASS;
+  next.code = 0;
+  next.u.value = uvow_value_none();
+  return next;
+}
+
+/** Fulfills with a value. Takes it. */
+static inline uvow_next_t uvow_next_value(uvow_value_t value) {
+  uvow_next_t next;
+  next.kind = UVOW_NEXT_VALUE;
+  next.code = 0;
+  next.u.value = value;
+  return next;
+}
+
+/** Fulfills with no value. */
+static inline uvow_next_t uvow_next_none(void) {
+  return uvow_next_value(uvow_value_none());
+}
+
+/** Rejects. Takes the error; NULL is UVOW_EINVAL. */
+static inline uvow_next_t uvow_next_error(uvow_error_t *error) {
+  uvow_next_t next;
+  next.kind = UVOW_NEXT_ERROR;
+  next.code = 0;
+  next.u.error = error;
+  return next;
+}
+
+/** Rejects with a code and static text (or NULL). Nothing to release. */
+static inline uvow_next_t uvow_next_code(int code, const char *text) {
+  uvow_next_t next;
+  next.kind = UVOW_NEXT_CODE;
+  next.code = code;
+  next.u.text = text;
+  return next;
+}
+
+/** Follows a future. Takes it; NULL is UVOW_ENOMEM. */
+static inline uvow_next_t uvow_next_future(uvow_future_t *future) {
+  uvow_next_t next;
+  next.kind = UVOW_NEXT_FUTURE;
+  next.code = 0;
+  next.u.future = future;
+  return next;
+}
+
+/** A continuation. Says what comes next (F3). */
+typedef uvow_next_t (*uvow_then_cb)(const uvow_result_t *result, void *data);
+/**
+ * A cleanup: runs once, whatever happened, also when canceled. Its answer
+ * replaces the result only if it's an error, or a future that is rejected; a
+ * future is waited for.
+ */
+typedef uvow_next_t (*uvow_finally_cb)(void *data);
+/** The end of a chain. */
+typedef void (*uvow_done_cb)(const uvow_result_t *result, void *data);
+/** Tells a promise's owner that nobody wants the result any more. */
+typedef void (*uvow_cancel_cb)(void *data);
+
+/** Options of uvow_future_chain. */
+typedef struct uvow_chain_options {
+  /** Required. sizeof(uvow_chain_options_t). */
+  size_t size;
+  /** Optional, default: the value passes. */
+  uvow_then_cb on_value;
+  /** Optional, default: the error passes. */
+  uvow_then_cb on_error;
+  /** Optional. What the callbacks are given. */
+  void *data;
+  /** Optional. Releases data, exactly once, on every path. */
+  uvow_destroy_cb destroy;
+} uvow_chain_options_t;
+
+/**
+ * Makes a future and the promise that settles it.
+ *
+ * Returns new, and a new promise in ret_promise; NULL (and a NULL promise):
+ * out of memory, or the loop is closed. Since 0.1.
+ */
+UVOW_API uvow_future_t *uvow_promise_new(uvow_loop_t *loop,
+                                         uvow_promise_t **ret_promise);
+/**
+ * Fulfills. Takes the promise and the value. If the future was settled before
+ * (canceled, or with a try function), the value is released and nothing else
+ * happens. NULL as promise only releases the value. A type whose size isn't
+ * sizeof(uvow_type_t) rejects with UVOW_ETYPE. Since 0.1.
+ */
+UVOW_API void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value);
+/** Rejects. Takes promise and error (NULL: UVOW_EINVAL), as fulfill. */
+UVOW_API void uvow_promise_reject(uvow_promise_t *promise, uvow_error_t *error);
+/** Rejects with a code and a copied detail (or NULL). Takes the promise. */
+UVOW_API void uvow_promise_reject_code(uvow_promise_t *promise, int code,
+                                       const char *detail);
+/**
+ * Settles as another future will. Takes both. A NULL future rejects with
+ * UVOW_ENOMEM, one of another loop with UVOW_EINVAL, one that waits for this
+ * promise with UVOW_ECYCLE. Since 0.1.
+ */
+UVOW_API void uvow_promise_follow(uvow_promise_t *promise,
+                                  uvow_future_t *future);
+/** Gives it up. Takes it. Unsettled: rejects with UVOW_EBROKEN. */
+UVOW_API void uvow_promise_drop(uvow_promise_t *promise);
+/**
+ * Fulfills if nothing was first. Borrows the promise (end it with
+ * uvow_promise_drop), takes the value. Errors: UVOW_EALREADY: another was
+ * first; UVOW_EINVAL: NULL. Since 0.1.
+ */
+UVOW_API int uvow_promise_try_fulfill(uvow_promise_t *promise,
+                                      uvow_value_t value);
+/** Rejects if nothing was first. As uvow_promise_try_fulfill. */
+UVOW_API int uvow_promise_try_reject(uvow_promise_t *promise,
+                                     uvow_error_t *error);
+/**
+ * Sets who is told when the future is canceled: once, from within the cancel,
+ * after the future has been rejected. The promise is still to be dropped or
+ * settled (with no effect). Borrows. NULL as cb: nobody. Since 0.1.
+ */
+UVOW_API void uvow_promise_on_cancel(uvow_promise_t *promise, uvow_cancel_cb cb,
+                                     void *data);
+
+/** A future that is fulfilled. Takes the value. Returns new, or NULL. */
+UVOW_API uvow_future_t *uvow_future_fulfilled(uvow_loop_t *loop,
+                                              uvow_value_t value);
+/** A future that is rejected. Takes the error. Returns new, or NULL. */
+UVOW_API uvow_future_t *uvow_future_rejected(uvow_loop_t *loop,
+                                             uvow_error_t *error);
+
+/**
+ * Continues on a value; an error passes. Takes f, returns new; NULL: f was, or
+ * there is no memory (then what f would bring is lost and the work goes on).
+ * Since 0.1. Source: Promises/A+ 2.2.
+ */
+UVOW_API uvow_future_t *uvow_future_then(uvow_future_t *f,
+                                         uvow_then_cb on_value, void *data);
+/** Continues on an error; a value passes. As uvow_future_then. */
+UVOW_API uvow_future_t *uvow_future_catch(uvow_future_t *f,
+                                          uvow_then_cb on_error, void *data);
+/** Cleans up, then passes the result on. As uvow_future_then. */
+UVOW_API uvow_future_t *uvow_future_finally(uvow_future_t *f,
+                                            uvow_finally_cb cb, void *data);
+/**
+ * The general form: both ways at once, and a destructor for data. Takes f.
+ * Errors: NULL, also for options of another size. Since 0.1.
+ */
+UVOW_API uvow_future_t *uvow_future_chain(uvow_future_t *f,
+                                          const uvow_chain_options_t *options);
+/**
+ * Ends a chain. Takes f. Errors, each without a call of cb: UVOW_ENOMEM: f is
+ * NULL, or no memory; UVOW_ECLOSED: the loop is; UVOW_EINVAL: no cb.
+ * Since 0.1.
+ */
+UVOW_API int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data);
+/** Lets it run and forgets it. Takes f; accepts NULL. */
+UVOW_API void uvow_future_detach(uvow_future_t *f);
+
+/** One more owner. Returns its argument; accepts NULL. */
+UVOW_API uvow_future_t *uvow_future_ref(uvow_future_t *f);
+/** One owner less. Does not cancel (F7). Accepts NULL. */
+UVOW_API void uvow_future_unref(uvow_future_t *f);
+
+/**
+ * Cancels: f rejects with UVOW_ECANCELED, and so does, up the chain, all that
+ * nobody else waits for or holds; the promise at its root is told. Callbacks of
+ * canceled links don't run, but for `finally`; destructors do. Borrows.
+ * Errors: UVOW_EALREADY: f is settled; UVOW_EINVAL: NULL. Since 0.1.
+ */
+UVOW_API int uvow_future_cancel(uvow_future_t *f);
+
+/** How it stands. 0 for NULL. Borrows. */
+UVOW_API uvow_state_t uvow_future_state(const uvow_future_t *f);
+/**
+ * Looks at a settled future. What it writes is borrowed (valid while you own
+ * f). Doesn't count as observing a rejection. Errors: UVOW_EINVAL: NULL, or
+ * still pending. Since 0.1.
+ */
+UVOW_API int uvow_future_peek(uvow_future_t *f, uvow_result_t *ret_result);
+/**
+ * Keeps a result's value beyond the call. Returns an owned value: release it
+ * with uvow_value_clear, or give it away. No value if there's an error.
+ */
+UVOW_API uvow_value_t uvow_result_keep(const uvow_result_t *result);
+
+/**
+ * Names a future for reports. `name` is static text, kept as a pointer. A debug
+ * build of the library keeps it, others ignore it. Takes f and returns it.
+ */
+UVOW_API uvow_future_t *uvow_future_name(uvow_future_t *f, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,306 @@
+/*
+ * The future: settling, waiting, running.
+ *
+ *   new ----> PENDING --fulfill/reject/forward/cut--> FULFILLED | REJECTED
+ *                |  ^
+ *   then, catch, |  | adopt (the callback gave a future, or a promise follows)
+ *   finally,     v  |
+ *   done       waits in source's list --source settles--> queue --run_*-->
+ *
+ * 1. A link owns the future that it waits for; that one's list points back
+ *    without owning, and the wait itself is one reference of the link. So a
+ *    pending chain lives exactly as long as its root's promise.
+ * 2. Settling moves all reactions to the queue, in order, in O(1). Nothing runs
+ *    on the settler's stack, and nothing recurses: the queue is the stack (F6).
+ * 3. A future is settled before it's freed, and a settled one waits for
+ *    nothing: freeing never goes down a chain.
+ * 4. While a callback runs, its link is in no list and doesn't own its source
+ *    (the runner does), so the callback may cancel or forget the link.
+ * 5. A value is moved to the next link if nobody else can see it; else shared
+ *    by its type's ref; else by keeping the future that holds it.
+ */
+#include "future.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void shared_ref(void *ptr) {
+  uvow_future_ref((uvow_future_t *)ptr);
+}
+
+static void shared_destroy(void *ptr) {
+  uvow_future_unref((uvow_future_t *)ptr);
+}
+
+const uvow_type_t uvow__type_shared = {sizeof(uvow_type_t), "shared",
+                                       shared_ref, shared_destroy};
+
+uvow_future_t *uvow__future_new(uvow__runtime_t *rt, unsigned refs,
+                                unsigned flags) {
+  if (rt->closed)
+    return NULL;
+  uvow_future_t *f = (uvow_future_t *)uvow__pool_take(
+      flags & UVOW__BLOCK ? &rt->blocks : &rt->links);
+  if (!f)
+    return NULL;
+  uvow__task_init(&f->task, NULL);
+  f->rt = rt;
+  f->refs = refs;
+  f->state = UVOW_PENDING;
+  f->flags = (uint8_t)flags;
+  f->u.wait.source = NULL;
+  f->u.wait.u.on_error = NULL;
+  f->cb.then = NULL;
+  f->data = NULL;
+  f->destroy = NULL;
+  uvow__list_init(&f->reactions);
+#ifdef UVOW_DEBUG
+  f->name = NULL;
+#endif
+  return f;
+}
+
+uvow_future_t *uvow_future_ref(uvow_future_t *f) {
+  if (f)
+    f->refs++;
+  return f;
+}
+
+void uvow_future_unref(uvow_future_t *f) {
+  if (!f || --f->refs)
+    return;
+  assert(f->state != UVOW_PENDING);
+  uvow__runtime_t *rt = f->rt;
+  if (f->state == UVOW_FULFILLED)
+    uvow__value_drop(&f->u.value);
+  else
+    uvow_error_unref(f->u.error);
+  f->state = 0;
+  uvow__pool_give(f->flags & UVOW__BLOCK ? &rt->blocks : &rt->links, f);
+  if (rt->closed)
+    uvow__runtime_maybe_release(rt);
+}
+
+/* State and content are set: the reactions may go. */
+static void settled(uvow_future_t *f) {
+  if (f->flags & UVOW__TIMED) {
+    uvow__wheel_disarm((uvow__deadline_t *)(void *)(f + 1));
+    f->flags &= (uint8_t)~UVOW__TIMED;
+    f->rt->holds--;
+  }
+  if (!uvow__list_empty(&f->reactions)) {
+    uvow__list_splice(&f->rt->queue.ready, &f->reactions);
+    uvow__runtime_poke(f->rt);
+  } else if (f->state == UVOW_REJECTED && !(f->flags & UVOW__OBSERVED)) {
+    f->refs++;
+    uvow__list_append(&f->rt->unhandled, &f->task.link);
+    uvow__runtime_poke(f->rt);
+  }
+}
+
+void uvow__future_fulfill(uvow_future_t *f, uvow_value_t value) {
+  assert(f->state == UVOW_PENDING);
+  f->state = UVOW_FULFILLED;
+  f->u.value = value;
+  settled(f);
+}
+
+void uvow__future_reject(uvow_future_t *f, uvow_error_t *error) {
+  assert(f->state == UVOW_PENDING);
+  f->state = UVOW_REJECTED;
+  f->u.error = error;
+  settled(f);
+}
+
+void uvow__future_fulfill_checked(uvow_future_t *f, uvow_value_t value) {
+  if (value.type && value.type->size != sizeof(uvow_type_t))
+    uvow__future_reject_code(f, UVOW_ETYPE);
+  else
+    uvow__future_fulfill(f, value);
+}
+
+void uvow__future_reject_code(uvow_future_t *f, int code) {
+  uvow__future_reject(f,
+                      uvow__error_code(&f->rt->mem, code, UVOW_OUTCOME_NONE));
+}
+
+/* The value of a fulfilled future, for one more owner (5). */
+static uvow_value_t share(uvow_future_t *f) {
+  uvow_value_t value = f->u.value;
+  if (!value.type || !value.type->destroy)
+    return value;
+  if (f->refs == 1 && !(f->flags & UVOW__BLOCK)) {
+    f->u.value = uvow_value_none();
+    return value;
+  }
+  if (value.type->ref) {
+    value.type->ref(value.as.ptr);
+    return value;
+  }
+  return uvow_value_ptr(&uvow__type_shared, uvow_future_ref(f));
+}
+
+void uvow__future_forward(uvow_future_t *f, uvow_future_t *source) {
+  if (source->state == UVOW_FULFILLED)
+    uvow__future_fulfill(f, share(source));
+  else
+    uvow__future_reject(f, uvow_error_ref(source->u.error));
+}
+
+void uvow__future_watch(uvow_future_t *f, uvow__task_t *task) {
+  f->flags |= UVOW__OBSERVED;
+  if (f->state == UVOW_PENDING)
+    uvow__list_append(&f->reactions, &task->link);
+  else
+    uvow__runtime_push(f->rt, task);
+}
+
+void uvow__future_wait(uvow_future_t *f, uvow_future_t *source,
+                       void (*run)(uvow__task_t *task)) {
+  f->flags |= UVOW__WAITS;
+  f->u.wait.source = source;
+  f->task.run = run;
+  uvow__future_watch(source, &f->task);
+}
+
+uvow_future_t *uvow__future_unwait(uvow_future_t *f) {
+  uvow_future_t *source = f->u.wait.source;
+  f->flags &= (uint8_t)~UVOW__WAITS;
+  f->u.wait.source = NULL;
+  return source;
+}
+
+static void run_adopt(uvow__task_t *task) {
+  uvow_future_t *f = UVOW__CONTAINER(task, uvow_future_t, task);
+  uvow_future_t *source = uvow__future_unwait(f);
+  uvow__future_forward(f, source);
+  uvow_future_unref(source);
+  uvow_future_unref(f);
+}
+
+/* Whether `inner` waits, through any number of links, for f. Only one that
+ * somebody waits for can be waited for. */
+static int is_cycle(const uvow_future_t *f, const uvow_future_t *inner) {
+  if (f == inner)
+    return 1;
+  if (uvow__list_empty(&f->reactions))
+    return 0;
+  while (inner != f && (inner->flags & UVOW__WAITS))
+    inner = inner->u.wait.source;
+  return inner == f;
+}
+
+/*
+ * A loop written as a chain ("try again" returning itself) would grow by a link
+ * each round: the first waits for the second, that for the third. If f is only
+ * what another follows, that one follows f's inner directly.
+ */
+static uvow_future_t *shorten(uvow_future_t *f) {
+  uvow__list_t *only = f->reactions.next;
+  if (f->refs != 2 || (f->flags & UVOW__TIMED) || only == &f->reactions ||
+      only->next != &f->reactions)
+    return f;
+  uvow__task_t *task = UVOW__CONTAINER(only, uvow__task_t, link);
+  if (task->run != run_adopt)
+    return f;
+  uvow_future_t *follower = UVOW__CONTAINER(task, uvow_future_t, task);
+  uvow__task_cancel(task);
+  /* f's own two references: the wait that it was to begin, and follower's. */
+  uvow__future_fulfill(f, uvow_value_none());
+  uvow_future_unref(f);
+  uvow_future_unref(f);
+  return follower;
+}
+
+int uvow__future_adoptable(uvow_future_t *f, uvow_future_t *inner) {
+  if (!inner)
+    return f->rt->closed ? UVOW_ECLOSED : UVOW_ENOMEM;
+  if (inner->rt != f->rt)
+    return UVOW_EINVAL;
+  return is_cycle(f, inner) ? UVOW_ECYCLE : 0;
+}
+
+void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner) {
+  int code = uvow__future_adoptable(f, inner);
+  if (code == 0 && inner->state == UVOW_PENDING) {
+    uvow__future_wait(shorten(f), inner, run_adopt);
+    return;
+  }
+  if (code) {
+    uvow__future_reject_code(f, code);
+  } else {
+    inner->flags |= UVOW__OBSERVED;
+    uvow__future_forward(f, inner);
+  }
+  uvow_future_unref(inner);
+  uvow_future_unref(f);
+}
+
+void uvow__future_result(uvow_future_t *f, uvow_result_t *ret) {
+  ret->loop = uvow__runtime_loop(f->rt);
+  ret->error = NULL;
+  ret->value = uvow_value_none();
+  ret->source = f;
+  if (f->state == UVOW_REJECTED) {
+    ret->error = f->u.error;
+    return;
+  }
+  if (f->u.value.type == &uvow__type_shared)
+    ret->source = (uvow_future_t *)f->u.value.as.ptr;
+  ret->value = ret->source->u.value;
+}
+
+uvow_value_t uvow_result_keep(const uvow_result_t *result) {
+  if (result->error || !result->source)
+    return uvow_value_none();
+  uvow_value_t value = result->value;
+  if (!value.type || !value.type->destroy)
+    return value;
+  if (value.type->ref) {
+    value.type->ref(value.as.ptr);
+    return value;
+  }
+  return uvow_value_ptr(&uvow__type_shared, uvow_future_ref(result->source));
+}
+
+void uvow__next_drop(uvow_next_t *next) {
+  if (next->kind == UVOW_NEXT_VALUE)
+    uvow_value_clear(&next->u.value);
+  else if (next->kind == UVOW_NEXT_ERROR)
+    uvow_error_unref(next->u.error);
+  else if (next->kind == UVOW_NEXT_FUTURE)
+    uvow__future_abandon(next->u.future);
+}
+
+static uvow_error_t *next_error(uvow_future_t *f, const uvow_next_t *next) {
+  uvow__error_spec_t spec = {0};
+  if (next->kind == UVOW_NEXT_ERROR && next->u.error)
+    return next->u.error;
+  spec.code = UVOW_EINVAL;
+  if (next->kind == UVOW_NEXT_CODE) {
+    if (next->code < 0)
+      spec.code = next->code;
+    if (next->u.text)
+      spec.detail = (uvow__slice_t){next->u.text, strlen(next->u.text)};
+  }
+  return uvow__error_make(&f->rt->mem, &spec);
+}
+
+void uvow__future_next(uvow_future_t *f, uvow_next_t next,
+                       uvow_future_t *source) {
+  switch (next.kind) {
+  case UVOW_NEXT_PASS:
+    uvow__future_forward(f, source);
+    break;
+  case UVOW_NEXT_VALUE:
+    uvow__future_fulfill_checked(f, next.u.value);
+    break;
+  case UVOW_NEXT_FUTURE:
+    uvow__future_adopt(f, next.u.future);
+    return;
+  default:
+    uvow__future_reject(f, next_error(f, &next));
+    break;
+  }
+  uvow_future_unref(f);
+}

@@ -1,0 +1,120 @@
+#ifndef UVOW__FUTURE_H
+#define UVOW__FUTURE_H
+
+#include "runtime.h"
+
+/* Bits of a future's flags. */
+enum {
+  UVOW__PROMISE = 1,  /* its promise is still out */
+  UVOW__WAITS = 2,    /* stands in another's list (or the queue): see wait */
+  UVOW__OBSERVED = 4, /* had a reaction, or was reported */
+  UVOW__BLOCK = 8,    /* has a tail; lives in the pool of blocks */
+  UVOW__TIMED = 16,   /* its tail holds a deadline that settling disarms */
+  UVOW__FINALLY = 32  /* its callback runs also when it is canceled */
+};
+
+/*
+ * A link of a chain: the future, and, until it has run, the reaction to the
+ * future before it. 96 bytes on 64-bit machines (F10).
+ */
+struct uvow_future {
+  uvow__task_t task; /* waiting: in source's reactions, then in the queue */
+  uvow__runtime_t *rt;
+  uint32_t refs;
+  uint8_t state; /* uvow_state_t; 0: free */
+  uint8_t flags;
+  uint8_t spare[2];
+  union {
+    struct {
+      uvow_future_t *source; /* owned */
+      union {
+        uvow_then_cb on_error;
+        uvow_future_t *origin; /* finally waits, and will pass this on */
+      } u;
+    } wait;
+    uvow_value_t value;
+    uvow_error_t *error;
+  } u;
+  union {
+    uvow_then_cb then;
+    uvow_finally_cb finally;
+    uvow_done_cb done;
+    uvow_cancel_cb cancel; /* of a root: its promise's owner */
+  } cb;
+  void *data;
+  uvow_destroy_cb destroy;
+  uvow__list_t reactions; /* of uvow__task_t */
+#ifdef UVOW_DEBUG
+  const char *name;
+#endif
+};
+
+#define UVOW__BLOCK_TAIL 80
+
+/* A future with a tail: what a request or a timer adds to it. */
+typedef struct uvow__block {
+  uvow_future_t future;
+  union {
+    uint64_t align;
+    unsigned char bytes[UVOW__BLOCK_TAIL];
+  } tail;
+} uvow__block_t;
+
+/* A pending future with `refs` owners; flags as given; NULL: no memory, or the
+ * runtime is closed. With UVOW__BLOCK it has a tail, undefined. */
+uvow_future_t *uvow__future_new(uvow__runtime_t *rt, unsigned refs,
+                                unsigned flags);
+
+/* Settles a pending future and queues its reactions. Takes value or error. */
+void uvow__future_fulfill(uvow_future_t *f, uvow_value_t value);
+void uvow__future_reject(uvow_future_t *f, uvow_error_t *error);
+void uvow__future_reject_code(uvow_future_t *f, int code);
+/* Settles as a settled future was. Borrows it. */
+void uvow__future_forward(uvow_future_t *f, uvow_future_t *settled);
+/* The same for a value from a user: an unknown type rejects (UVOW_ETYPE). */
+void uvow__future_fulfill_checked(uvow_future_t *f, uvow_value_t value);
+
+/* Whether f may wait for inner: 0, UVOW_ENOMEM (NULL), UVOW_EINVAL (another
+ * loop's), UVOW_ECYCLE (inner waits for f). */
+int uvow__future_adoptable(uvow_future_t *f, uvow_future_t *inner);
+/* Lets a pending future, in no list, follow another, or rejects it where that
+ * can't be. Takes `inner`, and one reference of f. */
+void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner);
+
+/* The link waits for `source`, which it takes, and then runs. One reference of
+ * f belongs to the wait. */
+void uvow__future_wait(uvow_future_t *f, uvow_future_t *source,
+                       void (*run)(uvow__task_t *task));
+/* The wait is over. Returns its source, now the caller's. */
+uvow_future_t *uvow__future_unwait(uvow_future_t *f);
+
+/* Runs the task when f is settled; borrows f, which must stay owned until then.
+ * uvow__task_cancel undoes it. */
+void uvow__future_watch(uvow_future_t *f, uvow__task_t *task);
+/* Takes f from who waited for it: cancels it if nobody else does, and so up the
+ * chain. Accepts NULL. */
+void uvow__future_abandon(uvow_future_t *f);
+/* As a cancel, with UVOW_ECLOSED: the loop goes away. f is a pending root. */
+void uvow__future_close(uvow_future_t *f);
+/* Rejects f with a code, tells a root's owner, and takes it out of the chain.
+ * Returns what it waited for (now the caller's), or NULL. */
+uvow_future_t *uvow__future_cut(uvow_future_t *f, int code);
+
+/* What a callback sees of a settled future. Borrowed. */
+void uvow__future_result(uvow_future_t *f, uvow_result_t *ret);
+/* Settles f by a callback's answer to `source`. Takes next, and one reference
+ * of f. */
+void uvow__future_next(uvow_future_t *f, uvow_next_t next,
+                       uvow_future_t *source);
+/* Releases what a callback's answer owns. */
+void uvow__next_drop(uvow_next_t *next);
+
+static inline void uvow__value_drop(uvow_value_t *value) {
+  if (value->type && value->type->destroy)
+    value->type->destroy(value->as.ptr);
+}
+
+/* A value in another future: its pointer is that future, owned. */
+extern const uvow_type_t uvow__type_shared;
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * The runtime: one turn of it.
+ *
+ *   enter -> (what libuv brought: bytes, a timer) -> leave
+ *   leave -> drain: tasks in order, then the late ones (one write a
+ *            connection), until none is left or the budget is used
+ *         -> report rejections that nobody observed (F8)
+ *         -> stamp the deadlines armed in this turn, with one look at the clock
+ *         -> rest: the owner sets its timer, and wakes again if work is left
+ *
+ * 1. Only the outermost leave drains: user code runs on no other stack (F5).
+ * 2. A closed runtime takes no reaction and no deadline; its memory goes when
+ *    the last future does.
+ */
+#include "runtime.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "future.h"
+
+#define DRAIN_BUDGET 10000
+
+void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
+                        uint64_t now_ns) {
+  memset(rt, 0, sizeof(*rt));
+  rt->mem = *mem;
+  rt->budget = DRAIN_BUDGET;
+  uvow__queue_init(&rt->queue);
+  uvow__list_init(&rt->unhandled);
+  uvow__wheel_init(&rt->wheel, now_ns);
+  uvow__pool_init(&rt->links, &rt->mem, sizeof(uvow_future_t));
+  uvow__pool_init(&rt->blocks, &rt->mem, sizeof(uvow__block_t));
+}
+
+static void report_unhandled(uvow__runtime_t *rt) {
+  while (!uvow__list_empty(&rt->unhandled)) {
+    uvow_future_t *f =
+        UVOW__CONTAINER(rt->unhandled.next, uvow_future_t, task.link);
+    uvow__list_remove(&f->task.link);
+    if (!(f->flags & UVOW__OBSERVED)) {
+      f->flags |= UVOW__OBSERVED;
+      if (rt->on_unhandled && uvow_error_code(f->u.error) != UVOW_ECANCELED)
+        rt->on_unhandled(rt, f->u.error);
+    }
+    uvow_future_unref(f);
+  }
+}
+
+void uvow__runtime_leave(uvow__runtime_t *rt) {
+  if (rt->entered > 1) {
+    rt->entered--;
+    return;
+  }
+  unsigned left = uvow__queue_drain(&rt->queue, rt->budget);
+  if (left)
+    report_unhandled(rt);
+  if (!uvow__list_empty(&rt->wheel.intake))
+    uvow__wheel_stamp(&rt->wheel, rt->clock(rt));
+  rt->entered = 0;
+  rt->awake = 0;
+  if (!uvow__queue_empty(&rt->queue) || !uvow__list_empty(&rt->unhandled))
+    uvow__runtime_poke(rt);
+  rt->rest(rt);
+}
+
+/* A promise that is still open: its future is settled, its owner is told. */
+static void close_future(void *block, void *data) {
+  uvow_future_t *f = (uvow_future_t *)block;
+  (void)data;
+  if (f->state == UVOW_PENDING && !(f->flags & UVOW__WAITS))
+    uvow__future_close(f);
+}
+
+void uvow__runtime_close(uvow__runtime_t *rt) {
+  rt->entered++;
+  rt->closed = UVOW__RUNTIME_CLOSING;
+  uvow__pool_walk(&rt->links, close_future, NULL);
+  uvow__pool_walk(&rt->blocks, close_future, NULL);
+  /* Nothing new can be made: what is left to run is finite. */
+  while (!uvow__queue_empty(&rt->queue))
+    uvow__queue_drain(&rt->queue, UINT_MAX);
+  report_unhandled(rt);
+  rt->entered--;
+}
+
+void uvow__runtime_done(uvow__runtime_t *rt) {
+  rt->closed = UVOW__RUNTIME_DONE;
+  uvow__runtime_maybe_release(rt);
+}
+
+void uvow__runtime_maybe_release(uvow__runtime_t *rt) {
+  if (rt->closed != UVOW__RUNTIME_DONE || rt->links.live || rt->blocks.live)
+    return;
+  uvow__pool_done(&rt->links);
+  uvow__pool_done(&rt->blocks);
+  rt->release(rt);
+}

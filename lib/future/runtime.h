@@ -1,0 +1,95 @@
+#ifndef UVOW__RUNTIME_H
+#define UVOW__RUNTIME_H
+
+#include <uvow/future.h>
+
+#include "base/deadline.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/task.h"
+
+/*
+ * What futures need of a loop: memory, a queue, deadlines, a clock. The net
+ * room's loop begins with one and drives it with libuv; tests drive it by hand.
+ * A uvow_loop_t points to its first byte.
+ */
+typedef struct uvow__runtime uvow__runtime_t;
+
+/* Told when a rejection went unobserved. */
+typedef void (*uvow__unhandled_cb)(uvow__runtime_t *rt,
+                                   const uvow_error_t *error);
+
+struct uvow__runtime {
+  uvow__mem_t mem;
+  uvow__queue_t queue;
+  uvow__pool_t links;  /* futures */
+  uvow__pool_t blocks; /* futures with a tail: uvow__block_t */
+  uvow__list_t unhandled;
+  uvow__wheel_t wheel;
+  size_t holds; /* what keeps the loop alive: armed delays and the like */
+  unsigned entered;
+  unsigned budget; /* tasks a drain may run */
+  int awake;       /* wake was called, and no drain came since */
+  int closed;      /* UVOW__RUNTIME_* */
+  /* Given by who owns the runtime. */
+  uint64_t (*clock)(uvow__runtime_t *rt); /* ns, monotonic */
+  void (*wake)(uvow__runtime_t *rt);      /* drain soon: something is ready */
+  void (*rest)(uvow__runtime_t *rt);      /* a drain ended: set the timer */
+  void (*release)(uvow__runtime_t *rt);   /* closed and empty: free it */
+  uvow__unhandled_cb on_unhandled;
+};
+
+enum { UVOW__RUNTIME_OPEN, UVOW__RUNTIME_CLOSING, UVOW__RUNTIME_DONE };
+
+/* mem is copied. The callbacks are set by the caller, before anything else. */
+void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
+                        uint64_t now_ns);
+/* Settles all futures that wait for a promise with UVOW_ECLOSED, drains, and
+ * takes no more. */
+void uvow__runtime_close(uvow__runtime_t *rt);
+/* After close: calls release now, or when the last future is freed. */
+void uvow__runtime_done(uvow__runtime_t *rt);
+void uvow__runtime_maybe_release(uvow__runtime_t *rt);
+
+static inline uvow__runtime_t *uvow__runtime_of(uvow_loop_t *loop) {
+  return (uvow__runtime_t *)(void *)loop;
+}
+static inline uvow_loop_t *uvow__runtime_loop(uvow__runtime_t *rt) {
+  return (uvow_loop_t *)(void *)rt;
+}
+
+/* Around everything that libuv calls: the outermost leave drains. */
+static inline void uvow__runtime_enter(uvow__runtime_t *rt) {
+  rt->entered++;
+}
+void uvow__runtime_leave(uvow__runtime_t *rt);
+
+/* Something was queued or armed: make sure that a drain comes. */
+static inline void uvow__runtime_poke(uvow__runtime_t *rt) {
+  if (rt->entered == 0 && !rt->awake) {
+    rt->awake = 1;
+    rt->wake(rt);
+  }
+}
+
+static inline void uvow__runtime_push(uvow__runtime_t *rt, uvow__task_t *task) {
+  uvow__queue_push(&rt->queue, task);
+  uvow__runtime_poke(rt);
+}
+static inline void uvow__runtime_push_late(uvow__runtime_t *rt,
+                                           uvow__task_t *task) {
+  uvow__queue_push_late(&rt->queue, task);
+  uvow__runtime_poke(rt);
+}
+static inline void uvow__runtime_arm(uvow__runtime_t *rt,
+                                     uvow__deadline_t *deadline, uint64_t ms) {
+  uvow__wheel_arm(&rt->wheel, deadline, ms);
+  uvow__runtime_poke(rt);
+}
+/* Calls what is due. Within enter and leave. */
+static inline void uvow__runtime_expire(uvow__runtime_t *rt) {
+  uvow__wheel_advance(&rt->wheel, rt->clock(rt));
+}
+
+#endif

@@ -1,0 +1,269 @@
+/*
+ * Continuations: then, catch, finally, done; and taking them back.
+ *
+ * 1. Whoever attaches gives its future to the new link, which is queued when
+ *    that future is settled: at once if it is already, but it never runs before
+ *    the call that attached it has returned.
+ * 2. A callback's data is released once: after the callback, or instead of it.
+ * 3. Canceling a link rejects it at once. Its callback won't run, unless it is
+ *    a `finally`: what was opened must be closed.
+ * 4. A cancel goes up the chain in a loop, for as long as nobody else waits for
+ *    or holds what it finds: two references are left then, that of what will
+ *    settle it and ours.
+ */
+#include "future.h"
+
+#include <string.h>
+
+static uvow_future_t *link_of(uvow__task_t *task) {
+  return UVOW__CONTAINER(task, uvow_future_t, task);
+}
+
+/* The callback was called, or never will be. */
+static void drop_data(uvow_future_t *f) {
+  uvow_destroy_cb destroy = f->destroy;
+  f->destroy = NULL;
+  if (destroy)
+    destroy(f->data);
+}
+
+static void run_then(uvow__task_t *task) {
+  uvow_future_t *f = link_of(task);
+  uvow_then_cb on_error = f->u.wait.u.on_error;
+  uvow_future_t *source = uvow__future_unwait(f);
+  uvow_then_cb cb = source->state == UVOW_FULFILLED ? f->cb.then : on_error;
+  uvow_next_t next = uvow_next_pass();
+  if (cb) {
+    uvow_result_t result;
+    uvow__future_result(source, &result);
+    next = cb(&result, f->data);
+  }
+  drop_data(f);
+  if (f->state == UVOW_PENDING) {
+    uvow__future_next(f, next, source);
+  } else { /* canceled from within its callback */
+    uvow__next_drop(&next);
+    uvow_future_unref(f);
+  }
+  uvow_future_unref(source);
+}
+
+/* What a cleanup waited for is settled: pass on what it held back. */
+static void run_finally_wait(uvow__task_t *task) {
+  uvow_future_t *f = link_of(task);
+  uvow_future_t *origin = f->u.wait.u.origin;
+  uvow_future_t *inner = uvow__future_unwait(f);
+  uvow__future_forward(f, inner->state == UVOW_REJECTED ? inner : origin);
+  uvow_future_unref(inner);
+  uvow_future_unref(origin);
+  uvow_future_unref(f);
+}
+
+/* The cleanup gave a future. Takes inner, source and one reference of f. */
+static void finally_future(uvow_future_t *f, uvow_future_t *inner,
+                           uvow_future_t *source) {
+  int code = uvow__future_adoptable(f, inner);
+  if (code) {
+    uvow__future_reject_code(f, code);
+    uvow_future_unref(inner);
+    uvow_future_unref(source);
+    uvow_future_unref(f);
+    return;
+  }
+  f->u.wait.u.origin = source;
+  uvow__future_wait(f, inner, run_finally_wait);
+}
+
+static void run_finally(uvow__task_t *task) {
+  uvow_future_t *f = link_of(task);
+  uvow_future_t *source = uvow__future_unwait(f);
+  f->flags &= (uint8_t)~UVOW__FINALLY;
+  uvow_next_t next = f->cb.finally(f->data);
+  drop_data(f);
+  if (f->state != UVOW_PENDING) { /* canceled from within its callback */
+    if (next.kind == UVOW_NEXT_FUTURE)
+      uvow_future_unref(next.u.future);
+    else
+      uvow__next_drop(&next);
+    uvow_future_unref(f);
+  } else if (next.kind == UVOW_NEXT_FUTURE) {
+    finally_future(f, next.u.future, source);
+    return;
+  } else {
+    if (next.kind == UVOW_NEXT_VALUE) {
+      uvow__next_drop(&next);
+      next = uvow_next_pass();
+    }
+    uvow__future_next(f, next, source);
+  }
+  uvow_future_unref(source);
+}
+
+/* The cleanup of a link that was canceled before its turn. */
+static void run_cleanup(uvow__task_t *task) {
+  uvow_future_t *f = link_of(task);
+  uvow_next_t next = f->cb.finally(f->data);
+  if (next.kind == UVOW_NEXT_FUTURE)
+    uvow_future_unref(next.u.future); /* it goes on: it cleans up */
+  else
+    uvow__next_drop(&next);
+  drop_data(f);
+  uvow_future_unref(f);
+}
+
+static void run_done(uvow__task_t *task) {
+  uvow_future_t *f = link_of(task);
+  uvow_future_t *source = uvow__future_unwait(f);
+  uvow_result_t result;
+  uvow__future_result(source, &result);
+  f->cb.done(&result, f->data);
+  uvow__future_fulfill(f, uvow_value_none());
+  uvow_future_unref(source);
+  uvow_future_unref(f);
+}
+
+uvow_future_t *uvow_future_chain(uvow_future_t *f,
+                                 const uvow_chain_options_t *options) {
+  uvow_future_t *link = NULL;
+  int valid = options->size == sizeof(*options);
+  if (f && valid)
+    link = uvow__future_new(f->rt, 2, 0);
+  if (!link) {
+    uvow_future_unref(f);
+    if (valid && options->destroy)
+      options->destroy(options->data);
+    return NULL;
+  }
+  link->cb.then = options->on_value;
+  link->u.wait.u.on_error = options->on_error;
+  link->data = options->data;
+  link->destroy = options->destroy;
+  uvow__future_wait(link, f, run_then);
+  return link;
+}
+
+/* What then, catch, finally and done share: a link with `refs` owners. */
+static uvow_future_t *attach(uvow_future_t *f, unsigned refs, unsigned flags,
+                             void *data) {
+  uvow_future_t *link = f ? uvow__future_new(f->rt, refs, flags) : NULL;
+  if (link)
+    link->data = data;
+  else
+    uvow_future_unref(f);
+  return link;
+}
+
+uvow_future_t *uvow_future_then(uvow_future_t *f, uvow_then_cb on_value,
+                                void *data) {
+  uvow_future_t *link = attach(f, 2, 0, data);
+  if (link) {
+    link->cb.then = on_value;
+    uvow__future_wait(link, f, run_then);
+  }
+  return link;
+}
+
+uvow_future_t *uvow_future_catch(uvow_future_t *f, uvow_then_cb on_error,
+                                 void *data) {
+  uvow_future_t *link = attach(f, 2, 0, data);
+  if (link) {
+    link->u.wait.u.on_error = on_error;
+    uvow__future_wait(link, f, run_then);
+  }
+  return link;
+}
+
+uvow_future_t *uvow_future_finally(uvow_future_t *f, uvow_finally_cb cb,
+                                   void *data) {
+  uvow_future_t *link = attach(f, 2, cb ? UVOW__FINALLY : 0, data);
+  if (link) {
+    link->cb.finally = cb;
+    uvow__future_wait(link, f, cb ? run_finally : run_then);
+  }
+  return link;
+}
+
+int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data) {
+  int code = 0;
+  if (!f)
+    return UVOW_ENOMEM;
+  if (!cb)
+    code = UVOW_EINVAL;
+  else if (f->rt->closed)
+    code = UVOW_ECLOSED;
+  if (code) {
+    uvow_future_unref(f);
+    return code;
+  }
+  uvow_future_t *link = attach(f, 1, 0, data);
+  if (!link)
+    return UVOW_ENOMEM;
+  link->cb.done = cb;
+  uvow__future_wait(link, f, run_done);
+  return 0;
+}
+
+void uvow_future_detach(uvow_future_t *f) {
+  uvow_future_unref(f);
+}
+
+/* Takes a waiting link out of its chain. */
+static uvow_future_t *cut_link(uvow_future_t *f, int code) {
+  uvow_future_t *origin = NULL;
+  uvow__task_cancel(&f->task);
+  if (f->task.run == run_finally_wait)
+    origin = f->u.wait.u.origin;
+  uvow_future_t *source = uvow__future_unwait(f);
+  uvow__future_reject_code(f, code);
+  if (f->flags & UVOW__FINALLY) {
+    f->task.run = run_cleanup;
+    uvow__runtime_push(f->rt, &f->task);
+  } else {
+    drop_data(f);
+    uvow_future_unref(f);
+  }
+  if (!origin)
+    return source;
+  uvow_future_unref(source); /* a cleanup under way isn't canceled */
+  return origin;
+}
+
+uvow_future_t *uvow__future_cut(uvow_future_t *f, int code) {
+  if (code == UVOW_ECANCELED)
+    f->flags |= UVOW__OBSERVED;
+  if (f->flags & UVOW__WAITS)
+    return cut_link(f, code);
+  uvow_cancel_cb tell = f->flags & UVOW__PROMISE ? f->cb.cancel : NULL;
+  uvow__future_reject_code(f, code);
+  if (tell)
+    tell(f->data);
+  return NULL;
+}
+
+void uvow__future_abandon(uvow_future_t *f) {
+  while (f) {
+    uvow_future_t *source = NULL;
+    if (f->state == UVOW_PENDING && f->refs == 2 &&
+        uvow__list_empty(&f->reactions))
+      source = uvow__future_cut(f, UVOW_ECANCELED);
+    uvow_future_unref(f);
+    f = source;
+  }
+}
+
+int uvow_future_cancel(uvow_future_t *f) {
+  if (!f)
+    return UVOW_EINVAL;
+  if (f->state != UVOW_PENDING)
+    return UVOW_EALREADY;
+  uvow_future_ref(f); /* whoever is told may let go of it */
+  uvow__future_abandon(uvow__future_cut(f, UVOW_ECANCELED));
+  uvow_future_unref(f);
+  return 0;
+}
+
+void uvow__future_close(uvow_future_t *f) {
+  uvow_future_ref(f);
+  uvow__future_cut(f, UVOW_ECLOSED);
+  uvow_future_unref(f);
+}
