@@ -39,14 +39,13 @@ extern "C" {
   XX(EREMOTE, -5021, "the peer answered with an error")                        \
   XX(ELOST, -5022, "connection lost")                                          \
   XX(EMETHOD, -5023, "no such method")                                         \
-  XX(EMPTY, -5024, "no future was given to choose from")                       \
-  XX(EALL, -5025, "every future was rejected")
+  XX(EALL, -5024, "every future was rejected")
 
 enum uvow_error_code {
 #define UVOW_XX(name, code, text) UVOW_##name = (code),
   UVOW_ERROR_MAP(UVOW_XX)
 #undef UVOW_XX
-      UVOW_ERROR_LAST = -5026
+      UVOW_ERROR_LAST = -5025
 };
 
 /** What is known of a request that failed (contract R2). */
@@ -115,8 +114,19 @@ UVOW_API int uvow_error_code(const uvow_error_t *error);
 UVOW_API const char *uvow_error_message(const uvow_error_t *error);
 /** What is known of the request, see uvow_outcome_t. Borrows. */
 UVOW_API uvow_outcome_t uvow_error_outcome(const uvow_error_t *error);
-/** What led to it: returns borrowed (valid while the error is), or NULL. */
+/**
+ * What led to it, the first cause where there are several: returns borrowed
+ * (valid while the error is), or NULL.
+ */
 UVOW_API const uvow_error_t *uvow_error_cause(const uvow_error_t *error);
+/** How many causes it has. UVOW_EALL has one for each future. Borrows. */
+UVOW_API size_t uvow_error_cause_count(const uvow_error_t *error);
+/**
+ * The cause number i, from 0. Returns borrowed (valid while the error is), or
+ * NULL: there are not so many. Since 0.1.
+ */
+UVOW_API const uvow_error_t *uvow_error_nth_cause(const uvow_error_t *error,
+                                                  size_t i);
 
 /**
  * The peer's own error code, as it stood in its answer.

@@ -2,7 +2,8 @@
  * A growable byte buffer with a limit, and slices.
  *
  * 1. off <= len <= cap; content is at most max.
- * 2. Capacity doubles; consumed room at the front is used again first.
+ * 2. Capacity doubles. Consumed room at the front is used again once it is as
+ *    large as the content: so a byte is moved at most once a byte consumed.
  * 3. A failed append changes nothing.
  */
 #include "buf.h"
@@ -43,14 +44,16 @@ int uvow__buf_reserve(uvow__buf_t *buf, size_t more) {
     return UVOW_EOVERLOAD;
   if (more <= buf->cap - buf->len)
     return 0;
-  if (buf->off) {
+  if (buf->off && buf->off >= size) {
     memmove(buf->data, buf->data + buf->off, size);
     buf->off = 0;
     buf->len = size;
     if (more <= buf->cap - size)
       return 0;
   }
-  return grow(buf, size + more);
+  if (more > SIZE_MAX - buf->len)
+    return UVOW_ENOMEM;
+  return grow(buf, buf->len + more);
 }
 
 int uvow__buf_append(uvow__buf_t *buf, const void *bytes, size_t len) {
@@ -67,24 +70,25 @@ int uvow__buf_append_text(uvow__buf_t *buf, const char *text) {
   return uvow__buf_append(buf, text, strlen(text));
 }
 
-int uvow__buf_append_u64(uvow__buf_t *buf, uint64_t number) {
-  char digits[20];
+static int append_number(uvow__buf_t *buf, uint64_t number, int negative) {
+  char digits[21];
   size_t at = sizeof(digits);
   do {
     digits[--at] = (char)('0' + number % 10);
     number /= 10;
   } while (number);
+  if (negative)
+    digits[--at] = '-';
   return uvow__buf_append(buf, digits + at, sizeof(digits) - at);
 }
 
+int uvow__buf_append_u64(uvow__buf_t *buf, uint64_t number) {
+  return append_number(buf, number, 0);
+}
+
 int uvow__buf_append_i64(uvow__buf_t *buf, int64_t number) {
-  if (number >= 0)
-    return uvow__buf_append_u64(buf, (uint64_t)number);
-  int rc = uvow__buf_reserve(buf, 21);
-  if (rc)
-    return rc;
-  buf->data[buf->len++] = '-';
-  return uvow__buf_append_u64(buf, 0 - (uint64_t)number);
+  uint64_t absolute = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+  return append_number(buf, absolute, number < 0);
 }
 
 void uvow__buf_consume(uvow__buf_t *buf, size_t len) {

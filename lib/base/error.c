@@ -3,8 +3,10 @@
  *
  * 1. Making an error never fails: without memory the answer is a static error,
  *    which ref and unref leave alone.
- * 2. Texts are copied behind the struct and end with a NUL.
- * 3. A chain of causes is freed in a loop: however long, no recursion.
+ * 2. Causes, then texts, stand behind the struct; texts are copied and end with
+ *    a NUL.
+ * 3. A tree of causes is freed in a loop, with a list through the dying errors:
+ *    however deep or wide, no recursion and no memory.
  */
 #include "error.h"
 
@@ -22,7 +24,9 @@ struct uvow_error {
   const char *peer_message;
   const char *data;
   size_t data_len;
-  uvow_error_t *cause;
+  uvow_error_t *next_dying;
+  size_t cause_count;
+  uvow_error_t *causes[];
 };
 
 static const uvow_error_t error_nomem = {{NULL, NULL, NULL, NULL},
@@ -36,7 +40,8 @@ static const uvow_error_t error_nomem = {{NULL, NULL, NULL, NULL},
                                          NULL,
                                          NULL,
                                          0,
-                                         NULL};
+                                         NULL,
+                                         0};
 
 /* Static: neither counted nor freed. */
 static int is_static(const uvow_error_t *error) {
@@ -85,8 +90,16 @@ static const char *place(char **at, uvow__slice_t slice) {
 
 uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
                                const uvow__error_spec_t *spec) {
-  size_t size = sizeof(uvow_error_t) + 4;
-  if (uvow__size_add(size, spec->detail.len, &size) ||
+  const uvow_error_t *const *causes = spec->causes;
+  size_t cause_count = spec->cause_count;
+  size_t size;
+  if (cause_count == 0 && spec->cause) {
+    causes = &spec->cause;
+    cause_count = 1;
+  }
+  if (uvow__size_mul(cause_count, sizeof(*causes), &size) ||
+      uvow__size_add(size, sizeof(uvow_error_t) + 4, &size) ||
+      uvow__size_add(size, spec->detail.len, &size) ||
       uvow__size_add(size, spec->peer_code_text.len, &size) ||
       uvow__size_add(size, spec->peer_message.len, &size) ||
       uvow__size_add(size, spec->data.len, &size))
@@ -94,7 +107,7 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
   uvow_error_t *error = (uvow_error_t *)uvow__malloc(mem, size);
   if (!error)
     return uvow__error_nomem();
-  char *at = (char *)(error + 1);
+  char *at = (char *)(error->causes + cause_count);
   error->mem = *mem;
   error->refs = 1;
   error->code = spec->code;
@@ -106,7 +119,10 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
   error->peer_message = place(&at, spec->peer_message);
   error->data = place(&at, spec->data);
   error->data_len = spec->data.len;
-  error->cause = uvow_error_ref(spec->cause);
+  error->next_dying = NULL;
+  error->cause_count = cause_count;
+  for (size_t i = 0; i < cause_count; i++)
+    error->causes[i] = uvow_error_ref(causes[i]);
   return error;
 }
 
@@ -126,12 +142,24 @@ uvow_error_t *uvow_error_ref(const uvow_error_t *borrowed) {
   return error;
 }
 
+/* One owner less; without any, it goes on top of the list. */
+static void let_go(uvow_error_t *error, uvow_error_t **dying) {
+  if (!error || is_static(error) || --error->refs)
+    return;
+  error->next_dying = *dying;
+  *dying = error;
+}
+
 void uvow_error_unref(uvow_error_t *error) {
-  while (error && !is_static(error) && --error->refs == 0) {
-    uvow_error_t *cause = error->cause;
-    uvow__mem_t mem = error->mem;
-    uvow__free(&mem, error);
-    error = cause;
+  uvow_error_t *dying = NULL;
+  let_go(error, &dying);
+  while (dying) {
+    uvow_error_t *dead = dying;
+    uvow__mem_t mem = dead->mem;
+    dying = dead->next_dying;
+    for (size_t i = 0; i < dead->cause_count; i++)
+      let_go(dead->causes[i], &dying);
+    uvow__free(&mem, dead);
   }
 }
 
@@ -150,7 +178,15 @@ uvow_outcome_t uvow_error_outcome(const uvow_error_t *error) {
 }
 
 const uvow_error_t *uvow_error_cause(const uvow_error_t *error) {
-  return error ? error->cause : NULL;
+  return uvow_error_nth_cause(error, 0);
+}
+
+size_t uvow_error_cause_count(const uvow_error_t *error) {
+  return error ? error->cause_count : 0;
+}
+
+const uvow_error_t *uvow_error_nth_cause(const uvow_error_t *error, size_t i) {
+  return error && i < error->cause_count ? error->causes[i] : NULL;
 }
 
 int64_t uvow_error_peer_code(const uvow_error_t *error) {

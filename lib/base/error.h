@@ -15,7 +15,9 @@ typedef struct uvow__error_spec {
   uvow__slice_t peer_code_text;
   uvow__slice_t peer_message;
   uvow__slice_t data;
-  const uvow_error_t *cause; /* kept */
+  const uvow_error_t *cause;         /* kept; shorthand for one in causes */
+  const uvow_error_t *const *causes; /* each kept; none may be NULL */
+  size_t cause_count;                /* of causes; then `cause` is ignored */
 } uvow__error_spec_t;
 
 /* Returns new, never NULL: without memory, a static error (UVOW_ENOMEM). */

@@ -38,6 +38,13 @@
 #define SLAB_BYTES_MIN 4096
 #define SLAB_BYTES_MAX (256 * 1024)
 
+/* What blocks are aligned for. C11's max_align_t would waste half of it. */
+union unit {
+  void *ptr;
+  int64_t i64;
+  double f64;
+};
+
 struct uvow__pool_block {
   struct uvow__pool_block *next;
 };
@@ -49,7 +56,7 @@ struct uvow__pool_slab {
 
 void uvow__pool_init(uvow__pool_t *pool, const uvow__mem_t *mem,
                      size_t block_size) {
-  size_t unit = sizeof(void *);
+  size_t unit = sizeof(union unit);
   memset(pool, 0, sizeof(*pool));
   pool->mem = mem;
   pool->block_size = (block_size + unit - 1) / unit * unit;

@@ -17,7 +17,8 @@ typedef struct uvow__pool {
   size_t live;        /* taken now */
 } uvow__pool_t;
 
-/* block_size is rounded up to whole pointers. Takes no memory. */
+/* block_size is rounded up to whole units of 8 bytes, which blocks are aligned
+ * for: pointers, int64_t and double. Takes no memory. */
 void uvow__pool_init(uvow__pool_t *pool, const uvow__mem_t *mem,
                      size_t block_size);
 /* Frees every slab. Each block must be free. */
@@ -27,8 +28,9 @@ void uvow__pool_done(uvow__pool_t *pool);
 void *uvow__pool_take(uvow__pool_t *pool);
 void uvow__pool_give(uvow__pool_t *pool, void *block);
 
-/* Calls cb for each block, free ones too: the caller must be able to tell.
- * `is_free` answers that where blocks are poisoned. */
+/* Calls cb for each block, free ones too (but where AddressSanitizer knows
+ * them): the caller must be able to tell, by a field behind the first pointer,
+ * which a free block overwrites. It is 0 before a block's first use. */
 typedef void (*uvow__pool_walk_cb)(void *block, void *data);
 void uvow__pool_walk(uvow__pool_t *pool, uvow__pool_walk_cb cb, void *data);
 

@@ -84,9 +84,8 @@ void uvow_future_unref(uvow_future_t *f) {
 /* State and content are set: the reactions may go. */
 static void settled(uvow_future_t *f) {
   if (f->flags & UVOW__TIMED) {
-    uvow__wheel_disarm((uvow__deadline_t *)(void *)(f + 1));
     f->flags &= (uint8_t)~UVOW__TIMED;
-    f->rt->holds--;
+    uvow__runtime_unhold(f->rt, (uvow__deadline_t *)(void *)(f + 1));
   }
   if (!uvow__list_empty(&f->reactions)) {
     uvow__list_splice(&f->rt->queue.ready, &f->reactions);
@@ -124,8 +123,8 @@ void uvow__future_reject_code(uvow_future_t *f, int code) {
                       uvow__error_code(&f->rt->mem, code, UVOW_OUTCOME_NONE));
 }
 
-/* The value of a fulfilled future, for one more owner (5). */
-static uvow_value_t share(uvow_future_t *f) {
+/* See (5). */
+uvow_value_t uvow__future_share(uvow_future_t *f) {
   uvow_value_t value = f->u.value;
   if (!value.type || !value.type->destroy)
     return value;
@@ -142,7 +141,7 @@ static uvow_value_t share(uvow_future_t *f) {
 
 void uvow__future_forward(uvow_future_t *f, uvow_future_t *source) {
   if (source->state == UVOW_FULFILLED)
-    uvow__future_fulfill(f, share(source));
+    uvow__future_fulfill(f, uvow__future_share(source));
   else
     uvow__future_reject(f, uvow_error_ref(source->u.error));
 }
@@ -251,7 +250,7 @@ void uvow__future_result(uvow_future_t *f, uvow_result_t *ret) {
 }
 
 uvow_value_t uvow_result_keep(const uvow_result_t *result) {
-  if (result->error || !result->source)
+  if (result->error)
     return uvow_value_none();
   uvow_value_t value = result->value;
   if (!value.type || !value.type->destroy)

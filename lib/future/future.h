@@ -10,7 +10,8 @@ enum {
   UVOW__OBSERVED = 4, /* had a reaction, or was reported */
   UVOW__BLOCK = 8,    /* has a tail; lives in the pool of blocks */
   UVOW__TIMED = 16,   /* its tail holds a deadline that settling disarms */
-  UVOW__FINALLY = 32  /* its callback runs also when it is canceled */
+  UVOW__FINALLY = 32, /* its callback runs also when it is canceled */
+  UVOW__OWNED = 64    /* a root whose owner rejects it itself: see cb.cut */
 };
 
 /*
@@ -40,6 +41,7 @@ struct uvow_future {
     uvow_finally_cb finally;
     uvow_done_cb done;
     uvow_cancel_cb cancel; /* of a root: its promise's owner */
+    void (*cut)(uvow_future_t *f, int code); /* of an UVOW__OWNED one */
   } cb;
   void *data;
   uvow_destroy_cb destroy;
@@ -71,7 +73,11 @@ void uvow__future_reject(uvow_future_t *f, uvow_error_t *error);
 void uvow__future_reject_code(uvow_future_t *f, int code);
 /* Settles as a settled future was. Borrows it. */
 void uvow__future_forward(uvow_future_t *f, uvow_future_t *settled);
-/* The same for a value from a user: an unknown type rejects (UVOW_ETYPE). */
+/* The value of a fulfilled future, for one more owner: now the caller's.
+ * Borrows f; whoever owns f alone gets the value itself, and f is left without.
+ */
+uvow_value_t uvow__future_share(uvow_future_t *f);
+/* As fulfill, for a value from a user: an unknown type rejects (UVOW_ETYPE). */
 void uvow__future_fulfill_checked(uvow_future_t *f, uvow_value_t value);
 
 /* Whether f may wait for inner: 0, UVOW_ENOMEM (NULL), UVOW_EINVAL (another

@@ -28,9 +28,32 @@ void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
   rt->budget = DRAIN_BUDGET;
   uvow__queue_init(&rt->queue);
   uvow__list_init(&rt->unhandled);
+  uvow__list_init(&rt->dying);
   uvow__wheel_init(&rt->wheel, now_ns);
   uvow__pool_init(&rt->links, &rt->mem, sizeof(uvow_future_t));
   uvow__pool_init(&rt->blocks, &rt->mem, sizeof(uvow__block_t));
+}
+
+void uvow__runtime_reap(uvow__runtime_t *rt, uvow__task_t *task) {
+  uvow__list_append(&rt->dying, &task->link);
+  if (rt->reaping)
+    return;
+  rt->reaping = 1;
+  while (!uvow__list_empty(&rt->dying)) {
+    uvow__task_t *first = UVOW__CONTAINER(rt->dying.next, uvow__task_t, link);
+    uvow__list_remove(&first->link);
+    first->run(first);
+  }
+  rt->reaping = 0;
+  if (rt->closed)
+    uvow__runtime_maybe_release(rt);
+}
+
+uint64_t uvow__runtime_random(uvow__runtime_t *rt) {
+  uint64_t z = rt->rng += UINT64_C(0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+  return z ^ (z >> 31);
 }
 
 static void report_unhandled(uvow__runtime_t *rt) {
@@ -52,9 +75,11 @@ void uvow__runtime_leave(uvow__runtime_t *rt) {
     rt->entered--;
     return;
   }
-  unsigned left = uvow__queue_drain(&rt->queue, rt->budget);
-  if (left)
-    report_unhandled(rt);
+  do {
+    /* Nothing new can be made once it is closed: what is left is finite. */
+    if (uvow__queue_drain(&rt->queue, rt->closed ? UINT_MAX : rt->budget))
+      report_unhandled(rt);
+  } while (rt->closed && !uvow__queue_empty(&rt->queue));
   if (!uvow__list_empty(&rt->wheel.intake))
     uvow__wheel_stamp(&rt->wheel, rt->clock(rt));
   rt->entered = 0;
@@ -77,11 +102,7 @@ void uvow__runtime_close(uvow__runtime_t *rt) {
   rt->closed = UVOW__RUNTIME_CLOSING;
   uvow__pool_walk(&rt->links, close_future, NULL);
   uvow__pool_walk(&rt->blocks, close_future, NULL);
-  /* Nothing new can be made: what is left to run is finite. */
-  while (!uvow__queue_empty(&rt->queue))
-    uvow__queue_drain(&rt->queue, UINT_MAX);
-  report_unhandled(rt);
-  rt->entered--;
+  uvow__runtime_leave(rt);
 }
 
 void uvow__runtime_done(uvow__runtime_t *rt) {
@@ -90,7 +111,8 @@ void uvow__runtime_done(uvow__runtime_t *rt) {
 }
 
 void uvow__runtime_maybe_release(uvow__runtime_t *rt) {
-  if (rt->closed != UVOW__RUNTIME_DONE || rt->links.live || rt->blocks.live)
+  if (rt->closed != UVOW__RUNTIME_DONE || rt->links.live || rt->blocks.live ||
+      rt->reaping || rt->pins)
     return;
   uvow__pool_done(&rt->links);
   uvow__pool_done(&rt->blocks);

@@ -26,8 +26,12 @@ struct uvow__runtime {
   uvow__pool_t links;  /* futures */
   uvow__pool_t blocks; /* futures with a tail: uvow__block_t */
   uvow__list_t unhandled;
+  uvow__list_t dying; /* tasks: see uvow__runtime_reap */
+  int reaping;
   uvow__wheel_t wheel;
+  uint64_t rng; /* its owner seeds it; see uvow__runtime_random */
   size_t holds; /* what keeps the loop alive: armed delays and the like */
+  size_t pins;  /* what else must be freed before the runtime's memory goes */
   unsigned entered;
   unsigned budget; /* tasks a drain may run */
   int awake;       /* wake was called, and no drain came since */
@@ -40,13 +44,17 @@ struct uvow__runtime {
   uvow__unhandled_cb on_unhandled;
 };
 
+/* 292 years: what ms may become, as ns of a clock. */
+#define UVOW__MS_MAX ((uint64_t)INT64_MAX / 1000000)
+
 enum { UVOW__RUNTIME_OPEN, UVOW__RUNTIME_CLOSING, UVOW__RUNTIME_DONE };
 
 /* mem is copied. The callbacks are set by the caller, before anything else. */
 void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
                         uint64_t now_ns);
-/* Settles all futures that wait for a promise with UVOW_ECLOSED, drains, and
- * takes no more. */
+/* Settles all futures that wait for a promise with UVOW_ECLOSED, and takes no
+ * more. What waited for them runs before it returns, or in the drain that it
+ * was called from. */
 void uvow__runtime_close(uvow__runtime_t *rt);
 /* After close: calls release now, or when the last future is freed. */
 void uvow__runtime_done(uvow__runtime_t *rt);
@@ -64,6 +72,14 @@ static inline void uvow__runtime_enter(uvow__runtime_t *rt) {
   rt->entered++;
 }
 void uvow__runtime_leave(uvow__runtime_t *rt);
+
+/* Runs the task, which gives something up, now; or, if it's a consequence of
+ * such a task, as soon as that one is over. So a cancel that goes up through
+ * combinators is done when the call returns, and doesn't recurse. */
+void uvow__runtime_reap(uvow__runtime_t *rt, uvow__task_t *task);
+
+/* A random number, good for jitter and nothing else (splitmix64). */
+uint64_t uvow__runtime_random(uvow__runtime_t *rt);
 
 /* Something was queued or armed: make sure that a drain comes. */
 static inline void uvow__runtime_poke(uvow__runtime_t *rt) {
@@ -86,6 +102,18 @@ static inline void uvow__runtime_arm(uvow__runtime_t *rt,
                                      uvow__deadline_t *deadline, uint64_t ms) {
   uvow__wheel_arm(&rt->wheel, deadline, ms);
   uvow__runtime_poke(rt);
+}
+/* As arm, and holds the loop until unhold, also once it has expired. */
+static inline void uvow__runtime_hold(uvow__runtime_t *rt,
+                                      uvow__deadline_t *deadline, uint64_t ms) {
+  rt->holds++;
+  uvow__runtime_arm(rt, deadline, ms < UVOW__MS_MAX ? ms : UVOW__MS_MAX);
+}
+static inline void uvow__runtime_unhold(uvow__runtime_t *rt,
+                                        uvow__deadline_t *deadline) {
+  uvow__wheel_disarm(deadline);
+  rt->holds--;
+  uvow__runtime_poke(rt); /* the timer may let the loop go */
 }
 /* Calls what is due. Within enter and leave. */
 static inline void uvow__runtime_expire(uvow__runtime_t *rt) {

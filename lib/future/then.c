@@ -116,8 +116,9 @@ static void run_done(uvow__task_t *task) {
   uvow_future_t *source = uvow__future_unwait(f);
   uvow_result_t result;
   uvow__future_result(source, &result);
-  f->cb.done(&result, f->data);
+  /* First: its callback may close the loop, which settles what is pending. */
   uvow__future_fulfill(f, uvow_value_none());
+  f->cb.done(&result, f->data);
   uvow_future_unref(source);
   uvow_future_unref(f);
 }
@@ -125,7 +126,7 @@ static void run_done(uvow__task_t *task) {
 uvow_future_t *uvow_future_chain(uvow_future_t *f,
                                  const uvow_chain_options_t *options) {
   uvow_future_t *link = NULL;
-  int valid = options->size == sizeof(*options);
+  int valid = options && options->size == sizeof(*options);
   if (f && valid)
     link = uvow__future_new(f->rt, 2, 0);
   if (!link) {
@@ -233,6 +234,10 @@ uvow_future_t *uvow__future_cut(uvow_future_t *f, int code) {
     f->flags |= UVOW__OBSERVED;
   if (f->flags & UVOW__WAITS)
     return cut_link(f, code);
+  if (f->flags & UVOW__OWNED) {
+    f->cb.cut(f, code);
+    return NULL;
+  }
   uvow_cancel_cb tell = f->flags & UVOW__PROMISE ? f->cb.cancel : NULL;
   uvow__future_reject_code(f, code);
   if (tell)

@@ -73,11 +73,18 @@ static uvow__slice_t slice_of(const char *text) {
   return slice;
 }
 
+/* Without a loop there's no memory to take. */
+static uvow_error_t *make(uvow_loop_t *loop, const uvow__error_spec_t *spec) {
+  if (!loop)
+    return uvow__error_nomem();
+  return uvow__error_make(&uvow__runtime_of(loop)->mem, spec);
+}
+
 uvow_error_t *uvow_error_new(uvow_loop_t *loop, int code, const char *detail) {
   uvow__error_spec_t spec = {0};
   spec.code = code < 0 ? code : UVOW_EINVAL;
   spec.detail = slice_of(detail);
-  return uvow__error_make(&uvow__runtime_of(loop)->mem, &spec);
+  return make(loop, &spec);
 }
 
 uvow_error_t *uvow_error_new_peer(uvow_loop_t *loop, int64_t peer_code,
@@ -90,5 +97,5 @@ uvow_error_t *uvow_error_new_peer(uvow_loop_t *loop, int64_t peer_code,
   spec.peer_message = slice_of(message);
   spec.data.ptr = data;
   spec.data.len = data ? data_len : 0;
-  return uvow__error_make(&uvow__runtime_of(loop)->mem, &spec);
+  return make(loop, &spec);
 }

@@ -1,0 +1,20 @@
+#ifndef UVOW_H
+#define UVOW_H
+
+/**
+ * @file uvow.h
+ * Futures for libuv, and requests over WebSockets on top of them.
+ */
+
+#include "uvow/base.h"
+#include "uvow/error.h"
+#include "uvow/value.h"
+#include "uvow/future.h"
+#include "uvow/combine.h"
+#include "uvow/loop.h"
+#include "uvow/payload.h"
+#include "uvow/protocol.h"
+#include "uvow/client.h"
+#include "uvow/server.h"
+
+#endif

@@ -1,0 +1,225 @@
+#ifndef UVOW_CLIENT_H
+#define UVOW_CLIENT_H
+
+/**
+ * @file client.h
+ * Requests over a WebSocket: each returns a future, which the answer with its
+ * id settles.
+ *
+ * Everything here is for the loop's thread. Callbacks and continuations run
+ * when the loop's task queue drains, never from within a call of yours.
+ */
+
+#include "loop.h"
+#include "payload.h"
+#include "protocol.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One connection to a server, and the requests on it. */
+typedef struct uvow_client uvow_client_t;
+
+/** A header of the opening handshake. Copied where it's given. */
+typedef struct uvow_header {
+  const char *name;
+  const char *value;
+} uvow_header_t;
+
+/** Something the server said that no request asked for. Borrowed. */
+typedef struct uvow_event {
+  /** The event's name, NUL-terminated; "" if it has none. */
+  const char *name;
+  /** CDP's session, or NULL. */
+  const char *session;
+  /** What came with it; may hold no bytes. */
+  uvow_payload_t *payload;
+} uvow_event_t;
+
+/** What a message is that was delivered to nobody (contract R3). */
+typedef enum uvow_stray {
+  /** Its request timed out or was canceled. */
+  UVOW_STRAY_LATE = 1,
+  /** Its request was answered before. */
+  UVOW_STRAY_DUPLICATE = 2,
+  /** No request had this id. */
+  UVOW_STRAY_UNKNOWN = 3,
+  /** Nothing that the protocol knows, or a binary message. */
+  UVOW_STRAY_MALFORMED = 4
+} uvow_stray_t;
+
+/** Told of an event. May do anything with the client, also free it. */
+typedef void (*uvow_event_cb)(uvow_client_t *client, const uvow_event_t *event,
+                              void *data);
+/** Told of a message that was delivered to nobody, with its bytes. */
+typedef void (*uvow_stray_cb)(uvow_client_t *client, uvow_stray_t stray,
+                              const char *bytes, size_t len, void *data);
+
+/** Options of uvow_client_new. Everything is copied. */
+typedef struct uvow_client_options {
+  /** Required. sizeof(uvow_client_options_t). */
+  size_t size;
+  /** Required. ws://host[:port]/path?query, RFC 6455 3. */
+  const char *url;
+  /** Required. See protocol.h. */
+  const uvow_protocol_t *protocol;
+  /** Optional. Offered in the handshake, in this order. */
+  const char *const *subprotocols;
+  size_t subprotocol_count;
+  /** Optional. Sent with the handshake. */
+  const uvow_header_t *headers;
+  size_t header_count;
+  /** Optional, default 30000 ms: from the request to its answer. */
+  uint32_t timeout_ms;
+  /** Optional, default 10000 ms: for connecting and the handshake. */
+  uint32_t connect_timeout_ms;
+  /** Optional, default 5000 ms: for the requests in flight, and then for the
+   * close handshake, at uvow_client_close. */
+  uint32_t close_timeout_ms;
+  /** Optional, default 16 MiB: bytes of a message from the server. */
+  size_t max_message_bytes;
+  /** Optional, default 64 MiB: bytes that wait to be written, or for the
+   * connection to open. Above it a request is refused: UVOW_EOVERLOAD. */
+  size_t max_unsent_bytes;
+  /** Optional, default 4194304: requests that wait for an answer. */
+  size_t max_pending;
+  /** Optional. */
+  uvow_event_cb on_event;
+  /** Optional. */
+  uvow_stray_cb on_stray;
+  /** Optional. What the callbacks are given. */
+  void *data;
+} uvow_client_options_t;
+
+/** Options of a request; NULL: all defaults. */
+typedef struct uvow_request_options {
+  /** Required. sizeof(uvow_request_options_t). */
+  size_t size;
+  /** Optional, default the client's. UVOW_NO_TIMEOUT: none. ms. */
+  uint32_t timeout_ms;
+  /** Optional. CDP: the session it is for. Copied. */
+  const char *session;
+} uvow_request_options_t;
+
+#define UVOW_NO_TIMEOUT UINT32_MAX
+
+/** What a client counted since it was made. */
+typedef struct uvow_client_stats {
+  /** Required. sizeof(uvow_client_stats_t): set it before the call. */
+  size_t size;
+  uint64_t requests;
+  uint64_t answered;
+  uint64_t timed_out;
+  uint64_t canceled;
+  /** Rejected for another reason than an answer. */
+  uint64_t failed;
+  uint64_t events;
+  uint64_t late;
+  uint64_t duplicate;
+  uint64_t unknown;
+  uint64_t malformed;
+  /** Now waiting for an answer. */
+  uint64_t pending;
+  /** Of those, waiting for the connection to open. */
+  uint64_t queued;
+} uvow_client_stats_t;
+
+/**
+ * Makes a client, which connects at once.
+ *
+ * Borrows loop and options. Returns new in ret_client; release it with
+ * uvow_client_free. Whatever is wrong with the connection, the URL included,
+ * rejects the future of uvow_client_ready and every request, by its cause.
+ * Errors: UVOW_EINVAL: a required option is missing, a subprotocol or header
+ * can't be sent; UVOW_ENOMEM; UVOW_ECLOSED: the loop is. Since 0.1.
+ */
+UVOW_API int uvow_client_new(uvow_loop_t *loop,
+                             const uvow_client_options_t *options,
+                             uvow_client_t **ret_client);
+
+/**
+ * A future of the connection: fulfilled (no value) when it's open, rejected
+ * when that fails.
+ *
+ * Returns new, or NULL: no memory. Nobody needs to look at it: a request may be
+ * made before, and waits. Since 0.1.
+ */
+UVOW_API uvow_future_t *uvow_client_ready(uvow_client_t *client);
+
+/**
+ * Sends a request with json parameters.
+ *
+ * Takes params (NULL: none). Borrows the rest. Returns a new future of a
+ * payload whose JSON has been checked: uvow_result_json shows it. NULL: no
+ * memory. It rejects with:
+ *
+ * UVOW_EREMOTE    the server's own error (uvow_error_peer_code, ...);
+ * UVOW_EPAYLOAD   the result isn't JSON (uvow_error_data has the bytes);
+ * UVOW_EENVELOPE  the answer is none that the protocol allows;
+ * UVOW_ETIMEDOUT  no answer in time;
+ * UVOW_ELOST      the connection was lost; or the cause that it never opened;
+ * UVOW_ECLOSED    the client is closed; UVOW_EOVERLOAD: a limit is reached;
+ * UVOW_EINVAL     the method or params can't be sent by this protocol.
+ *
+ * uvow_error_outcome tells whether the server may have acted on it. Since 0.1.
+ */
+UVOW_API uvow_future_t *
+uvow_client_request(uvow_client_t *client, const char *method,
+                    struct json_t *params,
+                    const uvow_request_options_t *options);
+
+/**
+ * Sends a request with parameters as JSON text of `len` bytes (NULL: none).
+ *
+ * Borrows all. As uvow_client_request, but that the text's inside isn't parsed,
+ * nor is that of the payload: uvow_result_bytes shows it. Since 0.1.
+ */
+UVOW_API uvow_future_t *
+uvow_client_request_bytes(uvow_client_t *client, const char *method,
+                          const char *params, size_t len,
+                          const uvow_request_options_t *options);
+
+/**
+ * Sends a notification: no answer comes.
+ *
+ * Takes params (NULL: none). Errors: UVOW_ECLOSED, UVOW_EOVERLOAD, UVOW_EINVAL,
+ * UVOW_ENOMEM, as for a request. Since 0.1.
+ */
+UVOW_API int uvow_client_notify(uvow_client_t *client, const char *method,
+                                struct json_t *params);
+/** Sends a notification with JSON text. Borrows all. */
+UVOW_API int uvow_client_notify_bytes(uvow_client_t *client, const char *method,
+                                      const char *params, size_t len);
+
+/** Fills in *ret; its size must be set. Errors: UVOW_EINVAL. */
+UVOW_API int uvow_client_stats(const uvow_client_t *client,
+                               uvow_client_stats_t *ret);
+
+/**
+ * Closes in order: no new requests; those in flight may finish, for
+ * close_timeout_ms; then the close handshake.
+ *
+ * Borrows the client, which is still to be freed. Returns a new future,
+ * fulfilled (no value) when the connection is gone; NULL: no memory (it closes
+ * all the same). Since 0.1.
+ */
+UVOW_API uvow_future_t *uvow_client_close(uvow_client_t *client);
+
+/**
+ * Frees a client at any time, also from its own callbacks. Takes it; accepts
+ * NULL. What is pending rejects with UVOW_ECLOSED; no callback of the client
+ * follows. Since 0.1.
+ */
+UVOW_API void uvow_client_free(uvow_client_t *client);
+
+/** The open connection doesn't keep the libuv loop running, as uv_unref. */
+UVOW_API void uvow_client_unref(uvow_client_t *client);
+/** It does again. */
+UVOW_API void uvow_client_ref(uvow_client_t *client);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,130 @@
+#ifndef UVOW_SERVER_H
+#define UVOW_SERVER_H
+
+/**
+ * @file server.h
+ * A server of methods that return futures.
+ *
+ * Everything here is for the loop's thread.
+ */
+
+#include "loop.h"
+#include "payload.h"
+#include "protocol.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Listens, and answers what its peers call. */
+typedef struct uvow_server uvow_server_t;
+/** A call that is being answered. Borrowed for the method's call. */
+typedef struct uvow_call uvow_call_t;
+
+/**
+ * A method. What it returns is the answer: a value (see below), an error, or a
+ * future of either; uvow_next_pass() answers with the params.
+ *
+ * Values are written as JSON: a payload or json_t as it is, int64, double and
+ * text as such, no value as null. An error of uvow_error_new_peer is sent with
+ * its code, message and data; any other as code -32603 with its message.
+ */
+typedef uvow_next_t (*uvow_method_cb)(const uvow_call_t *call, void *data);
+
+/** Options of uvow_server_new. Everything is copied. */
+typedef struct uvow_server_options {
+  /** Required. sizeof(uvow_server_options_t). */
+  size_t size;
+  /** Required. See protocol.h. */
+  const uvow_protocol_t *protocol;
+  /** Optional, default "127.0.0.1". A numeric address, IPv4 or IPv6. */
+  const char *host;
+  /** Optional, default: the system chooses, see uvow_server_port. */
+  uint16_t port;
+  /** Optional. The first that a client offers of these is agreed on. */
+  const char *const *subprotocols;
+  size_t subprotocol_count;
+  /** Optional, default 10000 ms: for a peer's opening handshake. */
+  uint32_t handshake_timeout_ms;
+  /** Optional, default 5000 ms: for the close handshake. */
+  uint32_t close_timeout_ms;
+  /** Optional, default 16 MiB: bytes of a message from a peer. */
+  size_t max_message_bytes;
+  /** Optional, default 64 MiB: bytes that wait for a peer to read them. Above
+   * it the peer is dropped. */
+  size_t max_unsent_bytes;
+  /** Optional, default 10000: peers at once. More are refused. */
+  size_t max_peers;
+  /** Optional, default 65536: calls of one peer that are being answered. More
+   * are answered with an error, code -32000. */
+  size_t max_calls;
+} uvow_server_options_t;
+
+/**
+ * Makes a server, which listens at once.
+ *
+ * Borrows loop and options. Returns new in ret_server; release it with
+ * uvow_server_free. Errors: UVOW_EINVAL: a required option is missing, or host
+ * is no address; UVOW_ENOMEM; UVOW_ECLOSED: the loop is; libuv's (UV_EADDRINUSE
+ * ...). Since 0.1.
+ */
+UVOW_API int uvow_server_new(uvow_loop_t *loop,
+                             const uvow_server_options_t *options,
+                             uvow_server_t **ret_server);
+
+/** The port that it listens on; 0 once it's closed. */
+UVOW_API uint16_t uvow_server_port(const uvow_server_t *server);
+
+/**
+ * Adds a method, or replaces the one of this name.
+ *
+ * Copies name. `destroy` (may be NULL) releases data: when the method is
+ * replaced, the server freed, or on error. Errors: UVOW_EINVAL: no name or cb;
+ * UVOW_ENOMEM. Since 0.1.
+ */
+UVOW_API int uvow_server_method(uvow_server_t *server, const char *name,
+                                uvow_method_cb cb, void *data,
+                                uvow_destroy_cb destroy);
+
+/** The method's name, NUL-terminated. Borrowed. */
+UVOW_API const char *uvow_call_method(const uvow_call_t *call);
+/** The parameters: borrowed, never NULL; may hold no bytes. */
+UVOW_API uvow_payload_t *uvow_call_params(const uvow_call_t *call);
+/** The parameters as json_t: borrowed, or NULL: none, or not JSON. */
+UVOW_API struct json_t *uvow_call_json(const uvow_call_t *call);
+/** The loop, for making errors and futures. Borrowed. */
+UVOW_API uvow_loop_t *uvow_call_loop(const uvow_call_t *call);
+/** Whether the peer waits for an answer: 0 for a notification. */
+UVOW_API int uvow_call_wants_answer(const uvow_call_t *call);
+
+/**
+ * Sends an event to every peer. Borrows all; `params` is JSON text of `len`
+ * bytes, or NULL. Errors: UVOW_EINVAL: this protocol has no events, or can't
+ * send this; UVOW_ENOMEM. Since 0.1.
+ */
+UVOW_API int uvow_server_publish(uvow_server_t *server, const char *name,
+                                 const char *params, size_t len);
+
+/** How many peers are connected. */
+UVOW_API size_t uvow_server_peers(const uvow_server_t *server);
+
+/**
+ * Stops listening and closes every connection with code 1001.
+ *
+ * Borrows the server, which is still to be freed. Returns a new future,
+ * fulfilled (no value) when all are gone; NULL: no memory. Since 0.1.
+ */
+UVOW_API uvow_future_t *uvow_server_close(uvow_server_t *server);
+
+/**
+ * Frees a server at any time. Takes it; accepts NULL. Peers are dropped; the
+ * futures of their calls are canceled where nobody else waits for them.
+ * Since 0.1.
+ */
+UVOW_API void uvow_server_free(uvow_server_t *server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

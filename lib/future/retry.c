@@ -1,0 +1,261 @@
+/*
+ * retry: tries until it succeeds, with pauses between.
+ *
+ *   new -> QUEUED --run_attempt--> the attempt --run_settled--> succeeded: end
+ *            ^                                       |
+ *            |                                       +--> gives up: end
+ *            +-- expire_pause <-- PAUSED <-----------+
+ *   on_cancel and expire_overall: end, from anywhere
+ *
+ * 1. While it goes on it owns one reference of its future, as its promise
+ *    would. The end settles that, then gives up the rest: see finish.
+ * 2. The task is in one list at most: the queue, the attempt's reactions, or
+ *    those to be reaped.
+ * 3. While a user's function runs (busy), the end may come from within: then
+ *    the rest is given up after it has returned.
+ * 4. Each armed deadline holds the loop.
+ */
+#include <uvow/combine.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "future.h"
+
+#define DEFAULT_ATTEMPTS 3
+#define DEFAULT_BASE_MS 100
+#define DEFAULT_MAX_MS 10000
+
+struct retry {
+  uvow__mem_t mem;
+  uvow_future_t *future;
+  uvow__task_t task;
+  uvow__deadline_t pause;
+  uvow__deadline_t overall;
+  uvow_future_t *attempt; /* owned; NULL: none under way */
+  uvow_error_t *last;     /* owned: of the last attempt that failed */
+  uvow_retry_cb fn;
+  void *data;
+  uvow_retry_options_t options;
+  uint64_t bound_ms; /* of the next pause */
+  uint32_t attempts;
+  int busy;
+};
+
+static void run_attempt(uvow__task_t *task);
+
+static void run_reap(uvow__task_t *task) {
+  struct retry *retry = UVOW__CONTAINER(task, struct retry, task);
+  uvow_future_t *f = retry->future;
+  uvow__mem_t mem = retry->mem;
+  uvow__future_abandon(retry->attempt);
+  uvow_error_unref(retry->last);
+  if (retry->options.destroy)
+    retry->options.destroy(retry->data);
+  uvow__free(&mem, retry);
+  uvow_future_unref(f);
+}
+
+static void disarm(struct retry *retry, uvow__deadline_t *deadline) {
+  if (uvow__deadline_armed(deadline))
+    uvow__runtime_unhold(retry->future->rt, deadline);
+}
+
+/* The future is settled: nothing of this runs any more. */
+static void finish(struct retry *retry) {
+  retry->future->flags &= (uint8_t)~UVOW__PROMISE;
+  disarm(retry, &retry->pause);
+  disarm(retry, &retry->overall);
+  uvow__task_cancel(&retry->task);
+  if (retry->busy)
+    return;
+  retry->task.run = run_reap;
+  uvow__runtime_reap(retry->future->rt, &retry->task);
+}
+
+static void on_cancel(void *data) {
+  finish((struct retry *)data);
+}
+
+/* A user's function has returned. Whether the end came meanwhile. */
+static int ended(struct retry *retry) {
+  retry->busy = 0;
+  if (retry->future->state == UVOW_PENDING)
+    return 0;
+  finish(retry);
+  return 1;
+}
+
+/* Takes the error. */
+static void give_up(struct retry *retry, uvow_error_t *error) {
+  uvow__future_reject(retry->future, error);
+  finish(retry);
+}
+
+/* Random between 0 and the bound, which doubles up to its own. */
+static uint64_t next_pause(struct retry *retry) {
+  const uvow_retry_options_t *options = &retry->options;
+  uint64_t bound = retry->bound_ms;
+  retry->bound_ms = bound > options->max_ms / 2 ? options->max_ms : bound * 2;
+  uint64_t random = options->random ? options->random(retry->data)
+                                    : uvow__runtime_random(retry->future->rt);
+  return bound == UINT64_MAX ? random : random % (bound + 1);
+}
+
+/* The attempt failed. Takes its error. */
+static void failed(struct retry *retry, uvow_error_t *error) {
+  const uvow_retry_options_t *options = &retry->options;
+  uint32_t n = retry->attempts;
+  int again = uvow_error_code(error) != UVOW_ECANCELED;
+  uint64_t ms = 0;
+  uvow_error_unref(retry->last);
+  retry->last = error;
+  if (options->max_attempts != UVOW_RETRY_NO_LIMIT &&
+      n >= options->max_attempts) {
+    give_up(retry, uvow_error_ref(error));
+    return;
+  }
+  retry->busy = 1;
+  if (options->retry_if)
+    again = options->retry_if(error, n, retry->data);
+  if (again && retry->future->state == UVOW_PENDING)
+    ms = next_pause(retry);
+  if (ended(retry))
+    return;
+  if (again)
+    uvow__runtime_hold(retry->future->rt, &retry->pause, ms);
+  else
+    give_up(retry, uvow_error_ref(error));
+}
+
+static void run_settled(uvow__task_t *task) {
+  struct retry *retry = UVOW__CONTAINER(task, struct retry, task);
+  uvow_future_t *attempt = retry->attempt;
+  retry->attempt = NULL;
+  if (attempt->state == UVOW_FULFILLED) {
+    uvow__future_forward(retry->future, attempt);
+    finish(retry);
+  } else {
+    failed(retry, uvow_error_ref(attempt->u.error));
+  }
+  uvow_future_unref(attempt);
+}
+
+static void run_attempt(uvow__task_t *task) {
+  struct retry *retry = UVOW__CONTAINER(task, struct retry, task);
+  uvow__mem_t *mem = &retry->mem;
+  if (retry->attempts < UINT32_MAX)
+    retry->attempts++;
+  retry->busy = 1;
+  uvow_future_t *attempt = retry->fn(retry->attempts, retry->data);
+  if (retry->future->state != UVOW_PENDING) {
+    if (attempt && attempt->rt == retry->future->rt)
+      retry->attempt = attempt; /* to be given up */
+    else
+      uvow_future_unref(attempt);
+    ended(retry);
+    return;
+  }
+  retry->busy = 0;
+  int code = uvow__future_adoptable(retry->future, attempt);
+  if (code == 0) {
+    retry->attempt = attempt;
+    retry->task.run = run_settled;
+    uvow__future_watch(attempt, &retry->task);
+  } else if (code == UVOW_ENOMEM) {
+    failed(retry, uvow__error_nomem());
+  } else {
+    give_up(retry, uvow__error_code(mem, code, UVOW_OUTCOME_NONE));
+    uvow_future_unref(attempt);
+  }
+}
+
+static void expire_pause(uvow__deadline_t *deadline) {
+  struct retry *retry = UVOW__CONTAINER(deadline, struct retry, pause);
+  uvow__runtime_unhold(retry->future->rt, deadline);
+  retry->task.run = run_attempt;
+  uvow__runtime_push(retry->future->rt, &retry->task);
+}
+
+static uvow_error_t *timed_out(struct retry *retry) {
+  char text[96];
+  uvow__error_spec_t spec = {0};
+  int len =
+      snprintf(text, sizeof(text), "no success within %llu ms (%lu attempts)",
+               (unsigned long long)retry->options.deadline_ms,
+               (unsigned long)retry->attempts);
+  spec.code = UVOW_ETIMEDOUT;
+  spec.detail.ptr = text;
+  spec.detail.len = (size_t)len;
+  spec.cause = retry->last;
+  if (retry->attempt && retry->attempt->state == UVOW_REJECTED)
+    spec.cause = retry->attempt->u.error;
+  return uvow__error_make(&retry->mem, &spec);
+}
+
+static void expire_overall(uvow__deadline_t *deadline) {
+  struct retry *retry = UVOW__CONTAINER(deadline, struct retry, overall);
+  uvow__runtime_unhold(retry->future->rt, deadline);
+  if (retry->attempt && retry->attempt->state == UVOW_FULFILLED)
+    return; /* it's on its way */
+  give_up(retry, timed_out(retry));
+}
+
+static void set_options(struct retry *retry,
+                        const uvow_retry_options_t *options) {
+  uvow_retry_options_t *own = &retry->options;
+  if (options)
+    *own = *options;
+  if (own->max_attempts == 0)
+    own->max_attempts = DEFAULT_ATTEMPTS;
+  if (own->base_ms == 0)
+    own->base_ms = DEFAULT_BASE_MS;
+  if (own->max_ms == 0)
+    own->max_ms = DEFAULT_MAX_MS;
+  retry->bound_ms = own->base_ms < own->max_ms ? own->base_ms : own->max_ms;
+}
+
+/* Queued, or NULL: no memory, or closed. */
+static struct retry *retry_new(uvow__runtime_t *rt) {
+  struct retry *retry = (struct retry *)uvow__calloc(&rt->mem, sizeof(*retry));
+  if (!retry)
+    return NULL;
+  retry->future = uvow__future_new(rt, 2, UVOW__PROMISE);
+  if (!retry->future) {
+    uvow__free(&rt->mem, retry);
+    return NULL;
+  }
+  retry->future->cb.cancel = on_cancel;
+  retry->future->data = retry;
+  retry->mem = rt->mem;
+  uvow__task_init(&retry->task, run_attempt);
+  uvow__deadline_init(&retry->pause, expire_pause);
+  uvow__deadline_init(&retry->overall, expire_overall);
+  return retry;
+}
+
+uvow_future_t *uvow_future_retry(uvow_loop_t *loop, uvow_retry_cb fn,
+                                 void *data,
+                                 const uvow_retry_options_t *options) {
+  if (options && options->size != sizeof(*options))
+    return NULL;
+  struct retry *retry = loop ? retry_new(uvow__runtime_of(loop)) : NULL;
+  if (!retry) {
+    if (options && options->destroy)
+      options->destroy(data);
+    return NULL;
+  }
+  uvow_future_t *f = retry->future;
+  retry->fn = fn;
+  retry->data = data;
+  set_options(retry, options);
+  if (!fn) {
+    give_up(retry,
+            uvow__error_code(&retry->mem, UVOW_EINVAL, UVOW_OUTCOME_NONE));
+    return f;
+  }
+  if (retry->options.deadline_ms)
+    uvow__runtime_hold(f->rt, &retry->overall, retry->options.deadline_ms);
+  uvow__runtime_push(f->rt, &retry->task);
+  return f;
+}

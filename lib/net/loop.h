@@ -1,0 +1,64 @@
+#ifndef UVOW__LOOP_H
+#define UVOW__LOOP_H
+
+#include <uv.h>
+
+#include <uvow/loop.h>
+
+#include "base/buf.h"
+#include "future/runtime.h"
+
+#define UVOW__READ_SIZE 65536
+#define UVOW__RANDOM_BLOCK 1024
+
+/* What must be closed before the loop: clients and servers. Lives in them. */
+typedef struct uvow__resident {
+  uvow__list_t link;
+  /* The loop goes away: settle what is pending, now, and let go of it. */
+  void (*evict)(struct uvow__resident *resident);
+} uvow__resident_t;
+
+struct uvow_loop {
+  uvow__runtime_t rt; /* first: see uvow__runtime_of */
+  uv_loop_t *uv;
+  uv_timer_t timer; /* the next deadline */
+  uv_idle_t idle;   /* active while a drain is wanted: polls without waiting */
+  uint64_t timer_due; /* ms; valid while the timer is active */
+  unsigned handles;   /* open ones of its own */
+  size_t streams;     /* open ones of the net room */
+  uvow__list_t residents;
+  uvow_unhandled_cb on_unhandled;
+  void *unhandled_data;
+  uvow_loop_closed_cb on_closed;
+  void *closed_data;
+  char *spare_read; /* a read buffer of UVOW__READ_SIZE that nobody uses */
+  uvow__buf_t spare_write; /* capacity that nobody uses, for a turn's output */
+  size_t random_left;
+  unsigned char random[UVOW__RANDOM_BLOCK];
+};
+
+static inline const uvow__mem_t *uvow__loop_mem(const uvow_loop_t *loop) {
+  return &loop->rt.mem;
+}
+
+/* A read buffer: new or NULL. Given back after the read. */
+char *uvow__loop_take_read(uvow_loop_t *loop);
+void uvow__loop_give_read(uvow_loop_t *loop, char *buffer);
+/* Lends capacity to an empty buffer, and takes it back from one. */
+void uvow__loop_lend_write(uvow_loop_t *loop, uvow__buf_t *buf);
+void uvow__loop_return_write(uvow_loop_t *loop, uvow__buf_t *buf);
+/* Random bytes for keys and masks, from uv_random in blocks. Returns 0, or its
+ * error. */
+int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes, size_t len);
+
+/* A client or server comes. The loop's memory stays until it has gone. */
+void uvow__loop_enroll(uvow_loop_t *loop, uvow__resident_t *resident);
+/* It won't be evicted any more. */
+void uvow__loop_depart(uvow_loop_t *loop, uvow__resident_t *resident);
+/* Its memory is freed: the last that it does with the loop. */
+void uvow__loop_unpin(uvow_loop_t *loop);
+/* A stream comes and goes: the loop is closed only when the last has gone. */
+void uvow__loop_stream_opened(uvow_loop_t *loop);
+void uvow__loop_stream_closed(uvow_loop_t *loop);
+
+#endif

@@ -1,0 +1,66 @@
+#ifndef UVOW__STREAM_H
+#define UVOW__STREAM_H
+
+#include <uvow/error.h>
+
+#include "base/buf.h"
+
+/*
+ * A stream of bytes to a peer: tcp, tls on it, or a script in a test.
+ *
+ *   connect or accept -> on_open -> on_read* -> on_end -> close -> on_closed
+ *
+ * Whoever made it closes it; close may come at any time, also from a callback,
+ * and then only on_closed follows.
+ */
+typedef struct uvow__stream uvow__stream_t;
+
+typedef struct uvow__stream_callbacks {
+  /* It may be written to, and reads. */
+  void (*on_open)(void *ctx);
+  /* Bytes of the peer, borrowed for the call. */
+  void (*on_read)(void *ctx, const uint8_t *bytes, size_t len);
+  /* What write could not send at once has left. */
+  void (*on_drained)(void *ctx);
+  /* It is over: takes the error; NULL: the peer ended it in order. */
+  void (*on_end)(void *ctx, uvow_error_t *error);
+  /* After close: the last callback; the stream's memory is gone. */
+  void (*on_closed)(void *ctx);
+} uvow__stream_callbacks_t;
+
+typedef struct uvow__stream_ops {
+  /* Sends what is in out, and empties it: what can't leave at once is kept, and
+   * `writing` is set until on_drained. Not while `writing`. Returns 0 or the
+   * system's error. */
+  int (*write)(uvow__stream_t *stream, uvow__buf_t *out);
+  void (*close)(uvow__stream_t *stream);
+  /* Whether it, while nothing else does, keeps the loop running. From on_open
+   * to close; a new one does. */
+  void (*hold)(uvow__stream_t *stream, int hold);
+} uvow__stream_ops_t;
+
+struct uvow__stream {
+  const uvow__stream_ops_t *ops;
+  const uvow__stream_callbacks_t *callbacks;
+  void *ctx;
+  int writing;
+};
+
+/* Where to connect. All borrowed for the call. */
+typedef struct uvow__endpoint {
+  const char *host; /* a name or an address */
+  uint16_t port;
+  int secure;
+} uvow__endpoint_t;
+
+/* Makes streams: the loop's own, or a test's. */
+typedef struct uvow__transport {
+  /* Begins to connect. Keeps callbacks and ctx. Returns new in ret_stream; on
+   * error nothing is called back. */
+  int (*connect)(const struct uvow__transport *transport, uvow_loop_t *loop,
+                 const uvow__endpoint_t *endpoint,
+                 const uvow__stream_callbacks_t *callbacks, void *ctx,
+                 uvow__stream_t **ret_stream);
+} uvow__transport_t;
+
+#endif

@@ -1,0 +1,35 @@
+#ifndef UVOW__TCP_H
+#define UVOW__TCP_H
+
+#include <uvow/loop.h>
+
+#include "stream.h"
+
+/* TCP on libuv: names through uv_getaddrinfo, addresses in their order. */
+extern const uvow__transport_t uvow__tcp_transport;
+
+typedef struct uvow__listener uvow__listener_t;
+
+typedef struct uvow__listener_callbacks {
+  /* A peer waits: accept it now, or it's refused. */
+  void (*on_incoming)(void *ctx, uvow__listener_t *listener);
+  /* After close: the last callback. */
+  void (*on_closed)(void *ctx);
+} uvow__listener_callbacks_t;
+
+/* Listens on a numeric address; port 0: the system chooses. Keeps callbacks and
+ * ctx. Returns new in ret_listener. Errors: UVOW_EINVAL: no address;
+ * UVOW_ENOMEM; libuv's. */
+int uvow__tcp_listen(uvow_loop_t *loop, const char *host, uint16_t port,
+                     const uvow__listener_callbacks_t *callbacks, void *ctx,
+                     uvow__listener_t **ret_listener);
+/* From on_incoming: a stream that is open; on_open isn't called. Returns new in
+ * ret_stream. On error nothing is called back. */
+int uvow__tcp_accept(uvow__listener_t *listener,
+                     const uvow__stream_callbacks_t *callbacks, void *ctx,
+                     uvow__stream_t **ret_stream);
+/* The port that it listens on. */
+int uvow__tcp_port(uvow__listener_t *listener, uint16_t *ret_port);
+void uvow__tcp_unlisten(uvow__listener_t *listener);
+
+#endif

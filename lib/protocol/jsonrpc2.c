@@ -1,0 +1,141 @@
+/*
+ * JSON-RPC 2.0 (https://www.jsonrpc.org/specification).
+ *
+ * -> {"jsonrpc":"2.0","id":1,"method":"m","params":[]}
+ * <- {"jsonrpc":"2.0","id":1,"result":1}
+ * <- {"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}
+ * !  {"jsonrpc":"2.0","method":"m","params":{}}
+ *
+ * 1. An answer has a result or an error. Both are accepted where one of them is
+ *    null, as some servers send it; an error that is no object, never.
+ * 2. An answer that isn't one (two outcomes, none, no version) keeps its id, so
+ *    that the future can be rejected at once. A bad call keeps nothing: its id
+ *    is the peer's, and must not be taken for ours.
+ *
+ * It knows no batches: an array is malformed.
+ */
+#include "protocol.h"
+
+enum {
+  VERSION = UVOW__CAPTURE_FIRST,
+  ID,
+  METHOD,
+  PARAMS,
+  RESULT,
+  ERROR,
+  CODE,
+  MESSAGE,
+  DATA
+};
+
+static const uvow__key_t error_keys[] = {
+    UVOW__KEY("code", CODE, NULL),
+    UVOW__KEY("message", MESSAGE, NULL),
+    UVOW__KEY("data", DATA, NULL),
+};
+static const uvow__level_t error_level = UVOW__OBJECT(error_keys);
+
+static const uvow__key_t keys[] = {
+    UVOW__KEY("jsonrpc", VERSION, NULL),
+    UVOW__KEY("id", ID, NULL),
+    UVOW__KEY("result", RESULT, NULL),
+    UVOW__KEY("method", METHOD, NULL),
+    UVOW__KEY("params", PARAMS, NULL),
+    UVOW__KEY("error", ERROR, &error_level),
+};
+static const uvow__level_t root = UVOW__OBJECT(keys);
+
+#define STRUCTURED (UVOW__KIND(OBJECT) | UVOW__KIND(ARRAY))
+#define PEER_ID (UVOW__KIND(NUMBER) | UVOW__KIND(STRING) | UVOW__KIND(NULL))
+#define STRING_ONLY UVOW__ONLY(UVOW__KIND(STRING))
+
+static const uvow__test_t is_2_0[] = {UVOW__TEST(VERSION, "\"2.0\"")};
+
+static const uvow__rule_t rules[] = {
+    {.denied = {[RESULT] = UVOW__ONLY(UVOW__KINDS_ANY),
+                [ID] = UVOW__ONLY(UVOW__KINDS_ANY),
+                [ERROR] = UVOW__ONLY(UVOW__KINDS_NO_VALUE),
+                [METHOD] = UVOW__NOT,
+                [VERSION] = STRING_ONLY},
+     UVOW__TESTS(is_2_0),
+     .kind = UVOW__MSG_OK,
+     .id = ID,
+     .value = RESULT},
+    {.denied = {[ERROR] = UVOW__ONLY(UVOW__KIND(OBJECT)),
+                [RESULT] = UVOW__ONLY(UVOW__KINDS_NO_VALUE),
+                [METHOD] = UVOW__NOT,
+                [VERSION] = STRING_ONLY},
+     UVOW__TESTS(is_2_0),
+     .kind = UVOW__MSG_ERROR,
+     .id = ID,
+     .error_code = CODE,
+     .error_message = MESSAGE,
+     .error_data = DATA},
+    {.denied = {[METHOD] = UVOW__ONLY(UVOW__KIND(STRING)),
+                [PARAMS] = UVOW__ONLY(STRUCTURED | UVOW__KIND(ABSENT)),
+                [ID] = UVOW__NOT,
+                [RESULT] = UVOW__NOT,
+                [ERROR] = UVOW__NOT,
+                [VERSION] = STRING_ONLY},
+     UVOW__TESTS(is_2_0),
+     .kind = UVOW__MSG_EVENT,
+     .name = METHOD,
+     .value = PARAMS},
+    {.denied = {[METHOD] = UVOW__ONLY(UVOW__KIND(STRING)),
+                [PARAMS] = UVOW__ONLY(STRUCTURED | UVOW__KIND(ABSENT)),
+                [ID] = UVOW__ONLY(PEER_ID),
+                [RESULT] = UVOW__NOT,
+                [ERROR] = UVOW__NOT,
+                [VERSION] = STRING_ONLY},
+     UVOW__TESTS(is_2_0),
+     .kind = UVOW__MSG_CALL,
+     .id = ID,
+     .name = METHOD,
+     .value = PARAMS},
+    {.denied = {[ID] = UVOW__ONLY(UVOW__KINDS_ANY), [METHOD] = UVOW__NOT},
+     .kind = UVOW__MSG_MALFORMED,
+     .id = ID},
+};
+
+static const uvow__piece_t call[] = {
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER), "{\"jsonrpc\":\"2.0\",\"id\":"),
+    UVOW__PUT(METHOD, FAILS, 0, ",\"method\":"),
+    UVOW__PUT(PARAMS, OMITS, STRUCTURED, ",\"params\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__piece_t notify[] = {
+    UVOW__PUT(METHOD, FAILS, 0, "{\"jsonrpc\":\"2.0\",\"method\":"),
+    UVOW__PUT(PARAMS, OMITS, STRUCTURED, ",\"params\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__piece_t reply[] = {
+    UVOW__PUT(ID, FAILS, PEER_ID, "{\"jsonrpc\":\"2.0\",\"id\":"),
+    UVOW__PUT(PARAMS, NULL, UVOW__KINDS_ANY, ",\"result\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__piece_t reply_error[] = {
+    UVOW__PUT(ID, NULL, PEER_ID, "{\"jsonrpc\":\"2.0\",\"id\":"),
+    UVOW__PUT(ERROR_CODE, FAILS, 0, ",\"error\":{\"code\":"),
+    UVOW__PUT(ERROR_MESSAGE, FAILS, 0, ",\"message\":"),
+    UVOW__PUT(ERROR_DATA, OMITS, UVOW__KINDS_ANY, ",\"data\":"),
+    UVOW__TEXT("}}"),
+};
+
+const uvow_protocol_t uvow__protocol_jsonrpc2 = {
+    .name = "jsonrpc2",
+    .root = &root,
+    .rules = rules,
+    .rule_count = UVOW__COUNT(rules),
+    .templates =
+        {
+            [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
+            [UVOW__OP_NOTIFY] = UVOW__TEMPLATE(notify),
+            [UVOW__OP_REPLY] = UVOW__TEMPLATE(reply),
+            [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(reply_error),
+            [UVOW__OP_EVENT] = UVOW__TEMPLATE(notify),
+        },
+};
+
+const uvow_protocol_t *uvow_protocol_jsonrpc2(void) {
+  return &uvow__protocol_jsonrpc2;
+}

@@ -1,0 +1,87 @@
+#ifndef UVOW__PROTOCOL_H
+#define UVOW__PROTOCOL_H
+
+#include <uvow/protocol.h>
+
+#include "rules.h"
+
+/* The largest id of ours: every JSON reader keeps it exactly. */
+#define UVOW__ID_MAX UINT64_C(0x1FFFFFFFFFFFFF)
+
+/* What can be written. */
+typedef enum uvow__op_kind {
+  UVOW__OP_CALL,
+  UVOW__OP_NOTIFY,
+  UVOW__OP_REPLY,
+  UVOW__OP_REPLY_ERROR,
+  UVOW__OP_EVENT,
+  UVOW__OP_CANCEL,
+  UVOW__OP_KINDS
+} uvow__op_kind_t;
+
+/* All of it borrowed; what isn't there is all zero. */
+typedef struct uvow__op {
+  uvow__op_kind_t kind;
+  uint64_t id;           /* ours: 1 to UVOW__ID_MAX */
+  uvow__slice_t raw_id;  /* the peer's, as it stood in its call; before id */
+  uvow__slice_t method;  /* plain text, may be empty; of an event, its name */
+  uvow__slice_t params;  /* JSON text; of a reply, its result */
+  uvow__slice_t session; /* plain text; only where has_session */
+  int64_t error_code;    /* of REPLY_ERROR, as all that follows */
+  uvow__slice_t error_message; /* plain text */
+  uvow__slice_t error_data;    /* JSON text */
+} uvow__op_t;
+
+/* What was read. Slices are raw JSON text (strings with their quotes, see
+ * json_text.h), borrowed from the message; NULL where there's none. */
+typedef struct uvow__msg {
+  uvow__msg_kind_t kind;
+  uint8_t has_id;         /* the id is an integer from 1 to UVOW__ID_MAX */
+  uint8_t has_error_code; /* the code is an integer of 64 bits */
+  uint64_t id;
+  int64_t error_code;
+  uvow__slice_t raw_id; /* any kind of JSON */
+  uvow__slice_t name;   /* a string, as the next one */
+  uvow__slice_t session;
+  uvow__slice_t value;
+  uvow__slice_t error_code_text; /* any kind of JSON */
+  uvow__slice_t error_message;   /* a string */
+  uvow__slice_t error_data;
+} uvow__msg_t;
+
+struct uvow_protocol {
+  const char *name;
+  const uvow__level_t *root;
+  const uvow__rule_t *rules;
+  size_t rule_count;
+  int has_session;
+  uvow__template_t templates[UVOW__OP_KINDS];
+};
+
+extern const uvow_protocol_t uvow__protocol_jsonrpc2;
+extern const uvow_protocol_t uvow__protocol_callback_id;
+extern const uvow_protocol_t uvow__protocol_cdp;
+
+static inline int uvow__protocol_can(const uvow_protocol_t *protocol,
+                                     uvow__op_kind_t kind) {
+  return protocol->templates[kind].count > 0;
+}
+
+/*
+ * Appends the message of an operation, all or nothing. Params and data must be
+ * JSON as far as uvow__envelope_value looks, so that they can't forge an id.
+ * Returns 0, UVOW_EINVAL: the protocol has no such operation or can't carry
+ * what's in it, a text isn't UTF-8, params of the wrong kind or with a reserved
+ * member, no method; UVOW_ENOMEM, UVOW_EOVERLOAD (see uvow__buf_reserve).
+ */
+int uvow__protocol_encode(const uvow_protocol_t *protocol, const uvow__op_t *op,
+                          uvow__buf_t *out);
+
+/*
+ * Reads one message: UTF-8, borrowed, and borrowed by *ret. Returns 0, or
+ * UVOW_EENVELOPE: not JSON, or nothing that the protocol knows.
+ */
+int uvow__protocol_decode(const uvow_protocol_t *protocol, const char *text,
+                          size_t len, uvow__msg_t *ret);
+
+#endif

@@ -1,0 +1,69 @@
+#ifndef UVOW__CONNECTION_H
+#define UVOW__CONNECTION_H
+
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/tcp.h"
+#include "wire/framer.h"
+#include "wire/handshake.h"
+#include "wire/url.h"
+
+/*
+ * A WebSocket: one end of it, from connect to the last close, on a stream.
+ *
+ * Whoever made it owns it until on_end or until it gives it up with
+ * uvow__connection_abandon; after that it ends by itself.
+ */
+typedef struct uvow__connection uvow__connection_t;
+
+typedef struct uvow__connection_callbacks {
+  void (*on_open)(void *ctx);
+  /* A whole message. Borrowed for the call. */
+  void (*on_message)(void *ctx, int opcode, const uint8_t *bytes, size_t len);
+  /* It's over. Takes the error, never NULL: UVOW_ECLOSED after an orderly
+   * close, with the close code as its status. The last callback. */
+  void (*on_end)(void *ctx, uvow_error_t *error);
+} uvow__connection_callbacks_t;
+
+/* Borrowed for the call, but for the transport. */
+typedef struct uvow__connection_config {
+  const uvow__url_t *url; /* of a client */
+  const uvow__transport_t *transport;
+  const char *const *subprotocols; /* kept */
+  size_t subprotocol_count;
+  const uvow__handshake_header_t *headers;
+  size_t header_count;
+  size_t max_message; /* bytes */
+  size_t max_unsent;  /* bytes */
+  uint64_t open_ms;   /* for connecting and the handshake; 0: no limit */
+  uint64_t close_ms;  /* for the close handshake */
+} uvow__connection_config_t;
+
+/* A client's end. Keeps callbacks and ctx. Returns new. Errors, and nothing is
+ * called back: UVOW_EINVAL: headers or subprotocols that can't be sent,
+ * UVOW_ENOMEM, libuv's. */
+int uvow__connection_open(uvow_loop_t *loop,
+                          const uvow__connection_config_t *config,
+                          const uvow__connection_callbacks_t *callbacks,
+                          void *ctx, uvow__connection_t **ret_connection);
+/* A server's end, of a peer that waits. As uvow__connection_open. */
+int uvow__connection_accept(uvow_loop_t *loop, uvow__listener_t *listener,
+                            const uvow__connection_config_t *config,
+                            const uvow__connection_callbacks_t *callbacks,
+                            void *ctx, uvow__connection_t **ret_connection);
+
+int uvow__connection_is_open(const uvow__connection_t *c);
+/* Sends a message; it leaves with all others of this turn, in one write. Errors
+ * (nothing is sent): UVOW_ECLOSED: not open; UVOW_EOVERLOAD: max_unsent bytes
+ * wait already; UVOW_ENOMEM. */
+int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
+                          size_t len);
+/* Begins the close handshake; on_end follows, within close_ms. */
+void uvow__connection_close(uvow__connection_t *c, int code,
+                            const char *reason);
+/* Gives it up: no callback follows. What was sent still leaves if it can. */
+void uvow__connection_abandon(uvow__connection_t *c);
+/* Whether it keeps the loop running. */
+void uvow__connection_hold(uvow__connection_t *c, int hold);
+
+#endif

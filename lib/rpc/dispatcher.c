@@ -1,0 +1,257 @@
+/*
+ * The dispatcher: which future waits for which id.
+ *
+ *   register -> slot (pending) -> fulfill, reject, expire, cancel -> tombstone
+ *
+ * 1. Ids are 1, 2, 3 ... and never used again; the slot of an id is id & mask.
+ *    An id whose slot is taken is skipped, so no two live requests share one,
+ *    and finding one is a load and a compare.
+ * 2. The ring doubles when more than half of it is live. Slots that differ stay
+ *    different, so doubling never collides.
+ * 3. A slot is taken before its request's bytes can leave, and free before its
+ *    future settles (R1): whoever sees the result can reuse everything.
+ * 4. A freed slot remembers its id and how it ended, until it's taken again: so
+ *    a duplicate answer is told from a late one.
+ * 5. The slot owns one reference of the future, which is the promise's.
+ */
+#include "dispatcher.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "protocol/protocol.h"
+#include "wire/json.h"
+
+#define SLOTS_MIN 64
+
+/* A tombstone is odd: (id << 2) | how << 1 | 1. Addresses are even. */
+enum { GIVEN_UP, ANSWERED };
+
+_Static_assert(sizeof(uvow__request_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
+_Static_assert(sizeof(uvow_payload_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
+
+static uvow_future_t *future_of(uvow__request_t *request) {
+  return (uvow_future_t *)(void *)request - 1;
+}
+
+static uvow__request_t *request_of(uvow_future_t *f) {
+  return (uvow__request_t *)(void *)(f + 1);
+}
+
+static int is_live(uint64_t slot) {
+  return slot != 0 && (slot & 1) == 0;
+}
+
+static uvow__request_t *request_in(uint64_t slot) {
+  return request_of((uvow_future_t *)(uintptr_t)slot);
+}
+
+void uvow__dispatcher_init(uvow__dispatcher_t *d, uvow__runtime_t *rt,
+                           size_t max_live) {
+  memset(d, 0, sizeof(*d));
+  d->rt = rt;
+  d->max_live = max_live;
+  d->next_id = 1;
+}
+
+void uvow__dispatcher_done(uvow__dispatcher_t *d) {
+  assert(d->live == 0);
+  uvow__free(&d->rt->mem, d->slots);
+  d->slots = NULL;
+}
+
+static uint64_t id_in(uint64_t slot) {
+  return is_live(slot) ? request_in(slot)->id : slot >> 2;
+}
+
+static int grow(uvow__dispatcher_t *d) {
+  size_t count = d->slots ? (d->mask + 1) * 2 : SLOTS_MIN;
+  size_t size;
+  if (uvow__size_mul(count, sizeof(uint64_t), &size))
+    return UVOW_ENOMEM;
+  uint64_t *slots = (uint64_t *)uvow__calloc(&d->rt->mem, size);
+  if (!slots)
+    return UVOW_ENOMEM;
+  for (size_t i = 0; d->slots && i <= d->mask; i++)
+    if (d->slots[i])
+      slots[id_in(d->slots[i]) & (count - 1)] = d->slots[i];
+  uvow__free(&d->rt->mem, d->slots);
+  d->slots = slots;
+  d->mask = count - 1;
+  return 0;
+}
+
+/* The slot is free from here on; the caller has the slot's reference. */
+static uvow_future_t *leave_slot(uvow__request_t *request, unsigned how) {
+  uvow__dispatcher_t *d = request->owner;
+  uint64_t id = request->id;
+  d->slots[id & d->mask] = id << 2 | (uint64_t)how << 1 | 1;
+  d->live--;
+  d->sent -= request->sent;
+  uvow__wheel_disarm(&request->deadline);
+  return future_of(request);
+}
+
+static uvow_error_t *give_up_error(uvow__request_t *request, int code) {
+  return uvow__error_code(&request->owner->rt->mem, code,
+                          request->sent ? UVOW_MAYBE_EXECUTED : UVOW_NOT_SENT);
+}
+
+/* Nobody wants the answer any more. */
+static void give_up(uvow__request_t *request, int code) {
+  uvow__dispatcher_t *d = request->owner;
+  uvow_future_t *f = leave_slot(request, GIVEN_UP);
+  uvow__future_reject(f, give_up_error(request, code));
+  if (d->on_given_up)
+    d->on_given_up(d, request);
+  uvow_future_unref(f);
+}
+
+static void on_cut(uvow_future_t *f, int code) {
+  uvow__request_t *request = request_of(f);
+  request->owner->count.canceled++;
+  give_up(request, code);
+}
+
+static void on_deadline(uvow__deadline_t *deadline) {
+  uvow__request_t *request = (uvow__request_t *)(void *)deadline;
+  request->owner->count.timed_out++;
+  give_up(request, UVOW_ETIMEDOUT);
+}
+
+/* The next id whose slot is free. */
+static int next_id(uvow__dispatcher_t *d, uint64_t *ret_id) {
+  if ((d->live + 1) * 2 > d->mask + 1 || !d->slots) {
+    int rc = grow(d);
+    if (rc)
+      return rc;
+  }
+  uint64_t id = d->next_id;
+  while (id <= UVOW__ID_MAX && is_live(d->slots[id & d->mask]))
+    id++;
+  if (id > UVOW__ID_MAX)
+    return UVOW_ECLOSED;
+  d->next_id = id + 1;
+  *ret_id = id;
+  return 0;
+}
+
+int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
+                              uvow_future_t **ret_future,
+                              uvow__request_t **ret_request) {
+  uint64_t id;
+  if (d->rt->closed)
+    return UVOW_ECLOSED;
+  if (d->live >= d->max_live)
+    return UVOW_EOVERLOAD;
+  uvow_future_t *f =
+      uvow__future_new(d->rt, 2, UVOW__BLOCK | UVOW__PROMISE | UVOW__OWNED);
+  if (!f)
+    return UVOW_ENOMEM;
+  int rc = next_id(d, &id);
+  if (rc) {
+    f->flags |= UVOW__OBSERVED;
+    f->flags &= (uint8_t)~UVOW__OWNED;
+    uvow__future_reject_code(f, rc);
+    uvow_future_unref(f);
+    uvow_future_unref(f);
+    return rc;
+  }
+  uvow__request_t *request = request_of(f);
+  f->cb.cut = on_cut;
+  uvow__deadline_init(&request->deadline, on_deadline);
+  request->owner = d;
+  request->id = id;
+  request->timeout_ms = timeout_ms;
+  request->sent = 0;
+  request->json = 0;
+  d->slots[id & d->mask] = (uint64_t)(uintptr_t)f;
+  d->live++;
+  d->count.requests++;
+  if (timeout_ms)
+    uvow__runtime_arm(d->rt, &request->deadline, timeout_ms);
+  *ret_future = f;
+  *ret_request = request;
+  return 0;
+}
+
+void uvow__dispatcher_mark_sent(uvow__request_t *request) {
+  request->owner->sent += !request->sent;
+  request->sent = 1;
+}
+
+uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id) {
+  uint64_t slot = d->slots ? d->slots[id & d->mask] : 0;
+  if (!is_live(slot) || request_in(slot)->id != id)
+    return NULL;
+  return request_in(slot);
+}
+
+uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
+                                        uint64_t id) {
+  if (id == 0 || id >= d->next_id)
+    return UVOW__STRAY_UNKNOWN;
+  if (d->slots[id & d->mask] == (id << 2 | ANSWERED << 1 | 1))
+    return UVOW__STRAY_DUPLICATE;
+  return UVOW__STRAY_LATE;
+}
+
+/* From here on the tail is the payload. */
+static void become_payload(uvow_future_t *f, uvow__slice_t text, int json) {
+  const uvow__mem_t *mem = &f->rt->mem;
+  uvow_payload_t *payload = (uvow_payload_t *)(void *)(f + 1);
+  uvow__error_spec_t spec = {0};
+  struct json_t *parsed;
+  int rc = uvow__payload_init(payload, mem, text);
+  if (rc == 0 && json && text.ptr)
+    rc = uvow_payload_json(payload, &parsed);
+  if (rc == 0) {
+    uvow__future_fulfill(f, uvow_value_ptr(&uvow_type_payload, payload));
+    return;
+  }
+  uvow__payload_done(payload);
+  spec.code = rc;
+  spec.outcome = UVOW_ANSWERED;
+  spec.data = text;
+  uvow__future_reject(f, uvow__error_make(mem, &spec));
+}
+
+void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload) {
+  int json = request->json;
+  request->owner->count.answered++;
+  uvow_future_t *f = leave_slot(request, ANSWERED);
+  become_payload(f, payload, json);
+  uvow_future_unref(f);
+}
+
+void uvow__dispatcher_reject(uvow__request_t *request, uvow_error_t *error) {
+  uvow__dispatcher_t *d = request->owner;
+  if (uvow_error_outcome(error) == UVOW_ANSWERED)
+    d->count.answered++;
+  else
+    d->count.failed++;
+  uvow_future_t *f = leave_slot(request, ANSWERED);
+  uvow__future_reject(f, error);
+  uvow_future_unref(f);
+}
+
+void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
+                               const uvow__error_spec_t *spec) {
+  uvow_error_t *errors[2] = {NULL, NULL}; /* not sent, sent */
+  uint64_t first = d->next_id & d->mask;  /* so that the oldest come first */
+  for (size_t i = 0; d->live && i <= d->mask; i++) {
+    uint64_t slot = d->slots[(first + i) & d->mask];
+    if (!is_live(slot))
+      continue;
+    uvow__request_t *request = request_in(slot);
+    uvow_error_t **error = &errors[request->sent];
+    if (!*error) {
+      uvow__error_spec_t own = *spec;
+      own.outcome = request->sent ? UVOW_MAYBE_EXECUTED : UVOW_NOT_SENT;
+      *error = uvow__error_make(&d->rt->mem, &own);
+    }
+    uvow__dispatcher_reject(request, uvow_error_ref(*error));
+  }
+  uvow_error_unref(errors[0]);
+  uvow_error_unref(errors[1]);
+}

@@ -1,0 +1,80 @@
+#ifndef UVOW__DISPATCHER_H
+#define UVOW__DISPATCHER_H
+
+#include "future/future.h"
+#include "payload.h"
+
+/* Where an answer that no request waits for comes from (contract R3). */
+typedef enum uvow__stray {
+  UVOW__STRAY_NONE,
+  UVOW__STRAY_LATE,      /* its request timed out or was canceled */
+  UVOW__STRAY_DUPLICATE, /* its request was answered before */
+  UVOW__STRAY_UNKNOWN,   /* no request ever had this id */
+  UVOW__STRAY_MALFORMED  /* nothing that the protocol knows */
+} uvow__stray_t;
+
+typedef struct uvow__dispatcher uvow__dispatcher_t;
+
+/* The tail of a request's future. */
+typedef struct uvow__request {
+  uvow__deadline_t deadline; /* first */
+  uvow__dispatcher_t *owner;
+  uint64_t id;
+  uint32_t timeout_ms;
+  uint8_t sent; /* its bytes may have left */
+  uint8_t json; /* the answer is parsed before the future is fulfilled */
+} uvow__request_t;
+
+/* Told that a request was given up (timeout, cancel): its slot is free. */
+typedef void (*uvow__dispatcher_cb)(uvow__dispatcher_t *dispatcher,
+                                    const uvow__request_t *request);
+
+struct uvow__dispatcher {
+  uvow__runtime_t *rt;
+  uint64_t *slots; /* 0, the address of a future, or a tombstone */
+  size_t mask;     /* slots - 1 */
+  size_t live;     /* requests in a slot */
+  size_t sent;     /* those that may have left */
+  size_t max_live;
+  uint64_t next_id;
+  uvow__dispatcher_cb on_given_up;
+  void *data; /* the owner's */
+  struct {
+    uint64_t requests;
+    uint64_t answered;
+    uint64_t timed_out;
+    uint64_t canceled;
+    uint64_t failed;
+  } count;
+};
+
+/* Takes no memory before the first request. */
+void uvow__dispatcher_init(uvow__dispatcher_t *d, uvow__runtime_t *rt,
+                           size_t max_live);
+/* No request may be live. */
+void uvow__dispatcher_done(uvow__dispatcher_t *d);
+
+/* Gives a request an id and a slot, and arms its deadline (0: none). Returns a
+ * new future, its request in ret_request (borrowed, while it's in its slot).
+ * Errors, and nothing is registered: UVOW_ENOMEM, UVOW_EOVERLOAD: max_live,
+ * UVOW_ECLOSED: the loop is closed, or ids are used up. */
+int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
+                              uvow_future_t **ret_future,
+                              uvow__request_t **ret_request);
+/* The request's bytes are handed to the connection. */
+void uvow__dispatcher_mark_sent(uvow__request_t *request);
+/* The live request with this id, or NULL. */
+uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id);
+/* What an id is that no live request has. */
+uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
+                                        uint64_t id);
+
+/* Answers: the slot is freed, then the future settles. */
+void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload);
+/* Takes the error. */
+void uvow__dispatcher_reject(uvow__request_t *request, uvow_error_t *error);
+/* Rejects every live request: a copy of `spec` with its own outcome. */
+void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
+                               const uvow__error_spec_t *spec);
+
+#endif

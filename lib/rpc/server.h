@@ -1,0 +1,81 @@
+#ifndef UVOW__SERVER_H
+#define UVOW__SERVER_H
+
+#include <uvow/server.h>
+
+#include "connection.h"
+#include "methods.h"
+#include "payload.h"
+#include "protocol/protocol.h"
+
+struct uvow_server {
+  uvow__resident_t resident;
+  uvow_loop_t *loop;
+  const uvow_protocol_t *protocol;
+  uvow__listener_t *listener; /* NULL: closed */
+  char **subprotocols;
+  size_t subprotocol_count;
+  uvow__connection_config_t config; /* for every peer */
+  size_t max_peers;
+  size_t max_calls;
+  uint16_t port;
+  uvow__methods_t methods;
+  uvow__list_t peers;
+  size_t peer_count;
+  uvow__buf_t scratch;   /* the message being written */
+  uvow__buf_t result;    /* the JSON text within it */
+  uvow__pool_t calls;    /* of uvow_call_t */
+  uvow_future_t *closed; /* settled by the server; NULL: nobody asked */
+  int closing;
+  int busy;  /* methods that are on the stack */
+  int freed; /* by one of them: the memory goes when it returns */
+};
+
+/* A connection to the server. */
+typedef struct uvow__peer {
+  uvow__list_t link;
+  uvow_server_t *server;
+  uvow__connection_t *connection; /* NULL: gone */
+  uvow__task_t doom; /* drops it, once nothing of it is on the stack */
+  uvow__list_t calls;
+  size_t call_count;
+} uvow__peer_t;
+
+#define UVOW__CALL_NAME 64 /* bytes of a method's name that are kept within */
+#define UVOW__CALL_ID 32
+
+/* A call, from its message to its answer. */
+struct uvow_call {
+  uvow__list_t link; /* of its peer's calls */
+  uvow__task_t task; /* to run it; then, to answer when `source` is settled */
+  uvow__peer_t *peer;
+  uvow_future_t *source; /* what the method returned, or NULL */
+  int ended;             /* its peer went while it was being answered */
+  int running;
+  char *outside;    /* where name and id are, if they don't fit here */
+  const char *name; /* NUL-terminated */
+  size_t name_len;
+  uvow__slice_t id; /* raw; NULL: a notification */
+  uvow_payload_t params;
+  char name_room[UVOW__CALL_NAME];
+  char id_room[UVOW__CALL_ID];
+};
+
+/* A peer has come: makes it, or refuses it. */
+void uvow__peer_accept(uvow_server_t *server, uvow__listener_t *listener);
+/* It goes: its calls are given up, its memory too. */
+void uvow__peer_drop(uvow__peer_t *peer);
+/* Sends what is in scratch. On error the peer is dropped, later. */
+void uvow__peer_send(uvow__peer_t *peer);
+/* Begins a call: queues it. */
+void uvow__call_begin(uvow__peer_t *peer, const uvow__msg_t *msg);
+/* Answers a message that is none. */
+void uvow__call_refuse_garbage(uvow__peer_t *peer);
+/* Ends all calls of a peer, without answers. */
+void uvow__calls_drop(uvow__peer_t *peer);
+/* Frees a server that has nothing left. */
+void uvow__server_release(uvow_server_t *server);
+/* A peer has gone: the server may be closed now. */
+void uvow__server_peer_gone(uvow_server_t *server);
+
+#endif

@@ -1,0 +1,421 @@
+/*
+ * A scanner over one JSON text that knows what it is looking for.
+ *
+ * 1. No byte outside [text, text + len) is read: every function gets the end,
+ *    and returns where it stopped, or NULL: malformed.
+ * 2. No memory is taken. Payloads are skipped with a counter; scan_value and
+ *    the scanners of levels call each other only as deep as the tree of keys.
+ * 3. A capture is written once: a second member of that name is malformed.
+ *    Two ids in one message can't be trusted.
+ *
+ * scan_value -> scan_object, scan_array   for what the tree describes
+ *            -> skip_container            for payloads
+ *            -> scan_short, scan_number, scan_word
+ *
+ * It doesn't check UTF-8 (the framer did), and it converts nothing.
+ */
+#include "envelope.h"
+
+#include <string.h>
+
+#include <uvow/error.h>
+
+#include "json_text.h"
+
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH UINT64_C(0x8080808080808080)
+
+static const uvow__key_t unknown_key = UVOW__ITEM(UVOW__CAPTURE_NONE, NULL);
+
+/* 8 bytes, the first one lowest: compilers make it one load. */
+static inline uint64_t load(const char *p) {
+  const unsigned char *u = (const unsigned char *)p;
+  return (uint64_t)u[0] | (uint64_t)u[1] << 8 | (uint64_t)u[2] << 16 |
+         (uint64_t)u[3] << 24 | (uint64_t)u[4] << 32 | (uint64_t)u[5] << 40 |
+         (uint64_t)u[6] << 48 | (uint64_t)u[7] << 56;
+}
+
+/* Sets the high bit of each byte below n (at most 128). Bytes above such a one
+ * may be marked by mistake: only the lowest mark counts. */
+static inline uint64_t below(uint64_t word, uint64_t n) {
+  return (word - ONES * n) & ~word & HIGH;
+}
+
+static inline uint64_t equal(uint64_t word, uint64_t c) {
+  return below(word ^ (ONES * c), 1);
+}
+
+/* How many bytes are under the lowest mark. */
+static inline size_t lowest(uint64_t marks) {
+  uint64_t bits = marks >> 7;
+  return (size_t)((((bits - 1) & ~bits & ONES) * ONES) >> 56);
+}
+
+/* 8 characters from p on: where the first mark is, if there's any. */
+static inline uint64_t mark_string(const char *p) {
+  uint64_t word = load(p);
+  return equal(word, '"') | equal(word, '\\') | below(word, ' ');
+}
+
+static const char *skip_space(const char *p, const char *end) {
+  while (p < end && (unsigned char)*p <= ' ' &&
+         (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    p++;
+  return p;
+}
+
+/* To the next character that isn't space; most often, p is at it, and it is
+ * the one that's hoped for. */
+static inline const char *seek(const char *p, const char *end, char hope) {
+  return p < end && *p == hope ? p : skip_space(p, end);
+}
+
+/* The escape at p: what's behind it. RFC 8259, section 7. */
+static const char *scan_escape(const char *p, const char *end) {
+  if (end - p < 2)
+    return NULL;
+  if (p[1] != 'u')
+    return p[1] && strchr("\"\\/bfnrt", p[1]) ? p + 2 : NULL;
+  return end - p >= 6 && uvow__json_hex(p + 2, 4) >= 0 ? p + 6 : NULL;
+}
+
+/* From behind the opening quote to behind the closing one. Only the strings of
+ * the envelope: no control characters, no unknown escapes. */
+static const char *scan_string(const char *p, const char *end) {
+  for (;;) {
+    while (end - p >= 8) {
+      uint64_t marks = mark_string(p);
+      if (marks) {
+        p += lowest(marks);
+        break;
+      }
+      p += 8;
+    }
+    if (p == end)
+      return NULL;
+    if (*p == '"')
+      return p + 1;
+    if (*p == '\\')
+      p = scan_escape(p, end);
+    else
+      p = (unsigned char)*p < ' ' ? NULL : p + 1;
+    if (!p)
+      return NULL;
+  }
+}
+
+/* The same for a short one, inline. */
+static inline const char *scan_short(const char *p, const char *end) {
+  if (end - p >= 8) {
+    uint64_t marks = mark_string(p);
+    if (marks && p[lowest(marks)] == '"')
+      return p + lowest(marks) + 1;
+  }
+  return scan_string(p, end);
+}
+
+/* The same within a payload: where it ends is all that matters. */
+static inline const char *skip_string(const char *p, const char *end) {
+  for (;;) {
+    while (end - p >= 8) {
+      uint64_t word = load(p);
+      uint64_t marks = equal(word, '"') | equal(word, '\\');
+      if (marks) {
+        p += lowest(marks);
+        break;
+      }
+      p += 8;
+    }
+    if (p == end)
+      return NULL;
+    if (*p == '"')
+      return p + 1;
+    size_t step = *p == '\\' ? 2 : 1;
+    if ((size_t)(end - p) < step)
+      return NULL;
+    p += step;
+  }
+}
+
+/* What matters in a payload. */
+static const uint8_t marks_payload[256] = {
+    ['"'] = 1, ['{'] = 1, ['['] = 1, ['}'] = 1, [']'] = 1};
+
+/* A payload's container, p at its bracket. `closing` holds the brackets that
+ * are still to come. */
+static const char *skip_container(const char *p, const char *end) {
+  char closing[UVOW__JSON_DEPTH];
+  size_t depth = 0;
+  while (p < end) {
+    char c = *p++;
+    if (!marks_payload[(unsigned char)c])
+      continue;
+    if (c == '"') {
+      p = skip_string(p, end);
+      if (!p)
+        return NULL;
+    } else if (c == '{' || c == '[') {
+      if (depth == UVOW__JSON_DEPTH)
+        return NULL;
+      closing[depth++] = (char)(c + 2); /* ASCII: '[' + 2, '{' + 2 */
+    } else {
+      if (closing[--depth] != c)
+        return NULL;
+      if (depth == 0)
+        return p;
+    }
+  }
+  return NULL;
+}
+
+static inline int is_digit(const char *p, const char *end) {
+  return p < end && *p >= '0' && *p <= '9';
+}
+
+/* One digit at least. */
+static inline const char *scan_digits(const char *p, const char *end) {
+  if (!is_digit(p, end))
+    return NULL;
+  do
+    p++;
+  while (is_digit(p, end));
+  return p;
+}
+
+/* The fraction and the exponent, p behind the integer. */
+static const char *scan_fraction(const char *p, const char *end) {
+  if (p < end && *p == '.')
+    p = scan_digits(p + 1, end);
+  if (p && p < end && (*p == 'e' || *p == 'E')) {
+    p++;
+    if (p < end && (*p == '+' || *p == '-'))
+      p++;
+    p = scan_digits(p, end);
+  }
+  return p;
+}
+
+/* RFC 8259, section 6. */
+static inline const char *scan_number(const char *p, const char *end) {
+  if (*p == '-')
+    p++;
+  if (p < end && *p == '0')
+    p++;
+  else
+    p = scan_digits(p, end);
+  if (p && p < end && (*p == '.' || *p == 'e' || *p == 'E'))
+    p = scan_fraction(p, end);
+  return p;
+}
+
+static const char *scan_word(const char *p, const char *end) {
+  size_t left = (size_t)(end - p);
+  if (left >= 4 && (memcmp(p, "null", 4) == 0 || memcmp(p, "true", 4) == 0))
+    return p + 4;
+  return left >= 5 && memcmp(p, "false", 5) == 0 ? p + 5 : NULL;
+}
+
+/* What a value that starts with this byte is; 0: there's none. */
+static const uint8_t kind_of[256] = {
+    ['{'] = UVOW__JSON_OBJECT, ['['] = UVOW__JSON_ARRAY,
+    ['"'] = UVOW__JSON_STRING, ['t'] = UVOW__JSON_TRUE,
+    ['f'] = UVOW__JSON_FALSE,  ['n'] = UVOW__JSON_NULL,
+    ['-'] = UVOW__JSON_NUMBER, ['0'] = UVOW__JSON_NUMBER,
+    ['1'] = UVOW__JSON_NUMBER, ['2'] = UVOW__JSON_NUMBER,
+    ['3'] = UVOW__JSON_NUMBER, ['4'] = UVOW__JSON_NUMBER,
+    ['5'] = UVOW__JSON_NUMBER, ['6'] = UVOW__JSON_NUMBER,
+    ['7'] = UVOW__JSON_NUMBER, ['8'] = UVOW__JSON_NUMBER,
+    ['9'] = UVOW__JSON_NUMBER};
+
+/* A value that has nothing of the tree in it, its kind not 0. */
+static inline const char *scan_leaf(const char *p, const char *end,
+                                    unsigned kind) {
+  if (kind & (UVOW__JSON_OBJECT | UVOW__JSON_ARRAY))
+    return skip_container(p, end);
+  if (kind & UVOW__JSON_NUMBER)
+    return scan_number(p, end);
+  if (kind & UVOW__JSON_STRING)
+    return scan_short(p + 1, end);
+  return scan_word(p, end);
+}
+
+/* Notes what was found; 0: it was found before. Kinds are added to a whole
+ * word, which is then read as one: narrower stores would stall that. */
+static inline int capture(uvow__captures_t *ret, size_t at, unsigned kind,
+                          const char *from, const char *to) {
+  uint64_t *kinds = &ret->kinds[at / 8];
+  unsigned shift = (unsigned)(at % 8 * 8);
+  if (!(*kinds >> shift & UVOW__JSON_ABSENT))
+    return 0;
+  *kinds += (uint64_t)(kind - UVOW__JSON_ABSENT) << shift;
+  ret->texts[at].ptr = from;
+  ret->texts[at].len = (size_t)(to - from);
+  return 1;
+}
+
+static const char *scan_object(const char *p, const char *end,
+                               const uvow__level_t *level,
+                               uvow__captures_t *ret);
+static const char *scan_array(const char *p, const char *end,
+                              const uvow__level_t *level,
+                              uvow__captures_t *ret);
+
+/* A container that the tree may describe. */
+static const char *scan_nested(const char *p, const char *end, unsigned kind,
+                               const uvow__level_t *level,
+                               uvow__captures_t *ret) {
+  if (kind == UVOW__JSON_OBJECT && level->key_count)
+    return scan_object(p, end, level, ret);
+  if (kind == UVOW__JSON_ARRAY && level->item_count)
+    return scan_array(p, end, level, ret);
+  return skip_container(p, end);
+}
+
+/* A value, with space before it. */
+static inline const char *scan_value(const char *p, const char *end,
+                                     const uvow__key_t *key,
+                                     uvow__captures_t *ret) {
+  unsigned kind = p < end ? kind_of[(unsigned char)*p] : 0;
+  if (kind == 0) {
+    p = skip_space(p, end);
+    kind = p < end ? kind_of[(unsigned char)*p] : 0;
+    if (kind == 0)
+      return NULL;
+  }
+  const char *start = p;
+  if (key->below && kind >= UVOW__JSON_ARRAY)
+    p = scan_nested(p, end, kind, key->below, ret);
+  else
+    p = scan_leaf(p, end, kind);
+  if (!p || key->capture == UVOW__CAPTURE_NONE)
+    return p;
+  return capture(ret, key->capture, kind, start, p) ? p : NULL;
+}
+
+/* Reads a key from behind its quote to behind its other quote, byte by byte:
+ * one that isn't known, is escaped, or stands at the end of the text. */
+static const char *scan_key(const char *p, const char *end,
+                            const uvow__level_t *level,
+                            const uvow__key_t **ret_key) {
+  const char *stop = scan_string(p, end);
+  if (!stop)
+    return NULL;
+  uvow__slice_t raw = {p - 1, (size_t)(stop - p) + 1};
+  *ret_key = &unknown_key;
+  for (size_t i = 0; i < level->key_count; i++) {
+    const uvow__key_t *key = &level->keys[i];
+    uvow__slice_t name = {key->text, key->len};
+    if (raw.len >= name.len + 2 && uvow__json_string_is(raw, name))
+      *ret_key = key;
+  }
+  return stop;
+}
+
+/* The same at once, where the key stands there as the tree has it: its name
+ * and its quote are compared as one word, short names shifted to drop what is
+ * behind them, long ones with a second word that ends with the quote. */
+static inline const char *find_key(const char *p, const char *end,
+                                   const uvow__level_t *level,
+                                   const uvow__key_t **ret_key) {
+  if (end - p < 8)
+    return scan_key(p, end, level, ret_key);
+  uint64_t word = load(p);
+  const uvow__key_t *last = level->keys + level->key_count;
+  for (const uvow__key_t *key = level->keys; key < last; key++) {
+    if ((word ^ load(key->text)) << key->shift)
+      continue;
+    size_t len = (size_t)key->len + 1;
+    if (len > 8 && ((size_t)(end - p) < len ||
+                    load(p + len - 8) != load(key->text + len - 8)))
+      continue;
+    *ret_key = key;
+    return p + len;
+  }
+  return scan_key(p, end, level, ret_key);
+}
+
+static const char *scan_object(const char *p, const char *end,
+                               const uvow__level_t *level,
+                               uvow__captures_t *ret) {
+  const uvow__key_t *key;
+  p = seek(p + 1, end, '"');
+  if (p < end && *p == '}')
+    return p + 1;
+  for (;;) {
+    if (p == end || *p != '"')
+      return NULL;
+    p = find_key(p + 1, end, level, &key);
+    if (!p)
+      return NULL;
+    p = seek(p, end, ':');
+    if (p == end || *p != ':')
+      return NULL;
+    p = scan_value(p + 1, end, key, ret);
+    if (!p)
+      return NULL;
+    p = seek(p, end, ',');
+    if (p == end || (*p != ',' && *p != '}'))
+      return NULL;
+    if (*p == '}')
+      return p + 1;
+    p = seek(p + 1, end, '"');
+  }
+}
+
+static const char *scan_array(const char *p, const char *end,
+                              const uvow__level_t *level,
+                              uvow__captures_t *ret) {
+  p = skip_space(p + 1, end);
+  if (p < end && *p == ']')
+    return p + 1;
+  for (size_t i = 0;; i++) {
+    const uvow__key_t *key =
+        i < level->item_count ? &level->items[i] : &unknown_key;
+    p = scan_value(p, end, key, ret);
+    if (!p)
+      return NULL;
+    p = seek(p, end, ',');
+    if (p == end || (*p != ',' && *p != ']'))
+      return NULL;
+    if (*p == ']')
+      return p + 1;
+    p++;
+  }
+}
+
+int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
+                        uvow__captures_t *ret) {
+  ret->kinds[0] = ret->kinds[1] = ONES * UVOW__JSON_ABSENT;
+  if (len == 0)
+    return UVOW_EENVELOPE;
+  const char *end = text + len;
+  const char *start = seek(text, end, '{');
+  const char *p = NULL;
+  unsigned kind = UVOW__JSON_OBJECT;
+  if (start < end && *start == '{' && root->key_count) {
+    p = scan_object(start, end, root, ret);
+  } else if (start < end && *start == '[' && root->item_count) {
+    kind = UVOW__JSON_ARRAY;
+    p = scan_array(start, end, root, ret);
+  }
+  if (!p || (p != end && skip_space(p, end) != end))
+    return UVOW_EENVELOPE;
+  capture(ret, UVOW__CAPTURE_ALL, kind, start, p);
+  return 0;
+}
+
+int uvow__envelope_value(uvow__slice_t text, uvow__json_kind_t *ret_kind,
+                         uvow__slice_t *ret_text) {
+  if (text.len == 0)
+    return UVOW_EENVELOPE;
+  const char *end = text.ptr + text.len;
+  const char *start = skip_space(text.ptr, end);
+  unsigned kind = start < end ? kind_of[(unsigned char)*start] : 0;
+  const char *p = kind ? scan_leaf(start, end, kind) : NULL;
+  if (!p || skip_space(p, end) != end)
+    return UVOW_EENVELOPE;
+  *ret_kind = (uvow__json_kind_t)kind;
+  ret_text->ptr = start;
+  ret_text->len = (size_t)(p - start);
+  return 0;
+}

@@ -1,0 +1,115 @@
+#ifndef UVOW__ENVELOPE_H
+#define UVOW__ENVELOPE_H
+
+#include "base/buf.h"
+
+/*
+ * The values at a few fixed places of a JSON text, in one pass, without
+ * memory. The places are a static tree of levels:
+ *
+ *   enum { ID = UVOW__CAPTURE_FIRST, ERROR, CODE, COUNT };
+ *   static const uvow__key_t error_keys[] = {UVOW__KEY("code", CODE, NULL)};
+ *   static const uvow__level_t error = UVOW__OBJECT(error_keys);
+ *   static const uvow__key_t keys[] = {UVOW__KEY("id", ID, NULL),
+ *                                      UVOW__KEY("error", ERROR, &error)};
+ *   static const uvow__level_t root = UVOW__OBJECT(keys);
+ */
+
+/* Bits, so that sets of kinds are numbers. */
+typedef enum uvow__json_kind {
+  UVOW__JSON_ABSENT = 1,
+  UVOW__JSON_NULL = 2,
+  UVOW__JSON_TRUE = 4,
+  UVOW__JSON_FALSE = 8,
+  UVOW__JSON_NUMBER = 16,
+  UVOW__JSON_STRING = 32,
+  UVOW__JSON_ARRAY = 64,
+  UVOW__JSON_OBJECT = 128
+} uvow__json_kind_t;
+
+/* Containers may be nested so deep within a payload. */
+#define UVOW__JSON_DEPTH 512
+
+#define UVOW__CAPTURES_MAX 16
+/* Never there: what has no place. */
+#define UVOW__CAPTURE_NONE 0
+/* The whole text, without the space around it. */
+#define UVOW__CAPTURE_ALL 1
+#define UVOW__CAPTURE_FIRST 2
+
+/* What was found. Look at it through the two functions below. */
+typedef struct uvow__captures {
+  uint64_t kinds[UVOW__CAPTURES_MAX / 8];  /* a byte each, the first lowest */
+  uvow__slice_t texts[UVOW__CAPTURES_MAX]; /* undefined where absent */
+} uvow__captures_t;
+
+static inline uvow__json_kind_t
+uvow__capture_kind(const uvow__captures_t *found, size_t capture) {
+  return (uvow__json_kind_t)(found->kinds[capture / 8] >> capture % 8 * 8 &
+                             0xFF);
+}
+
+/* The raw text, a string's with its quotes; NULL where absent. */
+static inline uvow__slice_t uvow__capture_text(const uvow__captures_t *found,
+                                               size_t capture) {
+  uvow__slice_t none = {NULL, 0};
+  return uvow__capture_kind(found, capture) == UVOW__JSON_ABSENT
+             ? none
+             : found->texts[capture];
+}
+
+typedef struct uvow__level uvow__level_t;
+
+/* A member or an element. */
+typedef struct uvow__key {
+  char text[16];              /* the name and a quote */
+  uint8_t len;                /* of the name: at most 15 */
+  uint8_t shift;              /* see find_key */
+  uint8_t capture;            /* each one at most once in a tree */
+  const uvow__level_t *below; /* or NULL: its content is a payload */
+} uvow__key_t;
+
+/* What to look for in an object (keys), or in an array (items: the first
+ * elements, in order). */
+struct uvow__level {
+  const uvow__key_t *keys;
+  const uvow__key_t *items;
+  uint8_t key_count;
+  uint8_t item_count;
+};
+
+#define UVOW__KEY(name, capture, below)                                        \
+  {                                                                            \
+    name "\"", sizeof(name) - 1,                                               \
+        sizeof(name) < 8 ? (64 - 8 * sizeof(name)) & 63 : 0, (capture),        \
+        (below)                                                                \
+  }
+#define UVOW__ITEM(capture, below)                                             \
+  { "", 0, 0, (capture), (below) }
+#define UVOW__OBJECT(keys)                                                     \
+  { (keys), NULL, sizeof(keys) / sizeof(*(keys)), 0 }
+#define UVOW__ARRAY(items)                                                     \
+  { NULL, (items), 0, sizeof(items) / sizeof(*(items)) }
+
+/*
+ * Scans one JSON text of len bytes (UTF-8, borrowed); *ret is written on
+ * failure too.
+ *
+ * What the tree describes is checked in full, and must be all there is: the
+ * root is an object if the tree has keys, an array if it has items. Containers
+ * that the tree doesn't describe must have matching brackets and terminated
+ * strings, no more: whoever parses them checks the rest. Returns 0, or
+ * UVOW_EENVELOPE: malformed, too deep, or a captured key twice.
+ */
+int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
+                        uvow__captures_t *ret);
+
+/*
+ * Checks that a text is one JSON value, as a payload is checked, so that
+ * nothing of it can end up outside of it. Writes its kind, and the text
+ * without space around it. Returns 0 or UVOW_EENVELOPE.
+ */
+int uvow__envelope_value(uvow__slice_t text, uvow__json_kind_t *ret_kind,
+                         uvow__slice_t *ret_text);
+
+#endif

@@ -1,0 +1,313 @@
+/*
+ * RFC 6455 framing on wslay's frame API. The one file that knows wslay.
+ *
+ *   feed -> wslay_frame_recv -> pull (wslay wants input)
+ *                            -> take -> message_begin, message_piece
+ *   send -> wslay_frame_send -> push (wslay has a header), then finish
+ *
+ * 1. wslay's codes never leave this file: -100 and -101 are libuv's on Linux.
+ * 2. wslay reports a header only with the first byte behind it. So whatever it
+ *    holds at the end of a feed is judged by us: between frames, the last
+ *    `ahead` bytes it pulled are a header that isn't whole, or a whole one
+ *    without payload, and `head` keeps them for the next feed.
+ * 3. wslay masks byte by byte. It is told not to mask: push takes its header,
+ *    and finish sets the mask bit, adds the key, and masks 8 bytes at a time
+ *    while it copies the payload.
+ * 4. Room for a whole frame is made before wslay is called: push can't fail.
+ * 5. A short whole message in ASCII takes a short way: take_short. All else
+ * goes through message.c, whose rules are the only ones.
+ *
+ * Not here: what frames may say (message.c).
+ */
+#include "framer.h"
+
+#include <string.h>
+
+#include <wslay/wslay.h>
+
+#include <uvow/error.h>
+
+#define KEY_LEN 4
+
+static ssize_t pull(uint8_t *buf, size_t len, int flags, void *data) {
+  uvow__framer_t *framer = (uvow__framer_t *)data;
+  (void)flags;
+  if (len > framer->in_left)
+    len = framer->in_left;
+  if (len == 0)
+    return 0;
+  memcpy(buf, framer->in, len);
+  framer->in += len;
+  framer->in_left -= len;
+  framer->ahead += len;
+  return (ssize_t)len;
+}
+
+static inline void xor_word(uint8_t *to, const uint8_t *from, uint64_t key) {
+  uint64_t word;
+  memcpy(&word, from, sizeof(word));
+  word ^= key;
+  memcpy(to, &word, sizeof(word));
+}
+
+static inline void mask(uint8_t *to, const uint8_t *from, size_t len,
+                        const uint8_t *key) {
+  uint8_t keys[3 * KEY_LEN];
+  uint64_t word;
+  memcpy(keys, key, KEY_LEN);
+  memcpy(keys + KEY_LEN, key, KEY_LEN);
+  memcpy(keys + 2 * KEY_LEN, key, KEY_LEN);
+  if (len < 8) {
+    for (size_t i = 0; i < len; i++)
+      to[i] = from[i] ^ keys[i];
+    return;
+  }
+  memcpy(&word, keys, sizeof(word));
+  const uint8_t *last = from + len - 8;
+  uint8_t *last_to = to + len - 8;
+  for (; last - from >= 16; from += 16, to += 16) {
+    xor_word(to, from, word);
+    xor_word(to + 8, from + 8, word);
+  }
+  for (; from < last; from += 8, to += 8)
+    xor_word(to, from, word);
+  /* The last word, over bytes already written, the key turned to fit. */
+  memcpy(&word, keys + (len & 3), sizeof(word));
+  xor_word(last_to, last, word);
+}
+
+/* Takes the header as wslay made it. The payload needs no way through here. */
+static ssize_t push(const uint8_t *bytes, size_t len, int flags, void *data) {
+  uvow__framer_t *framer = (uvow__framer_t *)data;
+  uint8_t *to = framer->head_to;
+  (void)flags;
+  if (to) {
+    for (size_t i = 0; i < len; i++)
+      to[i] = bytes[i];
+    framer->head_to = NULL;
+    framer->head_len = len;
+  }
+  return (ssize_t)len;
+}
+
+/* The mask, and the payload, behind the header at `to`. Returns how many bytes
+ * the frame has. */
+static inline size_t finish(uint8_t *to, size_t head_len, const uint8_t *key,
+                            const uint8_t *bytes, size_t len) {
+  if (key) {
+    to[1] |= 0x80;
+    memcpy(to + head_len, key, KEY_LEN);
+    head_len += KEY_LEN;
+    mask(to + head_len, bytes, len, key);
+  } else if (len) {
+    memcpy(to + head_len, bytes, len);
+  }
+  return head_len + len;
+}
+
+int uvow__framer_init(uvow__framer_t *framer, const uvow__mem_t *mem,
+                      const uvow__framer_config_t *config,
+                      const uvow__framer_callbacks_t *callbacks, void *ctx) {
+  struct wslay_frame_callbacks io = {push, pull, NULL};
+  if (!config->is_server && !config->random)
+    return UVOW_EINVAL;
+  memset(framer, 0, sizeof(*framer));
+  if (wslay_frame_context_init(&framer->wslay, &io, framer))
+    return UVOW_ENOMEM;
+  uvow__message_init(&framer->message, mem,
+                     config->max_message ? config->max_message
+                                         : UVOW__FRAMER_MAX_MESSAGE,
+                     callbacks, ctx);
+  framer->message.is_server = config->is_server != 0;
+  framer->message.allow_rsv1 = config->allow_rsv1 != 0;
+  framer->random = config->random;
+  return 0;
+}
+
+void uvow__framer_done(uvow__framer_t *framer) {
+  wslay_frame_context_free(framer->wslay);
+  framer->wslay = NULL;
+  uvow__message_done(&framer->message);
+}
+
+void uvow__framer_stop(uvow__framer_t *framer) {
+  framer->message.stopped = 1;
+}
+
+const char *uvow__framer_why(const uvow__framer_t *framer) {
+  return framer->message.why;
+}
+
+int uvow__framer_close_code(int err) {
+  switch (err) {
+  case UVOW_EPROTO:
+    return 1002;
+  case UVOW_EUTF8:
+    return 1007;
+  case UVOW_ETOOBIG:
+    return 1009;
+  default:
+    return 1011;
+  }
+}
+
+static size_t header_size(uint64_t length, int masked) {
+  size_t size = length < 126 ? 2 : length < 65536 ? 4 : 10;
+  return masked ? size + KEY_LEN : size;
+}
+
+/* Puts into `head` what there is of the header that begins `ahead` bytes before
+ * the place up to which wslay has pulled. `ahead` may reach back behind this
+ * feed: then `head` has those bytes already. Returns how many there are. */
+static size_t collect_head(uvow__framer_t *framer, const uint8_t *bytes) {
+  size_t pulled = (size_t)(framer->in - bytes);
+  size_t old = framer->ahead > pulled ? framer->ahead - pulled : 0;
+  size_t more = framer->ahead - old;
+  if (more > UVOW__HEAD_MAX - old)
+    more = UVOW__HEAD_MAX - old;
+  memcpy(framer->head + old, framer->in - (framer->ahead - old), more);
+  return old + more;
+}
+
+static int take(uvow__framer_t *framer, const struct wslay_frame_iocb *iocb) {
+  uvow__message_t *m = &framer->message;
+  if (m->left == 0) {
+    unsigned first = (unsigned)iocb->fin << 7 | (unsigned)iocb->rsv << 4 |
+                     (unsigned)iocb->opcode;
+    int rc = uvow__message_begin(m, first, iocb->mask, iocb->payload_length);
+    if (rc)
+      return rc;
+    framer->ahead -= header_size(iocb->payload_length, iocb->mask);
+  }
+  framer->ahead -= iocb->data_length;
+  return uvow__message_piece(m, iocb->data, iocb->data_length);
+}
+
+/* Most frames are a short message, whole and in ASCII, between two others: they
+ * pass every rule of message.c at a glance. Returns whether this is one. A
+ * piece as long as its frame is the first, so `left` needs no look. */
+static inline int take_short(uvow__framer_t *framer,
+                             const struct wslay_frame_iocb *iocb) {
+  uvow__message_t *m = &framer->message;
+  size_t len = iocb->data_length;
+  if (m->open || !iocb->fin || iocb->rsv || iocb->opcode != UVOW__OP_TEXT ||
+      iocb->mask != m->is_server || len != iocb->payload_length || len > 125 ||
+      len > m->max || !uvow__utf8_is_ascii(iocb->data, len))
+    return 0;
+  framer->ahead -= len + 2 + (m->is_server ? KEY_LEN : 0);
+  m->callbacks->on_message(m->ctx, UVOW__OP_TEXT, 0, iocb->data, len);
+  return 1;
+}
+
+/* wslay has no more frames: it wants input, or it refuses a header. Inside a
+ * payload it holds nothing back: `ahead` is 0, and there is nothing to judge.
+ */
+static int judge_rest(uvow__framer_t *framer, const uint8_t *bytes,
+                      int refused) {
+  uvow__message_t *m = &framer->message;
+  int rc = uvow__message_judge(m, framer->head, collect_head(framer, bytes));
+  if (!rc && refused) {
+    m->why = "malformed frame";
+    rc = UVOW_EPROTO;
+  }
+  return rc;
+}
+
+int uvow__framer_feed(uvow__framer_t *framer, const uint8_t *bytes,
+                      size_t len) {
+  struct wslay_frame_iocb iocb;
+  ssize_t got = 0;
+  if (framer->err || framer->message.stopped || len == 0)
+    return framer->err;
+  framer->in = bytes;
+  framer->in_left = len;
+  do {
+    got = wslay_frame_recv(framer->wslay, &iocb);
+    if (got < 0)
+      break;
+    if (!take_short(framer, &iocb))
+      framer->err = take(framer, &iocb);
+  } while (!framer->message.stopped && !framer->err);
+  if (got < 0)
+    framer->err = judge_rest(framer, bytes, got != WSLAY_ERR_WANT_READ);
+  framer->in = NULL;
+  framer->in_left = 0;
+  return framer->err;
+}
+
+static inline int next_key(uvow__framer_t *framer, const uint8_t **ret_key) {
+  if (framer->keys_left == 0) {
+    int rc =
+        framer->random(framer->message.ctx, framer->keys, sizeof(framer->keys));
+    if (rc)
+      return rc;
+    framer->keys_left = sizeof(framer->keys);
+  }
+  framer->keys_left -= KEY_LEN;
+  *ret_key = framer->keys + framer->keys_left;
+  return 0;
+}
+
+/* Room for a frame: most often, it's there. */
+static inline int reserve(uvow__buf_t *out, size_t len, int masked) {
+  size_t size;
+  if (len <= 125 && out->cap - out->len >= UVOW__HEAD_MAX + 125 &&
+      out->max - uvow__buf_size(out) >= UVOW__HEAD_MAX + 125)
+    return 0;
+  int rc = uvow__size_add(len, header_size(len, masked), &size);
+  return rc ? rc : uvow__buf_reserve(out, size);
+}
+
+static inline int sendable(int opcode, int rsv1, size_t len) {
+  if (opcode == UVOW__OP_TEXT || opcode == UVOW__OP_BINARY)
+    return 1;
+  return opcode >= UVOW__OP_CLOSE && opcode <= UVOW__OP_PONG && !rsv1 &&
+         len <= UVOW__CONTROL_MAX;
+}
+
+int uvow__framer_send(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
+                      int rsv1, const void *bytes, size_t len) {
+  struct wslay_frame_iocb iocb;
+  const uint8_t *key = NULL;
+  int rc;
+  if (!sendable(opcode, rsv1, len))
+    return UVOW_EINVAL;
+  rc = reserve(out, len, !framer->message.is_server);
+  if (!rc && !framer->message.is_server)
+    rc = next_key(framer, &key);
+  if (rc)
+    return rc;
+  iocb.fin = 1;
+  iocb.rsv = rsv1 ? WSLAY_RSV1_BIT : WSLAY_RSV_NONE;
+  iocb.opcode = (uint8_t)opcode;
+  iocb.payload_length = len;
+  iocb.mask = 0;
+  iocb.data = (const uint8_t *)bytes;
+  iocb.data_length = len;
+  framer->head_to = out->data + out->len;
+  /* Fails only for lengths of 2^63 and more, which no memory holds. */
+  if (wslay_frame_send(framer->wslay, &iocb) < 0)
+    return UVOW_ETOOBIG;
+  out->len +=
+      finish(out->data + out->len, framer->head_len, key, iocb.data, len);
+  return 0;
+}
+
+int uvow__framer_send_close(uvow__framer_t *framer, uvow__buf_t *out, int code,
+                            const char *reason, size_t len) {
+  uint8_t payload[UVOW__CONTROL_MAX];
+  uvow__utf8_t utf8;
+  if (code == UVOW__CLOSE_NONE && len == 0)
+    return uvow__framer_send(framer, out, UVOW__OP_CLOSE, 0, NULL, 0);
+  if (!uvow__close_code_ok(code) || len > sizeof(payload) - 2)
+    return UVOW_EINVAL;
+  uvow__utf8_init(&utf8);
+  if (uvow__utf8_feed(&utf8, (const uint8_t *)reason, len) ||
+      uvow__utf8_end(&utf8))
+    return UVOW_EINVAL;
+  payload[0] = (uint8_t)(code >> 8);
+  payload[1] = (uint8_t)code;
+  if (len)
+    memcpy(payload + 2, reason, len);
+  return uvow__framer_send(framer, out, UVOW__OP_CLOSE, 0, payload, len + 2);
+}

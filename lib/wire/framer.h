@@ -1,0 +1,87 @@
+#ifndef UVOW__FRAMER_H
+#define UVOW__FRAMER_H
+
+#include "message.h"
+
+#define UVOW__FRAMER_MAX_MESSAGE ((size_t)16 * 1024 * 1024)
+#define UVOW__FRAMER_KEYS 256 /* bytes of mask keys, fetched at once */
+
+typedef struct uvow__framer_config {
+  /* Which end this is: a server sends unmasked and wants masked frames. */
+  int is_server;
+  /* permessage-deflate was agreed on: RSV1 may mark a message. */
+  int allow_rsv1;
+  /* Optional, default UVOW__FRAMER_MAX_MESSAGE: bytes of a received message. */
+  size_t max_message;
+  /* Required for a client: fills len unpredictable bytes, for mask keys.
+   * Returns 0, or the code that the send then fails with. */
+  int (*random)(void *ctx, uint8_t *bytes, size_t len);
+} uvow__framer_config_t;
+
+/* One end of a WebSocket, after its handshake: bytes to messages and back. */
+typedef struct uvow__framer {
+  struct wslay_frame_context *wslay;
+  int err; /* the first violation, or 0 */
+  int (*random)(void *ctx, uint8_t *bytes, size_t len);
+  const uint8_t *in; /* what wslay has not pulled yet of this feed */
+  size_t in_left;
+  size_t ahead;                 /* pulled by wslay, not reported yet */
+  uint8_t head[UVOW__HEAD_MAX]; /* of a header that isn't whole yet */
+  uint8_t *head_to; /* where the header of the frame being sent goes */
+  size_t head_len;
+  size_t keys_left;
+  uint8_t keys[UVOW__FRAMER_KEYS];
+  uvow__message_t message;
+} uvow__framer_t;
+
+/* Borrows config, keeps mem, callbacks and ctx (which must live as long). The
+ * framer may not be moved.
+ * Errors: UVOW_EINVAL: a client without random; UVOW_ENOMEM. After an error
+ * there is nothing to end. */
+int uvow__framer_init(uvow__framer_t *framer, const uvow__mem_t *mem,
+                      const uvow__framer_config_t *config,
+                      const uvow__framer_callbacks_t *callbacks, void *ctx);
+/* Not from a callback. */
+void uvow__framer_done(uvow__framer_t *framer);
+
+/*
+ * Takes in what the peer sent, cut anywhere, and calls back for what is whole.
+ * Returns 0, or the first violation, seen at the first byte that makes it one:
+ *
+ * UVOW_EPROTO   a rule of RFC 6455
+ * UVOW_EUTF8    text or a close reason is not UTF-8
+ * UVOW_ETOOBIG  a header announces a message over the limit
+ * UVOW_ENOMEM   no memory to assemble a message
+ *
+ * From then on it refuses all with the same error. After a close frame, or
+ * stop, it returns 0 and discards all.
+ */
+int uvow__framer_feed(uvow__framer_t *framer, const uint8_t *bytes, size_t len);
+
+/* Nothing more is wanted, also not of the burst that a callback is in. */
+void uvow__framer_stop(uvow__framer_t *framer);
+
+/* The violation in words: borrowed static text, or NULL while there is none. */
+const char *uvow__framer_why(const uvow__framer_t *framer);
+
+/* The close code that tells the peer of an error of feed (RFC 6455 7.4.1). */
+int uvow__framer_close_code(int err);
+
+/*
+ * Appends one whole frame to `out`, all or nothing. `bytes` lie outside of
+ * `out`. rsv1: they are compressed.
+ *
+ * Errors: UVOW_EINVAL: unknown opcode, or rsv1 or more than 125 bytes on a
+ * control frame; UVOW_EOVERLOAD: over the limit of `out`; UVOW_ETOOBIG,
+ * UVOW_ENOMEM; what random said.
+ */
+int uvow__framer_send(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
+                      int rsv1, const void *bytes, size_t len);
+
+/* Appends a close frame; UVOW__CLOSE_NONE: without a code. Errors as send;
+ * UVOW_EINVAL also: a code that none may send, a reason that isn't UTF-8, has
+ * more than 123 bytes, or comes without a code. */
+int uvow__framer_send_close(uvow__framer_t *framer, uvow__buf_t *out, int code,
+                            const char *reason, size_t len);
+
+#endif

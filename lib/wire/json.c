@@ -1,0 +1,72 @@
+/* Payloads to json_t and back: the only file that knows jansson. */
+#include "json.h"
+
+#include <jansson.h>
+
+#include <uvow/payload.h>
+
+static void json_ref_cb(void *ptr) {
+  json_incref((json_t *)ptr);
+}
+
+static void json_destroy_cb(void *ptr) {
+  json_decref((json_t *)ptr);
+}
+
+const uvow_type_t uvow_type_json = {sizeof(uvow_type_t), "json", json_ref_cb,
+                                    json_destroy_cb};
+
+uvow_value_t uvow_value_json(struct json_t *json) {
+  return json ? uvow_value_ptr(&uvow_type_json, json) : uvow_value_none();
+}
+
+uvow_next_t uvow_next_json(struct json_t *json) {
+  if (!json)
+    return uvow_next_code(UVOW_EPAYLOAD, NULL);
+  return uvow_next_value(uvow_value_json(json));
+}
+
+int uvow__json_parse(uvow__slice_t text, struct json_t **ret_json) {
+  json_error_t error;
+  if (text.len == 0)
+    return UVOW_EPAYLOAD;
+  json_t *json =
+      json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+  if (!json)
+    return json_error_code(&error) == json_error_out_of_memory ? UVOW_ENOMEM
+                                                               : UVOW_EPAYLOAD;
+  *ret_json = json;
+  return 0;
+}
+
+typedef struct dump {
+  uvow__buf_t *out;
+  int rc;
+} dump_t;
+
+static int dump_cb(const char *bytes, size_t len, void *data) {
+  dump_t *dump = (dump_t *)data;
+  dump->rc = uvow__buf_append(dump->out, bytes, len);
+  return dump->rc ? -1 : 0;
+}
+
+int uvow__json_dump(struct json_t *json, uvow__buf_t *out) {
+  dump_t dump = {out, 0};
+  size_t before = uvow__buf_size(out);
+  if (json && json_dump_callback(json, dump_cb, &dump,
+                                 JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+    return 0;
+  out->len -= uvow__buf_size(out) - before;
+  return dump.rc ? dump.rc : UVOW_EINVAL;
+}
+
+int uvow__json_dump_double(double number, uvow__buf_t *out) {
+  json_t *json = json_real(number);
+  int rc = uvow__json_dump(json, out);
+  json_decref(json);
+  return rc;
+}
+
+void uvow__json_unref(struct json_t *json) {
+  json_decref(json);
+}

@@ -1,0 +1,22 @@
+#ifndef UVOW__JSON_H
+#define UVOW__JSON_H
+
+#include <uvow/value.h>
+
+#include "base/buf.h"
+
+/* The only room for jansson: payloads to json_t and back. */
+struct json_t;
+
+/* Parses any JSON value. Returns new in ret_json. Errors: UVOW_EPAYLOAD: not
+ * JSON; UVOW_ENOMEM. */
+int uvow__json_parse(uvow__slice_t text, struct json_t **ret_json);
+/* Appends it without spaces. Errors: UVOW_EINVAL: NULL, or has no text;
+ * UVOW_ENOMEM and UVOW_EOVERLOAD of the buffer. */
+int uvow__json_dump(struct json_t *json, uvow__buf_t *out);
+/* Appends a number. UVOW_EINVAL: not finite. */
+int uvow__json_dump_double(double number, uvow__buf_t *out);
+/* One owner less. Accepts NULL. */
+void uvow__json_unref(struct json_t *json);
+
+#endif

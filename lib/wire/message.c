@@ -1,0 +1,213 @@
+/*
+ * The rules of RFC 6455 that are about more than one frame, or about what a
+ * frame says: which may come, which role masks, how long, what text is.
+ *
+ *   between frames --begin--> in a frame --piece, left > 0--> in a frame
+ *                                        --piece, left = 0--> between frames
+ *
+ * 1. A header is judged from its first bytes on, in the order of its bytes:
+ *    however the stream is cut, its first violation is the one reported.
+ * 2. A message over the limit is refused by a header: what is assembled never
+ *    exceeds max.
+ * 3. A message that is a single piece is never copied. Others are assembled in
+ *    parts, which keeps no more than PARTS_KEEP bytes between messages.
+ * 4. Control frames have their own room, so they may come inside a message.
+ *
+ * Not here: how bytes become frames (framer.c).
+ */
+#include "message.h"
+
+#include <string.h>
+
+#include <uvow/error.h>
+
+#define PARTS_KEEP 4096
+#define KNOWN_OPCODES 0x0707u /* bits 0, 1, 2, 8, 9, 10 */
+
+static int refuse(uvow__message_t *m, int code, const char *why) {
+  m->why = why;
+  return code;
+}
+
+void uvow__message_init(uvow__message_t *m, const uvow__mem_t *mem, size_t max,
+                        const uvow__framer_callbacks_t *callbacks, void *ctx) {
+  memset(m, 0, sizeof(*m));
+  m->callbacks = callbacks;
+  m->ctx = ctx;
+  m->max = max;
+  uvow__buf_init(&m->parts, mem, max);
+}
+
+void uvow__message_done(uvow__message_t *m) {
+  uvow__buf_done(&m->parts);
+}
+
+static int is_control(unsigned opcode) {
+  return opcode >= UVOW__OP_CLOSE;
+}
+
+/* FIN, reserved bits and opcode (RFC 6455 5.2, 5.4, 5.5). */
+static int judge_first(uvow__message_t *m, unsigned first) {
+  unsigned opcode = first & 0x0F;
+  unsigned rsv = first & 0x70;
+  if (!((KNOWN_OPCODES >> opcode) & 1))
+    return refuse(m, UVOW_EPROTO, "unknown opcode");
+  if (rsv & 0x30)
+    return refuse(m, UVOW_EPROTO, "reserved bit set");
+  if (rsv && !m->allow_rsv1)
+    return refuse(m, UVOW_EPROTO, "compressed frame without an extension");
+  if (rsv && opcode != UVOW__OP_TEXT && opcode != UVOW__OP_BINARY)
+    return refuse(m, UVOW_EPROTO, "RSV1 on no first frame of a message");
+  if (is_control(opcode))
+    return first & 0x80 ? 0
+                        : refuse(m, UVOW_EPROTO, "control frame in fragments");
+  if (opcode == UVOW__OP_CONTINUATION && !m->open)
+    return refuse(m, UVOW_EPROTO, "continuation of no message");
+  if (opcode != UVOW__OP_CONTINUATION && m->open)
+    return refuse(m, UVOW_EPROTO, "new message inside a fragmented one");
+  return 0;
+}
+
+/* The mask bit (RFC 6455 5.1), and lengths that are seen beside it. `length` is
+ * exact below 126. */
+static int judge_second(uvow__message_t *m, unsigned opcode, unsigned masked,
+                        uint64_t length) {
+  if (masked != m->is_server)
+    return refuse(m, UVOW_EPROTO,
+                  masked ? "masked frame from a server"
+                         : "unmasked frame from a client");
+  if (!is_control(opcode))
+    return 0;
+  if (length > UVOW__CONTROL_MAX)
+    return refuse(m, UVOW_EPROTO, "control frame over 125 bytes");
+  if (opcode == UVOW__OP_CLOSE && length == 1)
+    return refuse(m, UVOW_EPROTO, "close frame with half a code");
+  return 0;
+}
+
+static int judge_length(uvow__message_t *m, unsigned opcode, uint64_t length) {
+  if (is_control(opcode))
+    return 0;
+  if (length > m->max - uvow__buf_size(&m->parts))
+    return refuse(m, UVOW_ETOOBIG, "message over the limit");
+  return 0;
+}
+
+int uvow__message_judge(uvow__message_t *m, const uint8_t *head, size_t len) {
+  if (len == 0)
+    return 0;
+  int rc = judge_first(m, head[0]);
+  if (rc || len == 1)
+    return rc;
+  unsigned opcode = head[0] & 0x0F;
+  uint64_t length = head[1] & 0x7F;
+  rc = judge_second(m, opcode, head[1] >> 7, length);
+  if (rc)
+    return rc;
+  size_t more = length < 126 ? 0 : length == 126 ? 2 : 8;
+  if (len - 2 < more)
+    return 0;
+  for (size_t i = 0; i < more; i++)
+    length = (i ? length << 8 : 0) | head[2 + i];
+  if (length >> 63)
+    return refuse(m, UVOW_EPROTO, "frame length over 63 bits");
+  if (more && length < (more == 2 ? 126 : 65536))
+    return refuse(m, UVOW_EPROTO, "frame length not in its shortest form");
+  return judge_length(m, opcode, length);
+}
+
+int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
+                        uint64_t length) {
+  unsigned opcode = first & 0x0F;
+  int rc = judge_first(m, first);
+  if (!rc)
+    rc = judge_second(m, opcode, masked, length);
+  if (!rc)
+    rc = judge_length(m, opcode, length);
+  if (rc)
+    return rc;
+  m->fin = (first & 0x80) != 0;
+  m->opcode = (uint8_t)opcode;
+  m->left = length;
+  m->control_len = 0;
+  if (opcode == UVOW__OP_TEXT || opcode == UVOW__OP_BINARY) {
+    m->open = 1;
+    m->kind = (uint8_t)opcode;
+    m->rsv1 = (first & 0x40) != 0;
+    uvow__utf8_init(&m->utf8);
+  }
+  return 0;
+}
+
+/* RFC 6455 7.4, and 1012 to 1014 of IANA's registry, which servers send. */
+int uvow__close_code_ok(int code) {
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+         (code >= 3000 && code <= 4999);
+}
+
+/* RFC 6455 5.5.1. Judge refused a payload of one byte. */
+static int take_close(uvow__message_t *m, const uint8_t *bytes, size_t len) {
+  int code = UVOW__CLOSE_NONE;
+  if (len >= 2) {
+    uvow__utf8_t utf8;
+    code = bytes[0] << 8 | bytes[1];
+    bytes += 2;
+    len -= 2;
+    if (!uvow__close_code_ok(code))
+      return refuse(m, UVOW_EPROTO, "close code that none may send");
+    uvow__utf8_init(&utf8);
+    if (uvow__utf8_feed(&utf8, bytes, len) || uvow__utf8_end(&utf8))
+      return refuse(m, UVOW_EUTF8, "close reason is not UTF-8");
+  }
+  m->stopped = 1;
+  m->callbacks->on_close(m->ctx, code, (const char *)bytes, len);
+  return 0;
+}
+
+static int take_control(uvow__message_t *m, const uint8_t *bytes, size_t len) {
+  if (m->left || m->control_len) {
+    memcpy(m->control + m->control_len, bytes, len);
+    m->control_len += len;
+    bytes = m->control;
+    len = m->control_len;
+  }
+  if (m->left)
+    return 0;
+  if (m->opcode == UVOW__OP_CLOSE)
+    return take_close(m, bytes, len);
+  if (m->opcode == UVOW__OP_PING)
+    m->callbacks->on_ping(m->ctx, bytes, len);
+  else
+    m->callbacks->on_pong(m->ctx, bytes, len);
+  return 0;
+}
+
+static int take_data(uvow__message_t *m, const uint8_t *bytes, size_t len) {
+  int last = m->fin && m->left == 0;
+  if (m->kind == UVOW__OP_TEXT && !m->rsv1) {
+    if (uvow__utf8_feed(&m->utf8, bytes, len))
+      return refuse(m, UVOW_EUTF8, "text is not UTF-8");
+    if (last && uvow__utf8_end(&m->utf8))
+      return refuse(m, UVOW_EUTF8, "text ends inside a character");
+  }
+  if (last && uvow__buf_size(&m->parts) == 0) {
+    m->open = 0;
+    m->callbacks->on_message(m->ctx, m->kind, m->rsv1, bytes, len);
+    return 0;
+  }
+  if (uvow__buf_append(&m->parts, bytes, len))
+    return refuse(m, UVOW_ENOMEM, "no memory for a message");
+  if (!last)
+    return 0;
+  m->open = 0;
+  m->callbacks->on_message(m->ctx, m->kind, m->rsv1, uvow__buf_front(&m->parts),
+                           uvow__buf_size(&m->parts));
+  uvow__buf_clear(&m->parts, PARTS_KEEP);
+  return 0;
+}
+
+int uvow__message_piece(uvow__message_t *m, const uint8_t *bytes, size_t len) {
+  m->left -= len;
+  return is_control(m->opcode) ? take_control(m, bytes, len)
+                               : take_data(m, bytes, len);
+}

@@ -1,0 +1,214 @@
+#include "protocol/protocol.h"
+
+#include "support/support.h"
+
+#include <uvow/error.h>
+
+#define P (&uvow__protocol_cdp)
+
+/* Decodes a copy without anything behind it, so that an over-read is seen. The
+ * parts are rendered to text: the copy is gone. */
+static int decode(const char *text, size_t len, uvow__msg_t *ret,
+                  uvow__buf_t *out) {
+  char *copy = (char *)malloc(len ? len : 1);
+  assert_non_null(copy);
+  memcpy(copy, text, len);
+  int rc = uvow__protocol_decode(P, copy, len, ret);
+  const uvow__slice_t *parts[] = {&ret->raw_id,          &ret->name,
+                                  &ret->value,           &ret->session,
+                                  &ret->error_code_text, &ret->error_message,
+                                  &ret->error_data};
+  for (size_t i = 0; rc == 0 && i < UVOW__COUNT(parts); i++) {
+    assert_int_equal(uvow__buf_append(out, parts[i]->ptr, parts[i]->len), 0);
+    assert_int_equal(uvow__buf_append(out, "|", 1), 0);
+  }
+  free(copy);
+  return rc;
+}
+
+/* parts: id|name|value|session|code|message|data| */
+typedef struct decode_case {
+  const char *text;
+  int kind; /* or UVOW_EENVELOPE */
+  uint64_t id;
+  const char *parts;
+} decode_case_t;
+
+static void check_decode(const decode_case_t *c) {
+  uvow__msg_t msg;
+  uvow__buf_t out;
+  uvow__buf_init(&out, &uvow__mem_default, 10000);
+  int rc = decode(c->text, strlen(c->text), &msg, &out);
+  if ((rc ? rc : (int)msg.kind) != c->kind)
+    fail_msg("%d, kind %d: %s", rc, rc ? -1 : (int)msg.kind, c->text);
+  if (rc == 0) {
+    assert_int_equal(msg.id, c->id);
+    assert_int_equal(msg.has_id, c->id != 0);
+    assert_int_equal(uvow__buf_append(&out, "", 1), 0);
+    assert_string_equal((const char *)uvow__buf_front(&out), c->parts);
+  }
+  uvow__buf_done(&out);
+}
+
+/* Nothing that is cut short is a message. */
+static void check_prefixes(const char *text) {
+  for (size_t len = 0; len < strlen(text); len++) {
+    uvow__msg_t msg;
+    assert_int_equal(decode(text, len, &msg, NULL), UVOW_EENVELOPE);
+  }
+}
+
+/* expected: the text, or NULL: UVOW_EINVAL, and nothing appended. */
+typedef struct encode_case {
+  uvow__op_t op;
+  const char *expected;
+} encode_case_t;
+
+static void check_encode(const encode_case_t *c) {
+  uvow__buf_t out;
+  uvow__buf_init(&out, &uvow__mem_default, 10000);
+  int rc = uvow__protocol_encode(P, &c->op, &out);
+  assert_int_equal(uvow__buf_append(&out, "", 1), 0);
+  assert_string_equal((const char *)uvow__buf_front(&out),
+                      c->expected ? c->expected : "");
+  assert_int_equal(rc, c->expected ? 0 : UVOW_EINVAL);
+  uvow__buf_done(&out);
+}
+
+#define S(literal)                                                             \
+  { literal, sizeof(literal) - 1 }
+#define MALFORMED UVOW__MSG_MALFORMED
+#define OK UVOW__MSG_OK
+#define FAILED UVOW__MSG_ERROR
+#define EVENT UVOW__MSG_EVENT
+#define CALL UVOW__MSG_CALL
+#define BAD UVOW_EENVELOPE
+
+static const decode_case_t decode_cases[] = {
+    /* as Chrome sends them */
+    {"{\"id\":1,\"result\":{\"frameId\":\"F\"},\"sessionId\":\"S\"}", OK, 1,
+     "1||{\"frameId\":\"F\"}|\"S\"||||"},
+    {"{\"id\":2,\"result\":{}}", OK, 2, "2||{}|||||"},
+    {"{\"id\":3,\"error\":{\"code\":-32601,\"message\":\"'X' wasn't "
+     "found\"},\"sessionId\":\"S\"}",
+     FAILED, 3, "3|||\"S\"|-32601|\"'X' wasn't found\"||"},
+    {"{\"id\":3,\"error\":{\"code\":-32000,\"message\":\"m\",\"data\":\"d\"}}",
+     FAILED, 3, "3||||-32000|\"m\"|\"d\"|"},
+    {"{\"error\":{\"code\":-32700,\"message\":\"Message must be a valid "
+     "JSON\"}}",
+     FAILED, 0, "||||-32700|\"Message must be a valid JSON\"||"},
+    {"{\"method\":\"Page.loadEventFired\",\"params\":{\"timestamp\":1.5},"
+     "\"sessionId\":\"S\"}",
+     EVENT, 0, "|\"Page.loadEventFired\"|{\"timestamp\":1.5}|\"S\"||||"},
+    {"{\"method\":\"Inspector.detached\"}", EVENT, 0,
+     "|\"Inspector.detached\"||||||"},
+    {"{\"id\":5,\"method\":\"Page.enable\",\"params\":{},\"sessionId\":\"S\"}",
+     CALL, 5, "5|\"Page.enable\"|{}|\"S\"||||"},
+    {"{\"id\":5,\"method\":\"Page.enable\"}", CALL, 5,
+     "5|\"Page.enable\"||||||"},
+    /* answers that are none keep their id */
+    {"{\"id\":1}", MALFORMED, 1, "1|||||||"},
+    {"{\"id\":1,\"result\":{},\"error\":{}}", MALFORMED, 1, "1|||||||"},
+    {"{\"id\":1,\"result\":{},\"sessionId\":5}", MALFORMED, 1, "1|||||||"},
+    {"{\"id\":1,\"error\":7,\"sessionId\":\"S\"}", MALFORMED, 1, "1|||||||"},
+    {"{\"id\":1,\"method\":\"m\",\"result\":{}}", BAD, 0, NULL},
+    {"{\"id\":1,\"method\":\"m\",\"params\":[]}", BAD, 0, NULL},
+    {"{\"method\":5}", BAD, 0, NULL},
+    {"{\"sessionId\":\"S\",\"result\":{}}", BAD, 0, NULL},
+    {"{\"id\":1,\"result\":{},\"sessionId\":\"S\",\"sessionId\":\"T\"}", BAD, 0,
+     NULL},
+    {"null", BAD, 0, NULL},
+    {"[]", BAD, 0, NULL},
+    /* ids that are ours, and ids that are not */
+    {"{\"result\":{},\"id\":9007199254740991}", OK, UINT64_C(9007199254740991),
+     "9007199254740991||{}|||||"},
+    {"{\"result\":{},\"id\":0}", OK, 0, "0||{}|||||"},
+    {"{\"result\":{},\"id\":9007199254740992}", OK, 0,
+     "9007199254740992||{}|||||"},
+    {"{\"result\":{},\"id\":-1}", OK, 0, "-1||{}|||||"},
+    {"{\"result\":{},\"id\":1.0}", OK, 0, "1.0||{}|||||"},
+    {"{\"result\":{},\"id\":1e0}", OK, 0, "1e0||{}|||||"},
+    {"{\"result\":{},\"id\":\"1\"}", OK, 0, "\"1\"||{}|||||"},
+    {"{\"result\":{},\"id\":[1]}", OK, 0, "[1]||{}|||||"},
+    {"{\"result\":{},\"id\":{}}", OK, 0, "{}||{}|||||"},
+    {"{\"result\":{},\"id\":true}", OK, 0, "true||{}|||||"},
+    {"{\"result\":{},\"id\":1E2}", OK, 0, "1E2||{}|||||"},
+    {"{\"result\":{},\"id\":-0}", OK, 0, "-0||{}|||||"},
+    {"{\"result\":{},\"id\":18446744073709551617}", OK, 0,
+     "18446744073709551617||{}|||||"},
+    {"{\"result\":{},\"id\":100000000000000000000001}", OK, 0,
+     "100000000000000000000001||{}|||||"},
+    {"{\"result\":{},\"id\":null}", OK, 0, "null||{}|||||"},
+    {"{\"result\":{},\"id\":01}", BAD, 0, NULL},
+};
+
+static const encode_case_t encode_cases[] = {
+    {{.kind = UVOW__OP_CALL,
+      .id = 1,
+      .method = S("Page.enable"),
+      .params = S("{}"),
+      .session = S("S\"")},
+     "{\"id\":1,\"method\":\"Page.enable\",\"params\":{},\"sessionId\":"
+     "\"S\\\"\"}"},
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("Page.enable")},
+     "{\"id\":1,\"method\":\"Page.enable\"}"},
+    {{.kind = UVOW__OP_REPLY,
+      .raw_id = S("1"),
+      .params = S("{\"a\":1}"),
+      .session = S("S")},
+     "{\"id\":1,\"result\":{\"a\":1},\"sessionId\":\"S\"}"},
+    {{.kind = UVOW__OP_REPLY_ERROR,
+      .raw_id = S("1"),
+      .error_code = -32000,
+      .error_message = S("m"),
+      .error_data = S("\"d\""),
+      .session = S("S")},
+     "{\"id\":1,\"error\":{\"code\":-32000,\"message\":\"m\",\"data\":\"d\"},"
+     "\"sessionId\":\"S\"}"},
+    {{.kind = UVOW__OP_EVENT,
+      .method = S("A.b"),
+      .params = S("{\"c\":1}"),
+      .session = S("S")},
+     "{\"method\":\"A.b\",\"params\":{\"c\":1},\"sessionId\":\"S\"}"},
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("m"), .params = S("[]")},
+     NULL},
+    {{.kind = UVOW__OP_NOTIFY, .method = S("m")}, NULL},
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("m"), .session = S("\xff")},
+     NULL},
+};
+
+static void decodes(void **state) {
+  (void)state;
+  for (size_t i = 0; i < UVOW__COUNT(decode_cases); i++)
+    check_decode(&decode_cases[i]);
+}
+
+static void refuses_prefixes(void **state) {
+  (void)state;
+  for (size_t i = 0; i < UVOW__COUNT(decode_cases); i++)
+    if (decode_cases[i].kind >= 0)
+      check_prefixes(decode_cases[i].text);
+}
+
+static void encodes(void **state) {
+  (void)state;
+  for (size_t i = 0; i < UVOW__COUNT(encode_cases); i++)
+    check_encode(&encode_cases[i]);
+}
+
+static void is_found_by_name(void **state) {
+  (void)state;
+  assert_ptr_equal(uvow_protocol_cdp(), P);
+  assert_ptr_equal(uvow_protocol_by_name("cdp"), P);
+  assert_string_equal(uvow_protocol_name(P), "cdp");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(decodes),
+      cmocka_unit_test(refuses_prefixes),
+      cmocka_unit_test(encodes),
+      cmocka_unit_test(is_found_by_name),
+  };
+  return cmocka_run_group_tests_name("protocol/cdp", tests, NULL, NULL);
+}

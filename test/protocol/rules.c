@@ -1,0 +1,202 @@
+/* What all protocols share, with protocols made up for it. */
+#include "protocol/protocol.h"
+
+#include "support/support.h"
+
+#include <uvow/error.h>
+
+#include "wire/json_text.h"
+
+#define S(literal)                                                             \
+  { literal, sizeof(literal) - 1 }
+
+/* Phoenix, as far as rules go: [join_ref, ref, topic, event, payload] */
+enum { REF = UVOW__CAPTURE_FIRST, TOPIC, EVENT, PAYLOAD, STATUS, RESPONSE };
+
+static const uvow__key_t payload_keys[] = {
+    UVOW__KEY("status", STATUS, NULL), UVOW__KEY("response", RESPONSE, NULL)};
+static const uvow__level_t payload_level = UVOW__OBJECT(payload_keys);
+static const uvow__key_t items[] = {
+    UVOW__ITEM(UVOW__CAPTURE_NONE, NULL), UVOW__ITEM(REF, NULL),
+    UVOW__ITEM(TOPIC, NULL), UVOW__ITEM(EVENT, NULL),
+    UVOW__ITEM(PAYLOAD, &payload_level)};
+static const uvow__level_t root = UVOW__ARRAY(items);
+
+static const uvow__test_t is_ok[] = {UVOW__TEST(EVENT, "\"phx_reply\""),
+                                     UVOW__TEST(STATUS, "\"ok\"")};
+static const uvow__test_t is_number[] = {UVOW__TEST(TOPIC, "7")};
+static const uvow__rule_t rules[] = {
+    {UVOW__TESTS(is_ok), .kind = UVOW__MSG_OK, .id = REF, .value = RESPONSE},
+    {UVOW__TESTS(is_number), .kind = UVOW__MSG_CONTROL},
+    {.denied = {[REF] = UVOW__ONLY(UVOW__KIND(NULL))},
+     .kind = UVOW__MSG_EVENT,
+     .name = EVENT,
+     .value = PAYLOAD},
+};
+static const uvow_protocol_t phoenix = {.name = "phoenix",
+                                        .root = &root,
+                                        .rules = rules,
+                                        .rule_count = UVOW__COUNT(rules)};
+
+static int decode(const uvow_protocol_t *protocol, const char *text,
+                  uvow__msg_t *ret) {
+  return uvow__protocol_decode(protocol, text, strlen(text), ret);
+}
+
+static void first_rule_wins(void **state) {
+  uvow__msg_t msg;
+  (void)state;
+  assert_int_equal(
+      decode(&phoenix,
+             "[null,null,\"t\",\"phx_reply\",{\"status\":\"o\\u006b\","
+             "\"response\":[5]}]",
+             &msg),
+      0);
+  assert_int_equal(msg.kind, UVOW__MSG_OK);
+  assert_true(uvow__slice_is(msg.raw_id, "null"));
+  assert_true(uvow__slice_is(msg.value, "[5]"));
+  assert_int_equal(decode(&phoenix, "[0,1,7,\"phx_reply\",{}]", &msg), 0);
+  assert_int_equal(msg.kind, UVOW__MSG_CONTROL);
+  assert_null(msg.raw_id.ptr);
+  assert_int_equal(decode(&phoenix, "[0,null,\"t\",\"e\",[]]", &msg), 0);
+  assert_int_equal(msg.kind, UVOW__MSG_EVENT);
+  assert_true(uvow__slice_is(msg.name, "\"e\""));
+  assert_true(uvow__slice_is(msg.value, "[]"));
+}
+
+static void no_rule_is_malformed(void **state) {
+  uvow__msg_t msg;
+  (void)state;
+  memset(&msg, 0x5a, sizeof(msg));
+  uvow__msg_t before = msg;
+  assert_int_equal(decode(&phoenix, "[0,1,\"t\",\"e\",[]]", &msg),
+                   UVOW_EENVELOPE);
+  /* "7" is not 7 */
+  assert_int_equal(decode(&phoenix, "[0,1,\"7\",\"e\",[]]", &msg),
+                   UVOW_EENVELOPE);
+  assert_int_equal(decode(&phoenix, "[]", &msg), UVOW_EENVELOPE);
+  assert_memory_equal(&msg, &before, sizeof(msg));
+}
+
+static void reads_error_codes(void **state) {
+  static const struct {
+    const char *text;
+    int is_code;
+    int64_t code;
+  } cases[] = {
+      {"0", 1, 0},
+      {"-0", 1, 0},
+      {"-32601", 1, -32601},
+      {"9223372036854775807", 1, INT64_MAX},
+      {"-9223372036854775808", 1, INT64_MIN},
+      {"9223372036854775808", 0, 0},
+      {"-9223372036854775809", 0, 0},
+      {"99999999999999999999", 0, 0},
+      {"1.0", 0, 0},
+      {"1e3", 0, 0},
+      {"\"1\"", 0, 0},
+      {"null", 0, 0},
+  };
+  (void)state;
+  for (size_t i = 0; i < UVOW__COUNT(cases); i++) {
+    uvow__msg_t msg;
+    char text[100] = "{\"id\":1,\"error\":{\"code\":";
+    strcat(text, cases[i].text);
+    strcat(text, "}}");
+    assert_int_equal(decode(uvow_protocol_cdp(), text, &msg), 0);
+    assert_int_equal(msg.has_error_code, cases[i].is_code);
+    assert_true(msg.error_code == cases[i].code);
+    assert_true(uvow__slice_is(msg.error_code_text, cases[i].text));
+  }
+}
+
+static void finds_protocols(void **state) {
+  (void)state;
+  assert_null(uvow_protocol_by_name(NULL));
+  assert_null(uvow_protocol_by_name(""));
+  assert_null(uvow_protocol_by_name("jsonrpc"));
+  assert_null(uvow_protocol_name(NULL));
+  assert_true(uvow__protocol_can(uvow_protocol_cdp(), UVOW__OP_CALL));
+  assert_false(uvow__protocol_can(uvow_protocol_cdp(), UVOW__OP_NOTIFY));
+}
+
+static const uvow__op_t full = {.kind = UVOW__OP_REPLY_ERROR,
+                                .raw_id = S("\"x\""),
+                                .session = S("s\n"),
+                                .error_code = -5,
+                                .error_message = S("m\1"),
+                                .error_data = S("[1]")};
+static const char full_text[] =
+    "{\"id\":\"x\",\"error\":{\"code\":-5,\"message\":\"m\\u0001\","
+    "\"data\":[1]},\"sessionId\":\"s\\n\"}";
+
+/* All or nothing, wherever the limit is, and behind what is there already. */
+static void a_limit_changes_nothing(void **state) {
+  size_t len = sizeof(full_text) - 1;
+  (void)state;
+  for (size_t max = 4; max <= 4 + len; max++) {
+    uvow__buf_t out;
+    int room = max == 4 + len;
+    uvow__buf_init(&out, &uvow__mem_default, max);
+    assert_int_equal(uvow__buf_append_text(&out, "kept"), 0);
+    assert_int_equal(uvow__protocol_encode(uvow_protocol_cdp(), &full, &out),
+                     room ? 0 : UVOW_EOVERLOAD);
+    assert_int_equal(uvow__buf_size(&out), room ? max : 4);
+    assert_memory_equal(uvow__buf_front(&out), "kept", 4);
+    if (room)
+      assert_memory_equal(uvow__buf_front(&out) + 4, full_text, len);
+    uvow__buf_done(&out);
+  }
+}
+
+/* The same where room at the front of the buffer is used again. */
+static void a_failure_survives_a_move(void **state) {
+  uvow__buf_t out;
+  char filler[200];
+  (void)state;
+  memset(filler, '.', sizeof(filler));
+  uvow__buf_init(&out, &uvow__mem_default, 256);
+  assert_int_equal(uvow__buf_append(&out, filler, 200), 0);
+  uvow__buf_consume(&out, 190);
+  assert_int_equal(uvow__buf_append(&out, filler, 46), 0);
+  assert_int_equal(out.off, 190);
+  out.max = 100;
+  assert_int_equal(uvow__protocol_encode(uvow_protocol_cdp(), &full, &out),
+                   UVOW_EOVERLOAD);
+  assert_int_equal(out.off, 0); /* it was moved */
+  assert_int_equal(uvow__buf_size(&out), 56);
+  assert_memory_equal(uvow__buf_front(&out), filler, 56);
+  uvow__buf_done(&out);
+}
+
+static void without_memory(test_alloc_t *alloc, void *data) {
+  uvow__buf_t out;
+  (void)data;
+  uvow__buf_init(&out, &alloc->allocator, 10000);
+  for (int i = 0; i < 10; i++) {
+    size_t size = uvow__buf_size(&out);
+    int rc = uvow__protocol_encode(uvow_protocol_cdp(), &full, &out);
+    assert_true(rc == 0 || rc == UVOW_ENOMEM);
+    assert_int_equal(uvow__buf_size(&out),
+                     rc ? size : size + sizeof(full_text) - 1);
+  }
+  uvow__buf_done(&out);
+}
+
+static void survives_no_memory(void **state) {
+  (void)state;
+  test_alloc_sweep(without_memory, NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(first_rule_wins),
+      cmocka_unit_test(no_rule_is_malformed),
+      cmocka_unit_test(reads_error_codes),
+      cmocka_unit_test(finds_protocols),
+      cmocka_unit_test(a_limit_changes_nothing),
+      cmocka_unit_test(a_failure_survives_a_move),
+      cmocka_unit_test(survives_no_memory),
+  };
+  return cmocka_run_group_tests_name("protocol/rules", tests, NULL, NULL);
+}
