@@ -12,6 +12,7 @@
 #include "uvow/future.h"
 #include "uvow/combine.h"
 #include "uvow/loop.h"
+#include "uvow/thread.h"
 #include "uvow/payload.h"
 #include "uvow/protocol.h"
 #include "uvow/client.h"

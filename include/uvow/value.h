@@ -40,8 +40,9 @@ typedef struct uvow_value {
   } as;
 } uvow_value_t;
 
-/** The types that uvow knows itself. */
+/** An int64_t in the slot itself. */
 extern UVOW_API const uvow_type_t uvow_type_int64;
+/** A double in the slot itself. */
 extern UVOW_API const uvow_type_t uvow_type_double;
 /** Static text, NUL-terminated. */
 extern UVOW_API const uvow_type_t uvow_type_text;

@@ -146,6 +146,7 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
     uvow__free(mem, loop);
     return rc;
   }
+  uvow__loop_random(loop, (uint8_t *)&loop->rt.rng, sizeof(loop->rt.rng));
   /* Neither can fail: they only fill in the struct. */
   uv_timer_init(uv, &loop->timer);
   uv_idle_init(uv, &loop->idle);

@@ -27,6 +27,7 @@ struct uvow_loop {
   unsigned handles;   /* open ones of its own */
   size_t streams;     /* open ones of the net room */
   uvow__list_t residents;
+  struct uvow__mailbox *mailbox; /* NULL: no thread promise was made yet */
   uvow_unhandled_cb on_unhandled;
   void *unhandled_data;
   uvow_loop_closed_cb on_closed;

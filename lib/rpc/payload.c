@@ -18,6 +18,27 @@ static void destroy_cb(void *ptr) {
 const uvow_type_t uvow_type_payload = {sizeof(uvow_type_t), "payload", NULL,
                                        destroy_cb};
 
+static void json_ref_cb(void *ptr) {
+  uvow__json_ref((struct json_t *)ptr);
+}
+
+static void json_destroy_cb(void *ptr) {
+  uvow__json_unref((struct json_t *)ptr);
+}
+
+const uvow_type_t uvow_type_json = {sizeof(uvow_type_t), "json", json_ref_cb,
+                                    json_destroy_cb};
+
+uvow_value_t uvow_value_json(struct json_t *json) {
+  return json ? uvow_value_ptr(&uvow_type_json, json) : uvow_value_none();
+}
+
+uvow_next_t uvow_next_json(struct json_t *json) {
+  if (!json)
+    return uvow_next_code(UVOW_EPAYLOAD, NULL);
+  return uvow_next_value(uvow_value_json(json));
+}
+
 int uvow__payload_init(uvow_payload_t *payload, const uvow__mem_t *mem,
                        uvow__slice_t text) {
   payload->bytes = NULL;

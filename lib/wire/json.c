@@ -3,28 +3,7 @@
 
 #include <jansson.h>
 
-#include <uvow/payload.h>
-
-static void json_ref_cb(void *ptr) {
-  json_incref((json_t *)ptr);
-}
-
-static void json_destroy_cb(void *ptr) {
-  json_decref((json_t *)ptr);
-}
-
-const uvow_type_t uvow_type_json = {sizeof(uvow_type_t), "json", json_ref_cb,
-                                    json_destroy_cb};
-
-uvow_value_t uvow_value_json(struct json_t *json) {
-  return json ? uvow_value_ptr(&uvow_type_json, json) : uvow_value_none();
-}
-
-uvow_next_t uvow_next_json(struct json_t *json) {
-  if (!json)
-    return uvow_next_code(UVOW_EPAYLOAD, NULL);
-  return uvow_next_value(uvow_value_json(json));
-}
+#include <uvow/error.h>
 
 int uvow__json_parse(uvow__slice_t text, struct json_t **ret_json) {
   json_error_t error;
@@ -65,6 +44,10 @@ int uvow__json_dump_double(double number, uvow__buf_t *out) {
   int rc = uvow__json_dump(json, out);
   json_decref(json);
   return rc;
+}
+
+void uvow__json_ref(struct json_t *json) {
+  json_incref(json);
 }
 
 void uvow__json_unref(struct json_t *json) {

@@ -1,8 +1,6 @@
 #ifndef UVOW__JSON_H
 #define UVOW__JSON_H
 
-#include <uvow/value.h>
-
 #include "base/buf.h"
 
 /* The only room for jansson: payloads to json_t and back. */
@@ -16,6 +14,8 @@ int uvow__json_parse(uvow__slice_t text, struct json_t **ret_json);
 int uvow__json_dump(struct json_t *json, uvow__buf_t *out);
 /* Appends a number. UVOW_EINVAL: not finite. */
 int uvow__json_dump_double(double number, uvow__buf_t *out);
+/* One owner more. */
+void uvow__json_ref(struct json_t *json);
 /* One owner less. Accepts NULL. */
 void uvow__json_unref(struct json_t *json);
 

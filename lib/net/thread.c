@@ -1,0 +1,282 @@
+/*
+ * Promises settled by other threads.
+ *
+ *   new (loop) -> out -> settle (any thread) -> mailbox -> on_mail (loop)
+ *                  |                              -> the future settles
+ *                  +-- loop closes: orphaned -> settle frees it, there
+ *
+ * 1. The lock guards the mail, `closed`, the number of owners, and each
+ *    promise's `unwanted` and `posted`; everything else belongs to the loop's
+ * thread.
+ * 2. uv_async_send is called under the lock and only while not closed: so never
+ *    on a handle that closes.
+ * 3. The mailbox is freed by its last owner: the loop, or an orphan's thread.
+ *    It carries its own copy of the allocator, as the loop may be gone.
+ * 4. One uv_async_t a loop, made with its first thread promise; it holds the uv
+ *    loop while someone waits for a promise that is out.
+ */
+#include "thread.h"
+
+#include <string.h>
+
+#include <uv.h>
+
+#include "loop.h"
+
+#define DETAIL_MAX 120
+
+struct uvow_thread_promise {
+  uvow__list_t link; /* of those that are out; loop thread */
+  uvow_thread_promise_t *next_mail;
+  uvow__mailbox_t *mailbox;
+  uvow_promise_t *promise; /* NULL: orphaned */
+  int unwanted;
+  int posted;
+  int holds;
+  int code; /* 0: fulfilled */
+  uvow_value_t value;
+  char detail[DETAIL_MAX];
+};
+
+struct uvow__mailbox {
+  uvow__mem_t mem;
+  uv_mutex_t lock;
+  uvow_thread_promise_t *mail; /* newest first */
+  size_t owners;
+  int closed;
+  /* Of the loop's thread. */
+  uvow__resident_t resident;
+  uvow_loop_t *loop;
+  uv_async_t async;
+  uvow__list_t out;
+  size_t holds;
+};
+
+static void disown(uvow__mailbox_t *box) {
+  uv_mutex_lock(&box->lock);
+  size_t owners = --box->owners;
+  uv_mutex_unlock(&box->lock);
+  if (owners)
+    return;
+  uvow__mem_t mem = box->mem;
+  uv_mutex_destroy(&box->lock);
+  uvow__free(&mem, box);
+}
+
+static void set_hold(uvow__mailbox_t *box) {
+  if (box->holds)
+    uv_ref((uv_handle_t *)&box->async);
+  else
+    uv_unref((uv_handle_t *)&box->async);
+}
+
+static void unhold(uvow_thread_promise_t *p) {
+  if (!p->holds)
+    return;
+  p->holds = 0;
+  p->mailbox->holds--;
+  set_hold(p->mailbox);
+}
+
+/* Loop thread: what a thread said reaches the future. Frees p. */
+static void deliver(uvow_thread_promise_t *p) {
+  uvow__mailbox_t *box = p->mailbox;
+  unhold(p);
+  uvow__list_remove(&p->link);
+  if (p->code)
+    uvow_promise_reject_code(p->promise, p->code,
+                             p->detail[0] ? p->detail : NULL);
+  else
+    uvow_promise_fulfill(p->promise, p->value);
+  uvow__free(&box->mem, p);
+  disown(box);
+}
+
+/* Newest first, as it's taken from the box; delivered oldest first. */
+static void deliver_all(uvow_thread_promise_t *mail) {
+  uvow_thread_promise_t *first = NULL;
+  while (mail) {
+    uvow_thread_promise_t *next = mail->next_mail;
+    mail->next_mail = first;
+    first = mail;
+    mail = next;
+  }
+  while (first) {
+    uvow_thread_promise_t *next = first->next_mail;
+    deliver(first);
+    first = next;
+  }
+}
+
+static void on_mail(uv_async_t *async) {
+  uvow__mailbox_t *box = (uvow__mailbox_t *)async->data;
+  uvow_loop_t *loop = box->loop;
+  uv_mutex_lock(&box->lock);
+  uvow_thread_promise_t *mail = box->mail;
+  box->mail = NULL;
+  uv_mutex_unlock(&box->lock);
+  uvow__runtime_enter(&loop->rt);
+  deliver_all(mail);
+  uvow__runtime_leave(&loop->rt);
+}
+
+static void on_async_closed(uv_handle_t *handle) {
+  uvow__mailbox_t *box = (uvow__mailbox_t *)handle->data;
+  uvow_loop_t *loop = box->loop;
+  loop->rt.pins--;
+  disown(box);
+  uvow__loop_stream_closed(loop);
+}
+
+/* Under the lock: from here on p is its thread's alone. */
+static void orphan(uvow_thread_promise_t *p) {
+  uvow_promise_t *promise = p->promise;
+  uvow__list_remove(&p->link);
+  p->promise = NULL;
+  p->unwanted = 1;
+  uvow_promise_on_cancel(promise, NULL, NULL);
+  uvow_promise_reject_code(promise, UVOW_ECLOSED, NULL);
+}
+
+/* The loop closes: deliver what came, orphan what is out. */
+static void evict(uvow__resident_t *resident) {
+  uvow__mailbox_t *box = UVOW__CONTAINER(resident, uvow__mailbox_t, resident);
+  uv_mutex_lock(&box->lock);
+  uvow_thread_promise_t *mail = box->mail;
+  box->mail = NULL;
+  box->closed = 1;
+  uvow__list_t *at = box->out.next;
+  while (at != &box->out) {
+    uvow_thread_promise_t *p = UVOW__CONTAINER(at, uvow_thread_promise_t, link);
+    at = at->next;
+    if (!p->posted)
+      orphan(p);
+  }
+  uv_mutex_unlock(&box->lock);
+  deliver_all(mail);
+  box->loop->mailbox = NULL;
+  uv_close((uv_handle_t *)&box->async, on_async_closed);
+}
+
+static uvow__mailbox_t *new_mailbox(uvow_loop_t *loop) {
+  const uvow__mem_t *mem = uvow__loop_mem(loop);
+  uvow__mailbox_t *box = (uvow__mailbox_t *)uvow__calloc(mem, sizeof(*box));
+  if (!box)
+    return NULL;
+  if (uv_mutex_init(&box->lock)) {
+    uvow__free(mem, box);
+    return NULL;
+  }
+  if (uv_async_init(loop->uv, &box->async, on_mail)) {
+    uv_mutex_destroy(&box->lock);
+    uvow__free(mem, box);
+    return NULL;
+  }
+  box->mem = *mem;
+  box->loop = loop;
+  box->owners = 1;
+  box->async.data = box;
+  box->resident.evict = evict;
+  uvow__list_init(&box->out);
+  set_hold(box);
+  uvow__loop_enroll(loop, &box->resident);
+  uvow__loop_stream_opened(loop);
+  loop->mailbox = box;
+  return box;
+}
+
+static void on_cancel(void *data) {
+  uvow_thread_promise_t *p = (uvow_thread_promise_t *)data;
+  unhold(p);
+  uv_mutex_lock(&p->mailbox->lock);
+  p->unwanted = 1;
+  uv_mutex_unlock(&p->mailbox->lock);
+}
+
+uvow_future_t *uvow_thread_promise_new(uvow_loop_t *loop,
+                                       uvow_thread_promise_t **ret_promise) {
+  *ret_promise = NULL;
+  if (!loop || loop->rt.closed)
+    return NULL;
+  uvow__mailbox_t *box = loop->mailbox ? loop->mailbox : new_mailbox(loop);
+  if (!box)
+    return NULL;
+  uvow_thread_promise_t *p =
+      (uvow_thread_promise_t *)uvow__calloc(&box->mem, sizeof(*p));
+  if (!p)
+    return NULL;
+  uvow_future_t *f = uvow_promise_new(loop, &p->promise);
+  if (!f) {
+    uvow__free(&box->mem, p);
+    return NULL;
+  }
+  uvow_promise_on_cancel(p->promise, on_cancel, p);
+  p->mailbox = box;
+  p->holds = 1;
+  box->holds++;
+  set_hold(box);
+  uvow__list_append(&box->out, &p->link);
+  uv_mutex_lock(&box->lock);
+  box->owners++;
+  uv_mutex_unlock(&box->lock);
+  *ret_promise = p;
+  return f;
+}
+
+/* Any thread: p is the mailbox's from here on. */
+static void post(uvow_thread_promise_t *p) {
+  uvow__mailbox_t *box = p->mailbox;
+  uv_mutex_lock(&box->lock);
+  int closed = box->closed;
+  if (!closed) {
+    int first = box->mail == NULL;
+    p->posted = 1;
+    p->next_mail = box->mail;
+    box->mail = p;
+    if (first)
+      uv_async_send(&box->async);
+  }
+  uv_mutex_unlock(&box->lock);
+  if (!closed)
+    return;
+  uvow_value_clear(&p->value);
+  uvow__free(&box->mem, p);
+  disown(box);
+}
+
+void uvow_thread_promise_fulfill(uvow_thread_promise_t *promise,
+                                 uvow_value_t value) {
+  if (!promise) {
+    uvow_value_clear(&value);
+    return;
+  }
+  promise->value = value;
+  post(promise);
+}
+
+void uvow_thread_promise_reject(uvow_thread_promise_t *promise, int code,
+                                const char *detail) {
+  if (!promise)
+    return;
+  promise->code = code < 0 ? code : UVOW_EINVAL;
+  size_t len = detail ? strlen(detail) : 0;
+  if (len >= DETAIL_MAX)
+    len = DETAIL_MAX - 1;
+  if (len)
+    memcpy(promise->detail, detail, len);
+  promise->detail[len] = '\0';
+  post(promise);
+}
+
+void uvow_thread_promise_drop(uvow_thread_promise_t *promise) {
+  uvow_thread_promise_reject(promise, UVOW_EBROKEN, NULL);
+}
+
+int uvow_thread_promise_canceled(uvow_thread_promise_t *promise) {
+  if (!promise)
+    return 1;
+  uv_mutex_lock(&promise->mailbox->lock);
+  int unwanted = promise->unwanted;
+  uv_mutex_unlock(&promise->mailbox->lock);
+  return unwanted;
+}

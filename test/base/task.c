@@ -1,0 +1,175 @@
+/* The task queue: order, late tasks, the budget, tasks that touch the queue. */
+#include "support/support.h"
+
+#include "base/task.h"
+
+enum { TASKS = 8, RUNS = 64 };
+
+typedef struct fixture fixture_t;
+
+typedef struct job {
+  uvow__task_t task;
+  fixture_t *f;
+  char name;
+  void (*body)(struct job *job);
+} job_t;
+
+struct fixture {
+  uvow__queue_t queue;
+  job_t jobs[TASKS];
+  char ran[RUNS];
+  size_t runs;
+};
+
+static void run_job(uvow__task_t *task) {
+  job_t *job = UVOW__CONTAINER(task, job_t, task);
+  fixture_t *f = job->f;
+  assert_false(uvow__task_queued(task)); /* out of the list before it runs */
+  assert_true(f->runs < RUNS - 1);
+  f->ran[f->runs++] = job->name;
+  f->ran[f->runs] = '\0';
+  if (job->body)
+    job->body(job);
+}
+
+static void init(fixture_t *f) {
+  memset(f, 0, sizeof(*f));
+  uvow__queue_init(&f->queue);
+  for (int i = 0; i < TASKS; i++) {
+    f->jobs[i].f = f;
+    f->jobs[i].name = (char)('a' + i);
+    uvow__task_init(&f->jobs[i].task, run_job);
+  }
+}
+
+static void push(fixture_t *f, int i) {
+  uvow__queue_push(&f->queue, &f->jobs[i].task);
+}
+
+static void push_late(fixture_t *f, int i) {
+  uvow__queue_push_late(&f->queue, &f->jobs[i].task);
+}
+
+static void first_in_first_out(void **state) {
+  (void)state;
+  fixture_t f;
+  init(&f);
+  assert_true(uvow__queue_empty(&f.queue));
+  assert_int_equal(uvow__queue_drain(&f.queue, 10), 10);
+  for (int i = 0; i < 4; i++)
+    push(&f, i);
+  assert_true(uvow__task_queued(&f.jobs[0].task));
+  assert_false(uvow__queue_empty(&f.queue));
+  assert_int_equal(uvow__queue_drain(&f.queue, 10), 6);
+  assert_string_equal(f.ran, "abcd");
+  assert_true(uvow__queue_empty(&f.queue));
+}
+
+static void push_next(job_t *job) {
+  push(job->f, job->name - 'a' + 3);
+}
+
+static void a_pushed_task_comes_after_all_that_wait(void **state) {
+  (void)state;
+  fixture_t f;
+  init(&f);
+  for (int i = 0; i < 3; i++) {
+    f.jobs[i].body = push_next;
+    push(&f, i);
+  }
+  uvow__queue_drain(&f.queue, 10);
+  assert_string_equal(f.ran, "abcdef");
+}
+
+static void push_self(job_t *job) {
+  push(job->f, job->name - 'a');
+}
+
+static void the_budget_bounds_an_endless_chain(void **state) {
+  (void)state;
+  fixture_t f;
+  init(&f);
+  f.jobs[0].body = push_self;
+  push(&f, 0);
+  push(&f, 1);
+  assert_int_equal(uvow__queue_drain(&f.queue, 0), 0);
+  assert_string_equal(f.ran, "");
+  assert_int_equal(uvow__queue_drain(&f.queue, 4), 0);
+  assert_string_equal(f.ran, "abaa");
+  assert_false(uvow__queue_empty(&f.queue));
+  f.jobs[0].body = NULL;
+  assert_int_equal(uvow__queue_drain(&f.queue, 4), 3);
+  assert_true(uvow__queue_empty(&f.queue));
+}
+
+static void push_two(job_t *job) {
+  push(job->f, 4);
+  push(job->f, 5);
+}
+
+static void late_tasks_wait_until_nothing_is_ready(void **state) {
+  (void)state;
+  fixture_t f;
+  init(&f);
+  f.jobs[2].body = push_two;
+  push_late(&f, 2);
+  push_late(&f, 3);
+  push(&f, 0);
+  push(&f, 1);
+  assert_int_equal(uvow__queue_drain(&f.queue, 10), 4);
+  assert_string_equal(f.ran, "abcefd");
+  push_late(&f, 0);
+  assert_false(uvow__queue_empty(&f.queue));
+  assert_int_equal(uvow__queue_drain(&f.queue, 1), 0);
+  assert_true(uvow__queue_empty(&f.queue));
+}
+
+static void cancel_others(job_t *job) {
+  uvow__task_cancel(&job->f->jobs[1].task);
+  uvow__task_cancel(&job->f->jobs[2].task);
+}
+
+static void a_cancelled_task_does_not_run(void **state) {
+  (void)state;
+  fixture_t f;
+  init(&f);
+  uvow__task_cancel(&f.jobs[7].task); /* in no list */
+  f.jobs[0].body = cancel_others;
+  push(&f, 0);
+  push(&f, 1);
+  push_late(&f, 2);
+  push(&f, 3);
+  uvow__queue_drain(&f.queue, 10);
+  assert_string_equal(f.ran, "ad");
+  assert_false(uvow__task_queued(&f.jobs[1].task));
+}
+
+static void free_self(uvow__task_t *task) {
+  free(task);
+}
+
+static void a_task_may_free_itself(void **state) {
+  (void)state;
+  uvow__queue_t queue;
+  uvow__queue_init(&queue);
+  for (int i = 0; i < 3; i++) {
+    uvow__task_t *task = (uvow__task_t *)malloc(sizeof(*task));
+    assert_non_null(task);
+    uvow__task_init(task, free_self);
+    uvow__queue_push(&queue, task);
+  }
+  assert_int_equal(uvow__queue_drain(&queue, 3), 0);
+  assert_true(uvow__queue_empty(&queue));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(first_in_first_out),
+      cmocka_unit_test(a_pushed_task_comes_after_all_that_wait),
+      cmocka_unit_test(the_budget_bounds_an_endless_chain),
+      cmocka_unit_test(late_tasks_wait_until_nothing_is_ready),
+      cmocka_unit_test(a_cancelled_task_does_not_run),
+      cmocka_unit_test(a_task_may_free_itself),
+  };
+  return cmocka_run_group_tests_name("base/task", tests, NULL, NULL);
+}

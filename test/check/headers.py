@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Every header compiles alone: all as C11, the public ones also as C++."""
+import concurrent.futures
+import os
+import shutil
+import subprocess
+
+from house import Plant, Skip, main, sources
+
+STRICT = ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+
+
+def pkg_config():
+    run = subprocess.run(
+        ["pkg-config", "--cflags", "libuv", "jansson", "libcrypto", "cmocka"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return run.stdout.split()
+
+
+def compile_alone(root, path, command):
+    # Twice, for the include guard.
+    program = f'#include "{path}"\n#include "{path}"\nint main(void);\n'
+    run = subprocess.run(
+        command + ["-I.", "-"], input=program, text=True, cwd=root,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if run.returncode == 0:
+        return []
+    return [f"{path}:1: doesn't compile alone with {command[0]}"] \
+        + run.stdout.splitlines()[:8]
+
+
+def compile_all(root, paths, command):
+    if not shutil.which(command[0]):
+        raise Skip(f"{command[0]} is not installed")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda p: compile_alone(root, p, command), paths)
+        return [line for lines in found for line in lines]
+
+
+def internal_headers(root):
+    """lib and test: with what the project is built with."""
+    return compile_all(
+        root, sources(root, "lib", "test", "bench", suffixes=(".h",)),
+        ["gcc", "-xc", "-std=c11", "-D_POSIX_C_SOURCE=200809L", *STRICT,
+         "-Iinclude", "-Ilib", "-Itest", *pkg_config()])
+
+
+def public(root, command):
+    """As a user does: with nothing but the directory."""
+    return compile_all(root, sources(root, "include", suffixes=(".h",)),
+                       command + STRICT + ["-Iinclude"])
+
+
+def public_headers_as_c11(root):
+    return public(root, ["gcc", "-xc", "-std=c11"])
+
+
+def public_headers_as_cxx(root):
+    return public(root, ["g++", "-xc++", "-std=c++17"])
+
+
+def public_headers_with_clang(root):
+    return public(root, ["clang", "-xc", "-std=c11"])
+
+
+def public_headers_as_cxx_with_clang(root):
+    return public(root, ["clang++", "-xc++", "-std=c++17"])
+
+
+CHECKS = (internal_headers, public_headers_as_c11, public_headers_as_cxx,
+          public_headers_with_clang, public_headers_as_cxx_with_clang)
+PLANTS = (
+    Plant(internal_headers, "lib/base/planted.h", "size_t uvow__f(void);\n"),
+    Plant(internal_headers, "lib/base/planted.h",
+          "typedef struct uvow__x { int a; } uvow__x_t;\n"),
+    Plant(public_headers_as_c11, "include/uvow/planted.h",
+          "uint8_t uvow_f(void);\n"),
+    Plant(public_headers_as_c11, "include/uvow/planted.h", "struct x {};\n"),
+    Plant(public_headers_as_cxx, "include/uvow/planted.h",
+          "int uvow_f(int class);\n"),
+)
+
+if __name__ == "__main__":
+    main(CHECKS, PLANTS)

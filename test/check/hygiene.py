@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""The tree holds what it should, and nothing of the machine it was made on."""
+import re
+
+from house import Plant, files, main, read
+
+TOP = {
+    "include", "lib", "test", "bench", "docs", "meson.build", "README.md",
+    "LICENSE", "CHANGELOG.md", ".ci", ".clang-format", ".gitignore",
+    "meson_options.txt",
+}
+# Bytes on purpose: what the decoders are fed.
+MAY_BE_BINARY = ("test/fuzz/corpus/", "test/data/")
+
+# In pieces, so that this file doesn't name them itself.
+UNFINISHED = re.compile(r"\b(" + "|".join(
+    ("TO" "DO", "FIX" "ME", "XX" "X", "HA" "CK")) + r")\b")
+HOME = re.compile(r"(?<![\w.~/$}\])>-])/(?:" + "|".join(
+    ("wo" "rk", "ro" "ot", "ho" "me", "Us" "ers")) + r")(?![\w.-])")
+HOSTS = re.compile("|".join((
+    r"deb\.deb" r"ian", r"security\.deb" r"ian", r"regis" r"try\.npm",
+    r"npm" r"js\.(?:org|com)", r"py" r"pi\.", r"python" r"hosted",
+    r"cra" r"tes\.io", r"proxy\.gol" r"ang", r"arti" r"factory",
+    r"archive\.ubu" r"ntu", r"wrap" r"db\.")), re.I)
+
+
+def is_text(root, path):
+    return b"\0" not in (root / path).read_bytes()
+
+
+def top_level(root):
+    """The top level holds what the design names."""
+    return [f"{path}: {path.parts[0]} does not belong to the top level"
+            for path in files(root) if path.parts[0] not in TOP]
+
+
+def no_binaries(root):
+    return [f"{path}: is binary" for path in files(root)
+            if not str(path).startswith(MAY_BE_BINARY)
+            and not is_text(root, path)]
+
+
+def lines_matching(root, pattern, what):
+    return [f"{path}:{number}: {what}: {found[0]}"
+            for path in files(root)
+            if not str(path).startswith(MAY_BE_BINARY) and is_text(root, path)
+            for number, line in enumerate(read(root, path).splitlines(), 1)
+            for found in [pattern.search(line)] if found]
+
+
+def no_absolute_paths(root):
+    """Nothing names a directory of one machine."""
+    return lines_matching(root, HOME, "a path of one machine")
+
+
+def nothing_unfinished(root):
+    return lines_matching(root, UNFINISHED, "unfinished")
+
+
+def no_registry_hosts(root):
+    """Where packages come from is the machine's business."""
+    return lines_matching(root, HOSTS, "a package registry")
+
+
+def text_ends_well(root):
+    """No tabs or blanks at a line's end; a newline at the end of the file."""
+    wrong = []
+    for path in files(root):
+        if str(path).startswith(MAY_BE_BINARY) or not is_text(root, path):
+            continue
+        text = read(root, path)
+        if text and not text.endswith("\n"):
+            wrong.append(f"{path}: no newline at the end")
+        wrong += [f"{path}:{number}: blanks at the end, or a CR"
+                  for number, line in enumerate(text.split("\n"), 1)
+                  if line != line.rstrip()]
+    return wrong
+
+
+def listed(text, table, room):
+    """The names of a room in a table of a meson.build."""
+    found = re.search(rf"^{table} = {{(.*?)^}}", text, re.M | re.S)
+    block = re.search(rf"'{room}': \[(.*?)\]", found[1] if found else "", re.S)
+    return re.findall(r"'([^']+)'", block[1]) if block else []
+
+
+def everything_is_built(root):
+    """Each .c file stands in its meson.build, each test in the one table."""
+    tables = {"lib": "rooms", "test": "tests"}
+    wrong = []
+    for path in files(root):
+        parts = path.parts
+        if path.suffix != ".c":
+            continue
+        meson = path.parent / "meson.build"
+        if not (root / meson).exists():
+            meson = path.parent.parent / "meson.build"
+        text = read(root, meson) if (root / meson).exists() else ""
+        text = re.sub(r"#.*", "", text)
+        if len(parts) == 3 and parts[0] in tables and parts[1] not in (
+                "support", "fuzz"):
+            names = listed(text, tables[parts[0]], parts[1])
+        else:
+            names = [re.sub(r"\.c$", "", n)
+                     for n in re.findall(r"'([^']+)'", text)]
+        if path.stem not in names:
+            wrong.append(f"{path}: is not in {meson}")
+    return wrong
+
+
+def nothing_else_is_listed(root):
+    """No meson.build names, or tolerates, a source that isn't there."""
+    here = {str(path) for path in files(root)}
+    wrong = []
+    for top, table in (("lib", "rooms"), ("test", "tests")):
+        text = re.sub(r"#.*", "", read(root, f"{top}/meson.build"))
+        for room in re.findall(r"^  '(\w+)': \[", text, re.M):
+            wrong += [f"{top}/meson.build: {top}/{room}/{name}.c isn't there"
+                      for name in listed(text, table, room)
+                      if f"{top}/{room}/{name}.c" not in here]
+    for where in ("bench", "docs/examples"):
+        text = re.sub(r"#.*", "", read(root, f"{where}/meson.build"))
+        names = re.search(r"^\w+_names = \[(.*?)^\]", text, re.M | re.S)[1]
+        wrong += [f"{where}/meson.build: {where}/{name}.c isn't there"
+                  for name in re.findall(r"'([^']+)'", names)
+                  if f"{where}/{name}.c" not in here]
+    return wrong
+
+
+CHECKS = (everything_is_built, nothing_else_is_listed, top_level,
+          no_binaries, no_absolute_paths, nothing_unfinished,
+          no_registry_hosts, text_ends_well)
+PLANTS = (
+    Plant(everything_is_built, "lib/base/planted.c", "\n"),
+    # Listed, but in another room.
+    Plant(everything_is_built, "test/wire/deadline.c", "\n"),
+    Plant(everything_is_built, "test/planted/planted.c", "\n"),
+    Plant(everything_is_built, "docs/examples/planted.c", "\n"),
+    Plant(everything_is_built, "test/fuzz/planted.c", "\n"),
+    Plant(nothing_else_is_listed, "lib/meson.build", "'planted', 'task'",
+          expect="lib/base/planted.c", replace="'task'"),
+    Plant(nothing_else_is_listed, "bench/meson.build",
+          "'planted', 'correlation'", expect="bench/planted.c",
+          replace="'correlation'"),
+    Plant(top_level, "planted.sh", "true\n"),
+    Plant(top_level, "scripts/planted.sh", "true\n"),
+    Plant(no_binaries, "lib/base/planted.o", "\x7fELF\0"),
+    Plant(no_absolute_paths, "test/run", '\ncd "/ro' 'ot/uvow"\n'),
+    Plant(no_absolute_paths, "docs/planted.md", "see (/wo" "rk/main)\n"),
+    Plant(no_absolute_paths, "docs/planted.md", "see /ho" "me/me\n"),
+    Plant(nothing_unfinished, "lib/base/buf.c", "/* TO" "DO: more */\n"),
+    Plant(nothing_unfinished, "docs/planted.md", "FIX" "ME\n"),
+    Plant(no_registry_hosts, "test/setup.sh", "curl http://deb.deb" "ian.org"),
+    Plant(no_registry_hosts, "docs/planted.md", "at npm" "js.org\n"),
+    Plant(text_ends_well, "lib/base/planted.h", "int a; \n"),
+    Plant(text_ends_well, "lib/base/planted.h", "int a;"),
+)
+
+if __name__ == "__main__":
+    main(CHECKS, PLANTS)

@@ -1,0 +1,289 @@
+#include "interop.h"
+
+#include <stdio.h>
+
+/* The program. */
+
+static void on_line(const char *line, void *data) {
+  interop_t *it = (interop_t *)data;
+  size_t len = strlen(line);
+  char *log = (char *)realloc(it->log, it->log_len + len + 2);
+  assert_non_null(log);
+  memcpy(log + it->log_len, line, len);
+  it->log = log;
+  it->log_len += len + 1;
+  log[it->log_len - 1] = '\n';
+  log[it->log_len] = '\0';
+}
+
+void interop_run(interop_t *it, const char *const *args) {
+  free(it->log);
+  it->log = NULL;
+  it->log_len = 0;
+  process_start(&it->process, &it->uv, args, on_line, it);
+}
+
+/* What is behind the prefix, in the first line that begins with it. */
+static char *find_line(const interop_t *it, const char *prefix) {
+  size_t prefix_len = strlen(prefix);
+  const char *line = it->log ? it->log : "";
+  while (*line) {
+    size_t len = strcspn(line, "\n");
+    if (strncmp(line, prefix, prefix_len) == 0) {
+      char *rest = (char *)malloc(len - prefix_len + 1);
+      assert_non_null(rest);
+      memcpy(rest, line + prefix_len, len - prefix_len);
+      rest[len - prefix_len] = '\0';
+      return rest;
+    }
+    line += len + 1;
+  }
+  return NULL;
+}
+
+char *interop_line(interop_t *it, const char *prefix) {
+  char *found = find_line(it, prefix);
+  while (!found && it->process.handles) {
+    uv_run(&it->uv, UV_RUN_ONCE);
+    found = find_line(it, prefix);
+  }
+  return found;
+}
+
+char *interop_expect_line(interop_t *it, const char *prefix) {
+  char *found = interop_line(it, prefix);
+  if (!found)
+    fail_msg("no line \"%s\"; the program said:\n%s", prefix,
+             it->log ? it->log : "nothing");
+  return found;
+}
+
+/* What is heard. */
+
+static char *copy(const char *bytes, size_t len) {
+  char *text = (char *)malloc(len + 1);
+  assert_non_null(text);
+  if (len)
+    memcpy(text, bytes, len);
+  text[len] = '\0';
+  return text;
+}
+
+static heard_t *hear(interop_t *it, const char *bytes, size_t len) {
+  heard_t *heard = (heard_t *)calloc(1, sizeof(*heard));
+  assert_non_null(heard);
+  heard->text = copy(bytes, len);
+  heard->turn = it->settled;
+  heard->next = it->heard;
+  it->heard = heard;
+  it->heard_count++;
+  return heard;
+}
+
+static void on_event(uvow_client_t *client, const uvow_event_t *event,
+                     void *data) {
+  size_t len;
+  const char *bytes = uvow_payload_bytes(event->payload, &len);
+  heard_t *heard = hear((interop_t *)data, bytes, len);
+  (void)client;
+  heard->name = copy(event->name, strlen(event->name));
+}
+
+static void on_stray(uvow_client_t *client, uvow_stray_t stray,
+                     const char *bytes, size_t len, void *data) {
+  heard_t *heard = hear((interop_t *)data, bytes, len);
+  (void)client;
+  heard->stray = stray;
+}
+
+size_t interop_count(const interop_t *it, uvow_stray_t stray) {
+  size_t count = 0;
+  for (const heard_t *at = it->heard; at; at = at->next)
+    count += at->stray == stray;
+  return count;
+}
+
+const heard_t *interop_event(const interop_t *it, const char *name) {
+  const heard_t *found = NULL;
+  for (const heard_t *at = it->heard; at; at = at->next)
+    if (at->name && strcmp(at->name, name) == 0)
+      found = at;
+  return found;
+}
+
+/* The client. */
+
+uvow_client_options_t interop_options(interop_t *it, const char *url,
+                                      const uvow_protocol_t *protocol) {
+  uvow_client_options_t options;
+  memset(&options, 0, sizeof(options));
+  options.size = sizeof(options);
+  options.url = url;
+  options.protocol = protocol;
+  options.on_event = on_event;
+  options.on_stray = on_stray;
+  options.data = it;
+  return options;
+}
+
+void interop_connect_with(interop_t *it, const uvow_client_options_t *options) {
+  assert_int_equal(uvow_client_new(it->loop, options, &it->client), 0);
+}
+
+void interop_connect(interop_t *it, const char *url,
+                     const uvow_protocol_t *protocol) {
+  uvow_client_options_t options = interop_options(it, url, protocol);
+  interop_connect_with(it, &options);
+}
+
+static void on_settled(const uvow_result_t *result, void *data) {
+  answer_t *answer = (answer_t *)data;
+  if (answer->calls++)
+    return;
+  answer->turn = ++answer->it->settled;
+  answer->error = uvow_error_ref(result->error);
+  answer->code = uvow_error_code(result->error);
+  answer->json = json_incref(uvow_result_json(result));
+  if (answer->then)
+    answer->then(answer);
+}
+
+answer_t *interop_watch(interop_t *it, uvow_future_t *f) {
+  answer_t *answer = (answer_t *)calloc(1, sizeof(*answer));
+  assert_non_null(answer);
+  answer->it = it;
+  answer->next = it->answers;
+  it->answers = answer;
+  assert_non_null(f);
+  assert_int_equal(uvow_future_done(f, on_settled, answer), 0);
+  return answer;
+}
+
+answer_t *interop_ask_with(interop_t *it, const char *method, json_t *params,
+                           const uvow_request_options_t *options) {
+  return interop_watch(
+      it, uvow_client_request(it->client, method, params, options));
+}
+
+answer_t *interop_ask(interop_t *it, const char *method, json_t *params) {
+  return interop_ask_with(it, method, params, NULL);
+}
+
+static void run_once(interop_t *it) {
+  if (uv_run(&it->uv, UV_RUN_ONCE) == 0)
+    fail_msg("the loop has nothing to wait for; the program said:\n%s",
+             it->log ? it->log : "nothing");
+}
+
+void interop_wait(answer_t *answer) {
+  while (!answer->calls)
+    run_once(answer->it);
+}
+
+void interop_wait_all(interop_t *it) {
+  for (answer_t *at = it->answers; at; at = at->next)
+    interop_wait(at);
+}
+
+void interop_wait_heard(interop_t *it, size_t count) {
+  while (it->heard_count < count)
+    run_once(it);
+}
+
+uvow_client_stats_t interop_stats(const interop_t *it) {
+  uvow_client_stats_t stats;
+  stats.size = sizeof(stats);
+  assert_int_equal(uvow_client_stats(it->client, &stats), 0);
+  assert_int_equal(stats.pending, 0);
+  assert_int_equal(stats.queued, 0);
+  assert_int_equal(stats.requests, stats.answered + stats.timed_out +
+                                       stats.canceled + stats.failed);
+  assert_int_equal(stats.late, interop_count(it, UVOW_STRAY_LATE));
+  assert_int_equal(stats.duplicate, interop_count(it, UVOW_STRAY_DUPLICATE));
+  assert_int_equal(stats.unknown, interop_count(it, UVOW_STRAY_UNKNOWN));
+  assert_int_equal(stats.malformed, interop_count(it, UVOW_STRAY_MALFORMED));
+  assert_int_equal(stats.events, interop_count(it, (uvow_stray_t)0));
+  return stats;
+}
+
+/* Begin and end. */
+
+int interop_setup(void **state) {
+  interop_t *it = (interop_t *)calloc(1, sizeof(*it));
+  if (!it || uv_loop_init(&it->uv) || uvow_loop_new(&it->uv, NULL, &it->loop))
+    return -1;
+  *state = it;
+  return 0;
+}
+
+/* Closes all that there is; the answers stay. Returns uv_loop_close's. */
+static int close_all(interop_t *it) {
+  it->finished = 1;
+  uvow_client_free(it->client);
+  uvow_loop_close(it->loop, NULL, NULL);
+  process_kill(&it->process);
+  uv_run(&it->uv, UV_RUN_DEFAULT);
+  return uv_loop_close(&it->uv);
+}
+
+void interop_finish(interop_t *it) {
+  assert_int_equal(close_all(it), 0);
+  for (answer_t *at = it->answers; at; at = at->next)
+    assert_int_equal(at->calls, 1);
+}
+
+int interop_teardown(void **state) {
+  interop_t *it = (interop_t *)*state;
+  int rc = it->finished ? 0 : close_all(it);
+  while (it->answers) {
+    answer_t *answer = it->answers;
+    it->answers = answer->next;
+    uvow_error_unref(answer->error);
+    json_decref(answer->json);
+    free(answer);
+  }
+  while (it->heard) {
+    heard_t *heard = it->heard;
+    it->heard = heard->next;
+    free(heard->name);
+    free(heard->text);
+    free(heard);
+  }
+  free(it->log);
+  free(it);
+  return rc;
+}
+
+/* Assertions. */
+
+void interop_assert_text(answer_t *answer, const char *text, const char *file,
+                         int line) {
+  interop_wait(answer);
+  if (answer->error)
+    print_error("rejected: %s\n", uvow_error_message(answer->error));
+  _assert_int_equal((uintmax_t)answer->code, 0, file, line);
+  _assert_true(json_is_string(answer->json), "a string", file, line);
+  _assert_string_equal(json_string_value(answer->json), text, file, line);
+}
+
+void interop_assert_number(answer_t *answer, json_int_t number,
+                           const char *file, int line) {
+  interop_wait(answer);
+  if (answer->error)
+    print_error("rejected: %s\n", uvow_error_message(answer->error));
+  _assert_int_equal((uintmax_t)answer->code, 0, file, line);
+  _assert_true(json_is_integer(answer->json), "a number", file, line);
+  _assert_int_equal((uintmax_t)json_integer_value(answer->json),
+                    (uintmax_t)number, file, line);
+}
+
+void interop_assert_rejected(answer_t *answer, int code, uvow_outcome_t outcome,
+                             const char *file, int line) {
+  interop_wait(answer);
+  if (answer->code != code)
+    print_error("ended with %s: %s\n", uvow_err_name(answer->code),
+                answer->error ? uvow_error_message(answer->error) : "a value");
+  _assert_int_equal((uintmax_t)answer->code, (uintmax_t)code, file, line);
+  _assert_int_equal((uintmax_t)uvow_error_outcome(answer->error),
+                    (uintmax_t)outcome, file, line);
+}

@@ -1,0 +1,110 @@
+#ifndef UVOW_TEST_INTEROP_H
+#define UVOW_TEST_INTEROP_H
+
+#include "process.h"
+
+#include <jansson.h>
+#include <uvow.h>
+
+/*
+ * A test with a real peer: a libuv loop with uvow on it, a program, a client,
+ * and how every request ended.
+ *
+ *   interop_setup (cmocka's) -> interop_run, interop_connect -> interop_ask ->
+ *   interop_wait -> interop_finish -> interop_teardown
+ */
+typedef struct interop interop_t;
+
+/* How a request ended. It lives as long as the interop_t. */
+typedef struct answer {
+  struct answer *next;
+  interop_t *it;
+  int calls;           /* how often it was told: once, interop_finish checks */
+  size_t turn;         /* the first to settle has 1 */
+  int code;            /* 0: fulfilled */
+  uvow_error_t *error; /* NULL: fulfilled */
+  json_t *json;        /* the value, or NULL */
+  void (*then)(struct answer *answer); /* optional: when it's told */
+  void *data;                          /* then's */
+} answer_t;
+
+/* Something the peer said by itself, or to nobody. */
+typedef struct heard {
+  struct heard *next;
+  uvow_stray_t stray; /* 0: an event */
+  char *name;         /* of the event */
+  char *text;         /* its payload, or the stray's bytes; NUL-terminated */
+  size_t turn;        /* how many requests were settled before */
+} heard_t;
+
+struct interop {
+  uv_loop_t uv;
+  uvow_loop_t *loop;
+  process_t process;
+  uvow_client_t *client;
+  answer_t *answers; /* the newest first */
+  size_t settled;
+  heard_t *heard; /* the newest first */
+  size_t heard_count;
+  int finished;
+  char *log; /* all that the program said */
+  size_t log_len;
+};
+
+int interop_setup(void **state);
+int interop_teardown(void **state);
+
+/* Starts the program; skips the test without it. */
+void interop_run(interop_t *it, const char *const *args);
+/* Runs the loop until a line of the program begins with this; returns what is
+ * behind it, to be freed. NULL: it exited. */
+char *interop_line(interop_t *it, const char *prefix);
+/* As interop_line, and fails the test where there's none. */
+char *interop_expect_line(interop_t *it, const char *prefix);
+
+/* Options with on_event and on_stray that fill it->heard. */
+uvow_client_options_t interop_options(interop_t *it, const char *url,
+                                      const uvow_protocol_t *protocol);
+/* Makes it->client, with these options. */
+void interop_connect_with(interop_t *it, const uvow_client_options_t *options);
+void interop_connect(interop_t *it, const char *url,
+                     const uvow_protocol_t *protocol);
+
+/* Requests. Takes params. Returned borrowed. */
+answer_t *interop_ask(interop_t *it, const char *method, json_t *params);
+answer_t *interop_ask_with(interop_t *it, const char *method, json_t *params,
+                           const uvow_request_options_t *options);
+/* The end of any future, as of a request. Takes f. */
+answer_t *interop_watch(interop_t *it, uvow_future_t *f);
+/* Runs the loop until it's told. */
+void interop_wait(answer_t *answer);
+void interop_wait_all(interop_t *it);
+/* Until so much was heard. */
+void interop_wait_heard(interop_t *it, size_t count);
+
+size_t interop_count(const interop_t *it, uvow_stray_t stray);
+/* The first event with this name, or NULL. */
+const heard_t *interop_event(const interop_t *it, const char *name);
+
+/* The stats add up, and nothing waits. */
+uvow_client_stats_t interop_stats(const interop_t *it);
+
+/* The end: everything is freed and closed, and every answer was told once. */
+void interop_finish(interop_t *it);
+
+/* It was fulfilled with this text, or number. */
+#define assert_text(answer, text)                                              \
+  interop_assert_text((answer), (text), __FILE__, __LINE__)
+void interop_assert_text(answer_t *answer, const char *text, const char *file,
+                         int line);
+#define assert_number(answer, number)                                          \
+  interop_assert_number((answer), (number), __FILE__, __LINE__)
+void interop_assert_number(answer_t *answer, json_int_t number,
+                           const char *file, int line);
+/* It was rejected with this code and outcome. */
+#define assert_rejected(answer, code, outcome)                                 \
+  interop_assert_rejected((answer), (code), (outcome), __FILE__, __LINE__)
+void interop_assert_rejected(answer_t *answer, int code, uvow_outcome_t outcome,
+                             const char *file, int line);
+
+#endif
