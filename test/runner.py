@@ -264,7 +264,7 @@ class Run:
 
     def asan(self):
         log = build("asan", "gcc", [
-            "-Ddebug=true", "-Doptimization=1",
+            "-Ddebug=true", "-Doptimization=1", "-Dtrace=true",
             "-Db_sanitize=address,undefined"],
             self.wanted if self.names else None)
         if log is not None:

@@ -259,4 +259,24 @@ UVOW_API uvow_future_t *uvow_future_name(uvow_future_t *f, const char *name);
 }
 #endif
 
+/*
+ * Define UVOW_SITES before including uvow, and each future that your code makes
+ * is named after the line that made it: "orders.c:42".
+ */
+#ifdef UVOW_SITES
+#define UVOW_SITE_TEXT(line) #line
+#define UVOW_SITE_LINE(line) UVOW_SITE_TEXT(line)
+#define UVOW_SITE __FILE__ ":" UVOW_SITE_LINE(__LINE__)
+#define uvow_promise_new(loop, ret_promise)                                    \
+  uvow_future_name(uvow_promise_new((loop), (ret_promise)), UVOW_SITE)
+#define uvow_future_then(f, on_value, data)                                    \
+  uvow_future_name(uvow_future_then((f), (on_value), (data)), UVOW_SITE)
+#define uvow_future_catch(f, on_error, data)                                   \
+  uvow_future_name(uvow_future_catch((f), (on_error), (data)), UVOW_SITE)
+#define uvow_future_finally(f, cb, data)                                       \
+  uvow_future_name(uvow_future_finally((f), (cb), (data)), UVOW_SITE)
+#define uvow_future_chain(f, options)                                          \
+  uvow_future_name(uvow_future_chain((f), (options)), UVOW_SITE)
+#endif
+
 #endif

@@ -23,6 +23,26 @@ typedef void (*uvow_unhandled_cb)(uvow_loop_t *loop, const uvow_error_t *error,
 /** Told that a loop is closed. It's gone then. */
 typedef void (*uvow_loop_closed_cb)(void *data);
 
+/** What is known of a future that isn't settled, or that was never released. */
+typedef struct uvow_future_info {
+  /** The future: borrowed for the call. */
+  uvow_future_t *future;
+  uvow_state_t state;
+  /** What uvow_future_name gave it, or where it was made (see UVOW_SITES);
+   * NULL if it has none, or the library is no debug build. */
+  const char *name;
+  /** What it is: "promise", "request", "timer", "then", "finally", "done",
+   * "adopted", or "settled". Static text. */
+  const char *kind;
+  /** How many own it. */
+  unsigned owners;
+} uvow_future_info_t;
+
+/** Told of a future. Must not make, settle, release or cancel any. */
+typedef void (*uvow_walk_cb)(const uvow_future_info_t *info, void *data);
+/** Told of a future that is owned still when its loop is closed. */
+typedef void (*uvow_leak_cb)(const uvow_future_info_t *info, void *data);
+
 /** Options of uvow_loop_new. */
 typedef struct uvow_loop_options {
   /** Required. sizeof(uvow_loop_options_t). */
@@ -33,6 +53,11 @@ typedef struct uvow_loop_options {
   uvow_unhandled_cb on_unhandled;
   /** Optional. What on_unhandled is given. */
   void *unhandled_data;
+  /** Optional, default: nobody is told, or in a debug build of the library one
+   * line each to stderr. Called just before the closed callback. */
+  uvow_leak_cb on_leak;
+  /** Optional. What on_leak is given. */
+  void *leak_data;
 } uvow_loop_options_t;
 
 /**
@@ -58,6 +83,15 @@ UVOW_API int uvow_loop_new(struct uv_loop_s *uv,
  */
 UVOW_API void uvow_loop_close(uvow_loop_t *loop, uvow_loop_closed_cb cb,
                               void *data);
+
+/**
+ * Calls cb for every future of the loop that isn't settled, in no order.
+ *
+ * Borrows the loop. Costs a look at each future that ever was alive at the same
+ * time. Returns how many there are; cb may be NULL: just count. Since 0.1.
+ */
+UVOW_API size_t uvow_loop_walk_futures(uvow_loop_t *loop, uvow_walk_cb cb,
+                                       void *data);
 
 /** The libuv loop. Returns borrowed. */
 UVOW_API struct uv_loop_s *uvow_loop_uv(const uvow_loop_t *loop);

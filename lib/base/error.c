@@ -1,8 +1,8 @@
 /*
- * Errors: immutable, counted, one allocation each.
+ * Errors: immutable, counted, at most one allocation each.
  *
- * 1. Making an error never fails: without memory the answer is a static error,
- *    which ref and unref leave alone.
+ * 1. An error of just a code of uvow's is static: ref and unref leave it alone.
+ *    Making one never fails: without memory the answer is that of UVOW_ENOMEM.
  * 2. Causes, then texts, stand behind the struct; texts are copied and end with
  *    a NUL.
  * 3. A tree of causes is freed in a loop, with a list through the dying errors:
@@ -26,22 +26,38 @@ struct uvow_error {
   size_t data_len;
   uvow_error_t *next_dying;
   size_t cause_count;
-  uvow_error_t *causes[];
+  uvow_error_t **causes; /* behind the struct */
 };
 
-static const uvow_error_t error_nomem = {{NULL, NULL, NULL, NULL},
-                                         0,
-                                         UVOW_ENOMEM,
-                                         0,
-                                         UVOW_OUTCOME_NONE,
-                                         0,
-                                         NULL,
-                                         NULL,
-                                         NULL,
-                                         NULL,
-                                         0,
-                                         NULL,
-                                         0};
+/* One of each code, with nothing but the code. */
+static const uvow_error_t bare_errors[] = {
+#define XX(name, number, text)                                                 \
+  {{NULL, NULL, NULL, NULL},                                                   \
+   0,                                                                          \
+   number,                                                                     \
+   0,                                                                          \
+   UVOW_OUTCOME_NONE,                                                          \
+   0,                                                                          \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   0,                                                                          \
+   NULL,                                                                       \
+   0,                                                                          \
+   NULL},
+    UVOW_ERROR_MAP(XX)
+#undef XX
+};
+
+/* The static error of a code of uvow's, or NULL. */
+static uvow_error_t *bare_error(int code) {
+  const size_t count = sizeof(bare_errors) / sizeof(*bare_errors);
+  size_t i = (unsigned)UVOW_EINVAL - (unsigned)code;
+  if (i >= count || bare_errors[i].code != code)
+    return NULL;
+  return (uvow_error_t *)(uintptr_t)&bare_errors[i];
+}
 
 /* Static: neither counted nor freed. */
 static int is_static(const uvow_error_t *error) {
@@ -49,7 +65,7 @@ static int is_static(const uvow_error_t *error) {
 }
 
 uvow_error_t *uvow__error_nomem(void) {
-  return (uvow_error_t *)(uintptr_t)&error_nomem;
+  return bare_error(UVOW_ENOMEM);
 }
 
 const char *uvow__error_text(int code) {
@@ -107,6 +123,7 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
   uvow_error_t *error = (uvow_error_t *)uvow__malloc(mem, size);
   if (!error)
     return uvow__error_nomem();
+  error->causes = (uvow_error_t **)(void *)(error + 1);
   char *at = (char *)(error->causes + cause_count);
   error->mem = *mem;
   error->refs = 1;
@@ -129,6 +146,9 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
 uvow_error_t *uvow__error_code(const uvow__mem_t *mem, int code,
                                uvow_outcome_t outcome) {
   uvow__error_spec_t spec;
+  uvow_error_t *bare = outcome == UVOW_OUTCOME_NONE ? bare_error(code) : NULL;
+  if (bare)
+    return bare;
   memset(&spec, 0, sizeof(spec));
   spec.code = code;
   spec.outcome = outcome;

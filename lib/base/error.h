@@ -23,7 +23,8 @@ typedef struct uvow__error_spec {
 /* Returns new, never NULL: without memory, a static error (UVOW_ENOMEM). */
 uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
                                const uvow__error_spec_t *spec);
-/* An error of just a code: returns new, never NULL. */
+/* An error of just a code: returns new, never NULL. One of uvow's codes without
+ * an outcome takes no memory. */
 uvow_error_t *uvow__error_code(const uvow__mem_t *mem, int code,
                                uvow_outcome_t outcome);
 /* The static UVOW_ENOMEM. */

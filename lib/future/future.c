@@ -177,16 +177,35 @@ static void run_adopt(uvow__task_t *task) {
   uvow_future_unref(f);
 }
 
-/* Whether `inner` waits, through any number of links, for f. Only one that
- * somebody waits for can be waited for. */
+/* The one link that waits for f, or NULL: none, several, or no link. */
+static const uvow_future_t *only_follower(const uvow_future_t *f) {
+  const uvow__list_t *only = f->reactions.next;
+  if (only->next != &f->reactions)
+    return NULL;
+  uvow__task_t *task = UVOW__CONTAINER(only, uvow__task_t, link);
+  if (task->run != run_adopt && !uvow__task_is_link(task))
+    return NULL;
+  return UVOW__CONTAINER(task, uvow_future_t, task);
+}
+
+/*
+ * Whether `inner` waits, through any number of links, for f. Looked for from
+ * both ends at once, so that the shorter one decides: what inner waits for, and
+ * what waits for f.
+ */
 static int is_cycle(const uvow_future_t *f, const uvow_future_t *inner) {
-  if (f == inner)
-    return 1;
-  if (uvow__list_empty(&f->reactions))
-    return 0;
-  while (inner != f && (inner->flags & UVOW__WAITS))
-    inner = inner->u.wait.source;
-  return inner == f;
+  const uvow_future_t *up = inner;
+  const uvow_future_t *down = f;
+  for (;;) {
+    if (up == f || down == inner)
+      return 1;
+    if (!(up->flags & UVOW__WAITS))
+      return 0;
+    if (down && uvow__list_empty(&down->reactions))
+      return 0;
+    up = up->u.wait.source;
+    down = down ? only_follower(down) : NULL;
+  }
 }
 
 /*

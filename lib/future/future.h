@@ -102,9 +102,19 @@ void uvow__future_watch(uvow_future_t *f, uvow__task_t *task);
 void uvow__future_abandon(uvow_future_t *f);
 /* As a cancel, with UVOW_ECLOSED: the loop goes away. f is a pending root. */
 void uvow__future_close(uvow_future_t *f);
+/* Whether a task is that of a then, finally or done link. */
+int uvow__task_is_link(const uvow__task_t *task);
 /* Rejects f with a code, tells a root's owner, and takes it out of the chain.
  * Returns what it waited for (now the caller's), or NULL. */
 uvow_future_t *uvow__future_cut(uvow_future_t *f, int code);
+
+/* Calls cb for each future of the loop that is alive, settled or not. */
+typedef void (*uvow__future_cb)(uvow_future_t *f, void *data);
+void uvow__future_walk(uvow__runtime_t *rt, uvow__future_cb cb, void *data);
+/* Its name, or NULL. Static text. */
+const char *uvow__future_name(const uvow_future_t *f);
+/* What it is, in a word. Static text. */
+const char *uvow__future_kind(const uvow_future_t *f);
 
 /* What a callback sees of a settled future. Borrowed. */
 void uvow__future_result(uvow_future_t *f, uvow_result_t *ret);

@@ -139,3 +139,12 @@ uvow_future_t *uvow_future_name(uvow_future_t *f, const char *name) {
 #endif
   return f;
 }
+
+const char *uvow__future_name(const uvow_future_t *f) {
+#ifdef UVOW_DEBUG
+  return f->name;
+#else
+  (void)f;
+  return NULL;
+#endif
+}

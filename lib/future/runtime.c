@@ -57,13 +57,19 @@ uint64_t uvow__runtime_random(uvow__runtime_t *rt) {
 }
 
 static void report_unhandled(uvow__runtime_t *rt) {
-  while (!uvow__list_empty(&rt->unhandled)) {
-    uvow_future_t *f =
-        UVOW__CONTAINER(rt->unhandled.next, uvow_future_t, task.link);
+  uvow__list_t due; /* what the hook makes is for the next drain */
+  uvow__list_init(&due);
+  uvow__list_splice(&due, &rt->unhandled);
+  while (!uvow__list_empty(&due)) {
+    uvow_future_t *f = UVOW__CONTAINER(due.next, uvow_future_t, task.link);
+    int code = uvow_error_code(f->u.error);
+    /* A loop that closes takes all with it: that is no news. */
+    int expected =
+        code == UVOW_ECANCELED || (rt->closed && code == UVOW_ECLOSED);
     uvow__list_remove(&f->task.link);
     if (!(f->flags & UVOW__OBSERVED)) {
       f->flags |= UVOW__OBSERVED;
-      if (rt->on_unhandled && uvow_error_code(f->u.error) != UVOW_ECANCELED)
+      if (rt->on_unhandled && !expected)
         rt->on_unhandled(rt, f->u.error);
     }
     uvow_future_unref(f);
@@ -79,7 +85,8 @@ void uvow__runtime_leave(uvow__runtime_t *rt) {
     /* Nothing new can be made once it is closed: what is left is finite. */
     if (uvow__queue_drain(&rt->queue, rt->closed ? UINT_MAX : rt->budget))
       report_unhandled(rt);
-  } while (rt->closed && !uvow__queue_empty(&rt->queue));
+  } while (rt->closed && (!uvow__queue_empty(&rt->queue) ||
+                          !uvow__list_empty(&rt->unhandled)));
   if (!uvow__list_empty(&rt->wheel.intake))
     uvow__wheel_stamp(&rt->wheel, rt->clock(rt));
   rt->entered = 0;
@@ -117,4 +124,22 @@ void uvow__runtime_maybe_release(uvow__runtime_t *rt) {
   uvow__pool_done(&rt->links);
   uvow__pool_done(&rt->blocks);
   rt->release(rt);
+}
+
+typedef struct walk {
+  uvow__future_cb cb;
+  void *data;
+} walk_t;
+
+static void walk_block(void *block, void *data) {
+  walk_t *walk = (walk_t *)data;
+  uvow_future_t *f = (uvow_future_t *)block;
+  if (f->state)
+    walk->cb(f, walk->data);
+}
+
+void uvow__future_walk(uvow__runtime_t *rt, uvow__future_cb cb, void *data) {
+  walk_t walk = {cb, data};
+  uvow__pool_walk(&rt->links, walk_block, &walk);
+  uvow__pool_walk(&rt->blocks, walk_block, &walk);
 }

@@ -230,7 +230,7 @@ static uvow_future_t *cut_link(uvow_future_t *f, int code) {
 }
 
 uvow_future_t *uvow__future_cut(uvow_future_t *f, int code) {
-  if (code == UVOW_ECANCELED)
+  if (code == UVOW_ECANCELED || (f->flags & UVOW__FINALLY))
     f->flags |= UVOW__OBSERVED;
   if (f->flags & UVOW__WAITS)
     return cut_link(f, code);
@@ -271,4 +271,25 @@ void uvow__future_close(uvow_future_t *f) {
   uvow_future_ref(f);
   uvow__future_cut(f, UVOW_ECLOSED);
   uvow_future_unref(f);
+}
+
+int uvow__task_is_link(const uvow__task_t *task) {
+  return task->run == run_then || task->run == run_finally ||
+         task->run == run_finally_wait || task->run == run_done;
+}
+
+const char *uvow__future_kind(const uvow_future_t *f) {
+  if (f->state != UVOW_PENDING)
+    return "settled";
+  if (f->flags & UVOW__OWNED)
+    return "request";
+  if (f->flags & UVOW__TIMED)
+    return "timer";
+  if (!(f->flags & UVOW__WAITS))
+    return "promise";
+  if (f->task.run == run_then)
+    return "then";
+  if (f->task.run == run_finally || f->task.run == run_finally_wait)
+    return "finally";
+  return f->task.run == run_done ? "done" : "adopted";
 }

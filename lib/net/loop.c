@@ -14,6 +14,8 @@
  */
 #include "loop.h"
 
+#include "future/future.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +70,29 @@ static void set_timer(uvow_loop_t *loop) {
     uv_unref((uv_handle_t *)&loop->timer);
 }
 
+static uvow_future_info_t info_of(uvow_future_t *f) {
+  uvow_future_info_t info;
+  info.future = f;
+  info.state = uvow_future_state(f);
+  info.name = uvow__future_name(f);
+  info.kind = uvow__future_kind(f);
+  info.owners = f->refs;
+  return info;
+}
+
+static void report_leak(uvow_future_t *f, void *data) {
+  uvow_loop_t *loop = (uvow_loop_t *)data;
+  uvow_future_info_t info = info_of(f);
+  if (loop->on_leak) {
+    loop->on_leak(&info, loop->leak_data);
+    return;
+  }
+#ifdef UVOW_DEBUG
+  fprintf(stderr, "uvow: a future is owned still after its loop: %s\n",
+          info.name ? info.name : "(no name)");
+#endif
+}
+
 /* Once handles and streams are closed: says so, and lets the memory go. */
 static void maybe_closed(uvow_loop_t *loop) {
   if (loop->handles || loop->streams || loop->rt.entered ||
@@ -75,6 +100,7 @@ static void maybe_closed(uvow_loop_t *loop) {
     return;
   uvow_loop_closed_cb cb = loop->on_closed;
   void *data = loop->closed_data;
+  uvow__future_walk(&loop->rt, report_leak, loop);
   uvow__runtime_done(&loop->rt);
   if (cb)
     cb(data);
@@ -118,6 +144,8 @@ static void set_options(uvow_loop_t *loop, const uvow_loop_options_t *options) {
   if (options) {
     loop->on_unhandled = options->on_unhandled;
     loop->unhandled_data = options->unhandled_data;
+    loop->on_leak = options->on_leak;
+    loop->leak_data = options->leak_data;
   }
   loop->rt.clock = clock_ns;
   loop->rt.wake = wake;
@@ -177,6 +205,28 @@ void uvow_loop_close(uvow_loop_t *loop, uvow_loop_closed_cb cb, void *data) {
   uvow__runtime_leave(&loop->rt);
   uv_close((uv_handle_t *)&loop->timer, on_handle_closed);
   uv_close((uv_handle_t *)&loop->idle, on_handle_closed);
+}
+
+typedef struct walk {
+  uvow_walk_cb cb;
+  void *data;
+  size_t count;
+} walk_t;
+
+static void walk_unsettled(uvow_future_t *f, void *data) {
+  walk_t *walk = (walk_t *)data;
+  if (f->state != UVOW_PENDING)
+    return;
+  uvow_future_info_t info = info_of(f);
+  walk->count++;
+  if (walk->cb)
+    walk->cb(&info, walk->data);
+}
+
+size_t uvow_loop_walk_futures(uvow_loop_t *loop, uvow_walk_cb cb, void *data) {
+  walk_t walk = {cb, data, 0};
+  uvow__future_walk(&loop->rt, walk_unsettled, &walk);
+  return walk.count;
 }
 
 struct uv_loop_s *uvow_loop_uv(const uvow_loop_t *loop) {

@@ -30,6 +30,8 @@ struct uvow_loop {
   struct uvow__mailbox *mailbox; /* NULL: no thread promise was made yet */
   uvow_unhandled_cb on_unhandled;
   void *unhandled_data;
+  uvow_leak_cb on_leak;
+  void *leak_data;
   uvow_loop_closed_cb on_closed;
   void *closed_data;
   char *spare_read; /* a read buffer of UVOW__READ_SIZE that nobody uses */

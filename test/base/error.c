@@ -83,13 +83,41 @@ static void is_counted(void **state) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   uvow_error_t *error =
-      uvow__error_code(&alloc.allocator, UVOW_ECLOSED, UVOW_OUTCOME_NONE);
+      uvow__error_code(&alloc.allocator, UVOW_ECLOSED, UVOW_NOT_SENT);
   assert_ptr_equal(uvow_error_ref(error), error);
   uvow_error_unref(error);
   assert_int_equal(alloc.live, 1);
   assert_int_equal(uvow_error_code(error), UVOW_ECLOSED);
   uvow_error_unref(error);
   assert_int_equal(alloc.live, 0);
+}
+
+static void a_bare_code_takes_no_memory(void **state) {
+  (void)state;
+  test_alloc_t alloc;
+  test_alloc_init(&alloc);
+#define XX(name, number, text)                                                 \
+  {                                                                            \
+    uvow_error_t *error =                                                      \
+        uvow__error_code(&alloc.allocator, number, UVOW_OUTCOME_NONE);         \
+    assert_int_equal(uvow_error_code(error), number);                          \
+    assert_string_equal(uvow_error_message(error), text);                      \
+    uvow_error_unref(error);                                                   \
+    assert_int_equal(uvow_error_code(error), number);                          \
+  }
+  UVOW_ERROR_MAP(XX)
+#undef XX
+  assert_int_equal(alloc.calls, 0);
+  /* Codes that are none of uvow's have an error of their own. */
+  static const int others[] = {-1, -5000, UVOW_ERROR_LAST, -2147483647};
+  for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+    uvow_error_t *error =
+        uvow__error_code(&alloc.allocator, others[i], UVOW_OUTCOME_NONE);
+    assert_int_equal(uvow_error_code(error), others[i]);
+    assert_int_equal(alloc.live, 1);
+    uvow_error_unref(error);
+    assert_int_equal(alloc.live, 0);
+  }
 }
 
 static void null_is_no_error(void **state) {
@@ -182,7 +210,7 @@ static void has_all_the_causes_it_was_given(void **state) {
   test_alloc_init(&alloc);
   for (int i = 0; i < 3; i++)
     causes[i] =
-        uvow__error_code(&alloc.allocator, UVOW_EINVAL - i, UVOW_OUTCOME_NONE);
+        uvow__error_code(&alloc.allocator, UVOW_EINVAL - i, UVOW_ANSWERED);
   causes[3] = uvow__error_nomem();
   uvow__error_spec_t spec = full_spec(causes[2]); /* ignored: `causes` is */
   spec.causes = (const uvow_error_t *const *)causes;
@@ -290,6 +318,7 @@ int main(void) {
       cmocka_unit_test(an_error_of_a_code_has_its_text),
       cmocka_unit_test(empty_text_is_not_no_text),
       cmocka_unit_test(is_counted),
+      cmocka_unit_test(a_bare_code_takes_no_memory),
       cmocka_unit_test(null_is_no_error),
       cmocka_unit_test(without_memory_it_is_the_static_one),
       cmocka_unit_test(a_size_that_overflows_is_no_memory),
