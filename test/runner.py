@@ -28,7 +28,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
 CHECKS = ("layers", "headers", "symbols", "format", "size", "hygiene",
-          "install")
+          "docs", "install")
 SLOW_CHECKS = ("install",)
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite,indirect,possible",

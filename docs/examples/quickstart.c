@@ -26,6 +26,7 @@ static uvow_next_t get_customers(const uvow_call_t *call, void *data) {
                                   "Ada", "id", 8, "name", "Grace"));
 }
 
+/* [method] */
 static uvow_next_t get_orders(const uvow_call_t *call, void *data) {
   json_t *customer = json_object_get(uvow_call_json(call), "customer");
   (void)data;
@@ -34,6 +35,7 @@ static uvow_next_t get_orders(const uvow_call_t *call, void *data) {
                                                "no such customer", NULL, 0));
   return uvow_next_json(json_pack("[s, s]", "keyboard", "lamp"));
 }
+/* [method] */
 
 /* [quickstart] */
 static uvow_next_t fetch_orders(const uvow_result_t *result, void *data) {
@@ -63,6 +65,7 @@ static int ask(app_t *app) {
 }
 /* [quickstart] */
 
+/* [end] */
 static void refused(const uvow_result_t *result, void *data) {
   app_t *app = data;
   app->failed |= uvow_error_code(result->error) != UVOW_EREMOTE;
@@ -73,6 +76,7 @@ static void refused(const uvow_result_t *result, void *data) {
   uvow_server_free(app->server);
   uvow_loop_close(app->loop, NULL, NULL);
 }
+/* [end] */
 
 static void finished(const uvow_result_t *result, void *data) {
   app_t *app = data;
@@ -86,6 +90,7 @@ static void finished(const uvow_result_t *result, void *data) {
                    refused, app);
 }
 
+/* [start] */
 static int start(app_t *app, uv_loop_t *uv) {
   char url[64];
   uvow_server_options_t server = {.size = sizeof(server)};
@@ -106,6 +111,7 @@ static int start(app_t *app, uv_loop_t *uv) {
   rc = uvow_client_new(app->loop, &client, &app->client);
   return rc ? rc : ask(app);
 }
+/* [start] */
 
 int main(void) {
   app_t app = {0};
