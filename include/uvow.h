@@ -15,6 +15,8 @@
 #include "uvow/thread.h"
 #include "uvow/payload.h"
 #include "uvow/protocol.h"
+#include "uvow/deflate.h"
+#include "uvow/tls.h"
 #include "uvow/client.h"
 #include "uvow/server.h"
 

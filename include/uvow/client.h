@@ -56,6 +56,78 @@ typedef void (*uvow_event_cb)(uvow_client_t *client, const uvow_event_t *event,
 typedef void (*uvow_stray_cb)(uvow_client_t *client, uvow_stray_t stray,
                               const char *bytes, size_t len, void *data);
 
+/** How a client's connection stands. */
+typedef enum uvow_client_state {
+  UVOW_CLIENT_CONNECTING = 1,
+  UVOW_CLIENT_OPEN = 2,
+  /** Lost; the next attempt comes after a pause. */
+  UVOW_CLIENT_WAITING = 3,
+  /** uvow_client_close was called. */
+  UVOW_CLIENT_CLOSING = 4,
+  /** It's over. */
+  UVOW_CLIENT_CLOSED = 5
+} uvow_client_state_t;
+
+/** Told of each change of state, and why (NULL: because it was asked for). */
+typedef void (*uvow_state_cb)(uvow_client_t *client, uvow_client_state_t state,
+                              const uvow_error_t *why, void *data);
+
+/** What a renew callback may change for the next attempt. */
+typedef struct uvow_renewal {
+  /** sizeof(uvow_renewal_t), set by uvow. */
+  size_t size;
+  /** Optional, default: the URL as it is. Copied when the callback returns. */
+  const char *url;
+  /** Optional, default: the headers as they are. Copied, all of them. */
+  const uvow_header_t *headers;
+  size_t header_count;
+} uvow_renewal_t;
+
+/**
+ * Called before each attempt to reconnect, the first in a row being 1: a fresh
+ * token, another URL. Returns 0, or a negative code that fails this attempt.
+ */
+typedef int (*uvow_renew_cb)(uvow_client_t *client, uint32_t attempt,
+                             uvow_renewal_t *renewal, void *data);
+
+/** How to reconnect: exponential backoff with full jitter. */
+typedef struct uvow_reconnect_options {
+  /** Required. sizeof(uvow_reconnect_options_t). */
+  size_t size;
+  /** Optional, default 100 ms: the first pause is between 0 and this. */
+  uint64_t base_ms;
+  /** Optional, default 30000 ms: no pause is longer. */
+  uint64_t max_ms;
+  /** Optional, default: no limit. Attempts in a row, the first one included. */
+  uint32_t max_attempts;
+  /** Optional, default: no limit. After this long without a connection no
+   * further attempt begins. ms. */
+  uint64_t total_ms;
+  /** Optional. */
+  uvow_renew_cb renew;
+} uvow_reconnect_options_t;
+
+/**
+ * Trace hooks, for logs and metrics. They are called on the spot, within uvow:
+ * they must not call it back. Each is optional.
+ */
+typedef struct uvow_trace {
+  /** What the hooks are given. */
+  void *data;
+  /** A request's bytes were handed to the connection. */
+  void (*on_sent)(const uvow_client_t *client, uint64_t id, const char *method,
+                  void *data);
+  /** A request is settled; error NULL: fulfilled. */
+  void (*on_settled)(const uvow_client_t *client, uint64_t id,
+                     const char *method, const uvow_error_t *error, void *data);
+  /** The connection's state. */
+  void (*on_state)(const uvow_client_t *client, uvow_client_state_t state,
+                   void *data);
+  /** A message came: its bytes. */
+  void (*on_message)(const uvow_client_t *client, const char *bytes, size_t len,
+                     void *data);
+} uvow_trace_t;
+
 /** Options of uvow_client_new. Everything is copied. */
 typedef struct uvow_client_options {
   /** Required. sizeof(uvow_client_options_t). */
@@ -82,12 +154,35 @@ typedef struct uvow_client_options {
   /** Optional, default 64 MiB: bytes that wait to be written, or for the
    * connection to open. Above it a request is refused: UVOW_EOVERLOAD. */
   size_t max_unsent_bytes;
-  /** Optional, default 4194304: requests that wait for an answer. */
+  /** Optional, default 4194304: requests that aren't settled. One more is
+   * refused: UVOW_EOVERLOAD. */
   size_t max_pending;
+  /** Optional, default: max_pending. Requests that the server has and hasn't
+   * answered. More wait for their turn, first come, first served. */
+  size_t max_in_flight;
+  /** Optional, default: max_pending. Messages that wait for their turn, or for
+   * the connection. One more is refused: UVOW_EOVERLOAD. */
+  size_t max_queued;
+  /** Optional, default: never. When nothing came from the server for this long,
+   * it's pinged. ms. */
+  uint32_t ping_ms;
+  /** Optional, default: never. When nothing came from the server for this long,
+   * the connection is lost (UVOW_ELOST), however much was sent. ms. */
+  uint32_t dead_ms;
+  /** Optional, default 0. 1: a request that is canceled or has timed out is
+   * canceled at the server too, if the protocol knows how (jsonrpc2:
+   * $/cancelRequest). */
+  int send_cancel;
+  /** Optional, default: the first connection is the only one. */
+  const uvow_reconnect_options_t *reconnect;
+  /** Optional. */
+  const uvow_trace_t *trace;
   /** Optional. */
   uvow_event_cb on_event;
   /** Optional. */
   uvow_stray_cb on_stray;
+  /** Optional. */
+  uvow_state_cb on_state;
   /** Optional. What the callbacks are given. */
   void *data;
 } uvow_client_options_t;
@@ -100,6 +195,12 @@ typedef struct uvow_request_options {
   uint32_t timeout_ms;
   /** Optional. CDP: the session it is for. Copied. */
   const char *session;
+  /** Optional, default 0. 1: doing it twice is as good as once, so it may be
+   * sent again after a reconnect. */
+  int idempotent;
+  /** Optional. W3C trace context, sent along where the protocol has a place for
+   * it (jsonrpc2: a member "traceparent"). Copied. */
+  const char *traceparent;
 } uvow_request_options_t;
 
 #define UVOW_NO_TIMEOUT UINT32_MAX
@@ -119,11 +220,41 @@ typedef struct uvow_client_stats {
   uint64_t duplicate;
   uint64_t unknown;
   uint64_t malformed;
-  /** Now waiting for an answer. */
+  /** Sent again after a reconnect. */
+  uint64_t resent;
+  /** Connections that were opened, and open ones that were lost. */
+  uint64_t connected;
+  uint64_t lost;
+  /** Now not settled: those in flight and those queued. */
   uint64_t pending;
-  /** Of those, waiting for the connection to open. */
+  uint64_t in_flight;
   uint64_t queued;
+  /** Now waiting to be written. */
+  uint64_t unsent_bytes;
+  /** From a request's sending to its answer, within 3 %. */
+  uint64_t rtt_p50_us;
+  uint64_t rtt_p90_us;
+  uint64_t rtt_p99_us;
+  uint64_t rtt_max_us;
 } uvow_client_stats_t;
+
+/** A request that isn't settled. Borrowed for the call. */
+typedef struct uvow_pending {
+  /** sizeof(uvow_pending_t), set by uvow. */
+  size_t size;
+  uint64_t id;
+  const char *method;
+  /** Since it was sent; 0 if it's queued. */
+  uint64_t age_us;
+  /** Sent, and not answered; else it's queued. */
+  int in_flight;
+  int idempotent;
+  /** What its error would say if it failed now. */
+  uvow_outcome_t outcome;
+} uvow_pending_t;
+
+/** Told of a request. Must not make, settle or cancel any. */
+typedef void (*uvow_pending_cb)(const uvow_pending_t *pending, void *data);
 
 /**
  * Makes a client, which connects at once.
@@ -191,6 +322,35 @@ UVOW_API int uvow_client_notify(uvow_client_t *client, const char *method,
 /** Sends a notification with JSON text. Borrows all. */
 UVOW_API int uvow_client_notify_bytes(uvow_client_t *client, const char *method,
                                       const char *params, size_t len);
+
+/** How the connection stands; UVOW_CLIENT_CLOSED for NULL. */
+UVOW_API uvow_client_state_t uvow_client_state(const uvow_client_t *client);
+
+/**
+ * Sets the URL (NULL: as it is) and headers (NULL: as they are) of the next
+ * attempt to connect. Copies them. Errors, and nothing is changed: UVOW_EINVAL:
+ * a header without name or value; UVOW_ENOMEM. Since 0.1.
+ */
+UVOW_API int uvow_client_set_target(uvow_client_t *client, const char *url,
+                                    const uvow_header_t *headers,
+                                    size_t header_count);
+
+/**
+ * A future of room: fulfilled (no value) when no more than half of
+ * max_unsent_bytes waits to be written; rejected when the client ends. Returns
+ * new, or NULL: no memory. Since 0.1.
+ */
+UVOW_API uvow_future_t *uvow_client_drained(uvow_client_t *client);
+
+/**
+ * Calls cb (may be NULL) for every request that isn't settled, the oldest
+ * first. Returns how many there are. Since 0.1.
+ */
+UVOW_API size_t uvow_client_walk_pending(const uvow_client_t *client,
+                                         uvow_pending_cb cb, void *data);
+
+/** Microseconds that this share (0 to 1) of all round trips took at most. */
+UVOW_API uint64_t uvow_client_rtt_us(const uvow_client_t *client, double share);
 
 /** Fills in *ret; its size must be set. Errors: UVOW_EINVAL. */
 UVOW_API int uvow_client_stats(const uvow_client_t *client,

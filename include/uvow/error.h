@@ -39,13 +39,15 @@ extern "C" {
   XX(EREMOTE, -5021, "the peer answered with an error")                        \
   XX(ELOST, -5022, "connection lost")                                          \
   XX(EMETHOD, -5023, "no such method")                                         \
-  XX(EALL, -5024, "every future was rejected")
+  XX(EALL, -5024, "every future was rejected")                                 \
+  XX(ETLS, -5025, "TLS failed")                                                \
+  XX(ECERT, -5026, "certificate not accepted")
 
 enum uvow_error_code {
 #define UVOW_XX(name, code, text) UVOW_##name = (code),
   UVOW_ERROR_MAP(UVOW_XX)
 #undef UVOW_XX
-      UVOW_ERROR_LAST = -5025
+      UVOW_ERROR_LAST = -5027
 };
 
 /** What is known of a request that failed (contract R2). */
@@ -147,7 +149,11 @@ UVOW_API const char *uvow_error_peer_message(const uvow_error_t *error);
  */
 UVOW_API const char *uvow_error_data(const uvow_error_t *error,
                                      size_t *ret_len);
-/** HTTP status of a refused handshake, close code of a lost connection, or 0.*/
+/**
+ * HTTP status of a refused handshake, close code of a lost connection, the
+ * peer's alert (RFC 8446 6) of UVOW_ETLS, OpenSSL's X509_V_ERR_ number of
+ * UVOW_ECERT; or 0.
+ */
 UVOW_API int uvow_error_status(const uvow_error_t *error);
 
 #ifdef __cplusplus

@@ -16,23 +16,19 @@
 
 #include <uvow/error.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define POOL_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POOL_ASAN 1
-#endif
-#endif
-
-#ifdef POOL_ASAN
+#ifdef UVOW__POOL_ASAN
 #include <sanitizer/asan_interface.h>
-#define POISON(ptr, size) __asan_poison_memory_region(ptr, size)
-#define UNPOISON(ptr, size) __asan_unpoison_memory_region(ptr, size)
-#define IS_POISONED(ptr) __asan_address_is_poisoned(ptr)
+#define IS_LOCKED(ptr) __asan_address_is_poisoned(ptr)
+
+void uvow__pool_lock(void *block, size_t size) {
+  __asan_poison_memory_region(block, size);
+}
+
+void uvow__pool_unlock(void *block, size_t size) {
+  __asan_unpoison_memory_region(block, size);
+}
 #else
-#define POISON(ptr, size) ((void)0)
-#define UNPOISON(ptr, size) ((void)0)
-#define IS_POISONED(ptr) 0
+#define IS_LOCKED(ptr) 0
 #endif
 
 #define SLAB_BYTES_MIN 4096
@@ -43,10 +39,6 @@ union unit {
   void *ptr;
   int64_t i64;
   double f64;
-};
-
-struct uvow__pool_block {
-  struct uvow__pool_block *next;
 };
 
 struct uvow__pool_slab {
@@ -71,14 +63,16 @@ void uvow__pool_done(uvow__pool_t *pool) {
   while (pool->slabs) {
     struct uvow__pool_slab *slab = pool->slabs;
     pool->slabs = slab->next;
-    UNPOISON(slab + 1, slab->blocks * pool->block_size);
+    uvow__pool_unlock(slab + 1, slab->blocks * pool->block_size);
     uvow__free(pool->mem, slab);
   }
   pool->free = NULL;
 }
 
-static int grow(uvow__pool_t *pool) {
+int uvow__pool_grow(uvow__pool_t *pool) {
   size_t bytes = pool->slab_blocks * pool->block_size;
+  if (bytes == 0)
+    return UVOW_ENOMEM;
   struct uvow__pool_slab *slab =
       (struct uvow__pool_slab *)uvow__malloc(pool->mem, sizeof(*slab) + bytes);
   if (!slab)
@@ -89,33 +83,15 @@ static int grow(uvow__pool_t *pool) {
   char *first = (char *)(slab + 1);
   memset(first, 0, bytes);
   for (size_t i = pool->slab_blocks; i-- > 0;) {
-    struct uvow__pool_block *block =
-        (struct uvow__pool_block *)(void *)(first + i * pool->block_size);
+    uvow__pool_block_t *block =
+        (uvow__pool_block_t *)(void *)(first + i * pool->block_size);
     block->next = pool->free;
     pool->free = block;
-    POISON(block, pool->block_size);
+    uvow__pool_lock(block, pool->block_size);
   }
   if (bytes < SLAB_BYTES_MAX)
     pool->slab_blocks *= 2;
   return 0;
-}
-
-void *uvow__pool_take(uvow__pool_t *pool) {
-  if (!pool->free && grow(pool))
-    return NULL;
-  struct uvow__pool_block *block = pool->free;
-  UNPOISON(block, pool->block_size);
-  pool->free = block->next;
-  pool->live++;
-  return block;
-}
-
-void uvow__pool_give(uvow__pool_t *pool, void *ptr) {
-  struct uvow__pool_block *block = (struct uvow__pool_block *)ptr;
-  block->next = pool->free;
-  pool->free = block;
-  pool->live--;
-  POISON(block, pool->block_size);
 }
 
 void uvow__pool_walk(uvow__pool_t *pool, uvow__pool_walk_cb cb, void *data) {
@@ -123,7 +99,7 @@ void uvow__pool_walk(uvow__pool_t *pool, uvow__pool_walk_cb cb, void *data) {
     char *first = (char *)(slab + 1);
     for (size_t i = 0; i < slab->blocks; i++) {
       char *block = first + i * pool->block_size;
-      if (!IS_POISONED(block))
+      if (!IS_LOCKED(block))
         cb(block, data);
     }
   }

@@ -3,6 +3,19 @@
 
 #include "mem.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define UVOW__POOL_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UVOW__POOL_ASAN 1
+#endif
+#endif
+
+/* What a free block begins with. */
+typedef struct uvow__pool_block {
+  struct uvow__pool_block *next;
+} uvow__pool_block_t;
+
 /*
  * Blocks of one size, kept for the next use. What is free costs nothing to take
  * again; a taken block costs no header. Blocks are handed back to the allocator
@@ -10,10 +23,10 @@
  */
 typedef struct uvow__pool {
   const uvow__mem_t *mem;
-  struct uvow__pool_block *free;
+  uvow__pool_block_t *free;
   struct uvow__pool_slab *slabs;
   size_t block_size;
-  size_t slab_blocks; /* how many the next slab holds */
+  size_t slab_blocks; /* how many the next slab holds; 0: sealed */
   size_t live;        /* taken now */
 } uvow__pool_t;
 
@@ -24,9 +37,48 @@ void uvow__pool_init(uvow__pool_t *pool, const uvow__mem_t *mem,
 /* Frees every slab. Each block must be free. */
 void uvow__pool_done(uvow__pool_t *pool);
 
-/* A block, its content undefined, or NULL: no memory. */
-void *uvow__pool_take(uvow__pool_t *pool);
-void uvow__pool_give(uvow__pool_t *pool, void *block);
+/* Gets more free blocks. Returns 0, or UVOW_ENOMEM: no memory, or sealed. */
+int uvow__pool_grow(uvow__pool_t *pool);
+
+/* Tells AddressSanitizer whether a block may be touched. */
+#ifdef UVOW__POOL_ASAN
+void uvow__pool_lock(void *block, size_t size);
+void uvow__pool_unlock(void *block, size_t size);
+#else
+static inline void uvow__pool_lock(void *block, size_t size) {
+  (void)block;
+  (void)size;
+}
+static inline void uvow__pool_unlock(void *block, size_t size) {
+  (void)block;
+  (void)size;
+}
+#endif
+
+/* From now on nothing can be taken. Again after each give that follows. */
+static inline void uvow__pool_seal(uvow__pool_t *pool) {
+  pool->free = NULL;
+  pool->slab_blocks = 0;
+}
+
+/* A block, its content undefined, or NULL: no memory, or sealed. */
+static inline void *uvow__pool_take(uvow__pool_t *pool) {
+  if (!pool->free && uvow__pool_grow(pool))
+    return NULL;
+  uvow__pool_block_t *block = pool->free;
+  uvow__pool_unlock(block, pool->block_size);
+  pool->free = block->next;
+  pool->live++;
+  return block;
+}
+
+static inline void uvow__pool_give(uvow__pool_t *pool, void *ptr) {
+  uvow__pool_block_t *block = (uvow__pool_block_t *)ptr;
+  block->next = pool->free;
+  pool->free = block;
+  pool->live--;
+  uvow__pool_lock(block, pool->block_size);
+}
 
 /* Calls cb for each block, free ones too (but where AddressSanitizer knows
  * them): the caller must be able to tell, by a field behind the first pointer,

@@ -20,12 +20,14 @@ int uvow__queue_empty(const uvow__queue_t *queue) {
 
 unsigned uvow__queue_drain(uvow__queue_t *queue, unsigned budget) {
   for (; budget; budget--) {
-    uvow__list_t *list =
-        uvow__list_empty(&queue->ready) ? &queue->late : &queue->ready;
-    if (uvow__list_empty(list))
-      break;
-    uvow__task_t *task = UVOW__CONTAINER(list->next, uvow__task_t, link);
-    uvow__list_remove(&task->link);
+    uvow__list_t *first = queue->ready.next;
+    if (first == &queue->ready) {
+      first = queue->late.next;
+      if (first == &queue->late)
+        break;
+    }
+    uvow__task_t *task = UVOW__CONTAINER(first, uvow__task_t, link);
+    uvow__list_remove(first);
     task->run(task);
   }
   return budget;

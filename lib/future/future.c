@@ -35,31 +35,6 @@ static void shared_destroy(void *ptr) {
 const uvow_type_t uvow__type_shared = {sizeof(uvow_type_t), "shared",
                                        shared_ref, shared_destroy};
 
-uvow_future_t *uvow__future_new(uvow__runtime_t *rt, unsigned refs,
-                                unsigned flags) {
-  if (rt->closed)
-    return NULL;
-  uvow_future_t *f = (uvow_future_t *)uvow__pool_take(
-      flags & UVOW__BLOCK ? &rt->blocks : &rt->links);
-  if (!f)
-    return NULL;
-  uvow__task_init(&f->task, NULL);
-  f->rt = rt;
-  f->refs = refs;
-  f->state = UVOW_PENDING;
-  f->flags = (uint8_t)flags;
-  f->u.wait.source = NULL;
-  f->u.wait.u.on_error = NULL;
-  f->cb.then = NULL;
-  f->data = NULL;
-  f->destroy = NULL;
-  uvow__list_init(&f->reactions);
-#ifdef UVOW_DEBUG
-  f->name = NULL;
-#endif
-  return f;
-}
-
 uvow_future_t *uvow_future_ref(uvow_future_t *f) {
   if (f)
     f->refs++;
@@ -67,55 +42,43 @@ uvow_future_t *uvow_future_ref(uvow_future_t *f) {
 }
 
 void uvow_future_unref(uvow_future_t *f) {
-  if (!f || --f->refs)
-    return;
-  assert(f->state != UVOW_PENDING);
+  if (f)
+    uvow__future_unref(f);
+}
+
+void uvow__future_free(uvow_future_t *f) {
   uvow__runtime_t *rt = f->rt;
+  uvow__pool_t *pool = f->flags & UVOW__BLOCK ? &rt->blocks : &rt->links;
+  int last = f->flags & UVOW__LAST;
+  assert(f->state != UVOW_PENDING);
   if (f->state == UVOW_FULFILLED)
     uvow__value_drop(&f->u.value);
   else
     uvow_error_unref(f->u.error);
   f->state = 0;
-  uvow__pool_give(f->flags & UVOW__BLOCK ? &rt->blocks : &rt->links, f);
-  if (rt->closed)
+  uvow__pool_give(pool, f);
+  if (last) {
+    uvow__pool_seal(pool);
     uvow__runtime_maybe_release(rt);
-}
-
-/* State and content are set: the reactions may go. */
-static void settled(uvow_future_t *f) {
-  if (f->flags & UVOW__TIMED) {
-    f->flags &= (uint8_t)~UVOW__TIMED;
-    uvow__runtime_unhold(f->rt, (uvow__deadline_t *)(void *)(f + 1));
-  }
-  if (!uvow__list_empty(&f->reactions)) {
-    uvow__list_splice(&f->rt->queue.ready, &f->reactions);
-    uvow__runtime_poke(f->rt);
-  } else if (f->state == UVOW_REJECTED && !(f->flags & UVOW__OBSERVED)) {
-    f->refs++;
-    uvow__list_append(&f->rt->unhandled, &f->task.link);
-    uvow__runtime_poke(f->rt);
   }
 }
 
-void uvow__future_fulfill(uvow_future_t *f, uvow_value_t value) {
-  assert(f->state == UVOW_PENDING);
-  f->state = UVOW_FULFILLED;
-  f->u.value = value;
-  settled(f);
+void uvow__future_disarm(uvow_future_t *f) {
+  f->flags &= (uint8_t)~UVOW__TIMED;
+  uvow__runtime_unhold(f->rt, (uvow__deadline_t *)(void *)(f + 1));
 }
 
 void uvow__future_reject(uvow_future_t *f, uvow_error_t *error) {
   assert(f->state == UVOW_PENDING);
   f->state = UVOW_REJECTED;
   f->u.error = error;
-  settled(f);
-}
-
-void uvow__future_fulfill_checked(uvow_future_t *f, uvow_value_t value) {
-  if (value.type && value.type->size != sizeof(uvow_type_t))
-    uvow__future_reject_code(f, UVOW_ETYPE);
-  else
-    uvow__future_fulfill(f, value);
+  int awaited = !uvow__list_empty(&f->reactions);
+  uvow__future_announce(f);
+  if (!awaited && !(f->flags & UVOW__OBSERVED)) {
+    f->refs++;
+    uvow__list_append(&f->rt->unhandled, &f->task.link);
+    uvow__runtime_poke(f->rt);
+  }
 }
 
 void uvow__future_reject_code(uvow_future_t *f, int code) {
@@ -141,32 +104,11 @@ uvow_value_t uvow__future_share(uvow_future_t *f) {
 
 void uvow__future_forward(uvow_future_t *f, uvow_future_t *source) {
   if (source->state == UVOW_FULFILLED)
-    uvow__future_fulfill(f, uvow__future_share(source));
+    uvow__future_fulfill(f, uvow__future_is_plain(source)
+                                ? source->u.value
+                                : uvow__future_share(source));
   else
     uvow__future_reject(f, uvow_error_ref(source->u.error));
-}
-
-void uvow__future_watch(uvow_future_t *f, uvow__task_t *task) {
-  f->flags |= UVOW__OBSERVED;
-  if (f->state == UVOW_PENDING)
-    uvow__list_append(&f->reactions, &task->link);
-  else
-    uvow__runtime_push(f->rt, task);
-}
-
-void uvow__future_wait(uvow_future_t *f, uvow_future_t *source,
-                       void (*run)(uvow__task_t *task)) {
-  f->flags |= UVOW__WAITS;
-  f->u.wait.source = source;
-  f->task.run = run;
-  uvow__future_watch(source, &f->task);
-}
-
-uvow_future_t *uvow__future_unwait(uvow_future_t *f) {
-  uvow_future_t *source = f->u.wait.source;
-  f->flags &= (uint8_t)~UVOW__WAITS;
-  f->u.wait.source = NULL;
-  return source;
 }
 
 static void run_adopt(uvow__task_t *task) {
@@ -254,20 +196,6 @@ void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner) {
   uvow_future_unref(f);
 }
 
-void uvow__future_result(uvow_future_t *f, uvow_result_t *ret) {
-  ret->loop = uvow__runtime_loop(f->rt);
-  ret->error = NULL;
-  ret->value = uvow_value_none();
-  ret->source = f;
-  if (f->state == UVOW_REJECTED) {
-    ret->error = f->u.error;
-    return;
-  }
-  if (f->u.value.type == &uvow__type_shared)
-    ret->source = (uvow_future_t *)f->u.value.as.ptr;
-  ret->value = ret->source->u.value;
-}
-
 uvow_value_t uvow_result_keep(const uvow_result_t *result) {
   if (result->error)
     return uvow_value_none();
@@ -304,21 +232,17 @@ static uvow_error_t *next_error(uvow_future_t *f, const uvow_next_t *next) {
   return uvow__error_make(&f->rt->mem, &spec);
 }
 
-void uvow__future_next(uvow_future_t *f, uvow_next_t next,
+void uvow__future_next(uvow_future_t *f, const uvow_next_t *next,
                        uvow_future_t *source) {
-  switch (next.kind) {
-  case UVOW_NEXT_PASS:
-    uvow__future_forward(f, source);
-    break;
-  case UVOW_NEXT_VALUE:
-    uvow__future_fulfill_checked(f, next.u.value);
-    break;
-  case UVOW_NEXT_FUTURE:
-    uvow__future_adopt(f, next.u.future);
+  if (next->kind == UVOW_NEXT_FUTURE) {
+    uvow__future_adopt(f, next->u.future);
     return;
-  default:
-    uvow__future_reject(f, next_error(f, &next));
-    break;
   }
-  uvow_future_unref(f);
+  if (next->kind == UVOW_NEXT_PASS)
+    uvow__future_forward(f, source);
+  else if (next->kind == UVOW_NEXT_VALUE)
+    uvow__future_fulfill_checked(f, next->u.value);
+  else
+    uvow__future_reject(f, next_error(f, next));
+  uvow__future_unref(f);
 }

@@ -3,6 +3,8 @@
 
 #include "runtime.h"
 
+#include <assert.h>
+
 /* Bits of a future's flags. */
 enum {
   UVOW__PROMISE = 1,  /* its promise is still out */
@@ -11,7 +13,8 @@ enum {
   UVOW__BLOCK = 8,    /* has a tail; lives in the pool of blocks */
   UVOW__TIMED = 16,   /* its tail holds a deadline that settling disarms */
   UVOW__FINALLY = 32, /* its callback runs also when it is canceled */
-  UVOW__OWNED = 64    /* a root whose owner rejects it itself: see cb.cut */
+  UVOW__OWNED = 64,   /* a root whose owner rejects it itself: see cb.cut */
+  UVOW__LAST = 128    /* the runtime is closed, and waits for it to be freed */
 };
 
 /*
@@ -63,12 +66,70 @@ typedef struct uvow__block {
 } uvow__block_t;
 
 /* A pending future with `refs` owners; flags as given; NULL: no memory, or the
- * runtime is closed. With UVOW__BLOCK it has a tail, undefined. */
-uvow_future_t *uvow__future_new(uvow__runtime_t *rt, unsigned refs,
-                                unsigned flags);
+ * runtime is closed. With UVOW__BLOCK it has a tail, undefined. Inline, as what
+ * follows: a link's whole life is a few dozen instructions. */
+static inline uvow_future_t *uvow__future_new(uvow__runtime_t *rt,
+                                              unsigned refs, unsigned flags) {
+  uvow_future_t *f = (uvow_future_t *)uvow__pool_take(
+      flags & UVOW__BLOCK ? &rt->blocks : &rt->links);
+  if (!f)
+    return NULL;
+  f->rt = rt;
+  f->refs = refs;
+  f->state = UVOW_PENDING;
+  f->flags = (uint8_t)flags;
+  f->spare[0] = f->spare[1] = 0; /* so that the four are one store */
+  f->cb.then = NULL;
+  f->data = NULL;
+  f->destroy = NULL;
+  uvow__list_init(&f->reactions);
+#ifdef UVOW_DEBUG
+  f->name = NULL;
+#endif
+  return f;
+}
+
+/* Its last owner has gone. */
+void uvow__future_free(uvow_future_t *f);
+
+/* Whether a fulfilled future's value owns nothing. */
+static inline int uvow__future_is_plain(const uvow_future_t *f) {
+  return !f->u.value.type || !f->u.value.type->destroy;
+}
+
+/* uvow_future_unref where speed matters. f isn't NULL. */
+static inline void uvow__future_unref(uvow_future_t *f) {
+  if (--f->refs)
+    return;
+  if (f->state != UVOW_FULFILLED || (f->flags & (UVOW__BLOCK | UVOW__LAST)) ||
+      !uvow__future_is_plain(f)) {
+    uvow__future_free(f);
+    return;
+  }
+  f->state = 0;
+  uvow__pool_give(&f->rt->links, f);
+}
+
+/* Of one that is being settled: disarms its deadline. */
+void uvow__future_disarm(uvow_future_t *f);
+
+/* State and content are set: the reactions may go. */
+static inline void uvow__future_announce(uvow_future_t *f) {
+  if (f->flags & UVOW__TIMED)
+    uvow__future_disarm(f);
+  if (uvow__list_empty(&f->reactions))
+    return;
+  uvow__list_splice(&f->rt->queue.ready, &f->reactions);
+  uvow__runtime_poke(f->rt);
+}
 
 /* Settles a pending future and queues its reactions. Takes value or error. */
-void uvow__future_fulfill(uvow_future_t *f, uvow_value_t value);
+static inline void uvow__future_fulfill(uvow_future_t *f, uvow_value_t value) {
+  assert(f->state == UVOW_PENDING);
+  f->state = UVOW_FULFILLED;
+  f->u.value = value;
+  uvow__future_announce(f);
+}
 void uvow__future_reject(uvow_future_t *f, uvow_error_t *error);
 void uvow__future_reject_code(uvow_future_t *f, int code);
 /* Settles as a settled future was. Borrows it. */
@@ -78,7 +139,13 @@ void uvow__future_forward(uvow_future_t *f, uvow_future_t *settled);
  */
 uvow_value_t uvow__future_share(uvow_future_t *f);
 /* As fulfill, for a value from a user: an unknown type rejects (UVOW_ETYPE). */
-void uvow__future_fulfill_checked(uvow_future_t *f, uvow_value_t value);
+static inline void uvow__future_fulfill_checked(uvow_future_t *f,
+                                                uvow_value_t value) {
+  if (value.type && value.type->size != sizeof(uvow_type_t))
+    uvow__future_reject_code(f, UVOW_ETYPE);
+  else
+    uvow__future_fulfill(f, value);
+}
 
 /* Whether f may wait for inner: 0, UVOW_ENOMEM (NULL), UVOW_EINVAL (another
  * loop's), UVOW_ECYCLE (inner waits for f). */
@@ -87,16 +154,31 @@ int uvow__future_adoptable(uvow_future_t *f, uvow_future_t *inner);
  * can't be. Takes `inner`, and one reference of f. */
 void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner);
 
-/* The link waits for `source`, which it takes, and then runs. One reference of
- * f belongs to the wait. */
-void uvow__future_wait(uvow_future_t *f, uvow_future_t *source,
-                       void (*run)(uvow__task_t *task));
-/* The wait is over. Returns its source, now the caller's. */
-uvow_future_t *uvow__future_unwait(uvow_future_t *f);
-
 /* Runs the task when f is settled; borrows f, which must stay owned until then.
  * uvow__task_cancel undoes it. */
-void uvow__future_watch(uvow_future_t *f, uvow__task_t *task);
+static inline void uvow__future_watch(uvow_future_t *f, uvow__task_t *task) {
+  f->flags |= UVOW__OBSERVED;
+  if (f->state == UVOW_PENDING)
+    uvow__list_append(&f->reactions, &task->link);
+  else
+    uvow__runtime_push(f->rt, task);
+}
+
+/* The link waits for `source`, which it takes, and then runs. One reference of
+ * f belongs to the wait. */
+static inline void uvow__future_wait(uvow_future_t *f, uvow_future_t *source,
+                                     void (*run)(uvow__task_t *task)) {
+  f->flags |= UVOW__WAITS;
+  f->u.wait.source = source;
+  f->task.run = run;
+  uvow__future_watch(source, &f->task);
+}
+
+/* The wait is over. Returns its source, now the caller's. */
+static inline uvow_future_t *uvow__future_unwait(uvow_future_t *f) {
+  f->flags &= (uint8_t)~UVOW__WAITS;
+  return f->u.wait.source;
+}
 /* Takes f from who waited for it: cancels it if nobody else does, and so up the
  * chain. Accepts NULL. */
 void uvow__future_abandon(uvow_future_t *f);
@@ -116,11 +198,27 @@ const char *uvow__future_name(const uvow_future_t *f);
 /* What it is, in a word. Static text. */
 const char *uvow__future_kind(const uvow_future_t *f);
 
+/* A value in another future: its pointer is that future, owned. */
+extern const uvow_type_t uvow__type_shared;
+
 /* What a callback sees of a settled future. Borrowed. */
-void uvow__future_result(uvow_future_t *f, uvow_result_t *ret);
-/* Settles f by a callback's answer to `source`. Takes next, and one reference
- * of f. */
-void uvow__future_next(uvow_future_t *f, uvow_next_t next,
+static inline void uvow__future_result(uvow_future_t *f, uvow_result_t *ret) {
+  ret->loop = uvow__runtime_loop(f->rt);
+  ret->source = f;
+  if (f->state == UVOW_FULFILLED) {
+    if (f->u.value.type == &uvow__type_shared)
+      ret->source = (uvow_future_t *)f->u.value.as.ptr;
+    ret->error = NULL;
+    ret->value = ret->source->u.value;
+  } else {
+    ret->error = f->u.error;
+    ret->value = uvow_value_none();
+  }
+}
+
+/* Settles f by a callback's answer to `source`. Takes what next owns, and one
+ * reference of f. */
+void uvow__future_next(uvow_future_t *f, const uvow_next_t *next,
                        uvow_future_t *source);
 /* Releases what a callback's answer owns. */
 void uvow__next_drop(uvow_next_t *next);
@@ -129,8 +227,5 @@ static inline void uvow__value_drop(uvow_value_t *value) {
   if (value->type && value->type->destroy)
     value->type->destroy(value->as.ptr);
 }
-
-/* A value in another future: its pointer is that future, owned. */
-extern const uvow_type_t uvow__type_shared;
 
 #endif

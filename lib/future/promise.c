@@ -24,7 +24,7 @@ uvow_future_t *uvow_promise_new(uvow_loop_t *loop,
 /* The promise is used up. */
 static void end(uvow_future_t *f) {
   f->flags &= (uint8_t)~UVOW__PROMISE;
-  uvow_future_unref(f);
+  uvow__future_unref(f);
 }
 
 int uvow_promise_try_fulfill(uvow_promise_t *promise, uvow_value_t value) {
@@ -52,7 +52,10 @@ int uvow_promise_try_reject(uvow_promise_t *promise, uvow_error_t *error) {
 
 void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value) {
   uvow_future_t *f = future_of(promise);
-  uvow_promise_try_fulfill(promise, value);
+  if (f && f->state == UVOW_PENDING)
+    uvow__future_fulfill_checked(f, value);
+  else
+    (void)uvow_promise_try_fulfill(promise, value); /* refuses it */
   if (f)
     end(f);
 }

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backoff.h"
 #include "future.h"
 
 #define DEFAULT_ATTEMPTS 3
@@ -37,7 +38,7 @@ struct retry {
   uvow_retry_cb fn;
   void *data;
   uvow_retry_options_t options;
-  uint64_t bound_ms; /* of the next pause */
+  uvow__backoff_t backoff;
   uint32_t attempts;
   int busy;
 };
@@ -92,14 +93,11 @@ static void give_up(struct retry *retry, uvow_error_t *error) {
   finish(retry);
 }
 
-/* Random between 0 and the bound, which doubles up to its own. */
 static uint64_t next_pause(struct retry *retry) {
   const uvow_retry_options_t *options = &retry->options;
-  uint64_t bound = retry->bound_ms;
-  retry->bound_ms = bound > options->max_ms / 2 ? options->max_ms : bound * 2;
   uint64_t random = options->random ? options->random(retry->data)
                                     : uvow__runtime_random(retry->future->rt);
-  return bound == UINT64_MAX ? random : random % (bound + 1);
+  return uvow__backoff_next(&retry->backoff, random);
 }
 
 /* The attempt failed. Takes its error. */
@@ -212,7 +210,7 @@ static void set_options(struct retry *retry,
     own->base_ms = DEFAULT_BASE_MS;
   if (own->max_ms == 0)
     own->max_ms = DEFAULT_MAX_MS;
-  retry->bound_ms = own->base_ms < own->max_ms ? own->base_ms : own->max_ms;
+  uvow__backoff_init(&retry->backoff, own->base_ms, own->max_ms);
 }
 
 /* Queued, or NULL: no memory, or closed. */

@@ -90,10 +90,18 @@ void uvow__runtime_leave(uvow__runtime_t *rt) {
   if (!uvow__list_empty(&rt->wheel.intake))
     uvow__wheel_stamp(&rt->wheel, rt->clock(rt));
   rt->entered = 0;
+  rt->turn_ns = 0;
   rt->awake = 0;
   if (!uvow__queue_empty(&rt->queue) || !uvow__list_empty(&rt->unhandled))
     uvow__runtime_poke(rt);
   rt->rest(rt);
+}
+
+static void mark_last(void *block, void *data) {
+  uvow_future_t *f = (uvow_future_t *)block;
+  (void)data;
+  if (f->state)
+    f->flags |= UVOW__LAST;
 }
 
 /* A promise that is still open: its future is settled, its owner is told. */
@@ -105,8 +113,12 @@ static void close_future(void *block, void *data) {
 }
 
 void uvow__runtime_close(uvow__runtime_t *rt) {
-  rt->entered++;
+  uvow__runtime_enter(rt);
   rt->closed = UVOW__RUNTIME_CLOSING;
+  uvow__pool_seal(&rt->links);
+  uvow__pool_seal(&rt->blocks);
+  uvow__pool_walk(&rt->links, mark_last, NULL);
+  uvow__pool_walk(&rt->blocks, mark_last, NULL);
   uvow__pool_walk(&rt->links, close_future, NULL);
   uvow__pool_walk(&rt->blocks, close_future, NULL);
   uvow__runtime_leave(rt);

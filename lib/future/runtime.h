@@ -32,9 +32,10 @@ struct uvow__runtime {
   uint64_t rng; /* its owner seeds it; see uvow__runtime_random */
   size_t holds; /* what keeps the loop alive: armed delays and the like */
   size_t pins;  /* what else must be freed before the runtime's memory goes */
+  uint64_t turn_ns; /* the clock as it was read in this turn; 0: it wasn't */
   unsigned entered;
   unsigned budget; /* tasks a drain may run */
-  int awake;       /* wake was called, and no drain came since */
+  int awake;       /* a drain comes: wake was called, or enter */
   int closed;      /* UVOW__RUNTIME_* */
   /* Given by who owns the runtime. */
   uint64_t (*clock)(uvow__runtime_t *rt); /* ns, monotonic */
@@ -70,6 +71,7 @@ static inline uvow_loop_t *uvow__runtime_loop(uvow__runtime_t *rt) {
 /* Around everything that libuv calls: the outermost leave drains. */
 static inline void uvow__runtime_enter(uvow__runtime_t *rt) {
   rt->entered++;
+  rt->awake = 1;
 }
 void uvow__runtime_leave(uvow__runtime_t *rt);
 
@@ -83,7 +85,7 @@ uint64_t uvow__runtime_random(uvow__runtime_t *rt);
 
 /* Something was queued or armed: make sure that a drain comes. */
 static inline void uvow__runtime_poke(uvow__runtime_t *rt) {
-  if (rt->entered == 0 && !rt->awake) {
+  if (!rt->awake) {
     rt->awake = 1;
     rt->wake(rt);
   }
@@ -114,6 +116,14 @@ static inline void uvow__runtime_unhold(uvow__runtime_t *rt,
   uvow__wheel_disarm(deadline);
   rt->holds--;
   uvow__runtime_poke(rt); /* the timer may let the loop go */
+}
+/* The clock, ns: read at most once a turn, so a little behind within one. */
+static inline uint64_t uvow__runtime_now(uvow__runtime_t *rt) {
+  if (rt->entered == 0)
+    return rt->clock(rt);
+  if (rt->turn_ns == 0)
+    rt->turn_ns = rt->clock(rt);
+  return rt->turn_ns;
 }
 /* Calls what is due. Within enter and leave. */
 static inline void uvow__runtime_expire(uvow__runtime_t *rt) {

@@ -22,9 +22,15 @@ static uvow_future_t *link_of(uvow__task_t *task) {
 /* The callback was called, or never will be. */
 static void drop_data(uvow_future_t *f) {
   uvow_destroy_cb destroy = f->destroy;
-  f->destroy = NULL;
-  if (destroy)
+  if (destroy) {
+    f->destroy = NULL;
     destroy(f->data);
+  }
+}
+
+static int is_plain_pass(const uvow_next_t *next, const uvow_future_t *source) {
+  return next->kind == UVOW_NEXT_PASS && source->state == UVOW_FULFILLED &&
+         uvow__future_is_plain(source);
 }
 
 static void run_then(uvow__task_t *task) {
@@ -32,20 +38,23 @@ static void run_then(uvow__task_t *task) {
   uvow_then_cb on_error = f->u.wait.u.on_error;
   uvow_future_t *source = uvow__future_unwait(f);
   uvow_then_cb cb = source->state == UVOW_FULFILLED ? f->cb.then : on_error;
-  uvow_next_t next = uvow_next_pass();
-  if (cb) {
-    uvow_result_t result;
-    uvow__future_result(source, &result);
-    next = cb(&result, f->data);
-  }
+  uvow_result_t result;
+  uvow__future_result(source, &result);
+  uvow_next_t next = cb ? cb(&result, f->data) : uvow_next_pass();
   drop_data(f);
-  if (f->state == UVOW_PENDING) {
-    uvow__future_next(f, next, source);
-  } else { /* canceled from within its callback */
+  if (f->state != UVOW_PENDING) { /* canceled from within its callback */
     uvow__next_drop(&next);
-    uvow_future_unref(f);
+    uvow__future_unref(f);
+  } else if (is_plain_pass(&next, source)) {
+    uvow__future_fulfill(f, source->u.value);
+    uvow__future_unref(f);
+  } else if (next.kind == UVOW_NEXT_VALUE) {
+    uvow__future_fulfill_checked(f, next.u.value);
+    uvow__future_unref(f);
+  } else {
+    uvow__future_next(f, &next, source);
   }
-  uvow_future_unref(source);
+  uvow__future_unref(source);
 }
 
 /* What a cleanup waited for is settled: pass on what it held back. */
@@ -94,7 +103,7 @@ static void run_finally(uvow__task_t *task) {
       uvow__next_drop(&next);
       next = uvow_next_pass();
     }
-    uvow__future_next(f, next, source);
+    uvow__future_next(f, &next, source);
   }
   uvow_future_unref(source);
 }
@@ -144,13 +153,15 @@ uvow_future_t *uvow_future_chain(uvow_future_t *f,
 }
 
 /* What then, catch, finally and done share: a link with `refs` owners. */
-static uvow_future_t *attach(uvow_future_t *f, unsigned refs, unsigned flags,
-                             void *data) {
+static inline uvow_future_t *attach(uvow_future_t *f, unsigned refs,
+                                    unsigned flags, void *data) {
   uvow_future_t *link = f ? uvow__future_new(f->rt, refs, flags) : NULL;
-  if (link)
+  if (link) {
+    link->u.wait.u.on_error = NULL;
     link->data = data;
-  else
+  } else {
     uvow_future_unref(f);
+  }
   return link;
 }
 

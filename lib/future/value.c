@@ -10,7 +10,8 @@ const uvow_type_t uvow_type_double = {sizeof(uvow_type_t), "double", NULL,
                                       NULL};
 const uvow_type_t uvow_type_text = {sizeof(uvow_type_t), "text", NULL, NULL};
 
-/* The value itself, where it's kept in another future. Never NULL. */
+/* The value itself, where it's kept in another future, as none of the three
+ * types above is: they own nothing. Never NULL. */
 static const uvow_value_t *resolve(const uvow_value_t *value) {
   static const uvow_value_t none = {NULL, {NULL}};
   if (!value || !value->type)
@@ -21,24 +22,21 @@ static const uvow_value_t *resolve(const uvow_value_t *value) {
 }
 
 int uvow_value_get_int64(const uvow_value_t *value, int64_t *ret_i64) {
-  value = resolve(value);
-  if (value->type != &uvow_type_int64)
+  if (!value || value->type != &uvow_type_int64)
     return UVOW_ETYPE;
   *ret_i64 = value->as.i64;
   return 0;
 }
 
 int uvow_value_get_double(const uvow_value_t *value, double *ret_f64) {
-  value = resolve(value);
-  if (value->type != &uvow_type_double)
+  if (!value || value->type != &uvow_type_double)
     return UVOW_ETYPE;
   *ret_f64 = value->as.f64;
   return 0;
 }
 
 int uvow_value_get_text(const uvow_value_t *value, const char **ret_text) {
-  value = resolve(value);
-  if (value->type != &uvow_type_text)
+  if (!value || value->type != &uvow_type_text)
     return UVOW_ETYPE;
   *ret_text = (const char *)value->as.ptr;
   return 0;

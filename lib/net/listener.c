@@ -2,7 +2,11 @@
  * Listening on TCP.
  *
  *   uvow__tcp_listen -> on_waiting -> on_incoming -> uvow__tcp_accept (tcp.c)
+ *                                  -> refuse (accepted and closed)
  *   uvow__tcp_unlisten -> uv_close -> on_listener_closed -> freed
+ *
+ * A peer that nobody accepts must be taken from libuv all the same: until then
+ * it listens no more.
  */
 #include "tcp.h"
 
@@ -15,6 +19,10 @@
 
 static void on_listener_closed(uv_handle_t *handle) {
   uvow__listener_t *listener = (uvow__listener_t *)handle->data;
+  if (listener->refusing) {
+    listener->waiting = 1; /* it comes back here */
+    return;
+  }
   uvow_loop_t *loop = listener->loop;
   const uvow__listener_callbacks_t *callbacks = listener->callbacks;
   void *ctx = listener->ctx;
@@ -33,13 +41,44 @@ static void on_stillborn(uv_handle_t *handle) {
   uvow__loop_stream_closed(loop);
 }
 
+static void refuse(uvow__listener_t *listener);
+
+static void on_refused_closed(uv_handle_t *handle) {
+  uvow__listener_t *listener = (uvow__listener_t *)handle->data;
+  int waiting = listener->waiting;
+  listener->refusing = listener->waiting = 0;
+  if (!uv_is_closing((uv_handle_t *)&listener->handle)) {
+    if (waiting)
+      refuse(listener);
+  } else if (waiting) {
+    on_listener_closed((uv_handle_t *)&listener->handle);
+  }
+}
+
+static void refuse(uvow__listener_t *listener) {
+  uv_stream_t *refused = (uv_stream_t *)&listener->refused;
+  if (listener->refusing) {
+    listener->waiting = 1;
+    return;
+  }
+  if (uv_tcp_init(listener->loop->uv, &listener->refused))
+    return;
+  listener->refused.data = listener;
+  listener->refusing = 1;
+  (void)uv_accept((uv_stream_t *)&listener->handle, refused);
+  uv_close((uv_handle_t *)refused, on_refused_closed);
+}
+
 static void on_waiting(uv_stream_t *handle, int status) {
   uvow__listener_t *listener = (uvow__listener_t *)handle->data;
   uvow_loop_t *loop = listener->loop;
   if (status || uv_is_closing((uv_handle_t *)handle))
     return; /* the system's trouble with one peer; others go on */
   uvow__runtime_enter(&loop->rt);
+  listener->accepted = 0;
   listener->callbacks->on_incoming(listener->ctx, listener);
+  if (!listener->accepted && !uv_is_closing((uv_handle_t *)handle))
+    refuse(listener);
   uvow__runtime_leave(&loop->rt);
 }
 
@@ -101,6 +140,8 @@ int uvow__tcp_port(uvow__listener_t *listener, uint16_t *ret_port) {
 }
 
 void uvow__tcp_unlisten(uvow__listener_t *listener) {
-  if (!uv_is_closing((uv_handle_t *)&listener->handle))
-    uv_close((uv_handle_t *)&listener->handle, on_listener_closed);
+  if (uv_is_closing((uv_handle_t *)&listener->handle))
+    return;
+  listener->waiting = 0;
+  uv_close((uv_handle_t *)&listener->handle, on_listener_closed);
 }

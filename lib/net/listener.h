@@ -9,6 +9,10 @@
 struct uvow__listener {
   uvow_loop_t *loop;
   uv_tcp_t handle;
+  uv_tcp_t refused; /* a peer that isn't wanted, being closed */
+  int accepted;     /* the peer that waits was taken */
+  int refusing;     /* refused is open */
+  int waiting;      /* another is to be refused, after that one */
   const uvow__listener_callbacks_t *callbacks;
   void *ctx;
 };

@@ -347,6 +347,7 @@ int uvow__tcp_accept(uvow__listener_t *listener,
   }
   tcp->handle_open = 1;
   uvow__loop_stream_opened(loop);
+  listener->accepted = 1;
   rc = uv_accept((uv_stream_t *)&listener->handle, (uv_stream_t *)&tcp->handle);
   if (rc == 0)
     rc = start(tcp);

@@ -58,11 +58,14 @@ void uvow__calls_drop(uvow__peer_t *peer) {
   }
 }
 
-static void send_op(uvow__peer_t *peer, const uvow__op_t *op) {
+/* Returns why it can't be written, or 0. */
+static int send_op(uvow__peer_t *peer, const uvow__op_t *op) {
   uvow_server_t *server = peer->server;
-  if (uvow__protocol_encode(server->protocol, op, &server->scratch) == 0)
+  int rc = uvow__protocol_encode(server->protocol, op, &server->scratch);
+  if (rc == 0)
     uvow__peer_send(peer);
   uvow__buf_clear(&server->scratch, UVOW__READ_SIZE);
+  return rc;
 }
 
 static void send_error(uvow__peer_t *peer, uvow__slice_t raw_id, int64_t code,
@@ -72,7 +75,9 @@ static void send_error(uvow__peer_t *peer, uvow__slice_t raw_id, int64_t code,
   op.raw_id = raw_id;
   op.error_code = code;
   op.error_message = slice_of(message);
-  send_op(peer, &op);
+  /* No memory even for this: the peer would wait in vain. */
+  if (send_op(peer, &op) == UVOW_ENOMEM)
+    uvow__peer_doom(peer);
 }
 
 static void answer_error(uvow_call_t *call, const uvow_error_t *error) {
@@ -85,22 +90,24 @@ static void answer_error(uvow_call_t *call, const uvow_error_t *error) {
     op.error_code = uvow_error_peer_code(error);
     op.error_data.ptr = uvow_error_data(error, &op.error_data.len);
   }
-  send_op(call->peer, &op);
+  int rc = send_op(call->peer, &op);
+  if (rc) /* its message isn't UTF-8, its data not JSON */
+    send_error(call->peer, call->id, INTERNAL_ERROR, uvow_strerror(rc));
 }
 
 static void answer_value(uvow_call_t *call, const uvow_value_t *value) {
   uvow_server_t *server = call->peer->server;
   uvow__op_t op = {0};
   int rc = uvow__value_to_json(value, &server->result);
-  if (rc) {
-    send_error(call->peer, call->id, INTERNAL_ERROR, uvow_strerror(rc));
-  } else {
+  if (rc == 0) {
     op.kind = UVOW__OP_REPLY;
     op.raw_id = call->id;
     op.params.ptr = (const char *)uvow__buf_front(&server->result);
     op.params.len = uvow__buf_size(&server->result);
-    send_op(call->peer, &op);
+    rc = send_op(call->peer, &op);
   }
+  if (rc)
+    send_error(call->peer, call->id, INTERNAL_ERROR, uvow_strerror(rc));
   uvow__buf_clear(&server->result, UVOW__READ_SIZE);
 }
 
@@ -126,7 +133,7 @@ static void run_answer(uvow__task_t *task) {
 
 /* What the method returned is an error: takes it. */
 static void answer_next_error(uvow_call_t *call, uvow_next_t *next) {
-  uvow_loop_t *loop = call->peer->server->loop;
+  uvow_loop_t *loop = call->loop;
   uvow_error_t *error = next->kind == UVOW_NEXT_ERROR ? next->u.error : NULL;
   if (!error)
     error = uvow_error_new(
@@ -137,9 +144,10 @@ static void answer_next_error(uvow_call_t *call, uvow_next_t *next) {
 }
 
 static void answer_future(uvow_call_t *call, uvow_future_t *future) {
-  if (!future || future->rt != &call->peer->server->loop->rt) {
-    send_error(call->peer, call->id, INTERNAL_ERROR,
-               uvow_strerror(future ? UVOW_EINVAL : UVOW_ENOMEM));
+  if (!future || future->rt != &call->loop->rt) {
+    if (call->id.ptr)
+      send_error(call->peer, call->id, INTERNAL_ERROR,
+                 uvow_strerror(future ? UVOW_EINVAL : UVOW_ENOMEM));
     uvow_future_unref(future);
     end_call(call);
     return;
@@ -183,16 +191,14 @@ static void run_call(uvow__task_t *task) {
   call->running = 1;
   server->busy++;
   uvow_next_t next = method->cb(call, method->data);
-  server->busy--;
   call->running = 0;
-  if (!call->ended) {
+  if (call->ended) {
+    uvow__next_drop(&next);
+    free_call(server, call);
+  } else {
     answer_next(call, next);
-    return;
   }
-  uvow__next_drop(&next);
-  free_call(server, call);
-  if (server->freed && server->busy == 0)
-    uvow__server_release(server);
+  uvow__server_idle(server);
 }
 
 /* Copies name and id: within, if they fit. */
@@ -257,6 +263,7 @@ static int new_call(uvow__peer_t *peer, const uvow__msg_t *msg,
     return UVOW_ENOMEM;
   memset(call, 0, offsetof(uvow_call_t, name_room));
   call->peer = peer;
+  call->loop = server->loop;
   uvow__task_init(&call->task, run_call);
   int rc = keep_message(call, uvow__loop_mem(server->loop), msg);
   if (rc)
@@ -296,7 +303,7 @@ struct json_t *uvow_call_json(const uvow_call_t *call) {
 }
 
 uvow_loop_t *uvow_call_loop(const uvow_call_t *call) {
-  return call->peer->server->loop;
+  return call->loop;
 }
 
 int uvow_call_wants_answer(const uvow_call_t *call) {

@@ -3,24 +3,42 @@
 
 #include <uvow/client.h>
 
+#include "backlog.h"
+#include "base/histogram.h"
+#include "base/intern.h"
 #include "connection.h"
 #include "dispatcher.h"
+#include "future/backoff.h"
 #include "protocol/protocol.h"
+
+#define UVOW__SCRATCH_KEEP 65536
+
+/* Where to connect, and what to say there. */
+typedef struct uvow__target {
+  uvow__url_t url;
+  int url_code; /* why there is no URL, or 0 */
+  uvow__handshake_header_t *headers;
+  size_t header_count;
+} uvow__target_t;
 
 /* What is kept of a client's options. */
 typedef struct uvow__client_config {
-  uvow__url_t url;
-  int url_code; /* why there is no URL, or 0 */
+  uvow__target_t target;
   char **subprotocols;
   size_t subprotocol_count;
-  uvow__handshake_header_t *headers;
-  size_t header_count;
   uint32_t timeout_ms;
   uint32_t connect_timeout_ms;
   uint32_t close_timeout_ms;
+  uint32_t ping_ms;
+  uint32_t dead_ms;
   size_t max_message_bytes;
   size_t max_unsent_bytes;
   size_t max_pending;
+  size_t max_queued;
+  size_t max_in_flight;
+  int send_cancel;
+  uvow_reconnect_options_t reconnect; /* size 0: don't */
+  uvow_trace_t trace;
 } uvow__client_config_t;
 
 struct uvow_client {
@@ -31,19 +49,34 @@ struct uvow_client {
   uvow__client_config_t config;
   uvow_event_cb on_event;
   uvow_stray_cb on_stray;
+  uvow_state_cb on_state;
   void *data;
   uvow__dispatcher_t dispatcher;
+  uvow_client_state_t state;
   uvow__connection_t *connection; /* NULL: not yet, or no more */
-  uvow_error_t *ended;            /* why there is no more */
-  uvow_future_t *ready;           /* settled by the client, as closed */
+  uvow_error_t *ended;            /* why there won't be one any more */
+  uvow_future_t *ready;           /* settled by the client, as the next two */
   uvow_future_t *closed;          /* NULL: nobody asked to close */
+  uvow_future_t *drained;         /* NULL: nobody waits for it */
   int closing;
-  int opened;
+  int was_open; /* at least once */
   int unheld;
+  int busy;  /* user callbacks with the client that are on the stack */
+  int freed; /* by one of them: the memory goes when the last returns */
   uvow__deadline_t drain; /* for what is in flight at close */
-  uvow__buf_t backlog;    /* messages that wait for the connection to open */
-  uvow__buf_t scratch;    /* the message being written */
+  /* Reconnecting: lib/rpc/client_link.c. */
+  uvow__backoff_t backoff;
+  uvow__deadline_t pause;
+  int pausing;          /* the pause holds the loop */
+  uvow__task_t connect; /* to be run when the pause is over */
+  uint32_t attempts;    /* in a row */
+  uint64_t down_since;  /* ns: when this row began */
+  uvow__backlog_t backlog;
+  size_t notes;        /* in it: how many no request waits for */
+  uvow__buf_t scratch; /* the message being written */
+  uvow__intern_t methods;
   uvow__list_t notices;
+  uvow__histogram_t rtt;
   uvow_client_stats_t stats;
 };
 
@@ -52,23 +85,76 @@ int uvow__client_new(uvow_loop_t *loop, const uvow_client_options_t *options,
                      const uvow__transport_t *transport,
                      uvow_client_t **ret_client);
 
-/* Copies what is in the options. What was copied is to be done, also on error:
- * UVOW_ENOMEM, UVOW_EINVAL. A malformed URL is no error here: see url_code. */
+static inline const uvow__mem_t *uvow__client_mem(const uvow_client_t *client) {
+  return uvow__loop_mem(client->loop);
+}
+static inline int uvow__client_is_open(const uvow_client_t *client) {
+  return client->state == UVOW_CLIENT_OPEN;
+}
+
+/* client_config.c: copies what is in the options. What was copied is to be
+ * done, also on error: UVOW_ENOMEM, UVOW_EINVAL. A malformed URL is no error
+ * here: see url_code. */
 int uvow__client_config_init(uvow__client_config_t *config,
                              const uvow__mem_t *mem,
                              const uvow_client_options_t *options);
 void uvow__client_config_done(uvow__client_config_t *config,
                               const uvow__mem_t *mem);
+/* Replaces URL (NULL: as it is) and headers (NULL: as they are), or, on error,
+ * nothing. UVOW_ENOMEM, UVOW_EINVAL. */
+int uvow__target_set(uvow__target_t *target, const uvow__mem_t *mem,
+                     const char *url, const uvow_header_t *headers,
+                     size_t count);
 
-/* A message came. */
-void uvow__client_message(uvow_client_t *client, int opcode,
-                          const uint8_t *bytes, size_t len);
-/* Forgets what on_event and on_stray were to be told. */
-void uvow__client_drop_notices(uvow_client_t *client);
+/* client_link.c: before anything else. */
+void uvow__client_link_init(uvow_client_t *client);
+/* Begins to connect. UVOW_ENOMEM, UVOW_EINVAL: nothing has begun. */
+int uvow__client_connect(uvow_client_t *client);
+/* There is no connection any more, and won't be: takes the error. */
+void uvow__client_end(uvow_client_t *client, uvow_error_t *error);
+/* At close, when nothing is in flight any more: the close handshake. */
+void uvow__client_maybe_close(uvow_client_t *client);
+/* Tells on_state, when the tasks run. why may be NULL; kept. */
+void uvow__client_enter(uvow_client_t *client, uvow_client_state_t state,
+                        const uvow_error_t *why);
+/* Settles what waits for little to be unsent. */
+void uvow__client_maybe_drained(uvow_client_t *client);
+/* Stops the pause before the next attempt. */
+void uvow__client_stop_pause(uvow_client_t *client);
 
-/* Encodes into scratch and sends, or puts it into the backlog. request: NULL
- * for a message without a future. */
+/* client_request.c: encodes into scratch and sends, or puts it into the
+ * backlog. request: NULL for a message without a future. */
 int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
                           uvow__request_t *request);
+/* Sends what the backlog holds, as far as the caps allow. */
+void uvow__client_pump(uvow_client_t *client);
+/* A request was given up: its slot is free. */
+void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
+                           const uvow__request_t *request);
+
+/* client_message.c: a message came. */
+void uvow__client_message(uvow_client_t *client, int opcode,
+                          const uint8_t *bytes, size_t len);
+
+/* client_notice.c: what the application is told when the tasks run. Without
+ * memory it isn't told. */
+void uvow__client_tell_event(uvow_client_t *client, const uvow__msg_t *msg);
+void uvow__client_tell_stray(uvow_client_t *client, uvow__stray_t stray,
+                             uvow__slice_t bytes);
+void uvow__client_tell_state(uvow_client_t *client, uvow_client_state_t state,
+                             const uvow_error_t *why);
+/* Forgets all that was to be told. */
+void uvow__client_drop_notices(uvow_client_t *client);
+/* A raw JSON string as text: plain, or unescaped into buf; anything else as it
+ * stands. Borrowed. UVOW_EENVELOPE, UVOW_ENOMEM. */
+int uvow__client_text(uvow__slice_t raw, uvow__buf_t *buf,
+                      uvow__slice_t *ret_text);
+
+/* client.c: around each callback of the user's with the client. After leave it
+ * may be gone: returns whether it is. */
+static inline void uvow__client_hold(uvow_client_t *client) {
+  client->busy++;
+}
+int uvow__client_unhold(uvow_client_t *client);
 
 #endif

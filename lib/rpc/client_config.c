@@ -41,28 +41,89 @@ static int copy_subprotocols(uvow__client_config_t *config,
   return 0;
 }
 
-static int copy_headers(uvow__client_config_t *config, const uvow__mem_t *mem,
-                        const uvow_client_options_t *options) {
-  size_t size;
-  if (options->header_count == 0)
-    return 0;
-  if (!options->headers)
-    return UVOW_EINVAL;
-  if (uvow__size_mul(options->header_count, sizeof(*config->headers), &size))
-    return UVOW_EINVAL;
-  config->headers = (uvow__handshake_header_t *)uvow__calloc(mem, size);
-  if (!config->headers)
-    return UVOW_ENOMEM;
-  config->header_count = options->header_count;
-  for (size_t i = 0; i < config->header_count; i++) {
-    const uvow_header_t *header = &options->headers[i];
-    if (!header->name || !header->value)
-      return UVOW_EINVAL;
-    config->headers[i].name = copy_text(mem, header->name);
-    config->headers[i].value = copy_text(mem, header->value);
-    if (!config->headers[i].name || !config->headers[i].value)
-      return UVOW_ENOMEM;
+static void free_headers(const uvow__mem_t *mem,
+                         uvow__handshake_header_t *headers, size_t count) {
+  for (size_t i = 0; headers && i < count; i++) {
+    uvow__free(mem, (char *)(uintptr_t)headers[i].name);
+    uvow__free(mem, (char *)(uintptr_t)headers[i].value);
   }
+  uvow__free(mem, headers);
+}
+
+static int copy_header(const uvow__mem_t *mem, const uvow_header_t *header,
+                       uvow__handshake_header_t *ret) {
+  if (!header->name || !header->value)
+    return UVOW_EINVAL;
+  ret->name = copy_text(mem, header->name);
+  ret->value = copy_text(mem, header->value);
+  return ret->name && ret->value ? 0 : UVOW_ENOMEM;
+}
+
+static int copy_headers(const uvow__mem_t *mem, const uvow_header_t *headers,
+                        size_t count, uvow__handshake_header_t **ret) {
+  size_t size;
+  int rc = 0;
+  *ret = NULL;
+  if (count == 0)
+    return 0;
+  if (!headers || uvow__size_mul(count, sizeof(**ret), &size))
+    return UVOW_EINVAL;
+  uvow__handshake_header_t *copies =
+      (uvow__handshake_header_t *)uvow__calloc(mem, size);
+  if (!copies)
+    return UVOW_ENOMEM;
+  for (size_t i = 0; rc == 0 && i < count; i++)
+    rc = copy_header(mem, &headers[i], &copies[i]);
+  if (rc)
+    free_headers(mem, copies, count);
+  else
+    *ret = copies;
+  return rc;
+}
+
+int uvow__target_set(uvow__target_t *target, const uvow__mem_t *mem,
+                     const char *url, const uvow_header_t *headers,
+                     size_t count) {
+  uvow__url_t parsed;
+  uvow__handshake_header_t *copies;
+  int url_code = 0;
+  memset(&parsed, 0, sizeof(parsed));
+  if (url)
+    url_code = uvow__url_parse(mem, url, strlen(url), &parsed);
+  if (url_code == UVOW_ENOMEM)
+    return UVOW_ENOMEM;
+  if (url_code == 0 && parsed.secure)
+    url_code = UVOW_ESCHEME; /* wss needs the tls room */
+  int rc = copy_headers(mem, headers, headers ? count : 0, &copies);
+  if (rc) {
+    uvow__url_done(&parsed);
+    return rc;
+  }
+  if (url) {
+    uvow__url_done(&target->url);
+    target->url = parsed;
+    target->url_code = url_code;
+  }
+  if (headers) {
+    free_headers(mem, target->headers, target->header_count);
+    target->headers = copies;
+    target->header_count = count;
+  }
+  return 0;
+}
+
+static int set_reconnect(uvow__client_config_t *config,
+                         const uvow_client_options_t *options) {
+  uvow_reconnect_options_t *own = &config->reconnect;
+  if (!options->reconnect)
+    return 0;
+  if (options->reconnect->size != sizeof(*own))
+    return UVOW_EINVAL;
+  *own = *options->reconnect;
+  if (own->base_ms == 0)
+    own->base_ms = 100;
+  if (own->max_ms == 0)
+    own->max_ms = 30000;
   return 0;
 }
 
@@ -76,25 +137,28 @@ int uvow__client_config_init(uvow__client_config_t *config,
   config->max_message_bytes = or_default(options->max_message_bytes, 16 * MIB);
   config->max_unsent_bytes = or_default(options->max_unsent_bytes, 64 * MIB);
   config->max_pending = or_default(options->max_pending, 4194304);
-  config->url_code =
-      uvow__url_parse(mem, options->url, strlen(options->url), &config->url);
-  if (config->url_code == UVOW_ENOMEM)
-    return UVOW_ENOMEM;
-  if (config->url_code == 0 && config->url.secure)
-    config->url_code = UVOW_ESCHEME; /* wss needs the tls room */
-  int rc = copy_subprotocols(config, mem, options);
-  return rc ? rc : copy_headers(config, mem, options);
+  config->max_in_flight =
+      or_default(options->max_in_flight, config->max_pending);
+  config->max_queued = or_default(options->max_queued, config->max_pending);
+  config->ping_ms = options->ping_ms;
+  config->dead_ms = options->dead_ms;
+  config->send_cancel = options->send_cancel;
+  if (options->trace)
+    config->trace = *options->trace;
+  if (options->header_count && !options->headers)
+    return UVOW_EINVAL;
+  int rc = uvow__target_set(&config->target, mem, options->url,
+                            options->headers, options->header_count);
+  if (rc == 0)
+    rc = set_reconnect(config, options);
+  return rc ? rc : copy_subprotocols(config, mem, options);
 }
 
 void uvow__client_config_done(uvow__client_config_t *config,
                               const uvow__mem_t *mem) {
-  uvow__url_done(&config->url);
+  uvow__url_done(&config->target.url);
+  free_headers(mem, config->target.headers, config->target.header_count);
   for (size_t i = 0; i < config->subprotocol_count; i++)
     uvow__free(mem, config->subprotocols[i]);
   uvow__free(mem, config->subprotocols);
-  for (size_t i = 0; i < config->header_count; i++) {
-    uvow__free(mem, (char *)(uintptr_t)config->headers[i].name);
-    uvow__free(mem, (char *)(uintptr_t)config->headers[i].value);
-  }
-  uvow__free(mem, config->headers);
 }

@@ -43,6 +43,13 @@ struct uvow__connection {
   uvow__buf_t out;
   uvow__task_t flush;
   uvow__deadline_t deadline; /* to open, or to close */
+  size_t writing;            /* bytes that the stream has yet to write */
+  uint64_t ping_ms;
+  uint64_t dead_ms;
+  uint64_t silent_ms;     /* how long nothing came, as far as was looked */
+  uint64_t watched_ms;    /* until the next look */
+  int heard;              /* something came since the last one */
+  uvow__deadline_t watch; /* the next look */
 };
 
 static const uvow__mem_t *mem_of(const uvow__connection_t *c) {
@@ -52,6 +59,7 @@ static const uvow__mem_t *mem_of(const uvow__connection_t *c) {
 static void free_connection(uvow__connection_t *c) {
   uvow__task_cancel(&c->flush);
   uvow__wheel_disarm(&c->deadline);
+  uvow__wheel_disarm(&c->watch);
   if (c->framing)
     uvow__framer_done(&c->framer);
   uvow__http_done(&c->http);
@@ -67,6 +75,7 @@ static void finish(uvow__connection_t *c, uvow_error_t *error) {
     if (c->framing)
       uvow__framer_stop(&c->framer);
     uvow__wheel_disarm(&c->deadline);
+    uvow__wheel_disarm(&c->watch);
     uvow__task_cancel(&c->flush);
     c->stream->ops->close(c->stream);
   }
@@ -92,9 +101,18 @@ static void fail(uvow__connection_t *c, int code, int status,
 static void write_out(uvow__connection_t *c) {
   if (c->stream->writing || uvow__buf_size(&c->out) == 0)
     return;
+  size_t size = uvow__buf_size(&c->out);
   int rc = c->stream->ops->write(c->stream, &c->out);
   if (rc)
     fail(c, UVOW_ELOST, 0, uvow_strerror(rc), NULL);
+  else if (c->stream->writing)
+    c->writing = size; /* at most: some of it has left */
+}
+
+/* The same for what nobody waits for: how it fails doesn't matter. */
+static void write_last(uvow__connection_t *c) {
+  if (!c->stream->writing && uvow__buf_size(&c->out))
+    (void)c->stream->ops->write(c->stream, &c->out);
 }
 
 /* All that there was to do is done: a server closes first. */
@@ -141,10 +159,9 @@ static void violation(uvow__connection_t *c, int code) {
   if (c->state == OPEN) {
     /* Best effort: what can't leave at once doesn't leave. */
     uvow__framer_send_close(&c->framer, &c->out, status, "", 0);
-    write_out(c);
+    write_last(c);
   }
-  if (c->state != DONE)
-    fail(c, code, status, why, NULL);
+  fail(c, code, status, why, NULL);
 }
 
 static void on_frame_message(void *ctx, int opcode, int rsv1,
@@ -183,6 +200,8 @@ static void on_frame_close(void *ctx, int code, const char *reason,
     limit(c, c->close_ms);
   }
   schedule_flush(c);
+  if (c->callbacks)
+    c->callbacks->on_peer_close(c->ctx, code);
 }
 
 static const uvow__framer_callbacks_t framer_callbacks = {
@@ -196,6 +215,33 @@ static void feed(uvow__connection_t *c, const uint8_t *bytes, size_t len) {
 
 static int random_cb(void *ctx, uint8_t *bytes, size_t len) {
   return uvow__loop_random(((uvow__connection_t *)ctx)->loop, bytes, len);
+}
+
+/*
+ * R9: a look now and then, not a timer moved with every byte. Only what comes
+ * counts: a dead link takes what we send for a long time.
+ */
+static void arm_watch(uvow__connection_t *c) {
+  uint64_t next = c->ping_ms ? c->ping_ms : c->dead_ms;
+  if (c->dead_ms && c->dead_ms - c->silent_ms < next)
+    next = c->dead_ms - c->silent_ms;
+  if (next)
+    uvow__runtime_arm(&c->loop->rt, &c->watch, next);
+  c->heard = 0;
+  c->watched_ms = next;
+}
+
+static void on_watch(uvow__deadline_t *deadline) {
+  uvow__connection_t *c = UVOW__CONTAINER(deadline, uvow__connection_t, watch);
+  c->silent_ms = c->heard ? 0 : c->silent_ms + c->watched_ms;
+  if (c->dead_ms && c->silent_ms >= c->dead_ms) {
+    fail(c, UVOW_ELOST, 0, "nothing came from the peer for too long", NULL);
+    return;
+  }
+  if (c->ping_ms && !c->heard && c->state == OPEN &&
+      uvow__framer_send(&c->framer, &c->out, UVOW__OP_PING, 0, "", 0) == 0)
+    schedule_flush(c);
+  arm_watch(c);
 }
 
 static void opened(uvow__connection_t *c) {
@@ -212,6 +258,7 @@ static void opened(uvow__connection_t *c) {
   c->framing = 1;
   c->state = OPEN;
   uvow__wheel_disarm(&c->deadline);
+  arm_watch(c);
   uvow__http_done(&c->http);
   if (c->callbacks)
     c->callbacks->on_open(c->ctx);
@@ -239,9 +286,9 @@ static void check_response(uvow__connection_t *c) {
     uvow__http_reset(&c->http); /* interim: the answer comes behind it */
     return;
   }
-  int rc =
-      uvow__handshake_check_response(&c->http, c->key, c->subprotocols,
-                                     c->subprotocol_count, &subprotocol, &why);
+  int rc = uvow__handshake_check_response(&c->http, c->key, c->subprotocols,
+                                          c->subprotocol_count, NULL,
+                                          &subprotocol, &why);
   if (rc)
     refused(c, rc, why);
   else
@@ -253,15 +300,14 @@ static void check_request(uvow__connection_t *c) {
   int rc = uvow__handshake_check_request(&c->http, &accepted);
   if (rc) {
     uvow__handshake_write_refusal(&c->out, accepted.status, accepted.why);
-    write_out(c);
-    if (c->state != DONE)
-      fail(c, rc, accepted.status, accepted.why, NULL);
+    write_last(c);
+    fail(c, rc, accepted.status, accepted.why, NULL);
     return;
   }
   const char *subprotocol = uvow__handshake_choose_subprotocol(
       &c->http, c->subprotocols, c->subprotocol_count);
-  rc =
-      uvow__handshake_write_accept(&c->out, accepted.key, subprotocol, NULL, 0);
+  rc = uvow__handshake_write_accept(&c->out, accepted.key, subprotocol, NULL,
+                                    NULL, 0);
   if (rc) {
     fail(c, rc, 0, NULL, NULL);
     return;
@@ -275,10 +321,9 @@ static void unreadable(uvow__connection_t *c, int rc) {
   if (c->is_server) {
     uvow__handshake_write_refusal(&c->out, rc == UVOW_ETOOBIG ? 431 : 400,
                                   uvow_strerror(rc));
-    write_out(c);
+    write_last(c);
   }
-  if (c->state != DONE)
-    fail(c, rc, 0, NULL, NULL);
+  fail(c, rc, 0, NULL, NULL);
 }
 
 static size_t shake(uvow__connection_t *c, const uint8_t *bytes, size_t len) {
@@ -295,6 +340,7 @@ static size_t shake(uvow__connection_t *c, const uint8_t *bytes, size_t len) {
 
 static void on_stream_read(void *ctx, const uint8_t *bytes, size_t len) {
   uvow__connection_t *c = (uvow__connection_t *)ctx;
+  c->heard = 1;
   while (len && c->state == HANDSHAKE) {
     size_t used = shake(c, bytes, len);
     bytes += used;
@@ -312,7 +358,10 @@ static void on_stream_open(void *ctx) {
 
 static void on_stream_drained(void *ctx) {
   uvow__connection_t *c = (uvow__connection_t *)ctx;
+  c->writing = 0;
   schedule_flush(c);
+  if (c->callbacks && c->state == OPEN)
+    c->callbacks->on_writable(c->ctx);
 }
 
 static void on_stream_end(void *ctx, uvow_error_t *error) {
@@ -359,6 +408,9 @@ new_connection(uvow_loop_t *loop, const uvow__connection_config_t *config,
   uvow__buf_init(&c->out, mem_of(c), config->max_unsent);
   uvow__task_init(&c->flush, run_flush);
   uvow__deadline_init(&c->deadline, on_deadline);
+  uvow__deadline_init(&c->watch, on_watch);
+  c->ping_ms = config->ping_ms;
+  c->dead_ms = config->dead_ms;
   return c;
 }
 
@@ -434,6 +486,10 @@ int uvow__connection_is_open(const uvow__connection_t *c) {
   return c->state == OPEN;
 }
 
+size_t uvow__connection_unsent(const uvow__connection_t *c) {
+  return uvow__buf_size(&c->out) + c->writing;
+}
+
 int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
                           size_t len) {
   if (c->state != OPEN)
@@ -466,10 +522,10 @@ void uvow__connection_close(uvow__connection_t *c, int code,
 
 void uvow__connection_abandon(uvow__connection_t *c) {
   c->callbacks = NULL;
-  if (c->state == OPEN) {
+  if (c->state == OPEN)
     uvow__framer_send_close(&c->framer, &c->out, 1001, "", 0);
-    write_out(c);
-  }
+  if (c->state == OPEN || c->state == CLOSING)
+    write_last(c);
   if (c->state != DONE)
     fail(c, UVOW_ECLOSED, 0, NULL, NULL);
 }

@@ -20,6 +20,10 @@ typedef struct uvow__connection_callbacks {
   void (*on_open)(void *ctx);
   /* A whole message. Borrowed for the call. */
   void (*on_message)(void *ctx, int opcode, const uint8_t *bytes, size_t len);
+  /* Its close frame came: no message follows; on_end does, later. */
+  void (*on_peer_close)(void *ctx, int code);
+  /* What couldn't be written at once has left. */
+  void (*on_writable)(void *ctx);
   /* It's over. Takes the error, never NULL: UVOW_ECLOSED after an orderly
    * close, with the close code as its status. The last callback. */
   void (*on_end)(void *ctx, uvow_error_t *error);
@@ -37,6 +41,8 @@ typedef struct uvow__connection_config {
   size_t max_unsent;  /* bytes */
   uint64_t open_ms;   /* for connecting and the handshake; 0: no limit */
   uint64_t close_ms;  /* for the close handshake */
+  uint64_t ping_ms;   /* of silence, then a ping; 0: none */
+  uint64_t dead_ms;   /* of silence, then it's lost; 0: never */
 } uvow__connection_config_t;
 
 /* A client's end. Keeps callbacks and ctx. Returns new. Errors, and nothing is
@@ -58,6 +64,8 @@ int uvow__connection_is_open(const uvow__connection_t *c);
  * wait already; UVOW_ENOMEM. */
 int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
                           size_t len);
+/* Bytes that wait to be written. */
+size_t uvow__connection_unsent(const uvow__connection_t *c);
 /* Begins the close handshake; on_end follows, within close_ms. */
 void uvow__connection_close(uvow__connection_t *c, int code,
                             const char *reason);

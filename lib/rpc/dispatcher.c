@@ -88,20 +88,31 @@ static uvow_future_t *leave_slot(uvow__request_t *request, unsigned how) {
   d->slots[id & d->mask] = id << 2 | (uint64_t)how << 1 | 1;
   d->live--;
   d->sent -= request->sent;
+  uvow__free(&d->rt->mem, request->text);
+  request->text = NULL;
   uvow__wheel_disarm(&request->deadline);
   return future_of(request);
 }
 
-static uvow_error_t *give_up_error(uvow__request_t *request, int code) {
-  return uvow__error_code(&request->owner->rt->mem, code,
-                          request->sent ? UVOW_MAYBE_EXECUTED : UVOW_NOT_SENT);
+static uvow_outcome_t outcome_of(const uvow__request_t *request) {
+  return request->was_sent ? UVOW_MAYBE_EXECUTED : UVOW_NOT_SENT;
+}
+
+static void tell_settled(const uvow__request_t *request,
+                         const uvow_error_t *error) {
+  uvow__dispatcher_t *d = request->owner;
+  if (d->on_settled)
+    d->on_settled(d, request, error);
 }
 
 /* Nobody wants the answer any more. */
 static void give_up(uvow__request_t *request, int code) {
   uvow__dispatcher_t *d = request->owner;
   uvow_future_t *f = leave_slot(request, GIVEN_UP);
-  uvow__future_reject(f, give_up_error(request, code));
+  uvow_error_t *error =
+      uvow__error_code(&d->rt->mem, code, outcome_of(request));
+  tell_settled(request, error);
+  uvow__future_reject(f, error);
   if (d->on_given_up)
     d->on_given_up(d, request);
   uvow_future_unref(f);
@@ -162,9 +173,12 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
   uvow__deadline_init(&request->deadline, on_deadline);
   request->owner = d;
   request->id = id;
+  request->sent_ns = 0;
+  request->method = NULL;
+  request->text = NULL;
   request->timeout_ms = timeout_ms;
-  request->sent = 0;
-  request->json = 0;
+  request->sent = request->was_sent = 0;
+  request->idempotent = request->json = 0;
   d->slots[id & d->mask] = (uint64_t)(uintptr_t)f;
   d->live++;
   d->count.requests++;
@@ -175,9 +189,25 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
   return 0;
 }
 
-void uvow__dispatcher_mark_sent(uvow__request_t *request) {
-  request->owner->sent += !request->sent;
-  request->sent = 1;
+void uvow__dispatcher_mark_sent(uvow__request_t *request, uint64_t now_ns) {
+  uvow__dispatcher_t *d = request->owner;
+  d->sent += !request->sent;
+  d->count.resent += request->was_sent;
+  request->sent_ns = now_ns;
+  request->sent = request->was_sent = 1;
+}
+
+int uvow__request_keep_text(uvow__request_t *request, const uvow__mem_t *mem,
+                            uvow__slice_t text) {
+  size_t size;
+  if (uvow__size_add(sizeof(uvow__kept_text_t), text.len, &size))
+    return UVOW_ENOMEM;
+  request->text = (uvow__kept_text_t *)uvow__malloc(mem, size);
+  if (!request->text)
+    return UVOW_ENOMEM;
+  request->text->len = text.len;
+  memcpy(request->text->bytes, text.ptr, text.len);
+  return 0;
 }
 
 uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id) {
@@ -220,37 +250,87 @@ void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload) {
   int json = request->json;
   request->owner->count.answered++;
   uvow_future_t *f = leave_slot(request, ANSWERED);
+  tell_settled(request, NULL);
   become_payload(f, payload, json);
   uvow_future_unref(f);
 }
 
 void uvow__dispatcher_reject(uvow__request_t *request, uvow_error_t *error) {
   uvow__dispatcher_t *d = request->owner;
-  if (uvow_error_outcome(error) == UVOW_ANSWERED)
+  int answered = uvow_error_outcome(error) == UVOW_ANSWERED;
+  if (answered)
     d->count.answered++;
   else
     d->count.failed++;
-  uvow_future_t *f = leave_slot(request, ANSWERED);
+  uvow_future_t *f = leave_slot(request, answered ? ANSWERED : GIVEN_UP);
+  tell_settled(request, error);
   uvow__future_reject(f, error);
   uvow_future_unref(f);
 }
 
+void uvow__dispatcher_fail(uvow__request_t *request, int code) {
+  uvow__dispatcher_reject(request, uvow__error_code(&request->owner->rt->mem,
+                                                    code, outcome_of(request)));
+}
+
+/* The live request in the i-th slot, counted from the oldest one; or NULL. */
+static uvow__request_t *nth(const uvow__dispatcher_t *d, size_t i) {
+  uint64_t slot = d->slots[(d->next_id + i) & d->mask];
+  return is_live(slot) ? request_in(slot) : NULL;
+}
+
+/* An error for many requests: one object for each outcome. */
+static void reject_shared(uvow__request_t *request,
+                          const uvow__error_spec_t *spec,
+                          uvow_error_t *errors[2]) {
+  uvow_error_t **error = &errors[request->was_sent];
+  if (!*error) {
+    uvow__error_spec_t own = *spec;
+    own.outcome = outcome_of(request);
+    *error = uvow__error_make(&request->owner->rt->mem, &own);
+  }
+  uvow__dispatcher_reject(request, uvow_error_ref(*error));
+}
+
+void uvow__dispatcher_lost(uvow__dispatcher_t *d,
+                           const uvow__error_spec_t *spec,
+                           int (*again)(uvow__request_t *request, void *data),
+                           void *data) {
+  uvow_error_t *errors[2] = {NULL, NULL};
+  for (size_t i = 0; d->sent && i <= d->mask; i++) {
+    uvow__request_t *request = nth(d, i);
+    if (!request || !request->sent)
+      continue;
+    if (request->text) {
+      request->sent = 0;
+      d->sent--;
+      if (again(request, data) == 0)
+        continue;
+    }
+    reject_shared(request, spec, errors);
+  }
+  uvow_error_unref(errors[0]);
+  uvow_error_unref(errors[1]);
+}
+
+void uvow__dispatcher_walk(const uvow__dispatcher_t *d,
+                           void (*cb)(const uvow__request_t *request,
+                                      void *data),
+                           void *data) {
+  for (size_t i = 0; d->live && i <= d->mask; i++) {
+    uvow__request_t *request = nth(d, i);
+    if (request)
+      cb(request, data);
+  }
+}
+
 void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
                                const uvow__error_spec_t *spec) {
-  uvow_error_t *errors[2] = {NULL, NULL}; /* not sent, sent */
-  uint64_t first = d->next_id & d->mask;  /* so that the oldest come first */
+  uvow_error_t *errors[2] = {NULL, NULL};
   for (size_t i = 0; d->live && i <= d->mask; i++) {
-    uint64_t slot = d->slots[(first + i) & d->mask];
-    if (!is_live(slot))
-      continue;
-    uvow__request_t *request = request_in(slot);
-    uvow_error_t **error = &errors[request->sent];
-    if (!*error) {
-      uvow__error_spec_t own = *spec;
-      own.outcome = request->sent ? UVOW_MAYBE_EXECUTED : UVOW_NOT_SENT;
-      *error = uvow__error_make(&d->rt->mem, &own);
-    }
-    uvow__dispatcher_reject(request, uvow_error_ref(*error));
+    uvow__request_t *request = nth(d, i);
+    if (request)
+      reject_shared(request, spec, errors);
   }
   uvow_error_unref(errors[0]);
   uvow_error_unref(errors[1]);

@@ -15,19 +15,34 @@ typedef enum uvow__stray {
 
 typedef struct uvow__dispatcher uvow__dispatcher_t;
 
+/* A message that is kept, should it have to be sent again. */
+typedef struct uvow__kept_text {
+  size_t len;
+  char bytes[];
+} uvow__kept_text_t;
+
 /* The tail of a request's future. */
 typedef struct uvow__request {
   uvow__deadline_t deadline; /* first */
   uvow__dispatcher_t *owner;
   uint64_t id;
+  uint64_t sent_ns;        /* when, if it's sent */
+  const char *method;      /* borrowed from the owner, or NULL */
+  uvow__kept_text_t *text; /* NULL, or its message */
   uint32_t timeout_ms;
-  uint8_t sent; /* its bytes may have left */
+  uint8_t sent;     /* on this connection: its bytes may have left */
+  uint8_t was_sent; /* on any: the server may have acted on it */
+  uint8_t idempotent;
   uint8_t json; /* the answer is parsed before the future is fulfilled */
 } uvow__request_t;
 
 /* Told that a request was given up (timeout, cancel): its slot is free. */
 typedef void (*uvow__dispatcher_cb)(uvow__dispatcher_t *dispatcher,
                                     const uvow__request_t *request);
+/* Told that a request is settled; error NULL: fulfilled. */
+typedef void (*uvow__settled_cb)(uvow__dispatcher_t *dispatcher,
+                                 const uvow__request_t *request,
+                                 const uvow_error_t *error);
 
 struct uvow__dispatcher {
   uvow__runtime_t *rt;
@@ -38,13 +53,15 @@ struct uvow__dispatcher {
   size_t max_live;
   uint64_t next_id;
   uvow__dispatcher_cb on_given_up;
-  void *data; /* the owner's */
+  uvow__settled_cb on_settled; /* NULL: nobody is told */
+  void *data;                  /* the owner's */
   struct {
     uint64_t requests;
     uint64_t answered;
     uint64_t timed_out;
     uint64_t canceled;
     uint64_t failed;
+    uint64_t resent;
   } count;
 };
 
@@ -62,7 +79,10 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
                               uvow_future_t **ret_future,
                               uvow__request_t **ret_request);
 /* The request's bytes are handed to the connection. */
-void uvow__dispatcher_mark_sent(uvow__request_t *request);
+void uvow__dispatcher_mark_sent(uvow__request_t *request, uint64_t now_ns);
+/* Keeps its message. UVOW_ENOMEM. */
+int uvow__request_keep_text(uvow__request_t *request, const uvow__mem_t *mem,
+                            uvow__slice_t text);
 /* The live request with this id, or NULL. */
 uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id);
 /* What an id is that no live request has. */
@@ -73,6 +93,21 @@ uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
 void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload);
 /* Takes the error. */
 void uvow__dispatcher_reject(uvow__request_t *request, uvow_error_t *error);
+/* Rejects with a code; the outcome is the request's own. */
+void uvow__dispatcher_fail(uvow__request_t *request, int code);
+/* The connection is lost. Rejects, as fail_all, every request that it carried,
+ * but for the idempotent ones with a kept message: those aren't sent any more,
+ * and `again` is called for them, the oldest first; they are rejected too if it
+ * returns an error. */
+void uvow__dispatcher_lost(uvow__dispatcher_t *d,
+                           const uvow__error_spec_t *spec,
+                           int (*again)(uvow__request_t *request, void *data),
+                           void *data);
+/* Calls cb for every live request, the oldest first. */
+void uvow__dispatcher_walk(const uvow__dispatcher_t *d,
+                           void (*cb)(const uvow__request_t *request,
+                                      void *data),
+                           void *data);
 /* Rejects every live request: a copy of `spec` with its own outcome. */
 void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
                                const uvow__error_spec_t *spec);

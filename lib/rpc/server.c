@@ -45,8 +45,18 @@ static void on_peer_end(void *ctx, uvow_error_t *error) {
   uvow__peer_drop(peer);
 }
 
+static void on_peer_close(void *ctx, int code) {
+  (void)ctx; /* its end follows, once the echo is out */
+  (void)code;
+}
+
+static void on_peer_writable(void *ctx) {
+  (void)ctx;
+}
+
 static const uvow__connection_callbacks_t peer_callbacks = {
-    on_peer_open, on_peer_message, on_peer_end};
+    on_peer_open, on_peer_message, on_peer_close, on_peer_writable,
+    on_peer_end};
 
 static void run_doom(uvow__task_t *task) {
   uvow__peer_drop(UVOW__CONTAINER(task, uvow__peer_t, doom));
@@ -74,6 +84,7 @@ void uvow__peer_accept(uvow_server_t *server, uvow__listener_t *listener) {
 void uvow__peer_drop(uvow__peer_t *peer) {
   uvow_server_t *server = peer->server;
   uvow__connection_t *connection = peer->connection;
+  server->busy++; /* who is told of a cancel may free the server */
   peer->connection = NULL;
   if (connection)
     uvow__connection_abandon(connection);
@@ -83,6 +94,12 @@ void uvow__peer_drop(uvow__peer_t *peer) {
   uvow__calls_drop(peer);
   uvow__free(mem_of(server), peer);
   uvow__server_peer_gone(server);
+  uvow__server_idle(server);
+}
+
+void uvow__peer_doom(uvow__peer_t *peer) {
+  if (!uvow__task_queued(&peer->doom))
+    uvow__runtime_push(&peer->server->loop->rt, &peer->doom);
 }
 
 void uvow__peer_send(uvow__peer_t *peer) {
@@ -92,8 +109,8 @@ void uvow__peer_send(uvow__peer_t *peer) {
   int rc = uvow__connection_send(peer->connection, UVOW__OP_TEXT,
                                  uvow__buf_front(text), uvow__buf_size(text));
   /* Closing: nobody waits for it. Else it doesn't read what it asked for. */
-  if (rc && rc != UVOW_ECLOSED && !uvow__task_queued(&peer->doom))
-    uvow__runtime_push(&peer->server->loop->rt, &peer->doom);
+  if (rc && rc != UVOW_ECLOSED)
+    uvow__peer_doom(peer);
 }
 
 /* The server. */
@@ -123,6 +140,11 @@ void uvow__server_release(uvow_server_t *server) {
   uvow__free(uvow__loop_mem(loop), server);
   if (enrolled)
     uvow__loop_unpin(loop);
+}
+
+void uvow__server_idle(uvow_server_t *server) {
+  if (--server->busy == 0 && server->freed)
+    uvow__server_release(server);
 }
 
 void uvow__server_peer_gone(uvow_server_t *server) {
@@ -278,13 +300,17 @@ uvow_future_t *uvow_server_close(uvow_server_t *server) {
   unlisten(server);
   server->closed = uvow__future_new(&server->loop->rt, 1, UVOW__OBSERVED);
   uvow_future_t *f = uvow_future_ref(server->closed);
-  uvow__list_t *at = server->peers.next;
-  while (at != &server->peers) {
-    uvow__peer_t *peer = UVOW__CONTAINER(at, uvow__peer_t, link);
-    at = at->next; /* closing one that isn't open drops it */
+  server->busy++;
+  /* Each once round: closing one that isn't open drops it. */
+  for (size_t n = server->peer_count; n && server->peer_count; n--) {
+    uvow__peer_t *peer =
+        UVOW__CONTAINER(server->peers.next, uvow__peer_t, link);
+    uvow__list_remove(&peer->link);
+    uvow__list_append(&server->peers, &peer->link);
     uvow__connection_close(peer->connection, 1001, "");
   }
   uvow__server_peer_gone(server);
+  uvow__server_idle(server);
   return f;
 }
 
@@ -293,8 +319,8 @@ void uvow_server_free(uvow_server_t *server) {
     return;
   uvow_loop_t *loop = server->loop;
   uvow__loop_depart(loop, &server->resident);
+  server->busy++;
   shut(server);
   server->freed = 1;
-  if (server->busy == 0)
-    uvow__server_release(server);
+  uvow__server_idle(server);
 }

@@ -27,8 +27,8 @@ struct uvow_server {
   uvow__pool_t calls;    /* of uvow_call_t */
   uvow_future_t *closed; /* settled by the server; NULL: nobody asked */
   int closing;
-  int busy;  /* methods that are on the stack */
-  int freed; /* by one of them: the memory goes when it returns */
+  int busy;  /* users of it that are on the stack, methods among them */
+  int freed; /* by one of them: the memory goes when the last returns */
 };
 
 /* A connection to the server. */
@@ -49,6 +49,7 @@ struct uvow_call {
   uvow__list_t link; /* of its peer's calls */
   uvow__task_t task; /* to run it; then, to answer when `source` is settled */
   uvow__peer_t *peer;
+  uvow_loop_t *loop;
   uvow_future_t *source; /* what the method returned, or NULL */
   int ended;             /* its peer went while it was being answered */
   int running;
@@ -67,6 +68,8 @@ void uvow__peer_accept(uvow_server_t *server, uvow__listener_t *listener);
 void uvow__peer_drop(uvow__peer_t *peer);
 /* Sends what is in scratch. On error the peer is dropped, later. */
 void uvow__peer_send(uvow__peer_t *peer);
+/* Drops it, later. */
+void uvow__peer_doom(uvow__peer_t *peer);
 /* Begins a call: queues it. */
 void uvow__call_begin(uvow__peer_t *peer, const uvow__msg_t *msg);
 /* Answers a message that is none. */
@@ -75,6 +78,8 @@ void uvow__call_refuse_garbage(uvow__peer_t *peer);
 void uvow__calls_drop(uvow__peer_t *peer);
 /* Frees a server that has nothing left. */
 void uvow__server_release(uvow_server_t *server);
+/* One user less: see busy. */
+void uvow__server_idle(uvow_server_t *server);
 /* A peer has gone: the server may be closed now. */
 void uvow__server_peer_gone(uvow_server_t *server);
 

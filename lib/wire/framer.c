@@ -3,7 +3,8 @@
  *
  *   feed -> wslay_frame_recv -> pull (wslay wants input)
  *                            -> take -> message_begin, message_piece
- *   send -> wslay_frame_send -> push (wslay has a header), then finish
+ *   send -> (send_compressed -> send) -> wslay_frame_send
+ *        -> push (wslay has a header), then finish
  *
  * 1. wslay's codes never leave this file: -100 and -101 are libuv's on Linux.
  * 2. wslay reports a header only with the first byte behind it. So whatever it
@@ -13,7 +14,8 @@
  * 3. wslay masks byte by byte. It is told not to mask: push takes its header,
  *    and finish sets the mask bit, adds the key, and masks 8 bytes at a time
  *    while it copies the payload.
- * 4. Room for a whole frame is made before wslay is called: push can't fail.
+ * 4. Room for a whole frame is made before wslay is called: push can't fail. A
+ *    compressed message that fails before that is forgotten.
  * 5. A short whole message in ASCII takes a short way: take_short. All else
  * goes through message.c, whose rules are the only ones.
  *
@@ -28,6 +30,7 @@
 #include <uvow/error.h>
 
 #define KEY_LEN 4
+#define SHORT_MAX 125 /* bytes of the longest payload of a two-byte header */
 
 static ssize_t pull(uint8_t *buf, size_t len, int flags, void *data) {
   uvow__framer_t *framer = (uvow__framer_t *)data;
@@ -119,8 +122,13 @@ int uvow__framer_init(uvow__framer_t *framer, const uvow__mem_t *mem,
                                          : UVOW__FRAMER_MAX_MESSAGE,
                      callbacks, ctx);
   framer->message.is_server = config->is_server != 0;
-  framer->message.allow_rsv1 = config->allow_rsv1 != 0;
+  framer->message.allow_rsv1 = config->allow_rsv1 || config->deflate;
+  framer->message.deflate = config->deflate;
   framer->random = config->random;
+  framer->short_max = SHORT_MAX;
+  if (config->deflate && config->deflate->threshold <= SHORT_MAX)
+    framer->short_max =
+        config->deflate->threshold ? config->deflate->threshold - 1 : 0;
   return 0;
 }
 
@@ -248,12 +256,14 @@ static inline int next_key(uvow__framer_t *framer, const uint8_t **ret_key) {
   return 0;
 }
 
-/* Room for a frame: most often, it's there. */
+/* Whether there's room for any short frame: most often, there is. */
+static inline int has_room(const uvow__buf_t *out) {
+  return out->cap - out->len >= UVOW__HEAD_MAX + SHORT_MAX &&
+         out->max - uvow__buf_size(out) >= UVOW__HEAD_MAX + SHORT_MAX;
+}
+
 static inline int reserve(uvow__buf_t *out, size_t len, int masked) {
   size_t size;
-  if (len <= 125 && out->cap - out->len >= UVOW__HEAD_MAX + 125 &&
-      out->max - uvow__buf_size(out) >= UVOW__HEAD_MAX + 125)
-    return 0;
   int rc = uvow__size_add(len, header_size(len, masked), &size);
   return rc ? rc : uvow__buf_reserve(out, size);
 }
@@ -265,6 +275,24 @@ static inline int sendable(int opcode, int rsv1, size_t len) {
          len <= UVOW__CONTROL_MAX;
 }
 
+/* Compresses a message and sends it: 0, UVOW__DEFLATE_AS_IS: not worth it, or
+ * an error. */
+static int send_compressed(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
+                           const void *bytes, size_t len) {
+  uvow__deflate_t *deflate = framer->message.deflate;
+  uvow__buf_t packed;
+  uvow__buf_init(&packed, deflate->mem, SIZE_MAX);
+  int rc = uvow__deflate_compress(deflate, bytes, len, &packed);
+  if (rc == 0) {
+    rc = uvow__framer_send(framer, out, opcode, 1, uvow__buf_front(&packed),
+                           uvow__buf_size(&packed));
+    if (rc)
+      uvow__deflate_forget(deflate);
+  }
+  uvow__buf_done(&packed);
+  return rc;
+}
+
 int uvow__framer_send(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
                       int rsv1, const void *bytes, size_t len) {
   struct wslay_frame_iocb iocb;
@@ -272,9 +300,17 @@ int uvow__framer_send(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
   int rc;
   if (!sendable(opcode, rsv1, len))
     return UVOW_EINVAL;
-  rc = reserve(out, len, !framer->message.is_server);
-  if (!rc && !framer->message.is_server)
-    rc = next_key(framer, &key);
+  if (len > framer->short_max || !has_room(out)) {
+    if (framer->message.deflate && !rsv1 && opcode < UVOW__OP_CLOSE) {
+      rc = send_compressed(framer, out, opcode, bytes, len);
+      if (rc != UVOW__DEFLATE_AS_IS)
+        return rc;
+    }
+    rc = reserve(out, len, !framer->message.is_server);
+    if (rc)
+      return rc;
+  }
+  rc = framer->message.is_server ? 0 : next_key(framer, &key);
   if (rc)
     return rc;
   iocb.fin = 1;

@@ -16,6 +16,9 @@ typedef struct uvow__framer_config {
   /* Required for a client: fills len unpredictable bytes, for mask keys.
    * Returns 0, or the code that the send then fails with. */
   int (*random)(void *ctx, uint8_t *bytes, size_t len);
+  /* Optional, kept: permessage-deflate was agreed on, this does it. Messages
+   * are inflated and, where it pays, compressed; allow_rsv1 is implied. */
+  uvow__deflate_t *deflate;
 } uvow__framer_config_t;
 
 /* One end of a WebSocket, after its handshake: bytes to messages and back. */
@@ -29,6 +32,7 @@ typedef struct uvow__framer {
   uint8_t head[UVOW__HEAD_MAX]; /* of a header that isn't whole yet */
   uint8_t *head_to; /* where the header of the frame being sent goes */
   size_t head_len;
+  size_t short_max; /* bytes of a message that is sent the short way */
   size_t keys_left;
   uint8_t keys[UVOW__FRAMER_KEYS];
   uvow__message_t message;
@@ -48,10 +52,11 @@ void uvow__framer_done(uvow__framer_t *framer);
  * Takes in what the peer sent, cut anywhere, and calls back for what is whole.
  * Returns 0, or the first violation, seen at the first byte that makes it one:
  *
- * UVOW_EPROTO   a rule of RFC 6455
+ * UVOW_EPROTO   a rule of RFC 6455 or RFC 7692
  * UVOW_EUTF8    text or a close reason is not UTF-8
- * UVOW_ETOOBIG  a header announces a message over the limit
- * UVOW_ENOMEM   no memory to assemble a message
+ * UVOW_ETOOBIG  a header announces a message over the limit, or one inflates
+ *               over it
+ * UVOW_ENOMEM   no memory to assemble or inflate a message
  *
  * From then on it refuses all with the same error. After a close frame, or
  * stop, it returns 0 and discards all.
@@ -69,7 +74,7 @@ int uvow__framer_close_code(int err);
 
 /*
  * Appends one whole frame to `out`, all or nothing. `bytes` lie outside of
- * `out`. rsv1: they are compressed.
+ * `out`. rsv1: they are compressed; if not, a message is with `deflate`.
  *
  * Errors: UVOW_EINVAL: unknown opcode, or rsv1 or more than 125 bytes on a
  * control frame; UVOW_EOVERLOAD: over the limit of `out`; UVOW_ETOOBIG,

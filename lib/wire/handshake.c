@@ -9,8 +9,8 @@
  * 3. A header of the handshake's own can't be given a second time.
  * 4. A check says what is wrong in static text; nothing of the peer's is in it.
  *
- * Not here: extensions (none is offered, so none is accepted), redirects,
- * authentication beyond Basic, and whether an Origin is welcome.
+ * Not here: what extensions mean (extension.c), redirects, authentication
+ * beyond Basic, and whether an Origin is welcome.
  */
 #include "handshake.h"
 
@@ -132,12 +132,16 @@ static int check_auth(const char *user, const char *password) {
              : UVOW_EINVAL;
 }
 
+static int is_optional_value(const char *text) {
+  return !text || uvow__http_is_value(text_of(text));
+}
+
 static int check_request(const uvow__handshake_request_t *request) {
   if (!request->target || !request->authority || !request->key)
     return UVOW_EINVAL;
   if (!is_origin_form(text_of(request->target)) ||
       !is_authority(text_of(request->authority)) ||
-      !is_key(text_of(request->key)))
+      !is_key(text_of(request->key)) || !is_optional_value(request->extensions))
     return UVOW_EINVAL;
   int rc = check_auth(request->user, request->password);
   if (!rc)
@@ -162,6 +166,12 @@ static int put_all(uvow__buf_t *out, const char *const *texts, size_t count) {
 static int put_header(uvow__buf_t *out, const char *name, const char *value) {
   const char *const texts[] = {name, ": ", value, CRLF};
   return put_all(out, texts, 4);
+}
+
+static int put_extensions(uvow__buf_t *out, const char *extensions) {
+  if (!extensions || !*extensions)
+    return 0;
+  return put_header(out, "Sec-WebSocket-Extensions", extensions);
 }
 
 static int put_headers(uvow__buf_t *out,
@@ -237,6 +247,8 @@ int uvow__handshake_write_request(uvow__buf_t *out,
     rc = put_subprotocols(out, request->subprotocols,
                           request->subprotocol_count);
   if (!rc)
+    rc = put_extensions(out, request->extensions);
+  if (!rc)
     rc = put_auth(out, request);
   if (!rc)
     rc = put_headers(out, request->headers, request->header_count);
@@ -274,8 +286,10 @@ static int fail(int code, const char *why, const char **ret_why) {
  * Upgrade must be this one protocol, Connection only has to hold the token. */
 int uvow__handshake_check_response(const uvow__http_t *http, const char *key,
                                    const char *const *subprotocols,
-                                   size_t count, const char **ret_subprotocol,
+                                   size_t count, uvow__deflate_terms_t *deflate,
+                                   const char **ret_subprotocol,
                                    const char **ret_why) {
+  uvow__deflate_terms_t agreed = {0};
   char accept[UVOW__HANDSHAKE_ACCEPT + 1];
   const char *subprotocol;
   uvow__slice_t value;
@@ -293,11 +307,16 @@ int uvow__handshake_check_response(const uvow__http_t *http, const char *key,
     return fail(UVOW_EACCEPT, "not exactly one Sec-WebSocket-Accept", ret_why);
   if (!uvow__slice_is(value, accept))
     return fail(UVOW_EACCEPT, "Sec-WebSocket-Accept of another key", ret_why);
-  if (uvow__http_header(http, "Sec-WebSocket-Extensions", NULL))
-    return fail(UVOW_EPROTO, "an extension that wasn't offered", ret_why);
   rc = find_subprotocol(http, subprotocols, count, &subprotocol);
   if (rc)
     return fail(rc, "a subprotocol that wasn't offered", ret_why);
+  if (deflate)
+    agreed = *deflate;
+  rc = uvow__extension_read_answer(http, &agreed, ret_why);
+  if (rc)
+    return rc;
+  if (deflate)
+    *deflate = agreed;
   *ret_subprotocol = subprotocol;
   return 0;
 }
@@ -357,6 +376,8 @@ int uvow__handshake_check_request(const uvow__http_t *http,
     return refuse(ret, 400, "Sec-WebSocket-Key isn't base64 of 16 bytes");
   if (!offers_tokens(http))
     return refuse(ret, 400, "Sec-WebSocket-Protocol isn't a list of tokens");
+  if (uvow__extension_check(http))
+    return refuse(ret, 400, "Sec-WebSocket-Extensions isn't a list of them");
   ret->status = 101;
   ret->why = NULL;
   ret->key = key;
@@ -379,6 +400,7 @@ const char *uvow__handshake_choose_subprotocol(const uvow__http_t *http,
 
 int uvow__handshake_write_accept(uvow__buf_t *out, uvow__slice_t key,
                                  const char *subprotocol,
+                                 const char *extensions,
                                  const uvow__handshake_header_t *headers,
                                  size_t count) {
   size_t before = uvow__buf_size(out);
@@ -386,6 +408,8 @@ int uvow__handshake_write_accept(uvow__buf_t *out, uvow__slice_t key,
   int rc = is_key(key) ? check_headers(headers, count) : UVOW_EINVAL;
   if (!rc)
     rc = check_subprotocols(&subprotocol, subprotocol ? 1 : 0);
+  if (!rc && !is_optional_value(extensions))
+    rc = UVOW_EINVAL;
   if (!rc)
     rc = uvow__handshake_accept(key.ptr, key.len, accept);
   if (rc)
@@ -397,6 +421,8 @@ int uvow__handshake_write_accept(uvow__buf_t *out, uvow__slice_t key,
   rc = put_all(out, texts, 3);
   if (!rc)
     rc = put_subprotocols(out, &subprotocol, subprotocol ? 1 : 0);
+  if (!rc)
+    rc = put_extensions(out, extensions);
   if (!rc)
     rc = put_headers(out, headers, count);
   if (!rc)

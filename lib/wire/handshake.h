@@ -2,6 +2,7 @@
 #define UVOW__HANDSHAKE_H
 
 #include "base/buf.h"
+#include "extension.h"
 #include "http.h"
 
 #define UVOW__HANDSHAKE_NONCE 16 /* bytes */
@@ -22,6 +23,7 @@ typedef struct uvow__handshake_request {
   const char *password;  /* Optional, with user. */
   const char *const *subprotocols; /* Each a token, no two the same. */
   size_t subprotocol_count;
+  const char *extensions; /* Optional, "" too: of uvow__extension_offer. */
   const uvow__handshake_header_t *headers;
   size_t header_count;
 } uvow__handshake_request_t;
@@ -54,8 +56,9 @@ int uvow__handshake_write_request(uvow__buf_t *out,
                                   const uvow__handshake_request_t *request);
 /*
  * Checks a complete response (RFC 6455 4.1). *ret_subprotocol is of the array,
- * or NULL: the server chose none. On error *ret_why is static text, and
- * *ret_subprotocol untouched.
+ * or NULL: the server chose none. deflate: what was offered, and then what was
+ * agreed on; NULL: nothing. On error *ret_why is static text, and the others
+ * are untouched.
  *
  * Errors: UVOW_EHANDSHAKE: the status isn't 101; UVOW_EHTTP: Upgrade or
  * Connection; UVOW_EACCEPT: Sec-WebSocket-Accept; UVOW_EPROTO: a subprotocol or
@@ -63,7 +66,8 @@ int uvow__handshake_write_request(uvow__buf_t *out,
  */
 int uvow__handshake_check_response(const uvow__http_t *http, const char *key,
                                    const char *const *subprotocols,
-                                   size_t count, const char **ret_subprotocol,
+                                   size_t count, uvow__deflate_terms_t *deflate,
+                                   const char **ret_subprotocol,
                                    const char **ret_why);
 
 /*
@@ -79,10 +83,12 @@ int uvow__handshake_check_request(const uvow__http_t *http,
 const char *uvow__handshake_choose_subprotocol(const uvow__http_t *http,
                                                const char *const *subprotocols,
                                                size_t count);
-/* Answers 101. subprotocol may be NULL. Errors as of write_request, and
- * UVOW_EINVAL: the key isn't one. */
+/* Answers 101. subprotocol may be NULL, extensions (of uvow__extension_answer)
+ * NULL or "". Errors as of write_request, and UVOW_EINVAL: the key isn't one.
+ */
 int uvow__handshake_write_accept(uvow__buf_t *out, uvow__slice_t key,
                                  const char *subprotocol,
+                                 const char *extensions,
                                  const uvow__handshake_header_t *headers,
                                  size_t count);
 /* Answers with a status from 300 to 599 and `why` as text, and says that the

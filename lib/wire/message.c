@@ -12,6 +12,9 @@
  * 3. A message that is a single piece is never copied. Others are assembled in
  *    parts, which keeps no more than PARTS_KEEP bytes between messages.
  * 4. Control frames have their own room, so they may come inside a message.
+ * 5. Of a compressed message, `parts` holds what its pieces inflate to, so the
+ *    limit and UTF-8 are judged as early as for any other. The length of its
+ *    frames says nothing.
  *
  * Not here: how bytes become frames (framer.c).
  */
@@ -36,6 +39,7 @@ void uvow__message_init(uvow__message_t *m, const uvow__mem_t *mem, size_t max,
   m->ctx = ctx;
   m->max = max;
   uvow__buf_init(&m->parts, mem, max);
+  m->sink.out = &m->parts;
 }
 
 void uvow__message_done(uvow__message_t *m) {
@@ -85,10 +89,18 @@ static int judge_second(uvow__message_t *m, unsigned opcode, unsigned masked,
   return 0;
 }
 
-static int judge_length(uvow__message_t *m, unsigned opcode, uint64_t length) {
-  if (is_control(opcode))
+/* Whether a frame with this first byte is of a message to be inflated. */
+static int inflates(const uvow__message_t *m, unsigned first) {
+  if ((first & 0x0F) == UVOW__OP_CONTINUATION)
+    return m->packed;
+  return (first & 0x40) && m->deflate;
+}
+
+static inline int judge_length(uvow__message_t *m, unsigned first,
+                               uint64_t length) {
+  if (is_control(first & 0x0F))
     return 0;
-  if (length > m->max - uvow__buf_size(&m->parts))
+  if (length > m->max - uvow__buf_size(&m->parts) && !inflates(m, first))
     return refuse(m, UVOW_ETOOBIG, "message over the limit");
   return 0;
 }
@@ -113,7 +125,7 @@ int uvow__message_judge(uvow__message_t *m, const uint8_t *head, size_t len) {
     return refuse(m, UVOW_EPROTO, "frame length over 63 bits");
   if (more && length < (more == 2 ? 126 : 65536))
     return refuse(m, UVOW_EPROTO, "frame length not in its shortest form");
-  return judge_length(m, opcode, length);
+  return judge_length(m, head[0], length);
 }
 
 int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
@@ -123,7 +135,7 @@ int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
   if (!rc)
     rc = judge_second(m, opcode, masked, length);
   if (!rc)
-    rc = judge_length(m, opcode, length);
+    rc = judge_length(m, first, length);
   if (rc)
     return rc;
   m->fin = (first & 0x80) != 0;
@@ -134,6 +146,7 @@ int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
     m->open = 1;
     m->kind = (uint8_t)opcode;
     m->rsv1 = (first & 0x40) != 0;
+    m->packed = m->rsv1 && m->deflate;
     uvow__utf8_init(&m->utf8);
   }
   return 0;
@@ -182,25 +195,37 @@ static int take_control(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   return 0;
 }
 
+/* Appends to `parts` what comes of a compressed piece. */
+static int inflate_piece(uvow__message_t *m, const uint8_t *bytes, size_t len,
+                         int last) {
+  m->sink.utf8 = m->kind == UVOW__OP_TEXT ? &m->utf8 : NULL;
+  int rc = uvow__deflate_inflate(m->deflate, bytes, len, last, &m->sink);
+  return rc ? refuse(m, rc, m->sink.why) : 0;
+}
+
 static int take_data(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   int last = m->fin && m->left == 0;
+  int rc = 0;
   if (m->kind == UVOW__OP_TEXT && !m->rsv1) {
     if (uvow__utf8_feed(&m->utf8, bytes, len))
       return refuse(m, UVOW_EUTF8, "text is not UTF-8");
     if (last && uvow__utf8_end(&m->utf8))
       return refuse(m, UVOW_EUTF8, "text ends inside a character");
   }
-  if (last && uvow__buf_size(&m->parts) == 0) {
+  if (m->packed) {
+    rc = inflate_piece(m, bytes, len, last);
+  } else if (last && uvow__buf_size(&m->parts) == 0) {
     m->open = 0;
     m->callbacks->on_message(m->ctx, m->kind, m->rsv1, bytes, len);
     return 0;
+  } else if (uvow__buf_append(&m->parts, bytes, len)) {
+    rc = refuse(m, UVOW_ENOMEM, "no memory for a message");
   }
-  if (uvow__buf_append(&m->parts, bytes, len))
-    return refuse(m, UVOW_ENOMEM, "no memory for a message");
-  if (!last)
-    return 0;
+  if (rc || !last)
+    return rc;
   m->open = 0;
-  m->callbacks->on_message(m->ctx, m->kind, m->rsv1, uvow__buf_front(&m->parts),
+  m->callbacks->on_message(m->ctx, m->kind, m->rsv1 && !m->packed,
+                           uvow__buf_front(&m->parts),
                            uvow__buf_size(&m->parts));
   uvow__buf_clear(&m->parts, PARTS_KEEP);
   return 0;

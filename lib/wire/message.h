@@ -2,6 +2,7 @@
 #define UVOW__MESSAGE_H
 
 #include "base/buf.h"
+#include "deflate.h"
 #include "utf8.h"
 
 /* What a frame is (RFC 6455 5.2). */
@@ -22,7 +23,7 @@ enum {
  * NULL. None may feed or end the framer that calls it; sending is fine. */
 typedef struct uvow__framer_callbacks {
   /* A whole message: text (checked UTF-8, unless rsv1) or binary. rsv1 is that
-   * of its first frame: the bytes are compressed. */
+   * of its first frame: the bytes are compressed; never with `deflate`. */
   void (*on_message)(void *ctx, int opcode, int rsv1, const uint8_t *bytes,
                      size_t len);
   void (*on_ping)(void *ctx, const uint8_t *bytes, size_t len);
@@ -35,10 +36,11 @@ typedef struct uvow__framer_callbacks {
 typedef struct uvow__message {
   const uvow__framer_callbacks_t *callbacks; /* kept by the framer */
   void *ctx;
-  size_t max;        /* bytes of a message */
-  const char *why;   /* the violation, static text; NULL: none */
-  uint64_t left;     /* of this frame's payload, not seen yet */
-  uint8_t is_server; /* so the peer must mask */
+  uvow__deflate_t *deflate; /* NULL: compressed messages stay so */
+  size_t max;               /* bytes of a message */
+  const char *why;          /* the violation, static text; NULL: none */
+  uint64_t left;            /* of this frame's payload, not seen yet */
+  uint8_t is_server;        /* so the peer must mask */
   uint8_t allow_rsv1;
   uint8_t stopped;
   uint8_t fin;    /* of this frame */
@@ -46,8 +48,10 @@ typedef struct uvow__message {
   uint8_t open;   /* a message has begun and not ended */
   uint8_t kind;   /* its opcode */
   uint8_t rsv1;   /* of its first frame */
+  uint8_t packed; /* it is to be inflated */
   uvow__utf8_t utf8;
   uvow__buf_t parts; /* what came of the message before this piece */
+  uvow__deflate_sink_t sink;
   size_t control_len;
   uint8_t control[UVOW__CONTROL_MAX];
 } uvow__message_t;

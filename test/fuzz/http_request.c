@@ -48,7 +48,7 @@ static void answer(const uvow__http_t *http) {
     must(!uvow__handshake_write_refusal(&out, found.status, found.why));
   } else {
     const char *chosen = uvow__handshake_choose_subprotocol(http, known, 2);
-    must(!uvow__handshake_write_accept(&out, found.key, chosen, NULL, 0));
+    must(!uvow__handshake_write_accept(&out, found.key, chosen, NULL, NULL, 0));
   }
   uvow__buf_done(&out);
 }

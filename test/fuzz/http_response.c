@@ -33,7 +33,7 @@ static int check(const uvow__http_t *http) {
   const char *chosen = NULL;
   const char *why = NULL;
   int rc = uvow__handshake_check_response(
-      http, "dGhlIHNhbXBsZSBub25jZQ==", offered, 2, &chosen, &why);
+      http, "dGhlIHNhbXBsZSBub25jZQ==", offered, 2, NULL, &chosen, &why);
   must(rc ? why && !chosen : !why);
   must(!chosen || chosen == offered[0] || chosen == offered[1]);
   return rc;

@@ -23,43 +23,6 @@ void interop_run(interop_t *it, const char *const *args) {
   process_start(&it->process, &it->uv, args, on_line, it);
 }
 
-/* What is behind the prefix, in the first line that begins with it. */
-static char *find_line(const interop_t *it, const char *prefix) {
-  size_t prefix_len = strlen(prefix);
-  const char *line = it->log ? it->log : "";
-  while (*line) {
-    size_t len = strcspn(line, "\n");
-    if (strncmp(line, prefix, prefix_len) == 0) {
-      char *rest = (char *)malloc(len - prefix_len + 1);
-      assert_non_null(rest);
-      memcpy(rest, line + prefix_len, len - prefix_len);
-      rest[len - prefix_len] = '\0';
-      return rest;
-    }
-    line += len + 1;
-  }
-  return NULL;
-}
-
-char *interop_line(interop_t *it, const char *prefix) {
-  char *found = find_line(it, prefix);
-  while (!found && it->process.handles) {
-    uv_run(&it->uv, UV_RUN_ONCE);
-    found = find_line(it, prefix);
-  }
-  return found;
-}
-
-char *interop_expect_line(interop_t *it, const char *prefix) {
-  char *found = interop_line(it, prefix);
-  if (!found)
-    fail_msg("no line \"%s\"; the program said:\n%s", prefix,
-             it->log ? it->log : "nothing");
-  return found;
-}
-
-/* What is heard. */
-
 static char *copy(const char *bytes, size_t len) {
   char *text = (char *)malloc(len + 1);
   assert_non_null(text);
@@ -68,6 +31,49 @@ static char *copy(const char *bytes, size_t len) {
   text[len] = '\0';
   return text;
 }
+
+/* What is behind this text, in the first line that has it. */
+static char *find_line(const interop_t *it, const char *text) {
+  const char *found = it->log ? strstr(it->log, text) : NULL;
+  if (!found)
+    return NULL;
+  found += strlen(text);
+  return copy(found, strcspn(found, "\n"));
+}
+
+char *interop_line(interop_t *it, const char *text) {
+  char *found = find_line(it, text);
+  while (!found && it->process.handles) {
+    uv_run(&it->uv, UV_RUN_ONCE);
+    found = find_line(it, text);
+  }
+  return found;
+}
+
+char *interop_expect_line(interop_t *it, const char *text) {
+  char *found = interop_line(it, text);
+  if (!found)
+    fail_msg("no line \"%s\"; the program said:\n%s", text,
+             it->log ? it->log : "nothing");
+  return found;
+}
+
+char *interop_run_script(interop_t *it, const char *script,
+                         const char *argument) {
+  char path[1024];
+  const char *args[] = {"node", process_script(script, path, sizeof(path)),
+                        argument, NULL};
+  interop_run(it, args);
+  char *port = interop_line(it, "port ");
+  char *missing = find_line(it, "missing ");
+  if (missing) {
+    free(missing);
+    process_skip("node-ws");
+  }
+  return port;
+}
+
+/* What is heard. */
 
 static heard_t *hear(interop_t *it, const char *bytes, size_t len) {
   heard_t *heard = (heard_t *)calloc(1, sizeof(*heard));
@@ -169,15 +175,22 @@ answer_t *interop_ask(interop_t *it, const char *method, json_t *params) {
   return interop_ask_with(it, method, params, NULL);
 }
 
-static void run_once(interop_t *it) {
-  if (uv_run(&it->uv, UV_RUN_ONCE) == 0)
-    fail_msg("the loop has nothing to wait for; the program said:\n%s",
-             it->log ? it->log : "nothing");
+/* One turn of the loop; 0: it has nothing to wait for any more. */
+static int turn(interop_t *it) {
+  return uv_run(&it->uv, UV_RUN_ONCE) != 0;
+}
+
+static void fail_idle(interop_t *it) {
+  fail_msg("nothing is left to wait for; the program said:\n%s",
+           it->log ? it->log : "nothing");
 }
 
 void interop_wait(answer_t *answer) {
-  while (!answer->calls)
-    run_once(answer->it);
+  int busy = 1;
+  while (!answer->calls && busy)
+    busy = turn(answer->it);
+  if (!answer->calls)
+    fail_idle(answer->it);
 }
 
 void interop_wait_all(interop_t *it) {
@@ -186,8 +199,11 @@ void interop_wait_all(interop_t *it) {
 }
 
 void interop_wait_heard(interop_t *it, size_t count) {
-  while (it->heard_count < count)
-    run_once(it);
+  int busy = 1;
+  while (it->heard_count < count && busy)
+    busy = turn(it);
+  if (it->heard_count < count)
+    fail_idle(it);
 }
 
 uvow_client_stats_t interop_stats(const interop_t *it) {

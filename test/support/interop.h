@@ -56,11 +56,16 @@ int interop_teardown(void **state);
 
 /* Starts the program; skips the test without it. */
 void interop_run(interop_t *it, const char *const *args);
-/* Runs the loop until a line of the program begins with this; returns what is
- * behind it, to be freed. NULL: it exited. */
-char *interop_line(interop_t *it, const char *prefix);
+/* Starts test/interop/<script> with node, with one argument (or NULL); skips
+ * the test if it says that something is missing. Returns what it says behind
+ * "port ", to be freed, or NULL if it ended without. */
+char *interop_run_script(interop_t *it, const char *script,
+                         const char *argument);
+/* Runs the loop until the program has said this; returns the rest of that line,
+ * to be freed. NULL: it exited. */
+char *interop_line(interop_t *it, const char *text);
 /* As interop_line, and fails the test where there's none. */
-char *interop_expect_line(interop_t *it, const char *prefix);
+char *interop_expect_line(interop_t *it, const char *text);
 
 /* Options with on_event and on_stray that fill it->heard. */
 uvow_client_options_t interop_options(interop_t *it, const char *url,

@@ -77,7 +77,7 @@ static int fixed_random(void *ctx, uint8_t *bytes, size_t len) {
 
 static void start(uvow__framer_t *framer, int is_server, size_t max,
                   heard_t *heard) {
-  uvow__framer_config_t config = {is_server, 1, max, fixed_random};
+  uvow__framer_config_t config = {is_server, 1, max, fixed_random, NULL};
   memset(heard, 0, sizeof(*heard));
   heard->framer = framer;
   assert_int_equal(
@@ -518,7 +518,7 @@ static void test_send_all_or_nothing(void **state) {
   assert_int_equal(uvow__framer_send(&f, &out, 2, 0, "x", 1), 0);
   assert_int_equal(random_calls, 3);
   uvow__framer_done(&f);
-  uvow__framer_config_t config = {0, 0, 0, NULL};
+  uvow__framer_config_t config = {0, 0, 0, NULL, NULL};
   assert_int_equal(uvow__framer_init(&f, NULL, &config, &callbacks, NULL),
                    UVOW_EINVAL);
   uvow__buf_done(&out);
@@ -554,7 +554,7 @@ static void test_default_limit(void **state) {
 /* A sent message that the peer must assemble: both sides need memory. */
 static void no_memory(test_alloc_t *alloc, void *data) {
   static uint8_t bytes[20000];
-  uvow__framer_config_t config = {1, 0, 0, NULL};
+  uvow__framer_config_t config = {1, 0, 0, NULL, NULL};
   uvow__framer_t f;
   uvow__framer_t peer;
   uvow__buf_t out;

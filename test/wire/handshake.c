@@ -267,7 +267,7 @@ static void refuses_bad_lists(void **state) {
     not_written(&request);
     uvow__buf_init(&out, &uvow__mem_default, 4096);
     assert_int_equal(uvow__handshake_write_accept(&out, UVOW__SLICE(KEY), NULL,
-                                                  &headers[i], 1),
+                                                  NULL, &headers[i], 1),
                      UVOW_EINVAL);
     assert_int_equal(uvow__buf_size(&out), 0);
     uvow__buf_done(&out);
@@ -317,8 +317,8 @@ static void checks_responses(void **state) {
     const char *subprotocol = "untouched";
     const char *why = NULL;
     read_head(&http, UVOW__HTTP_RESPONSE, answers[i].text);
-    int rc =
-        uvow__handshake_check_response(&http, KEY, chat, 2, &subprotocol, &why);
+    int rc = uvow__handshake_check_response(&http, KEY, chat, 2, NULL,
+                                            &subprotocol, &why);
     if (rc != answers[i].rc)
       print_error("%d: %s\n", rc, answers[i].text);
     assert_int_equal(rc, answers[i].rc);
@@ -339,10 +339,10 @@ static void nothing_offered_nothing_chosen(void **state) {
   const char *why = NULL;
   (void)state;
   read_head(&http, UVOW__HTTP_RESPONSE, answers[1].text);
-  assert_int_equal(
-      uvow__handshake_check_response(&http, KEY, NULL, 0, &subprotocol, &why),
-      UVOW_EPROTO);
-  assert_int_equal(uvow__handshake_check_response(&http, "short", NULL, 0,
+  assert_int_equal(uvow__handshake_check_response(&http, KEY, NULL, 0, NULL,
+                                                  &subprotocol, &why),
+                   UVOW_EPROTO);
+  assert_int_equal(uvow__handshake_check_response(&http, "short", NULL, 0, NULL,
                                                   &subprotocol, &why),
                    UVOW_EINVAL);
   uvow__http_done(&http);
@@ -431,20 +431,20 @@ static void writes_answers(void **state) {
   uvow__buf_t out;
   (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 4096);
-  assert_int_equal(
-      uvow__handshake_write_accept(&out, UVOW__SLICE(KEY), "chat", &header, 1),
-      0);
+  assert_int_equal(uvow__handshake_write_accept(&out, UVOW__SLICE(KEY), "chat",
+                                                NULL, &header, 1),
+                   0);
   check_out(&out,
             "HTTP/1.1 101 Switching Protocols\r\n"
             "Upgrade: websocket\r\nConnection: Upgrade\r\n" ACCEPTED
             "Sec-WebSocket-Protocol: chat\r\nServer: uvow\r\n\r\n");
   uvow__buf_clear(&out, 0);
   assert_int_equal(
-      uvow__handshake_write_accept(&out, UVOW__SLICE("x"), NULL, NULL, 0),
+      uvow__handshake_write_accept(&out, UVOW__SLICE("x"), NULL, NULL, NULL, 0),
       UVOW_EINVAL);
-  assert_int_equal(
-      uvow__handshake_write_accept(&out, UVOW__SLICE(KEY), "a b", NULL, 0),
-      UVOW_EINVAL);
+  assert_int_equal(uvow__handshake_write_accept(&out, UVOW__SLICE(KEY), "a b",
+                                                NULL, NULL, 0),
+                   UVOW_EINVAL);
   assert_int_equal(uvow__buf_size(&out), 0);
   uvow__buf_done(&out);
 }
@@ -504,13 +504,13 @@ static void sides_agree(void **state) {
   assert_int_equal(uvow__handshake_write_accept(
                        &out, found.key,
                        uvow__handshake_choose_subprotocol(&http, chat, 2), NULL,
-                       0),
+                       NULL, 0),
                    0);
   uvow__http_done(&http);
   assert_int_equal(uvow__buf_append(&out, "", 1), 0);
   read_head(&http, UVOW__HTTP_RESPONSE, (const char *)out.data);
   assert_int_equal(uvow__handshake_check_response(&http, request.key, chat, 2,
-                                                  &subprotocol, &why),
+                                                  NULL, &subprotocol, &why),
                    0);
   assert_ptr_equal(subprotocol, chat[0]);
   uvow__http_done(&http);
@@ -529,8 +529,8 @@ static int write_one(int which, uvow__buf_t *out) {
   if (which == 0)
     return uvow__handshake_write_request(out, &request);
   if (which == 1)
-    return uvow__handshake_write_accept(out, UVOW__SLICE(KEY), "chat", &header,
-                                        1);
+    return uvow__handshake_write_accept(out, UVOW__SLICE(KEY), "chat", NULL,
+                                        &header, 1);
   return uvow__handshake_write_refusal(out, 426, "why");
 }
 

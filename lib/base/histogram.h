@@ -1,0 +1,36 @@
+#ifndef UVOW__HISTOGRAM_H
+#define UVOW__HISTOGRAM_H
+
+#include "mem.h"
+
+/*
+ * How often values of each size came, within a relative error of 2^-bits: 5
+ * bits (3 %) take 10 KiB, 8 bits (0.4 %) take 70 KiB.
+ */
+typedef struct uvow__histogram {
+  const uvow__mem_t *mem;
+  uint64_t *counts;
+  unsigned bits;
+  uint64_t total;
+  uint64_t min;
+  uint64_t max;
+  double sum;
+} uvow__histogram_t;
+
+#define UVOW__HISTOGRAM_MAX (UINT64_C(1) << 42) /* what is above counts as it  \
+                                                 */
+
+/* bits: 1 to 12. Takes no memory before the first value. */
+void uvow__histogram_init(uvow__histogram_t *h, const uvow__mem_t *mem,
+                          unsigned bits);
+void uvow__histogram_done(uvow__histogram_t *h);
+/* Adds a value `times` times. Without memory it isn't counted: UVOW_ENOMEM. */
+int uvow__histogram_add(uvow__histogram_t *h, uint64_t value, uint64_t times);
+/* Adds what another with the same bits has. UVOW_ENOMEM. */
+int uvow__histogram_merge(uvow__histogram_t *h, const uvow__histogram_t *other);
+/* The least value that a share of all values is at or below, rounded up to its
+ * bucket's end; share 0 to 1. 0 while it's empty. */
+uint64_t uvow__histogram_at(const uvow__histogram_t *h, double share);
+double uvow__histogram_mean(const uvow__histogram_t *h);
+
+#endif

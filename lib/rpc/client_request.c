@@ -1,0 +1,260 @@
+/*
+ * Requests on their way out.
+ *
+ *   request -> slot -> encode -> sent, or the backlog -> pump -> sent
+ *
+ * 1. A request has its slot before its bytes go anywhere (R1).
+ * 2. Whatever can't be sent at once waits in one backlog, first come, first
+ *    served: while the connection isn't open, while max_in_flight requests are
+ *    in flight, while max_unsent_bytes wait to be written. A message never
+ *    overtakes one that waits.
+ * 3. A backlog entry names its request; if that was given up meanwhile, its
+ *    bytes never leave: it was NOT_SENT, and that's true.
+ */
+#include "client.h"
+
+#include <string.h>
+
+#include "wire/json.h"
+
+static uvow__slice_t slice_of(const char *text) {
+  uvow__slice_t slice = {text, text ? strlen(text) : 0};
+  return slice;
+}
+
+static uvow__slice_t text_in(uvow__buf_t *buf) {
+  uvow__slice_t text = {NULL, 0};
+  text.len = uvow__buf_size(buf);
+  if (text.len)
+    text.ptr = (const char *)uvow__buf_front(buf);
+  return text;
+}
+
+static size_t queued(const uvow_client_t *client) {
+  return client->dispatcher.live - client->dispatcher.sent + client->notes;
+}
+
+static int at_cap(const uvow_client_t *client) {
+  return client->dispatcher.sent >= client->config.max_in_flight;
+}
+
+/* What is kept of a request, should it have to be sent again. */
+static int keep_text(uvow_client_t *client, uvow__request_t *request,
+                     uvow__slice_t text) {
+  if (!request->idempotent || request->text ||
+      client->config.reconnect.size == 0)
+    return 0;
+  return uvow__request_keep_text(request, uvow__client_mem(client), text);
+}
+
+static int send_now(uvow_client_t *client, uvow__request_t *request,
+                    uvow__slice_t text) {
+  int rc = request ? keep_text(client, request, text) : 0;
+  if (rc == 0)
+    rc = uvow__connection_send(client->connection, UVOW__OP_TEXT, text.ptr,
+                               text.len);
+  if (rc)
+    return rc == UVOW_ECLOSED && !client->closing ? UVOW_ELOST : rc;
+  if (request) {
+    uvow__dispatcher_mark_sent(request, uvow__runtime_now(&client->loop->rt));
+    if (client->config.trace.on_sent)
+      client->config.trace.on_sent(client, request->id, request->method,
+                                   client->config.trace.data);
+  }
+  return 0;
+}
+
+static int wait_in_backlog(uvow_client_t *client, uvow__request_t *request,
+                           uvow__slice_t text) {
+  /* The request itself is counted already. */
+  if (queued(client) - (request != NULL) >= client->config.max_queued)
+    return UVOW_EOVERLOAD;
+  int rc =
+      uvow__backlog_push(&client->backlog, request ? request->id : 0, text);
+  if (rc == 0 && !request)
+    client->notes++;
+  return rc;
+}
+
+int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
+                          uvow__request_t *request) {
+  uvow__buf_t *scratch = &client->scratch;
+  int rc = uvow__protocol_encode(client->protocol, op, scratch);
+  if (rc == 0) {
+    uvow__slice_t text = text_in(scratch);
+    int waits = !uvow__client_is_open(client) ||
+                !uvow__backlog_empty(&client->backlog) ||
+                (request && at_cap(client));
+    rc = waits ? wait_in_backlog(client, request, text)
+               : send_now(client, request, text);
+  }
+  uvow__buf_clear(scratch, UVOW__SCRATCH_KEEP);
+  return rc;
+}
+
+/* One message of the backlog. Returns 0: the rest has to wait. */
+static int pump_one(uvow_client_t *client) {
+  uvow__slice_t text;
+  uint64_t id = uvow__backlog_first(&client->backlog, &text);
+  uvow__request_t *request =
+      id ? uvow__dispatcher_find(&client->dispatcher, id) : NULL;
+  int rc = 0;
+  if (request && at_cap(client))
+    return 0;
+  if (request || id == 0)
+    rc = send_now(client, request, text);
+  if (rc == UVOW_EOVERLOAD || rc == UVOW_ELOST)
+    return 0; /* until there's room; until the connection's end has come */
+  uvow__backlog_pop(&client->backlog);
+  client->notes -= id == 0;
+  if (rc && request)
+    uvow__dispatcher_fail(request, rc);
+  return 1;
+}
+
+void uvow__client_pump(uvow_client_t *client) {
+  while (uvow__client_is_open(client) && !uvow__backlog_empty(&client->backlog))
+    if (!pump_one(client))
+      return;
+}
+
+void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
+                           const uvow__request_t *request) {
+  uvow_client_t *client = (uvow_client_t *)dispatcher->data;
+  uvow__op_t op = {0};
+  op.kind = UVOW__OP_CANCEL;
+  op.id = request->id;
+  if (request->sent && client->config.send_cancel &&
+      uvow__client_is_open(client) &&
+      uvow__protocol_can(client->protocol, op.kind))
+    uvow__client_transmit(client, &op, NULL); /* best effort */
+  uvow__client_pump(client);
+  uvow__client_maybe_close(client);
+}
+
+/* Why nothing can be sent, or 0. */
+static int unusable(const uvow_client_t *client) {
+  if (client->closing)
+    return UVOW_ECLOSED;
+  return client->ended ? UVOW_ELOST : 0;
+}
+
+static uvow_future_t *rejected(uvow_client_t *client, int code) {
+  uvow__error_spec_t spec = {0};
+  spec.code = code;
+  spec.outcome = UVOW_NOT_SENT;
+  if (client->ended) {
+    if (!client->closing && !client->was_open)
+      spec.code = uvow_error_code(client->ended);
+    spec.detail = slice_of(uvow_error_message(client->ended));
+    spec.cause = client->ended;
+  }
+  return uvow_future_rejected(
+      client->loop, uvow__error_make(uvow__client_mem(client), &spec));
+}
+
+static int check_options(const uvow_client_t *client, const char *method,
+                         const uvow_request_options_t *options,
+                         uint32_t *ret_ms) {
+  uint32_t ms = client->config.timeout_ms;
+  if (!method || (options && options->size != sizeof(*options)))
+    return UVOW_EINVAL;
+  if (options && options->timeout_ms)
+    ms = options->timeout_ms;
+  *ret_ms = ms == UVOW_NO_TIMEOUT ? 0 : ms;
+  return unusable(client);
+}
+
+static uvow_future_t *request(uvow_client_t *client, const char *method,
+                              uvow__slice_t params,
+                              const uvow_request_options_t *options, int json) {
+  uvow_future_t *f;
+  uvow__request_t *registered;
+  uvow__op_t op = {0};
+  uint32_t ms = 0;
+  int rc = check_options(client, method, options, &ms);
+  if (rc == 0)
+    rc = uvow__dispatcher_register(&client->dispatcher, ms, &f, &registered);
+  if (rc)
+    return rejected(client, rc);
+  registered->json = (uint8_t)json;
+  registered->method = uvow__intern(&client->methods, method);
+  op.kind = UVOW__OP_CALL;
+  op.id = registered->id;
+  op.method = slice_of(method);
+  op.params = params;
+  if (options) {
+    registered->idempotent = options->idempotent != 0;
+    op.session = slice_of(options->session);
+  }
+  rc = uvow__client_transmit(client, &op, registered);
+  if (rc)
+    uvow__dispatcher_fail(registered, rc);
+  return f;
+}
+
+/* json as text in ret: empty for NULL. Takes json. */
+static int dump(uvow_client_t *client, struct json_t *json, uvow__buf_t *ret) {
+  int rc = 0;
+  uvow__buf_init(ret, uvow__client_mem(client),
+                 client->config.max_unsent_bytes);
+  if (json)
+    rc = uvow__json_dump(json, ret);
+  uvow__json_unref(json);
+  return rc;
+}
+
+uvow_future_t *uvow_client_request(uvow_client_t *client, const char *method,
+                                   struct json_t *params,
+                                   const uvow_request_options_t *options) {
+  uvow__buf_t text;
+  if (!client) {
+    uvow__json_unref(params);
+    return NULL;
+  }
+  int rc = dump(client, params, &text);
+  uvow_future_t *f = rc ? rejected(client, rc)
+                        : request(client, method, text_in(&text), options, 1);
+  uvow__buf_done(&text);
+  return f;
+}
+
+uvow_future_t *
+uvow_client_request_bytes(uvow_client_t *client, const char *method,
+                          const char *params, size_t len,
+                          const uvow_request_options_t *options) {
+  uvow__slice_t text = {params, params ? len : 0};
+  return client ? request(client, method, text, options, 0) : NULL;
+}
+
+static int notify(uvow_client_t *client, const char *method,
+                  uvow__slice_t params) {
+  uvow__op_t op = {0};
+  int rc = method ? unusable(client) : UVOW_EINVAL;
+  if (rc)
+    return rc;
+  op.kind = UVOW__OP_NOTIFY;
+  op.method = slice_of(method);
+  op.params = params;
+  return uvow__client_transmit(client, &op, NULL);
+}
+
+int uvow_client_notify(uvow_client_t *client, const char *method,
+                       struct json_t *params) {
+  uvow__buf_t text;
+  if (!client) {
+    uvow__json_unref(params);
+    return UVOW_EINVAL;
+  }
+  int rc = dump(client, params, &text);
+  if (rc == 0)
+    rc = notify(client, method, text_in(&text));
+  uvow__buf_done(&text);
+  return rc;
+}
+
+int uvow_client_notify_bytes(uvow_client_t *client, const char *method,
+                             const char *params, size_t len) {
+  uvow__slice_t text = {params, params ? len : 0};
+  return client ? notify(client, method, text) : UVOW_EINVAL;
+}

@@ -1,0 +1,116 @@
+/* Histograms: every value in its bucket, percentiles within the error. */
+#include "support/support.h"
+
+#include <uvow/error.h>
+
+#include "base/histogram.h"
+
+static int compare(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a;
+  uint64_t y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static void small_values_are_exact(void **state) {
+  uvow__histogram_t h;
+  (void)state;
+  uvow__histogram_init(&h, &uvow__mem_default, 5);
+  assert_int_equal(uvow__histogram_at(&h, 0.5), 0);
+  for (uint64_t v = 1; v <= 60; v++)
+    assert_int_equal(uvow__histogram_add(&h, v, 1), 0);
+  assert_int_equal(uvow__histogram_at(&h, 0), 1);
+  assert_int_equal(uvow__histogram_at(&h, 0.5), 30);
+  assert_int_equal(uvow__histogram_at(&h, 1), 60);
+  assert_true(uvow__histogram_mean(&h) == 30.5);
+  assert_int_equal(h.min, 1);
+  assert_int_equal(h.max, 60);
+  uvow__histogram_done(&h);
+}
+
+static void percentiles_are_within_the_error(void **state) {
+  static uint64_t values[20000];
+  const size_t count = sizeof(values) / sizeof(*values);
+  const double shares[] = {0.01, 0.5, 0.9, 0.99, 0.999, 1};
+  uint64_t seed = 88172645463325252u;
+  (void)state;
+  for (unsigned bits = 1; bits <= 12; bits += 1) {
+    uvow__histogram_t h;
+    uvow__histogram_init(&h, &uvow__mem_default, bits);
+    for (size_t i = 0; i < count; i++) {
+      seed ^= seed << 13;
+      seed ^= seed >> 7;
+      seed ^= seed << 17;
+      values[i] = seed >> (24 + seed % 40); /* all sizes up to 2^40 */
+      assert_int_equal(uvow__histogram_add(&h, values[i], 1), 0);
+    }
+    qsort(values, count, sizeof(*values), compare);
+    for (size_t i = 0; i < sizeof(shares) / sizeof(*shares); i++) {
+      size_t at = (size_t)(shares[i] * (double)count);
+      double exact = (double)values[at ? at - 1 : 0];
+      double found = (double)uvow__histogram_at(&h, shares[i]);
+      assert_true(found >= exact);
+      assert_true(found <= exact * (1 + 1.0 / (double)(1u << bits)) + 1);
+    }
+    uvow__histogram_done(&h);
+  }
+}
+
+static void huge_values_count_as_the_largest(void **state) {
+  uvow__histogram_t h;
+  (void)state;
+  uvow__histogram_init(&h, &uvow__mem_default, 5);
+  assert_int_equal(uvow__histogram_add(&h, UINT64_MAX, 3), 0);
+  assert_int_equal(uvow__histogram_add(&h, UVOW__HISTOGRAM_MAX, 1), 0);
+  assert_int_equal(uvow__histogram_add(&h, 7, 0), 0); /* nothing */
+  assert_int_equal(h.total, 4);
+  assert_true(uvow__histogram_at(&h, 0.5) >= UVOW__HISTOGRAM_MAX);
+  assert_int_equal(h.max, UINT64_MAX);
+  uvow__histogram_done(&h);
+}
+
+static void two_become_one(void **state) {
+  uvow__histogram_t a;
+  uvow__histogram_t b;
+  (void)state;
+  uvow__histogram_init(&a, &uvow__mem_default, 5);
+  uvow__histogram_init(&b, &uvow__mem_default, 5);
+  assert_int_equal(uvow__histogram_merge(&a, &b), 0);
+  assert_null(a.counts);
+  uvow__histogram_add(&b, 5, 1);
+  uvow__histogram_add(&b, 50, 1);
+  assert_int_equal(uvow__histogram_merge(&a, &b), 0);
+  uvow__histogram_add(&a, 1, 2);
+  assert_int_equal(a.total, 4);
+  assert_int_equal(a.min, 1);
+  assert_int_equal(a.max, 50);
+  assert_int_equal(uvow__histogram_at(&a, 0.5), 1);
+  assert_int_equal(uvow__histogram_at(&a, 0.75), 5);
+  uvow__histogram_done(&a);
+  uvow__histogram_done(&b);
+}
+
+static void without_memory_nothing_is_counted(void **state) {
+  uvow__histogram_t h;
+  test_alloc_t alloc;
+  (void)state;
+  test_alloc_init(&alloc);
+  alloc.fail_at = 1;
+  uvow__histogram_init(&h, &alloc.allocator, 5);
+  assert_int_equal(uvow__histogram_add(&h, 1, 1), UVOW_ENOMEM);
+  assert_int_equal(h.total, 0);
+  assert_int_equal(uvow__histogram_add(&h, 1, 1), 0);
+  assert_int_equal(h.total, 1);
+  uvow__histogram_done(&h);
+  assert_int_equal(alloc.live, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(small_values_are_exact),
+      cmocka_unit_test(percentiles_are_within_the_error),
+      cmocka_unit_test(huge_values_count_as_the_largest),
+      cmocka_unit_test(two_become_one),
+      cmocka_unit_test(without_memory_nothing_is_counted),
+  };
+  return cmocka_run_group_tests_name("base/histogram", tests, NULL, NULL);
+}

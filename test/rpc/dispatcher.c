@@ -1,0 +1,354 @@
+#include "rpc/dispatcher.h"
+
+#include "support/script.h"
+
+#include <stdio.h>
+
+/* A dispatcher on a loop, without a client. */
+typedef struct fixture {
+  script_t s;
+  uvow__dispatcher_t d;
+  int given_up;
+} fixture_t;
+
+static void on_given_up(uvow__dispatcher_t *d, const uvow__request_t *request) {
+  fixture_t *x = (fixture_t *)d->data;
+  assert_null(uvow__dispatcher_find(d, request->id));
+  x->given_up++;
+}
+
+static void start(fixture_t *x, size_t max_live) {
+  script_init(&x->s);
+  script_drive_clock(&x->s);
+  uvow__dispatcher_init(&x->d, &x->s.loop->rt, max_live);
+  x->d.data = x;
+  x->d.on_given_up = on_given_up;
+  x->given_up = 0;
+}
+
+static void end(fixture_t *x) {
+  script_turns(&x->s);
+  assert_int_equal(x->d.live, 0);
+  assert_int_equal(x->d.sent, 0);
+  uvow__dispatcher_done(&x->d);
+  script_end(&x->s);
+}
+
+static uvow_future_t *take(fixture_t *x, uint32_t ms,
+                           uvow__request_t **ret_request) {
+  uvow_future_t *f = NULL;
+  assert_int_equal(uvow__dispatcher_register(&x->d, ms, &f, ret_request), 0);
+  return f;
+}
+
+static uvow__slice_t text(const char *literal) {
+  uvow__slice_t slice = {literal, strlen(literal)};
+  return slice;
+}
+
+/* An answer reaches its own future; the id is free, and a duplicate then. */
+static void test_answer(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  (void)state;
+  start(&x, 10);
+  assert_null(uvow__dispatcher_find(&x.d, 1));
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 1), UVOW__STRAY_UNKNOWN);
+  script_mark_t a = script_mark(&x.s, "a");
+  script_mark_t b = script_mark(&x.s, "b");
+  script_watch(take(&x, 0, &request), &a);
+  assert_int_equal(request->id, 1);
+  script_watch(take(&x, 0, &request), &b);
+  assert_int_equal(request->id, 2);
+  uvow__dispatcher_mark_sent(request, 1);
+  uvow__dispatcher_mark_sent(request, 1);
+  assert_int_equal(x.d.sent, 1);
+  uvow__dispatcher_fulfill(uvow__dispatcher_find(&x.d, 2), text("[2]"));
+  assert_int_equal(x.d.sent, 0);
+  assert_null(uvow__dispatcher_find(&x.d, 2));
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 2), UVOW__STRAY_DUPLICATE);
+  uvow__dispatcher_fulfill(uvow__dispatcher_find(&x.d, 1), text("[1]"));
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 3), UVOW__STRAY_UNKNOWN);
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 0), UVOW__STRAY_UNKNOWN);
+  script_turns(&x.s);
+  script_expect(&x.s, "b=[2] a=[1]");
+  assert_int_equal(x.d.count.answered, 2);
+  assert_int_equal(x.d.count.requests, 2);
+  end(&x);
+}
+
+/* What was given up, or failed for another reason, wasn't answered: an answer
+ * to it is late, not a duplicate. */
+static void test_late(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  uvow__error_spec_t spec = {0};
+  (void)state;
+  start(&x, 10);
+  script_mark_t a = script_mark(&x.s, "a");
+  script_mark_t b = script_mark(&x.s, "b");
+  script_mark_t c = script_mark(&x.s, "c");
+  script_watch(take(&x, 1000, &request), &a);
+  uvow__dispatcher_mark_sent(request, 1);
+  uvow_future_t *f = take(&x, 0, &request);
+  script_watch(uvow_future_ref(f), &b);
+  script_watch(take(&x, 0, &request), &c);
+  uvow__dispatcher_mark_sent(request, 1);
+  script_turns(&x.s);
+  script_advance(&x.s, 999);
+  script_expect(&x.s, "");
+  script_advance(&x.s, 2);
+  script_expect(&x.s, "a!ETIMEDOUT:MAYBE");
+  assert_int_equal(uvow_future_cancel(f), 0);
+  assert_int_equal(uvow_future_cancel(f), UVOW_EALREADY);
+  uvow_future_unref(f);
+  spec.code = UVOW_ELOST;
+  uvow__dispatcher_fail_all(&x.d, &spec);
+  script_turns(&x.s);
+  script_expect(&x.s, "b!ECANCELED:NOT c!ELOST:MAYBE");
+  for (uint64_t id = 1; id <= 3; id++)
+    assert_int_equal(uvow__dispatcher_classify(&x.d, id), UVOW__STRAY_LATE);
+  assert_int_equal(x.given_up, 2);
+  assert_int_equal(x.d.count.timed_out, 1);
+  assert_int_equal(x.d.count.canceled, 1);
+  assert_int_equal(x.d.count.failed, 1);
+  end(&x);
+}
+
+/* Rejections come in the order of the requests, each with its outcome. */
+static void test_fail_all(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  uvow__error_spec_t spec = {0};
+  script_mark_t marks[100];
+  (void)state;
+  start(&x, 1000);
+  for (int i = 0; i < 100; i++) {
+    marks[i] = script_mark(&x.s, "");
+    script_watch(take(&x, 0, &request), &marks[i]);
+    if (i < 98)
+      uvow__dispatcher_mark_sent(request, 1);
+    if (i >= 3 && i < 98)
+      uvow__dispatcher_reject(
+          request,
+          uvow__error_code(&x.s.loop->rt.mem, UVOW_EREMOTE, UVOW_ANSWERED));
+  }
+  script_turns(&x.s);
+  x.s.log[0] = '\0';
+  marks[0].name = "a";
+  marks[1].name = "b";
+  marks[2].name = "c";
+  marks[98].name = "d";
+  marks[99].name = "e";
+  spec.code = UVOW_ELOST;
+  uvow__dispatcher_fail_all(&x.d, &spec);
+  assert_int_equal(x.d.live, 0);
+  script_turns(&x.s);
+  script_expect(&x.s,
+                "a!ELOST:MAYBE b!ELOST:MAYBE c!ELOST:MAYBE d!ELOST:NOT "
+                "e!ELOST:NOT");
+  for (int i = 0; i < 100; i++)
+    assert_int_equal(marks[i].calls, 1);
+  end(&x);
+}
+
+static void test_limits(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  uvow_future_t *f;
+  (void)state;
+  start(&x, 2);
+  uvow_future_t *a = take(&x, 0, &request);
+  uvow_future_t *b = take(&x, 0, &request);
+  assert_int_equal(uvow__dispatcher_register(&x.d, 0, &f, &request),
+                   UVOW_EOVERLOAD);
+  assert_int_equal(uvow_future_cancel(a), 0);
+  uvow_future_t *c = take(&x, 0, &request);
+  assert_int_equal(request->id, 3);
+  assert_int_equal(uvow_future_cancel(b), 0);
+  /* The last id there is; behind it, none is left. */
+  x.d.next_id = UINT64_C(0x1FFFFFFFFFFFFF);
+  uvow_future_t *e = take(&x, 0, &request);
+  assert_true(request->id == UINT64_C(0x1FFFFFFFFFFFFF));
+  assert_ptr_equal(uvow__dispatcher_find(&x.d, request->id), request);
+  assert_int_equal(uvow_future_cancel(c), 0);
+  assert_int_equal(uvow__dispatcher_register(&x.d, 0, &f, &request),
+                   UVOW_ECLOSED);
+  assert_int_equal(uvow_future_cancel(e), 0);
+  assert_int_equal(uvow__dispatcher_classify(&x.d, UINT64_C(0x1FFFFFFFFFFFFF)),
+                   UVOW__STRAY_LATE);
+  uvow_future_unref(a);
+  uvow_future_unref(b);
+  uvow_future_unref(c);
+  uvow_future_unref(e);
+  end(&x);
+}
+
+/* A request that never ends keeps its id while many thousand pass by: its slot
+ * is skipped each time round, and the ring doesn't grow for it. */
+static void test_one_old(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  uvow__request_t *old;
+  (void)state;
+  start(&x, 100);
+  uvow_future_t *f = take(&x, 0, &old);
+  for (uint64_t i = 0; i < 100000; i++) {
+    uvow_future_t *g = take(&x, 0, &request);
+    assert_true((request->id & x.d.mask) != (old->id & x.d.mask));
+    uvow__dispatcher_fulfill(request, text("1"));
+    uvow_future_unref(g);
+    assert_ptr_equal(uvow__dispatcher_find(&x.d, 1), old);
+  }
+  assert_int_equal(x.d.mask, 63);
+  assert_true(x.d.next_id > 100000);
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 3), UVOW__STRAY_LATE);
+  assert_int_equal(uvow_future_cancel(f), 0);
+  uvow_future_unref(f);
+  end(&x);
+}
+
+#define MODEL 3000
+
+/* Against a plain table: no id lives twice, none is lost, whatever the ring
+ * does meanwhile. */
+static void test_random(void **state) {
+  fixture_t x;
+  static struct {
+    uint64_t id;
+    uvow_future_t *f;
+    uvow__request_t *request;
+  } live[MODEL];
+  size_t count = 0;
+  uint32_t seed = 12345;
+  uint64_t last = 0;
+  (void)state;
+  start(&x, MODEL);
+  for (int i = 0; i < 200000; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    uint32_t dice = seed >> 16;
+    size_t target = i % 40000 < 20000 ? MODEL - 1 : 5;
+    if (count < MODEL && (count == 0 || dice % 3000 < target)) {
+      live[count].f = take(&x, 0, &live[count].request);
+      live[count].id = live[count].request->id;
+      assert_true(live[count].id > last);
+      last = live[count].id;
+      count++;
+    } else {
+      size_t at = (dice ^ (uint32_t)i) % count;
+      assert_ptr_equal(uvow__dispatcher_find(&x.d, live[at].id),
+                       live[at].request);
+      uvow__dispatcher_fulfill(live[at].request, text("0"));
+      assert_null(uvow__dispatcher_find(&x.d, live[at].id));
+      uvow_future_unref(live[at].f);
+      live[at] = live[--count];
+    }
+    assert_int_equal(x.d.live, count);
+    assert_true(x.d.live * 2 <= x.d.mask + 1);
+  }
+  assert_true(x.d.mask + 1 >= 4096);
+  while (count) {
+    count--;
+    assert_ptr_equal(uvow__dispatcher_find(&x.d, live[count].id),
+                     live[count].request);
+    uvow__dispatcher_fulfill(live[count].request, text("0"));
+    uvow_future_unref(live[count].f);
+  }
+  end(&x);
+}
+
+/* R1: when the future settles, its slot can be used again. */
+static uvow_next_t reuse(const uvow_result_t *result, void *data) {
+  fixture_t *x = (fixture_t *)data;
+  uvow__request_t *request;
+  (void)result;
+  assert_int_equal(x->d.live, 0);
+  uvow_future_t *f = take(x, 0, &request);
+  uvow__dispatcher_fulfill(request, text("[\"again\"]"));
+  return uvow_next_future(f);
+}
+
+static void test_reuse_in_continuation(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  (void)state;
+  start(&x, 1);
+  script_mark_t a = script_mark(&x.s, "a");
+  script_watch(uvow_future_then(take(&x, 0, &request), reuse, &x), &a);
+  uvow__dispatcher_fulfill(request, text("1"));
+  script_turns(&x.s);
+  script_expect(&x.s, "a=[\"again\"]");
+  end(&x);
+}
+
+/* A payload is checked only where json is wanted. */
+static void test_payload(void **state) {
+  static const char *const bad[] = {"{]", "[1", "tru", "", "\"\\ud800\""};
+  fixture_t x;
+  uvow__request_t *request;
+  (void)state;
+  start(&x, 10);
+  for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+    for (int json = 0; json < 2; json++) {
+      char expected[64];
+      script_mark_t a = script_mark(&x.s, "a");
+      script_watch(take(&x, 0, &request), &a);
+      request->json = (uint8_t)json;
+      uvow__dispatcher_fulfill(request, text(bad[i]));
+      script_turns(&x.s);
+      snprintf(expected, sizeof(expected), "a=%s", bad[i]);
+      script_expect(&x.s, json ? "a!EPAYLOAD:ANSWERED" : expected);
+    }
+  }
+  uvow_future_t *f = take(&x, 0, &request);
+  request->json = 1;
+  uvow__dispatcher_fulfill(request, text("[1"));
+  uvow_result_t result;
+  size_t len;
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  const char *data = uvow_error_data(result.error, &len);
+  assert_int_equal(len, 2);
+  assert_memory_equal(data, "[1", 2);
+  uvow_future_unref(f);
+  script_turns(&x.s);
+  script_expect_unhandled(&x.s, "UVOW_EPAYLOAD");
+  end(&x);
+}
+
+/* The loop is closed: nothing is registered, what is live is settled. */
+static void test_closed_loop(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  uvow_future_t *f;
+  (void)state;
+  start(&x, 10);
+  script_mark_t a = script_mark(&x.s, "a");
+  script_watch(take(&x, 30000, &request), &a);
+  x.s.loop->rt.pins++; /* as a client's enrolling does */
+  uvow_loop_t *loop = x.s.loop;
+  uvow_loop_close(loop, NULL, NULL);
+  script_expect(&x.s, "a!ECLOSED:NOT");
+  assert_int_equal(x.d.live, 0);
+  assert_int_equal(uvow__dispatcher_register(&x.d, 0, &f, &request),
+                   UVOW_ECLOSED);
+  uvow__dispatcher_done(&x.d);
+  script_turns(&x.s);
+  uvow__loop_unpin(loop);
+  x.s.loop = NULL;
+  script_end(&x.s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_answer),
+      cmocka_unit_test(test_late),
+      cmocka_unit_test(test_fail_all),
+      cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_one_old),
+      cmocka_unit_test(test_random),
+      cmocka_unit_test(test_reuse_in_continuation),
+      cmocka_unit_test(test_payload),
+      cmocka_unit_test(test_closed_loop),
+  };
+  return cmocka_run_group_tests_name("rpc/dispatcher", tests, NULL, NULL);
+}

@@ -1,0 +1,202 @@
+#include "rpc/client.h"
+
+#include "rpc/server.h"
+#include "support/script.h"
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+/* A client and its server in one loop, and an allocation that fails: whatever
+ * was promised is settled, nothing hangs and nothing is left. */
+
+#define TURNS 3000
+
+typedef struct session {
+  script_t s;
+  uvow_server_t *server;
+  int promised; /* done was accepted */
+  int settled;
+  int rejected;
+} session_t;
+
+static uvow_next_t later(const uvow_result_t *result, void *data) {
+  (void)result;
+  (void)data;
+  return uvow_next_value(uvow_value_int64(1));
+}
+
+static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
+  uvow_loop_t *loop = uvow_call_loop(call);
+  (void)data;
+  return uvow_next_future(uvow_future_then(
+      uvow_future_fulfilled(loop, uvow_value_none()), later, NULL));
+}
+
+static uvow_next_t pass_cb(const uvow_call_t *call, void *data) {
+  (void)data;
+  (void)uvow_call_json(call);
+  return uvow_next_pass();
+}
+
+static uvow_next_t fail_cb(const uvow_call_t *call, void *data) {
+  (void)data;
+  return uvow_next_error(
+      uvow_error_new_peer(uvow_call_loop(call), 5, "no \xC3\xA9", "[1]", 3));
+}
+
+static void on_done(const uvow_result_t *result, void *data) {
+  session_t *x = (session_t *)data;
+  x->settled++;
+  x->rejected += result->error != NULL;
+}
+
+static void expect(session_t *x, uvow_future_t *f) {
+  if (f && uvow_future_done(f, on_done, x) == 0)
+    x->promised++;
+}
+
+static uvow_next_t ask_again(const uvow_result_t *result, void *data) {
+  session_t *x = (session_t *)data;
+  (void)result;
+  return uvow_next_future(
+      uvow_client_request(x->s.client, "pass",
+                          json_pack("[s]",
+                                    "a text of some length, so that "
+                                    "it needs memory of its own"),
+                          NULL));
+}
+
+/* Until all that was promised is settled: it may take turns, not time. */
+static void run(session_t *x) {
+  int turns = 0;
+  while (x->settled < x->promised && turns++ < TURNS)
+    if (!uv_run(&x->s.uv, UV_RUN_NOWAIT))
+      break;
+  if (x->settled != x->promised)
+    uv_run(&x->s.uv, UV_RUN_ONCE); /* a resolver's thread may be slow */
+}
+
+static int listen_here(session_t *x) {
+  const char *subprotocols[] = {"a"};
+  uvow_server_options_t options = {0};
+  options.size = sizeof(options);
+  options.protocol = uvow_protocol_jsonrpc2();
+  options.subprotocols = subprotocols;
+  options.subprotocol_count = 1;
+  int rc = uvow_server_new(x->s.loop, &options, &x->server);
+  if (rc == 0)
+    rc = uvow_server_method(x->server, "pass", pass_cb, x, NULL);
+  if (rc == 0)
+    rc = uvow_server_method(x->server, "wait", wait_cb, x, NULL);
+  if (rc == 0)
+    rc = uvow_server_method(x->server, "fail", fail_cb, x, NULL);
+  return rc;
+}
+
+static int connect_here(session_t *x) {
+  const char *subprotocols[] = {"a", "b"};
+  uvow_header_t header = {"X-A", "b"};
+  char url[64];
+  uvow_client_options_t options = script_options(&x->s);
+  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
+           (unsigned)uvow_server_port(x->server));
+  options.url = url;
+  options.subprotocols = subprotocols;
+  options.subprotocol_count = 2;
+  options.headers = &header;
+  options.header_count = 1;
+  return uvow_client_new(x->s.loop, &options, &x->s.client);
+}
+
+static void talk(session_t *x) {
+  uvow_client_t *client = x->s.client;
+  expect(x, uvow_client_ready(client));
+  expect(x, uvow_client_request(client, "fail", json_array(), NULL));
+  expect(x, uvow_future_then(
+                uvow_client_request_bytes(client, "pass", "[1]", 3, NULL),
+                ask_again, x));
+  (void)uvow_client_notify(client, "pass", json_array());
+  while (x->settled < x->promised)
+    if (!uv_run(&x->s.uv, UV_RUN_ONCE) && x->settled < x->promised)
+      fail_msg("allocation %zu: nothing is left to happen",
+               x->s.alloc->fail_at);
+  expect(x, script_request(&x->s, "wait", NULL));
+  uvow_future_t *f = script_request(&x->s, "wait", NULL);
+  (void)uvow_server_publish(x->server, "event", "{}", 2);
+  run(x);
+  if (f)
+    (void)uvow_future_cancel(f);
+  uvow_future_unref(f);
+  expect(x, uvow_client_close(client));
+  expect(x, uvow_server_close(x->server));
+  while (x->settled < x->promised)
+    if (!uv_run(&x->s.uv, UV_RUN_ONCE) && x->settled < x->promised)
+      fail_msg("allocation %zu: nothing is left to happen",
+               x->s.alloc->fail_at);
+}
+
+static void body(test_alloc_t *alloc, void *data) {
+  session_t x;
+  memset(&x, 0, sizeof(x));
+  script_init_with(&x.s, alloc);
+  if (x.s.loop && listen_here(&x) == 0 && connect_here(&x) == 0)
+    talk(&x);
+  uvow_server_free(x.server);
+  script_quit(&x.s);
+  assert_int_equal(x.settled, x.promised);
+  if (alloc->failed == 0) {
+    assert_int_equal(x.promised, 6);
+    assert_int_equal(x.rejected, 1);
+    *(int *)data += 1;
+  }
+}
+
+static void test_session(void **state) {
+  int whole = 0;
+  (void)state;
+  test_alloc_sweep(body, &whole);
+  assert_int_equal(whole, 1);
+}
+
+/* The same on the script: every allocation of a client alone. */
+static void script_body(test_alloc_t *alloc, void *data) {
+  script_t s;
+  (void)data;
+  script_init_with(&s, alloc);
+  script_mark_t a = script_mark(&s, NULL);
+  int promised = 0;
+  if (s.loop && script_client(&s, NULL) == 0) {
+    uvow_future_t *f = script_request(&s, "m", "[1]");
+    promised += f && uvow_future_done(f, script_done, &a) == 0;
+    script_connected(&s);
+    if (s.sent)
+      script_accept(&s);
+    script_text(&s, "{\"jsonrpc\":\"2.0\",\"method\":\"e\\n\",\"params\":[]}");
+    script_text(&s, "{");
+    f = script_request(&s, "n", NULL);
+    promised += f && uvow_future_done(f, script_done, &a) == 0;
+    script_frame(&s, 0x01, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":", 34);
+    script_frame(&s, 0x80, "[1]}", 4);
+    script_text(&s,
+                "{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":\"x\\n\","
+                "\"message\":\"\\t\"}}");
+    script_frame(&s, 0x89, "p", 1);
+    script_hang_up(&s, UV_ECONNRESET);
+  }
+  script_quit(&s);
+  assert_int_equal(a.calls, promised);
+}
+
+static void test_client(void **state) {
+  (void)state;
+  test_alloc_sweep(script_body, NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_session),
+      cmocka_unit_test(test_client),
+  };
+  return cmocka_run_group_tests_name("rpc/oom", tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+#include "rpc/payload.h"
+
+#include "support/script.h"
+
+#include <jansson.h>
+
+static uvow__slice_t slice(const char *text, size_t len) {
+  uvow__slice_t s = {text, len};
+  return s;
+}
+
+/* Small text is kept within, longer outside; both are copies. */
+static void test_sizes(void **state) {
+  test_alloc_t alloc;
+  char text[200];
+  (void)state;
+  test_alloc_init(&alloc);
+  for (size_t len = 0; len <= sizeof(text); len++) {
+    uvow_payload_t payload;
+    size_t got;
+    memset(text, 'a', sizeof(text));
+    assert_int_equal(
+        uvow__payload_init(&payload, &alloc.allocator, slice(text, len)), 0);
+    assert_int_equal(alloc.live, len > UVOW__PAYLOAD_SMALL);
+    memset(text, 'b', sizeof(text));
+    const char *bytes = uvow_payload_bytes(&payload, &got);
+    assert_int_equal(got, len);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < len; i++)
+      assert_int_equal(bytes[i], 'a');
+    assert_ptr_equal(uvow_payload_bytes(&payload, NULL), bytes);
+    uvow__payload_done(&payload);
+    assert_int_equal(alloc.live, 0);
+  }
+  alloc.fail_at = alloc.calls + 1;
+  uvow_payload_t payload;
+  size_t got;
+  assert_int_equal(
+      uvow__payload_init(&payload, &alloc.allocator, slice(text, 200)),
+      UVOW_ENOMEM);
+  assert_null(uvow_payload_bytes(&payload, &got));
+  assert_int_equal(got, 0);
+  uvow__payload_done(&payload);
+}
+
+/* None at all; and what can't be read. */
+static void test_json(void **state) {
+  uvow_payload_t payload;
+  struct json_t *json = NULL;
+  struct json_t *again = NULL;
+  size_t len = 7;
+  (void)state;
+  assert_null(uvow_payload_bytes(NULL, &len));
+  assert_int_equal(len, 0);
+  assert_int_equal(uvow_payload_json(NULL, &json), UVOW_EINVAL);
+  assert_int_equal(
+      uvow__payload_init(&payload, &uvow__mem_default, slice(NULL, 0)), 0);
+  assert_int_equal(uvow_payload_json(&payload, &json), UVOW_EPAYLOAD);
+  assert_int_equal(uvow_payload_json(&payload, NULL), UVOW_EINVAL);
+  uvow__payload_done(&payload);
+  static const char *const bad[] = {"", " ", "{", "1 2", "nul", "[1,]"};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+    assert_int_equal(uvow__payload_init(&payload, &uvow__mem_default,
+                                        slice(bad[i], strlen(bad[i]))),
+                     0);
+    assert_int_equal(uvow_payload_json(&payload, &json), UVOW_EPAYLOAD);
+    assert_null(json);
+    uvow__payload_done(&payload);
+  }
+  assert_int_equal(
+      uvow__payload_init(&payload, &uvow__mem_default, slice("[1]", 3)), 0);
+  assert_int_equal(uvow_payload_json(&payload, &json), 0);
+  assert_int_equal(json_array_size(json), 1);
+  assert_int_equal(uvow_payload_json(&payload, &again), 0);
+  assert_ptr_equal(again, json); /* parsed once */
+  uvow__payload_done(&payload);
+}
+
+static const char *text_of(uvow_value_t value, char *text, size_t cap) {
+  uvow__buf_t out;
+  uvow__buf_init(&out, &uvow__mem_default, cap - 1);
+  int rc = uvow__value_to_json(&value, &out);
+  if (rc == 0 && uvow__buf_size(&out))
+    memcpy(text, uvow__buf_front(&out), uvow__buf_size(&out));
+  text[rc ? 0 : uvow__buf_size(&out)] = '\0';
+  if (rc)
+    strcpy(text, uvow_err_name(rc));
+  uvow__buf_done(&out);
+  uvow_value_clear(&value);
+  return text;
+}
+
+static void test_to_json(void **state) {
+  script_t s;
+  char text[32];
+  static const uvow_type_t own = {sizeof(uvow_type_t), "own", NULL, NULL};
+  (void)state;
+  script_init(&s);
+#define TEXT(value) text_of(value, text, sizeof(text))
+  assert_string_equal(TEXT(uvow_value_none()), "null");
+  assert_string_equal(TEXT(uvow_value_int64(INT64_MAX)), "9223372036854775807");
+  assert_string_equal(TEXT(uvow_value_double(-0.25)), "-0.25");
+  assert_string_equal(TEXT(uvow_value_double(1e300 * 1e300)), "UVOW_EINVAL");
+  assert_string_equal(TEXT(uvow_value_text("\"\\")), "\"\\\"\\\\\"");
+  assert_string_equal(TEXT(uvow_value_text("\x80")), "UVOW_EINVAL");
+  assert_string_equal(TEXT(uvow_value_json(json_pack("[b]", 1))), "[true]");
+  assert_string_equal(TEXT(uvow_value_json(NULL)), "null");
+  assert_string_equal(TEXT(uvow_value_bytes(s.loop, "{}", 2)), "{}");
+  assert_string_equal(TEXT(uvow_value_bytes(s.loop, NULL, 0)), "null");
+  assert_string_equal(TEXT(uvow_value_ptr(&own, text)), "UVOW_ETYPE");
+  assert_string_equal(
+      TEXT(uvow_value_text("0123456789012345678901234567890123456789")),
+      "UVOW_EOVERLOAD");
+  script_end(&s);
+}
+
+/* A result's payload stays with who keeps it, also beyond its future. */
+static uvow_next_t keep(const uvow_result_t *result, void *data) {
+  *(uvow_value_t *)data = uvow_result_keep(result);
+  assert_non_null(uvow_result_payload(result));
+  assert_non_null(uvow_result_json(result));
+  return uvow_next_none();
+}
+
+static void test_keep(void **state) {
+  static const char *const texts[] = {
+      "[1]", "[\"a text that is longer than the room within the block\"]"};
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    script_t s;
+    char text[256];
+    void *ptr;
+    size_t len;
+    uvow_value_t kept = uvow_value_none();
+    script_init(&s);
+    script_open_client(&s, NULL);
+    uvow_future_detach(
+        uvow_future_then(script_request(&s, "m", NULL), keep, &kept));
+    script_turns(&s);
+    strcpy(text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":");
+    strcat(text, texts[i]);
+    strcat(text, "}");
+    script_text(&s, text);
+    uvow_client_free(s.client);
+    s.client = NULL;
+    assert_int_equal(uvow_value_get_ptr(&kept, &uvow_type_payload, &ptr), 0);
+    const char *bytes = uvow_payload_bytes((uvow_payload_t *)ptr, &len);
+    assert_int_equal(len, strlen(texts[i]));
+    assert_memory_equal(bytes, texts[i], len);
+    uvow_value_clear(&kept);
+    script_end(&s);
+  }
+}
+
+static void test_results(void **state) {
+  script_t s;
+  uvow_result_t result;
+  size_t len;
+  (void)state;
+  script_init(&s);
+  uvow_future_t *f = uvow_future_fulfilled(s.loop, uvow_value_int64(1));
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  assert_null(uvow_result_payload(&result));
+  assert_null(uvow_result_bytes(&result, &len));
+  assert_int_equal(len, 0);
+  assert_null(uvow_result_json(&result));
+  uvow_future_unref(f);
+  f = uvow_future_fulfilled(s.loop, uvow_value_json(json_true()));
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  assert_ptr_equal(uvow_result_json(&result), json_true());
+  assert_null(uvow_result_payload(&result));
+  uvow_future_unref(f);
+  assert_int_equal(uvow_next_json(NULL).code, UVOW_EPAYLOAD);
+  script_end(&s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_sizes),   cmocka_unit_test(test_json),
+      cmocka_unit_test(test_to_json), cmocka_unit_test(test_keep),
+      cmocka_unit_test(test_results),
+  };
+  return cmocka_run_group_tests_name("rpc/payload", tests, NULL, NULL);
+}

@@ -1,0 +1,599 @@
+#include "rpc/server.h"
+
+#include "support/script.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include <uvow/combine.h>
+
+/* A server, and a client of it, on real sockets in one loop. */
+typedef struct fixture {
+  script_t s;
+  uvow_server_t *server;
+  uvow_promise_t *promise; /* of `wait` */
+  int canceled;
+  int destroyed;
+} fixture_t;
+
+static uvow_server_options_t server_options(void) {
+  uvow_server_options_t options = {0};
+  options.size = sizeof(options);
+  options.protocol = uvow_protocol_jsonrpc2();
+  return options;
+}
+
+static int new_client(fixture_t *x, uvow_client_t **ret_client) {
+  char url[64];
+  uvow_client_options_t options = script_options(&x->s);
+  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
+           (unsigned)uvow_server_port(x->server));
+  options.url = url;
+  return uvow_client_new(x->s.loop, &options, ret_client);
+}
+
+static uvow_next_t wait_cb(const uvow_call_t *call, void *data);
+
+static void start(fixture_t *x, const uvow_server_options_t *options) {
+  uvow_server_options_t own = server_options();
+  memset(x, 0, sizeof(*x));
+  script_init(&x->s);
+  assert_int_equal(
+      uvow_server_new(x->s.loop, options ? options : &own, &x->server), 0);
+  assert_int_equal(uvow_server_method(x->server, "wait", wait_cb, x, NULL), 0);
+  assert_int_equal(new_client(x, &x->s.client), 0);
+}
+
+static void end(fixture_t *x) {
+  uvow_server_free(x->server);
+  script_end(&x->s);
+}
+
+/* A request and how it ends. */
+static void ask(fixture_t *x, const char *method, const char *params,
+                const char *expected) {
+  script_mark_t a = script_mark(&x->s, "");
+  script_watch(script_request(&x->s, method, params), &a);
+  script_until(&x->s, &a.done);
+  script_expect(&x->s, expected);
+}
+
+/* Until the server has so many peers. */
+static void until_peers(fixture_t *x, size_t peers) {
+  while (uvow_server_peers(x->server) != peers)
+    assert_true(uv_run(&x->s.uv, UV_RUN_ONCE));
+}
+
+/* ---- what a method may return ---- */
+
+static const uvow_type_t other = {sizeof(uvow_type_t), "other", NULL, NULL};
+
+static uvow_next_t answer_cb(const uvow_call_t *call, void *data) {
+  const char *name = uvow_call_method(call);
+  uvow_loop_t *loop = uvow_call_loop(call);
+  assert_int_equal(uvow_call_wants_answer(call), 1);
+  (void)data;
+  switch (name[0]) {
+  case 'i':
+    return uvow_next_value(uvow_value_int64(INT64_MIN));
+  case 'd':
+    return uvow_next_value(uvow_value_double(0.5));
+  case 'D':
+    return uvow_next_value(uvow_value_double((double)INFINITY));
+  case 't':
+    return uvow_next_value(uvow_value_text("a\"\n\xC3\xA9"));
+  case 'T':
+    return uvow_next_value(uvow_value_text("\xFF"));
+  case 'n':
+    return uvow_next_none();
+  case 'j':
+    return uvow_next_json(json_pack("[i]", 1));
+  case 'J':
+    return uvow_next_json(NULL);
+  case 'b':
+    return uvow_next_bytes(loop, "{\"x\": 1}", 8);
+  case 'B':
+    return uvow_next_bytes(loop, "[1", 2);
+  case 'F':
+    return uvow_next_bytes(loop, "1,\"id\":2", 8);
+  case 'e':
+    return uvow_next_error(uvow_error_new(loop, UVOW_ECANCELED, "in words"));
+  case 'E':
+    return uvow_next_error(NULL);
+  case 'p':
+    return uvow_next_error(uvow_error_new_peer(loop, 42, "mine", "[2]", 3));
+  case 'Q':
+    return uvow_next_error(uvow_error_new_peer(loop, 42, "mine", "[2", 2));
+  case 'c':
+    return uvow_next_code(UVOW_EOVERLOAD, NULL);
+  case 'C':
+    return uvow_next_code(5, "positive");
+  case 'f':
+    return uvow_next_future(uvow_future_fulfilled(loop, uvow_value_int64(7)));
+  case 'r':
+    return uvow_next_future(
+        uvow_future_rejected(loop, uvow_error_new(loop, -77, "rejected")));
+  case 'y':
+    return uvow_next_future(uvow_future_delay(loop, 1));
+  case 'N':
+    return uvow_next_future(NULL);
+  case 'o':
+    return uvow_next_value(uvow_value_ptr(&other, data));
+  default:
+    return uvow_next_pass();
+  }
+}
+
+typedef struct answer_case {
+  const char *method;
+  const char *value;   /* what is answered, or NULL: an error */
+  int64_t code;        /* the peer's */
+  const char *message; /* part of it */
+} answer_case_t;
+
+static const answer_case_t answer_cases[] = {
+    {"int", "-9223372036854775808", 0, NULL},
+    {"double", "0.5", 0, NULL},
+    {"Double", NULL, -32603, ""},
+    {"text", "\"a\\\"\\n\xC3\xA9\"", 0, NULL},
+    {"Text", NULL, -32603, ""},
+    {"none", "null", 0, NULL},
+    {"json", "[1]", 0, NULL},
+    {"Json", NULL, -32603, "not valid JSON"},
+    {"bytes", "{\"x\": 1}", 0, NULL},
+    {"Bytes", NULL, -32603, ""},
+    {"Forged", NULL, -32603, ""},
+    {"Pass", "[5]", 0, NULL},
+    {"error", NULL, -32603, "in words"},
+    {"Error", NULL, -32603, "invalid argument"},
+    {"peer", NULL, 42, "mine"},
+    {"Q (bad data)", NULL, -32603, ""},
+    {"code", NULL, -32603, "a limit is reached"},
+    {"Code", NULL, -32603, ""},
+    {"future", "7", 0, NULL},
+    {"rejected", NULL, -32603, "rejected"},
+    {"yield", "null", 0, NULL},
+    {"Null", NULL, -32603, "out of memory"},
+    {"other", NULL, -32603, "another type"},
+    {"unknown method", NULL, -32601, "Method not found"},
+};
+
+static void test_answers(void **state) {
+  fixture_t x;
+  (void)state;
+  start(&x, NULL);
+  for (size_t i = 0; i < sizeof(answer_cases) / sizeof(*answer_cases); i++) {
+    const answer_case_t *c = &answer_cases[i];
+    uvow_result_t result;
+    const char *bytes;
+    size_t len;
+    script_mark_t a = script_mark(&x.s, NULL);
+    if (c->method[0] != 'u')
+      assert_int_equal(
+          uvow_server_method(x.server, c->method, answer_cb, NULL, NULL), 0);
+    uvow_future_t *f = script_request(&x.s, c->method, "[5]");
+    script_watch(uvow_future_ref(f), &a);
+    script_until(&x.s, &a.done);
+    assert_int_equal(uvow_future_peek(f, &result), 0);
+    if (c->value) {
+      assert_null(result.error);
+      bytes = uvow_result_bytes(&result, &len);
+      assert_int_equal(len, strlen(c->value));
+      assert_memory_equal(bytes, c->value, len);
+    } else {
+      assert_non_null(result.error);
+      assert_int_equal(uvow_error_code(result.error), UVOW_EREMOTE);
+      assert_int_equal(uvow_error_peer_code(result.error), c->code);
+      if (!strstr(uvow_error_message(result.error), c->message))
+        fail_msg("%s: %s", c->method, uvow_error_message(result.error));
+      bytes = uvow_error_data(result.error, &len);
+      assert_int_equal(len, c->code == 42 ? 3 : 0);
+    }
+    uvow_future_unref(f);
+  }
+  end(&x);
+}
+
+/* ---- calls ---- */
+
+static void on_cancel(void *data) {
+  fixture_t *x = (fixture_t *)data;
+  uvow_promise_t *promise = x->promise;
+  x->promise = NULL;
+  x->canceled++;
+  uvow_promise_drop(promise);
+}
+
+static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
+  fixture_t *x = (fixture_t *)data;
+  uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &x->promise);
+  uvow_promise_on_cancel(x->promise, on_cancel, x);
+  return uvow_next_future(f);
+}
+
+static uvow_next_t note_cb(const uvow_call_t *call, void *data) {
+  fixture_t *x = (fixture_t *)data;
+  script_log(&x->s, "called:", uvow_call_method(call));
+  if (uvow_call_wants_answer(call))
+    script_log(&x->s, "wants", "");
+  switch (uvow_call_method(call)[0]) {
+  case 'f':
+    return uvow_next_future(NULL);
+  case 'e':
+    return uvow_next_code(UVOW_EINVAL, NULL);
+  case 'r':
+    return uvow_next_future(uvow_future_rejected(
+        uvow_call_loop(call), uvow_error_new(uvow_call_loop(call), -1, "x")));
+  default:
+    return uvow_next_value(uvow_value_int64(1));
+  }
+}
+
+/* A notification has no answer, whatever its method returns. */
+static void test_notification(void **state) {
+  static const char *const names[] = {"v", "f", "e", "r", "unknown"};
+  fixture_t x;
+  (void)state;
+  start(&x, NULL);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(uvow_server_method(x.server, names[i], note_cb, &x, NULL),
+                     0);
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(uvow_client_notify_bytes(x.s.client, names[i], NULL, 0),
+                     0);
+  ask(&x, "v", NULL, "called:v called:f called:e called:r called:v wants =1");
+  script_turns(&x.s);
+  end(&x);
+}
+
+/* An answer comes when the future does, in any order. */
+static void test_pending(void **state) {
+  fixture_t x;
+  (void)state;
+  start(&x, NULL);
+  assert_int_equal(uvow_server_method(x.server, "v", note_cb, &x, NULL), 0);
+  script_mark_t a = script_mark(&x.s, "a");
+  script_call(&x.s, "wait", &a);
+  ask(&x, "v", NULL, "called:v wants =1");
+  assert_int_equal(a.calls, 0);
+  uvow_promise_fulfill(x.promise, uvow_value_int64(5));
+  script_until(&x.s, &a.done);
+  script_expect(&x.s, "a=5");
+  assert_int_equal(x.canceled, 0);
+  end(&x);
+}
+
+/* A peer goes while its call is being answered: that future is canceled. */
+static void test_peer_gone(void **state) {
+  fixture_t x;
+  (void)state;
+  start(&x, NULL);
+  script_mark_t a = script_mark(&x.s, "a");
+  script_call(&x.s, "wait", &a);
+  while (!x.promise)
+    uv_run(&x.s.uv, UV_RUN_ONCE);
+  uvow_client_free(x.s.client);
+  x.s.client = NULL;
+  until_peers(&x, 0);
+  assert_int_equal(x.canceled, 1);
+  assert_null(x.promise);
+  script_expect(&x.s, "a!ECLOSED:MAYBE");
+  end(&x);
+}
+
+/* Names, ids and params that don't fit into a call are kept outside of it. */
+static uvow_next_t echo_cb(const uvow_call_t *call, void *data) {
+  fixture_t *x = (fixture_t *)data;
+  char text[64];
+  size_t len;
+  uvow_payload_bytes(uvow_call_params(call), &len);
+  snprintf(text, sizeof(text), "%zu/%zu", strlen(uvow_call_method(call)), len);
+  script_log(&x->s, "", text);
+  return uvow_next_pass();
+}
+
+static void test_long_names(void **state) {
+  fixture_t x;
+  char name[201];
+  (void)state;
+  start(&x, NULL);
+  static const size_t lengths[] = {1, 62, 63, 64, 65, 200};
+  for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+    char expected[64];
+    memset(name, 'n', sizeof(name));
+    name[lengths[i]] = '\0';
+    assert_int_equal(uvow_server_method(x.server, name, echo_cb, &x, NULL), 0);
+    snprintf(expected, sizeof(expected), "%zu/3 =[1]", lengths[i]);
+    ask(&x, name, "[1]", expected);
+  }
+  assert_int_equal(uvow_server_method(x.server, "a\"\n", echo_cb, &x, NULL), 0);
+  ask(&x, "a\"\n", NULL, "3/0 =null");
+  end(&x);
+}
+
+static void on_destroy(void *data) {
+  ((fixture_t *)data)->destroyed++;
+}
+
+static void test_methods(void **state) {
+  fixture_t x;
+  (void)state;
+  start(&x, NULL);
+  assert_int_equal(uvow_server_method(NULL, "m", note_cb, &x, on_destroy),
+                   UVOW_EINVAL);
+  assert_int_equal(uvow_server_method(x.server, NULL, note_cb, &x, on_destroy),
+                   UVOW_EINVAL);
+  assert_int_equal(uvow_server_method(x.server, "m", NULL, &x, on_destroy),
+                   UVOW_EINVAL);
+  assert_int_equal(x.destroyed, 3);
+  assert_int_equal(uvow_server_method(x.server, "m", answer_cb, &x, on_destroy),
+                   0);
+  assert_int_equal(uvow_server_method(x.server, "m", note_cb, &x, on_destroy),
+                   0);
+  assert_int_equal(x.destroyed, 4);
+  ask(&x, "m", NULL, "called:m wants =1");
+  uvow_server_free(x.server);
+  x.server = NULL;
+  assert_int_equal(x.destroyed, 5);
+  end(&x);
+}
+
+/* Freed, or its loop closed, within one of its methods. */
+static uvow_next_t free_cb(const uvow_call_t *call, void *data) {
+  fixture_t *x = (fixture_t *)data;
+  uvow_server_t *server = x->server;
+  x->server = NULL;
+  uvow_server_free(server);
+  assert_string_equal(uvow_call_method(call), "free");
+  uvow_payload_bytes(uvow_call_params(call), NULL);
+  return uvow_next_bytes(uvow_call_loop(call), "1", 1);
+}
+
+static void test_freed_within(void **state) {
+  fixture_t x;
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    start(&x, NULL);
+    assert_int_equal(uvow_server_method(x.server, "free", free_cb, &x, NULL),
+                     0);
+    script_mark_t a = script_mark(&x.s, "a");
+    script_mark_t b = script_mark(&x.s, "b");
+    script_call(&x.s, "wait", &a);
+    script_call(&x.s, "free", &b);
+    script_until(&x.s, &b.done);
+    script_expect(&x.s, "a!ELOST:MAYBE b!ELOST:MAYBE");
+    assert_int_equal(x.canceled, 1);
+    end(&x);
+  }
+}
+
+/* Freed by who is told of the cancel, when its peer goes. */
+static void free_on_cancel(void *data) {
+  fixture_t *x = (fixture_t *)data;
+  uvow_server_t *server = x->server;
+  x->server = NULL;
+  uvow_server_free(server);
+  on_cancel(x);
+}
+
+static void test_freed_on_cancel(void **state) {
+  (void)state;
+  for (int how = 0; how < 3; how++) {
+    fixture_t x;
+    uvow_client_t *second = NULL;
+    start(&x, NULL);
+    assert_int_equal(new_client(&x, &second), 0);
+    script_mark_t a = script_mark(&x.s, NULL);
+    script_call(&x.s, "wait", &a);
+    while (!x.promise || uvow_server_peers(x.server) < 2)
+      uv_run(&x.s.uv, UV_RUN_ONCE);
+    uvow_promise_on_cancel(x.promise, free_on_cancel, &x);
+    if (how == 0) {
+      uvow_client_free(x.s.client);
+      x.s.client = NULL;
+    } else if (how == 1) {
+      uvow_future_detach(uvow_server_close(x.server));
+    } else {
+      uvow_server_t *server = x.server;
+      x.server = NULL;
+      uvow_promise_on_cancel(x.promise, on_cancel, &x);
+      uvow_server_free(server);
+    }
+    while (!x.canceled)
+      uv_run(&x.s.uv, UV_RUN_ONCE);
+    uvow_client_free(second);
+    script_turns(&x.s);
+    assert_null(x.server);
+    end(&x);
+  }
+}
+
+/* Closing: peers get 1001, new ones aren't accepted, then it's told. */
+static void test_close(void **state) {
+  fixture_t x;
+  uvow_result_t result;
+  (void)state;
+  start(&x, NULL);
+  script_mark_t closed = script_mark(&x.s, "closed");
+  assert_int_equal(uvow_server_method(x.server, "v", note_cb, &x, NULL), 0);
+  ask(&x, "v", NULL, "called:v wants =1");
+  assert_int_equal(uvow_server_peers(x.server), 1);
+  uvow_future_t *f = script_request(&x.s, "wait", NULL);
+  while (!x.promise)
+    uv_run(&x.s.uv, UV_RUN_ONCE);
+  script_watch(uvow_server_close(x.server), &closed);
+  script_watch(uvow_server_close(x.server), &closed);
+  assert_int_equal(uvow_server_port(x.server), 0);
+  while (closed.calls < 2)
+    uv_run(&x.s.uv, UV_RUN_ONCE);
+  script_expect(&x.s, "closed= closed=");
+  assert_int_equal(uvow_server_peers(x.server), 0);
+  assert_int_equal(x.canceled, 1);
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  assert_int_equal(uvow_error_status(result.error), 1001);
+  uvow_future_unref(f);
+  x.s.unhandled[0] = '\0';
+  end(&x);
+}
+
+static void test_close_without_peers(void **state) {
+  fixture_t x;
+  (void)state;
+  start(&x, NULL);
+  uvow_client_free(x.s.client);
+  x.s.client = NULL;
+  script_mark_t closed = script_mark(&x.s, "closed");
+  script_watch(uvow_server_close(x.server), &closed);
+  script_until(&x.s, &closed.done);
+  script_expect(&x.s, "closed=");
+  assert_null(uvow_server_close(NULL));
+  uvow_server_free(NULL);
+  assert_int_equal(uvow_server_port(NULL), 0);
+  assert_int_equal(uvow_server_peers(NULL), 0);
+  end(&x);
+}
+
+static void test_publish(void **state) {
+  fixture_t x;
+  (void)state;
+  start(&x, NULL);
+  assert_int_equal(uvow_server_method(x.server, "v", note_cb, &x, NULL), 0);
+  assert_int_equal(uvow_server_publish(x.server, "e", NULL, 0), 0);
+  ask(&x, "v", NULL, "called:v wants =1");
+  assert_int_equal(uvow_server_publish(x.server, "e", "[1]", 3), 0);
+  assert_int_equal(uvow_server_publish(x.server, "e", "1]", 2), UVOW_EINVAL);
+  assert_int_equal(uvow_server_publish(x.server, NULL, "[1]", 3), UVOW_EINVAL);
+  assert_int_equal(uvow_server_publish(NULL, "e", "[1]", 3), UVOW_EINVAL);
+  while (script_stats(&x.s).events == 0)
+    uv_run(&x.s.uv, UV_RUN_ONCE);
+  script_turns(&x.s);
+  script_expect(&x.s, "event:e([1])");
+  end(&x);
+}
+
+/* ---- limits ---- */
+
+static void test_max_calls(void **state) {
+  fixture_t x;
+  (void)state;
+  uvow_server_options_t options = server_options();
+  options.max_calls = 1;
+  start(&x, &options);
+  script_mark_t a = script_mark(&x.s, "a");
+  script_call(&x.s, "wait", &a);
+  uvow_result_t result;
+  script_mark_t b = script_mark(&x.s, NULL);
+  uvow_future_t *f = script_request(&x.s, "wait", NULL);
+  script_watch(uvow_future_ref(f), &b);
+  script_until(&x.s, &b.done);
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  assert_int_equal(uvow_error_peer_code(result.error), -32000);
+  uvow_future_unref(f);
+  uvow_promise_fulfill(x.promise, uvow_value_none());
+  script_until(&x.s, &a.done);
+  script_expect(&x.s, "a=null");
+  end(&x);
+}
+
+static void test_max_peers(void **state) {
+  fixture_t x;
+  uvow_client_t *second;
+  (void)state;
+  uvow_server_options_t options = server_options();
+  options.max_peers = 1;
+  start(&x, &options);
+  assert_int_equal(uvow_server_method(x.server, "v", note_cb, &x, NULL), 0);
+  ask(&x, "v", NULL, "called:v wants =1");
+  script_mark_t a = script_mark(&x.s, NULL);
+  assert_int_equal(new_client(&x, &second), 0);
+  uvow_future_t *ready = uvow_client_ready(second);
+  script_watch(uvow_future_ref(ready), &a);
+  script_until(&x.s, &a.done);
+  assert_int_equal(uvow_future_state(ready), UVOW_REJECTED);
+  uvow_future_unref(ready);
+  uvow_client_free(second);
+  ask(&x, "v", NULL, "called:v wants =1");
+  end(&x);
+}
+
+/* It listens where it was told to, once. */
+static void test_listen(void **state) {
+  script_t s;
+  uvow_server_t *server = NULL;
+  uvow_server_t *second = NULL;
+  (void)state;
+  script_init(&s);
+  uvow_server_options_t options = server_options();
+  assert_int_equal(uvow_server_new(NULL, &options, &server), UVOW_EINVAL);
+  assert_int_equal(uvow_server_new(s.loop, NULL, &server), UVOW_EINVAL);
+  assert_int_equal(uvow_server_new(s.loop, &options, NULL), UVOW_EINVAL);
+  options.host = "localhost";
+  assert_int_equal(uvow_server_new(s.loop, &options, &server), UVOW_EINVAL);
+  options.host = "127.0.0.1";
+  options.subprotocol_count = 1;
+  assert_int_equal(uvow_server_new(s.loop, &options, &server), UVOW_EINVAL);
+  options.subprotocol_count = 0;
+  options.protocol = NULL;
+  assert_int_equal(uvow_server_new(s.loop, &options, &server), UVOW_EINVAL);
+  options.protocol = uvow_protocol_jsonrpc2();
+  options.size--;
+  assert_int_equal(uvow_server_new(s.loop, &options, &server), UVOW_EINVAL);
+  options.size++;
+  assert_int_equal(uvow_server_new(s.loop, &options, &server), 0);
+  options.port = uvow_server_port(server);
+  assert_true(options.port > 0);
+  assert_int_equal(uvow_server_new(s.loop, &options, &second), UV_EADDRINUSE);
+  assert_null(second);
+  uvow_server_free(server);
+  script_end(&s);
+}
+
+/* The loop is closed with a server that has peers and calls; freed after. */
+static void test_loop_close(void **state) {
+  (void)state;
+  for (int within = 0; within < 2; within++) {
+    fixture_t x;
+    start(&x, NULL);
+    script_mark_t a = script_mark(&x.s, NULL);
+    script_call(&x.s, "wait", &a);
+    while (!x.promise)
+      uv_run(&x.s.uv, UV_RUN_ONCE);
+    uvow_loop_t *loop = x.s.loop;
+    uvow_loop_close(loop, NULL, NULL);
+    x.s.loop = NULL;
+    assert_int_equal(x.canceled, 1);
+    assert_int_equal(a.calls, 1);
+    if (within)
+      script_turns(&x.s);
+    assert_int_equal(uvow_server_peers(x.server), 0);
+    assert_null(uvow_server_close(x.server));
+    uvow_server_free(x.server);
+    uvow_client_free(x.s.client);
+    x.server = NULL;
+    x.s.client = NULL;
+    script_end(&x.s);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_answers),
+      cmocka_unit_test(test_notification),
+      cmocka_unit_test(test_pending),
+      cmocka_unit_test(test_peer_gone),
+      cmocka_unit_test(test_long_names),
+      cmocka_unit_test(test_methods),
+      cmocka_unit_test(test_freed_within),
+      cmocka_unit_test(test_freed_on_cancel),
+      cmocka_unit_test(test_close),
+      cmocka_unit_test(test_close_without_peers),
+      cmocka_unit_test(test_publish),
+      cmocka_unit_test(test_max_calls),
+      cmocka_unit_test(test_max_peers),
+      cmocka_unit_test(test_listen),
+      cmocka_unit_test(test_loop_close),
+  };
+  return cmocka_run_group_tests_name("rpc/server", tests, NULL, NULL);
+}
