@@ -28,8 +28,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
 CHECKS = ("layers", "headers", "symbols", "format", "size", "hygiene",
-          "docs", "install")
-SLOW_CHECKS = ("install",)
+          "docs", "install", "budget")
+SLOW_CHECKS = ("install", "budget")
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite,indirect,possible",
             "--errors-for-leak-kinds=definite,indirect,possible",

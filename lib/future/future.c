@@ -35,6 +35,22 @@ static void shared_destroy(void *ptr) {
 const uvow_type_t uvow__type_shared = {sizeof(uvow_type_t), "shared",
                                        shared_ref, shared_destroy};
 
+uvow_future_t *uvow__promise_new_slowly(uvow_loop_t *loop,
+                                        uvow_promise_t **ret_promise) {
+  if (loop && uvow__pool_grow(&uvow__runtime_of(loop)->links) == 0)
+    return uvow_promise_new(loop, ret_promise);
+  *ret_promise = NULL;
+  return NULL;
+}
+
+uvow_future_t *uvow__future_then_slowly(uvow_future_t *f, uvow_then_cb on_value,
+                                        void *data) {
+  if (f && uvow__pool_grow(&f->rt->links) == 0)
+    return uvow_future_then(f, on_value, data);
+  uvow_future_unref(f);
+  return NULL;
+}
+
 uvow_future_t *uvow_future_ref(uvow_future_t *f) {
   if (f)
     f->refs++;

@@ -65,6 +65,14 @@ typedef struct uvow__block {
   } tail;
 } uvow__block_t;
 
+/* Copies a value as two halves. Mostly each half was stored a moment ago, and a
+ * processor forwards a store only to a load that isn't wider. */
+static inline void uvow__value_copy(uvow_value_t *to,
+                                    const uvow_value_t *from) {
+  to->type = from->type;
+  to->as = from->as;
+}
+
 /* A pending future with `refs` owners; flags as given; NULL: no memory, or the
  * runtime is closed. With UVOW__BLOCK it has a tail, undefined. Inline, as what
  * follows: a link's whole life is a few dozen instructions. */
@@ -88,6 +96,13 @@ static inline uvow_future_t *uvow__future_new(uvow__runtime_t *rt,
 #endif
   return f;
 }
+
+/* promise_new and then where there is no free link, or a NULL. In another file
+ * than those: inlined, they would make them save registers on every call. */
+uvow_future_t *uvow__promise_new_slowly(uvow_loop_t *loop,
+                                        uvow_promise_t **ret_promise);
+uvow_future_t *uvow__future_then_slowly(uvow_future_t *f, uvow_then_cb on_value,
+                                        void *data);
 
 /* Its last owner has gone. */
 void uvow__future_free(uvow_future_t *f);
@@ -127,7 +142,7 @@ static inline void uvow__future_announce(uvow_future_t *f) {
 static inline void uvow__future_fulfill(uvow_future_t *f, uvow_value_t value) {
   assert(f->state == UVOW_PENDING);
   f->state = UVOW_FULFILLED;
-  f->u.value = value;
+  uvow__value_copy(&f->u.value, &value);
   uvow__future_announce(f);
 }
 void uvow__future_reject(uvow_future_t *f, uvow_error_t *error);
@@ -209,7 +224,7 @@ static inline void uvow__future_result(uvow_future_t *f, uvow_result_t *ret) {
     if (f->u.value.type == &uvow__type_shared)
       ret->source = (uvow_future_t *)f->u.value.as.ptr;
     ret->error = NULL;
-    ret->value = ret->source->u.value;
+    uvow__value_copy(&ret->value, &ret->source->u.value);
   } else {
     ret->error = f->u.error;
     ret->value = uvow_value_none();

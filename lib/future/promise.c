@@ -15,8 +15,9 @@ static uvow_future_t *future_of(uvow_promise_t *promise) {
 
 uvow_future_t *uvow_promise_new(uvow_loop_t *loop,
                                 uvow_promise_t **ret_promise) {
-  uvow_future_t *f =
-      loop ? uvow__future_new(uvow__runtime_of(loop), 2, UVOW__PROMISE) : NULL;
+  if (!loop || !uvow__runtime_of(loop)->links.free)
+    return uvow__promise_new_slowly(loop, ret_promise);
+  uvow_future_t *f = uvow__future_new(uvow__runtime_of(loop), 2, UVOW__PROMISE);
   *ret_promise = (uvow_promise_t *)(void *)f;
   return f;
 }

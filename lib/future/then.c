@@ -39,6 +39,7 @@ static void run_then(uvow__task_t *task) {
   uvow_future_t *source = uvow__future_unwait(f);
   uvow_then_cb cb = source->state == UVOW_FULFILLED ? f->cb.then : on_error;
   uvow_result_t result;
+  uvow_value_t value;
   uvow__future_result(source, &result);
   uvow_next_t next = cb ? cb(&result, f->data) : uvow_next_pass();
   drop_data(f);
@@ -46,10 +47,12 @@ static void run_then(uvow__task_t *task) {
     uvow__next_drop(&next);
     uvow__future_unref(f);
   } else if (is_plain_pass(&next, source)) {
-    uvow__future_fulfill(f, source->u.value);
+    uvow__value_copy(&value, &source->u.value);
+    uvow__future_fulfill(f, value);
     uvow__future_unref(f);
   } else if (next.kind == UVOW_NEXT_VALUE) {
-    uvow__future_fulfill_checked(f, next.u.value);
+    uvow__value_copy(&value, &next.u.value);
+    uvow__future_fulfill_checked(f, value);
     uvow__future_unref(f);
   } else {
     uvow__future_next(f, &next, source);
@@ -167,6 +170,8 @@ static inline uvow_future_t *attach(uvow_future_t *f, unsigned refs,
 
 uvow_future_t *uvow_future_then(uvow_future_t *f, uvow_then_cb on_value,
                                 void *data) {
+  if (!f || !f->rt->links.free)
+    return uvow__future_then_slowly(f, on_value, data);
   uvow_future_t *link = attach(f, 2, 0, data);
   if (link) {
     link->cb.then = on_value;

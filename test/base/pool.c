@@ -137,6 +137,25 @@ static void a_walk_sees_each_live_block_once(void **state) {
   uvow__pool_done(&pool);
 }
 
+static void a_sealed_pool_gives_no_block(void **state) {
+  (void)state;
+  test_alloc_t alloc;
+  uvow__pool_t pool;
+  test_alloc_init(&alloc);
+  uvow__pool_init(&pool, &alloc.allocator, sizeof(block_t));
+  void *a = uvow__pool_take(&pool);
+  uvow__pool_seal(&pool);
+  assert_null(uvow__pool_take(&pool));
+  assert_int_equal(pool.live, 1);
+  uvow__pool_give(&pool, a);
+  uvow__pool_seal(&pool);
+  assert_null(uvow__pool_take(&pool));
+  assert_int_equal(pool.live, 0);
+  assert_int_equal(alloc.calls, 1);
+  uvow__pool_done(&pool);
+  assert_int_equal(alloc.live, 0);
+}
+
 static void sweep_body(test_alloc_t *alloc, void *data) {
   enum { TAKEN = 500 };
   void *blocks[TAKEN];
@@ -168,6 +187,7 @@ int main(void) {
       cmocka_unit_test(a_warm_pool_allocates_nothing),
       cmocka_unit_test(any_size_is_aligned),
       cmocka_unit_test(a_walk_sees_each_live_block_once),
+      cmocka_unit_test(a_sealed_pool_gives_no_block),
       cmocka_unit_test(survives_every_failed_allocation),
   };
   return cmocka_run_group_tests_name("base/pool", tests, NULL, NULL);
