@@ -4,6 +4,7 @@
  * The loop is the application's; so that this runs anywhere, it also has a
  * server, on a port that the system chooses.
  */
+#include <signal.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -116,6 +117,7 @@ static int start(app_t *app, uv_loop_t *uv) {
 int main(void) {
   app_t app = {0};
   uv_loop_t *uv = uv_default_loop();
+  signal(SIGPIPE, SIG_IGN); /* as every libuv program that writes to sockets */
   int rc = start(&app, uv);
   if (rc) {
     fprintf(stderr, "quickstart: %s\n", uvow_strerror(rc));

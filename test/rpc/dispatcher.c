@@ -199,6 +199,9 @@ static void test_one_old(void **state) {
     uvow__dispatcher_fulfill(request, text("1"));
     uvow_future_unref(g);
     assert_ptr_equal(uvow__dispatcher_find(&x.d, 1), old);
+    /* Ids that share its slot, of the past and to come, are not it. */
+    for (uint64_t id = 65; id < 65 + 3 * 64; id += 64)
+      assert_null(uvow__dispatcher_find(&x.d, id));
   }
   assert_int_equal(x.d.mask, 63);
   assert_true(x.d.next_id > 100000);

@@ -186,6 +186,33 @@ static void test_guessed(void **state) {
   script_end(&s);
 }
 
+/* Nor can what still waits for its turn; and an id that shares the slot of a
+ * live one isn't that one. */
+static void test_not_its_own(void **state) {
+  script_t s;
+  (void)state;
+  script_init(&s);
+  uvow_client_options_t options = script_options(&s);
+  options.max_in_flight = 1;
+  script_open_client(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  script_mark_t b = script_mark(&s, "b");
+  script_call(&s, "m", &a);
+  script_call(&s, "m", &b);
+  script_turns(&s);
+  script_text(&s, ANSWER("2", "1"));
+  script_expect(&s, "unknown:" ANSWER("2", "1"));
+  script_text(&s, ANSWER("65", "1"));
+  script_text(&s, ANSWER("4294967297", "1"));
+  script_expect(
+      &s, "unknown:" ANSWER("65", "1") " unknown:" ANSWER("4294967297", "1"));
+  script_text(&s, ANSWER("1", "1"));
+  script_text(&s, ANSWER("2", "2"));
+  script_expect(&s, "a=1 b=2");
+  expect_counts(&s, 0, 0, 3, 0);
+  script_end(&s);
+}
+
 /* Without a hook they are counted all the same. */
 static void test_no_hook(void **state) {
   script_t s;
@@ -207,7 +234,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_kinds),    cmocka_unit_test(test_ids),
       cmocka_unit_test(test_envelope), cmocka_unit_test(test_payload),
-      cmocka_unit_test(test_guessed),  cmocka_unit_test(test_no_hook),
+      cmocka_unit_test(test_guessed),  cmocka_unit_test(test_not_its_own),
+      cmocka_unit_test(test_no_hook),
   };
   return cmocka_run_group_tests_name("rpc/stray", tests, NULL, NULL);
 }
