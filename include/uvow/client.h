@@ -10,9 +10,11 @@
  * when the loop's task queue drains, never from within a call of yours.
  */
 
+#include "deflate.h"
 #include "loop.h"
 #include "payload.h"
 #include "protocol.h"
+#include "tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -132,10 +134,14 @@ typedef struct uvow_trace {
 typedef struct uvow_client_options {
   /** Required. sizeof(uvow_client_options_t). */
   size_t size;
-  /** Required. ws://host[:port]/path?query, RFC 6455 3. */
+  /** Required. ws://host[:port]/path?query or wss://..., RFC 6455 3. */
   const char *url;
   /** Required. See protocol.h. */
   const uvow_protocol_t *protocol;
+  /** Optional. Kept. For wss: whom to trust, and more; a client's context of
+   * this loop. Default: one with all defaults, which trusts the system's CAs,
+   * and which the clients of the loop share. */
+  uvow_tls_t *tls;
   /** Optional. Offered in the handshake, in this order. */
   const char *const *subprotocols;
   size_t subprotocol_count;
@@ -154,6 +160,9 @@ typedef struct uvow_client_options {
   /** Optional, default 64 MiB: bytes that wait to be written, or for the
    * connection to open. Above it a request is refused: UVOW_EOVERLOAD. */
   size_t max_unsent_bytes;
+  /** Optional, default NULL: no compression. Else permessage-deflate is offered
+   * to the server, on these terms. A value out of its range: UVOW_EINVAL. */
+  const uvow_deflate_options_t *deflate;
   /** Optional, default 4194304: requests that aren't settled. One more is
    * refused: UVOW_EOVERLOAD. */
   size_t max_pending;

@@ -6,8 +6,9 @@
  * Options of compression: permessage-deflate, RFC 7692.
  *
  * It saves bytes and costs time and memory: a connection that keeps both
- * histories holds about 300 KiB once messages went both ways, 10 KiB with
- * windows of 9 bits, and nothing between messages without context takeover.
+ * histories holds 301 KiB once messages went both ways (262 to compress, 39 to
+ * inflate), 31 KiB with windows of 11 bits, 18 KiB with 9; and nothing between
+ * messages without context takeover, which takes and clears it for each.
  *
  * Compressing what an attacker can choose together with a secret, on one
  * connection, lets who sees the lengths guess the secret (CRIME, BREACH).

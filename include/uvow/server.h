@@ -8,9 +8,11 @@
  * Everything here is for the loop's thread.
  */
 
+#include "deflate.h"
 #include "loop.h"
 #include "payload.h"
 #include "protocol.h"
+#include "tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,6 +43,9 @@ typedef struct uvow_server_options {
   const char *host;
   /** Optional, default: the system chooses, see uvow_server_port. */
   uint16_t port;
+  /** Optional. Kept. With it the server speaks wss: a server's context of this
+   * loop. */
+  uvow_tls_t *tls;
   /** Optional. The first that a client offers of these is agreed on. */
   const char *const *subprotocols;
   size_t subprotocol_count;
@@ -53,6 +58,9 @@ typedef struct uvow_server_options {
   /** Optional, default 64 MiB: bytes that wait for a peer to read them. Above
    * it the peer is dropped. */
   size_t max_unsent_bytes;
+  /** Optional, default NULL: no compression. Else it's agreed to where a client
+   * offers it, on these terms. A value out of its range: UVOW_EINVAL. */
+  const uvow_deflate_options_t *deflate;
   /** Optional, default 10000: peers at once. More are refused. */
   size_t max_peers;
   /** Optional, default 65536: calls of one peer that are being answered. More

@@ -30,6 +30,8 @@ static int grow(uvow__buf_t *buf, size_t need) {
   size_t cap = buf->cap ? buf->cap : BUF_MIN;
   while (cap < need)
     cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+  if (cap > buf->max && need <= buf->max)
+    cap = buf->max;
   uint8_t *data = (uint8_t *)uvow__realloc(buf->mem, buf->data, cap);
   if (!data)
     return UVOW_ENOMEM;

@@ -2,7 +2,8 @@
  * Errors: immutable, counted, at most one allocation each.
  *
  * 1. An error of just a code of uvow's is static: ref and unref leave it alone.
- *    Making one never fails: without memory the answer is that of UVOW_ENOMEM.
+ *    Making one never fails: without memory the answer is that of UVOW_ENOMEM,
+ *    with the outcome that was asked for.
  * 2. Causes, then texts, stand behind the struct; texts are copied and end with
  *    a NUL.
  * 3. A tree of causes is freed in a loop, with a list through the dying errors:
@@ -29,25 +30,25 @@ struct uvow_error {
   uvow_error_t **causes; /* behind the struct */
 };
 
+#define BARE(number, outcome)                                                  \
+  {                                                                            \
+    {NULL, NULL, NULL, NULL}, 0, (number), 0, (outcome), 0, NULL, NULL, NULL,  \
+        NULL, 0, NULL, 0, NULL                                                 \
+  }
+
 /* One of each code, with nothing but the code. */
 static const uvow_error_t bare_errors[] = {
-#define XX(name, number, text)                                                 \
-  {{NULL, NULL, NULL, NULL},                                                   \
-   0,                                                                          \
-   number,                                                                     \
-   0,                                                                          \
-   UVOW_OUTCOME_NONE,                                                          \
-   0,                                                                          \
-   NULL,                                                                       \
-   NULL,                                                                       \
-   NULL,                                                                       \
-   NULL,                                                                       \
-   0,                                                                          \
-   NULL,                                                                       \
-   0,                                                                          \
-   NULL},
+#define XX(name, number, text) BARE(number, UVOW_OUTCOME_NONE),
     UVOW_ERROR_MAP(XX)
 #undef XX
+};
+
+/* Out of memory: what is known of the request is said even then (R2). */
+static const uvow_error_t nomem_errors[] = {
+    BARE(UVOW_ENOMEM, UVOW_OUTCOME_NONE),
+    BARE(UVOW_ENOMEM, UVOW_NOT_SENT),
+    BARE(UVOW_ENOMEM, UVOW_MAYBE_EXECUTED),
+    BARE(UVOW_ENOMEM, UVOW_ANSWERED),
 };
 
 /* The static error of a code of uvow's, or NULL. */
@@ -66,6 +67,12 @@ static int is_static(const uvow_error_t *error) {
 
 uvow_error_t *uvow__error_nomem(void) {
   return bare_error(UVOW_ENOMEM);
+}
+
+static uvow_error_t *nomem_error(uvow_outcome_t outcome) {
+  if (outcome == UVOW_OUTCOME_NONE)
+    return uvow__error_nomem();
+  return (uvow_error_t *)(uintptr_t)&nomem_errors[outcome];
 }
 
 const char *uvow__error_text(int code) {
@@ -119,10 +126,10 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
       uvow__size_add(size, spec->peer_code_text.len, &size) ||
       uvow__size_add(size, spec->peer_message.len, &size) ||
       uvow__size_add(size, spec->data.len, &size))
-    return uvow__error_nomem();
+    return nomem_error(spec->outcome);
   uvow_error_t *error = (uvow_error_t *)uvow__malloc(mem, size);
   if (!error)
-    return uvow__error_nomem();
+    return nomem_error(spec->outcome);
   error->causes = (uvow_error_t **)(void *)(error + 1);
   char *at = (char *)(error->causes + cause_count);
   error->mem = *mem;

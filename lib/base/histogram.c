@@ -31,9 +31,16 @@ static size_t bucket_count(const uvow__histogram_t *h) {
 /* How many bits of a value are above the lowest `bits` + 1. */
 static unsigned excess(uint64_t value, unsigned bits) {
   unsigned shift = 0;
-  while (value >> (bits + 1 + shift))
-    shift++;
-  return shift;
+  value >>= bits + 1;
+  if (value == 0)
+    return 0;
+  for (unsigned step = 32; step; step /= 2) {
+    if (value >> step) {
+      value >>= step;
+      shift += step;
+    }
+  }
+  return shift + 1;
 }
 
 static size_t bucket_of(const uvow__histogram_t *h, uint64_t value) {

@@ -8,7 +8,8 @@
  *
  * 1. What has a type is a call or an event, whatever else it has: the fields of
  *    a request are the user's, and a field "result" must not make an answer of
- *    it. So no field may be "type" or "callback_id".
+ *    it. So no field may be "type" or "callback_id", and none that is looked
+ *    for may be there twice: no reader would take it.
  * 2. A callback_id of null is none.
  * 3. An answer that says neither true nor false keeps its id, so that the
  *    future can be rejected at once.
@@ -66,13 +67,15 @@ static const uvow__rule_t rules[] = {
 static const uvow__key_t reserved_keys[] = {
     UVOW__KEY("type", UVOW__CAPTURE_FIRST, NULL),
     UVOW__KEY("callback_id", UVOW__CAPTURE_FIRST + 1, NULL),
+    UVOW__KEY("result", UVOW__CAPTURE_FIRST + 2, NULL),
+    UVOW__KEY("data", UVOW__CAPTURE_FIRST + 3, NULL),
 };
 static const uvow__level_t reserved = UVOW__OBJECT(reserved_keys);
 
 #define PUT_FIELDS                                                             \
   {                                                                            \
-    UVOW__PUT_FIELDS, UVOW__ABSENT_OMITS, UVOW__KIND(OBJECT), {",", 1},        \
-        &reserved                                                              \
+    UVOW__PUT_FIELDS, UVOW__ABSENT_OMITS, UVOW__KIND(OBJECT), 1, ",",          \
+        &reserved, 2                                                           \
   }
 
 static const uvow__piece_t call[] = {
@@ -111,7 +114,7 @@ const uvow_protocol_t uvow__protocol_callback_id = {
         {
             [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
             [UVOW__OP_NOTIFY] = UVOW__TEMPLATE(notify),
-            [UVOW__OP_REPLY] = UVOW__TEMPLATE(reply),
+            [UVOW__OP_REPLY] = UVOW__TEMPLATE_READS(reply, OK),
             [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(reply_error),
             [UVOW__OP_EVENT] = UVOW__TEMPLATE(event),
         },

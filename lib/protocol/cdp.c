@@ -130,10 +130,10 @@ const uvow_protocol_t uvow__protocol_cdp = {
     .has_session = 1,
     .templates =
         {
-            [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
-            [UVOW__OP_REPLY] = UVOW__TEMPLATE(reply),
+            [UVOW__OP_CALL] = UVOW__TEMPLATE_READS(call, CALL),
+            [UVOW__OP_REPLY] = UVOW__TEMPLATE_READS(reply, OK),
             [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(reply_error),
-            [UVOW__OP_EVENT] = UVOW__TEMPLATE(event),
+            [UVOW__OP_EVENT] = UVOW__TEMPLATE_READS(event, EVENT),
         },
 };
 

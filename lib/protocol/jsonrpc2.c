@@ -120,6 +120,13 @@ static const uvow__piece_t reply_error[] = {
     UVOW__PUT(ERROR_DATA, OMITS, UVOW__KINDS_ANY, ",\"data\":"),
     UVOW__TEXT("}}"),
 };
+/* As the Language Server Protocol has it, and its followers. */
+static const uvow__piece_t cancel[] = {
+    UVOW__TEXT("{\"jsonrpc\":\"2.0\","),
+    UVOW__TEXT("\"method\":\"$/cancelRequest\","),
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER), "\"params\":{\"id\":"),
+    UVOW__TEXT("}}"),
+};
 
 const uvow_protocol_t uvow__protocol_jsonrpc2 = {
     .name = "jsonrpc2",
@@ -128,11 +135,12 @@ const uvow_protocol_t uvow__protocol_jsonrpc2 = {
     .rule_count = UVOW__COUNT(rules),
     .templates =
         {
-            [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
+            [UVOW__OP_CALL] = UVOW__TEMPLATE_READS(call, CALL),
             [UVOW__OP_NOTIFY] = UVOW__TEMPLATE(notify),
-            [UVOW__OP_REPLY] = UVOW__TEMPLATE(reply),
+            [UVOW__OP_REPLY] = UVOW__TEMPLATE_READS(reply, OK),
             [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(reply_error),
-            [UVOW__OP_EVENT] = UVOW__TEMPLATE(notify),
+            [UVOW__OP_EVENT] = UVOW__TEMPLATE_READS(notify, EVENT),
+            [UVOW__OP_CANCEL] = UVOW__TEMPLATE(cancel),
         },
 };
 

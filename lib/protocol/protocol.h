@@ -4,6 +4,7 @@
 #include <uvow/protocol.h>
 
 #include "rules.h"
+#include "template.h"
 
 /* The largest id of ours: every JSON reader keeps it exactly. */
 #define UVOW__ID_MAX UINT64_C(0x1FFFFFFFFFFFFF)
@@ -78,10 +79,17 @@ int uvow__protocol_encode(const uvow_protocol_t *protocol, const uvow__op_t *op,
                           uvow__buf_t *out);
 
 /*
- * Reads one message: UTF-8, borrowed, and borrowed by *ret. Returns 0, or
- * UVOW_EENVELOPE: not JSON, or nothing that the protocol knows.
+ * Reads one message: UTF-8, borrowed, and borrowed by *ret, which is written
+ * on failure too. Returns 0, or UVOW_EENVELOPE: not JSON, or nothing that the
+ * protocol knows.
  */
 int uvow__protocol_decode(const uvow_protocol_t *protocol, const char *text,
                           size_t len, uvow__msg_t *ret);
+
+/* The same by the rules alone, without the templates: slower, never different.
+ */
+int uvow__protocol_decode_by_rules(const uvow_protocol_t *protocol,
+                                   const char *text, size_t len,
+                                   uvow__msg_t *ret);
 
 #endif

@@ -111,8 +111,9 @@ static inline void fill(const uvow__rule_t *rule, const uvow__captures_t *found,
     fill_error(rule, found, ret);
 }
 
-int uvow__protocol_decode(const uvow_protocol_t *protocol, const char *text,
-                          size_t len, uvow__msg_t *ret) {
+int uvow__protocol_decode_by_rules(const uvow_protocol_t *protocol,
+                                   const char *text, size_t len,
+                                   uvow__msg_t *ret) {
   uvow__captures_t found;
   int rc = uvow__envelope_scan(protocol->root, text, len, &found);
   if (rc)
@@ -127,156 +128,15 @@ int uvow__protocol_decode(const uvow_protocol_t *protocol, const char *text,
   return 0;
 }
 
-/* ---- writing ---- */
-
-static int put(uvow__buf_t *out, uvow__slice_t text) {
-  return uvow__buf_append(out, text.ptr, text.len);
-}
-
-/* JSON text of one of the kinds a piece allows: 0 or UVOW_EINVAL. */
-static int check_json(const uvow__piece_t *piece, uvow__slice_t text,
-                      uvow__slice_t *ret_text) {
-  uvow__json_kind_t kind;
-  uvow__slice_t trimmed;
-  if (!uvow__json_utf8(text) || uvow__envelope_value(text, &kind, &trimmed) ||
-      !(piece->kinds & (unsigned)kind))
-    return UVOW_EINVAL;
-  *ret_text = trimmed;
-  return 0;
-}
-
-static int put_json(const uvow__piece_t *piece, uvow__slice_t text,
-                    uvow__buf_t *out) {
-  uvow__slice_t trimmed;
-  int rc = check_json(piece, text, &trimmed);
-  if (rc == 0)
-    rc = put(out, piece->before);
-  return rc ? rc : put(out, trimmed);
-}
-
-/* The members of an object, none of them reserved. */
-static int put_fields(const uvow__piece_t *piece, uvow__slice_t text,
-                      uvow__buf_t *out) {
-  uvow__captures_t found;
-  uvow__slice_t object;
-  if (check_json(piece, text, &object))
-    return UVOW_EINVAL;
-  size_t count = UVOW__CAPTURE_FIRST + (size_t)piece->reserved->key_count;
-  if (uvow__envelope_scan(piece->reserved, object.ptr, object.len, &found))
-    return UVOW_EINVAL;
-  for (size_t i = UVOW__CAPTURE_FIRST; i < count; i++)
-    if (uvow__capture_kind(&found, i) != UVOW__JSON_ABSENT)
-      return UVOW_EINVAL;
-  size_t at = 1;
-  while (strchr(" \t\r\n", object.ptr[at]) && object.ptr[at])
-    at++;
-  if (object.ptr[at] == '}')
+int uvow__protocol_decode(const uvow_protocol_t *protocol, const char *text,
+                          size_t len, uvow__msg_t *ret) {
+  const uvow__template_t *written = protocol->templates;
+  /* What comes most often, first. */
+  if (uvow__template_read(&written[UVOW__OP_REPLY], text, len, ret) ||
+      uvow__template_read(&written[UVOW__OP_CALL], text, len, ret) ||
+      uvow__template_read(&written[UVOW__OP_EVENT], text, len, ret))
     return 0;
-  int rc = put(out, piece->before);
-  return rc ? rc : uvow__buf_append(out, object.ptr + at, object.len - at - 1);
-}
-
-static int put_string(const uvow__piece_t *piece, uvow__slice_t text,
-                      uvow__buf_t *out) {
-  int rc = put(out, piece->before);
-  return rc ? rc : uvow__json_escape(out, text);
-}
-
-static int put_id(const uvow__piece_t *piece, const uvow__op_t *op,
-                  uvow__buf_t *out) {
-  if (op->raw_id.len)
-    return put_json(piece, op->raw_id, out);
-  if (op->id > UVOW__ID_MAX)
-    return UVOW_EINVAL;
-  int rc = put(out, piece->before);
-  return rc ? rc : uvow__buf_append_u64(out, op->id);
-}
-
-static int put_code(const uvow__piece_t *piece, const uvow__op_t *op,
-                    uvow__buf_t *out) {
-  int rc = put(out, piece->before);
-  return rc ? rc : uvow__buf_append_i64(out, op->error_code);
-}
-
-/* Whether the operation has nothing for this piece. */
-static int lacks(const uvow__piece_t *piece, const uvow__op_t *op) {
-  switch ((uvow__piece_kind_t)piece->kind) {
-  case UVOW__PUT_ID:
-    return op->raw_id.len == 0 && op->id == 0;
-  case UVOW__PUT_METHOD:
-    return op->method.ptr == NULL;
-  case UVOW__PUT_PARAMS:
-  case UVOW__PUT_FIELDS:
-    return op->params.len == 0;
-  case UVOW__PUT_SESSION:
-    return op->session.len == 0;
-  case UVOW__PUT_ERROR_MESSAGE:
-    return op->error_message.ptr == NULL;
-  case UVOW__PUT_ERROR_DATA:
-    return op->error_data.len == 0;
-  case UVOW__PUT_ERROR_DATA_OR_MESSAGE:
-    return op->error_data.len == 0 && op->error_message.ptr == NULL;
-  case UVOW__PUT_TEXT:
-  case UVOW__PUT_ERROR_CODE:
-    break;
-  }
-  return 0;
-}
-
-static int put_present(const uvow__piece_t *piece, const uvow__op_t *op,
-                       uvow__buf_t *out) {
-  switch ((uvow__piece_kind_t)piece->kind) {
-  case UVOW__PUT_TEXT:
-    return put(out, piece->before);
-  case UVOW__PUT_ID:
-    return put_id(piece, op, out);
-  case UVOW__PUT_METHOD:
-    return put_string(piece, op->method, out);
-  case UVOW__PUT_PARAMS:
-    return put_json(piece, op->params, out);
-  case UVOW__PUT_FIELDS:
-    return put_fields(piece, op->params, out);
-  case UVOW__PUT_SESSION:
-    return put_string(piece, op->session, out);
-  case UVOW__PUT_ERROR_CODE:
-    return put_code(piece, op, out);
-  case UVOW__PUT_ERROR_MESSAGE:
-    return put_string(piece, op->error_message, out);
-  case UVOW__PUT_ERROR_DATA:
-    return put_json(piece, op->error_data, out);
-  case UVOW__PUT_ERROR_DATA_OR_MESSAGE:
-    return op->error_data.len ? put_json(piece, op->error_data, out)
-                              : put_string(piece, op->error_message, out);
-  }
-  return UVOW_EINVAL;
-}
-
-static int put_piece(const uvow__piece_t *piece, const uvow__op_t *op,
-                     uvow__buf_t *out) {
-  if (!lacks(piece, op))
-    return put_present(piece, op, out);
-  if (piece->absent == UVOW__ABSENT_OMITS)
-    return 0;
-  if (piece->absent == UVOW__ABSENT_FAILS)
-    return UVOW_EINVAL;
-  int rc = put(out, piece->before);
-  return rc ? rc : uvow__buf_append(out, "null", 4);
-}
-
-int uvow__protocol_encode(const uvow_protocol_t *protocol, const uvow__op_t *op,
-                          uvow__buf_t *out) {
-  if ((unsigned)op->kind >= UVOW__OP_KINDS ||
-      !uvow__protocol_can(protocol, op->kind) ||
-      (op->session.len && !protocol->has_session))
-    return UVOW_EINVAL;
-  const uvow__template_t *template = &protocol->templates[op->kind];
-  size_t size = uvow__buf_size(out);
-  int rc = 0;
-  for (size_t i = 0; rc == 0 && i < template->count; i++)
-    rc = put_piece(&template->pieces[i], op, out);
-  if (rc)
-    out->len = out->off + size;
-  return rc;
+  return uvow__protocol_decode_by_rules(protocol, text, len, ret);
 }
 
 /* ---- the public side ---- */

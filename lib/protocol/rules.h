@@ -3,8 +3,7 @@
 
 #include "wire/envelope.h"
 
-/* What a protocol is made of: rules that read a message, and templates that
- * write one. All of it is static data. */
+/* What a protocol reads messages with: rules, all of them static data. */
 
 /* What a message is. */
 typedef enum uvow__msg_kind {
@@ -52,44 +51,6 @@ typedef struct uvow__rule {
 /* Must not be there. */
 #define UVOW__NOT ((uint8_t)(0xFFu ^ UVOW__KIND(ABSENT)))
 
-/* What is written where. */
-typedef enum uvow__piece_kind {
-  UVOW__PUT_TEXT, /* `before`, nothing else */
-  UVOW__PUT_ID,
-  UVOW__PUT_METHOD,
-  UVOW__PUT_PARAMS,
-  UVOW__PUT_FIELDS, /* the members of params, without its braces */
-  UVOW__PUT_SESSION,
-  UVOW__PUT_ERROR_CODE,
-  UVOW__PUT_ERROR_MESSAGE,
-  UVOW__PUT_ERROR_DATA,
-  UVOW__PUT_ERROR_DATA_OR_MESSAGE
-} uvow__piece_kind_t;
-
-/* What becomes of a piece that the operation has nothing for. */
-typedef enum uvow__piece_absent {
-  UVOW__ABSENT_FAILS, /* UVOW_EINVAL */
-  UVOW__ABSENT_OMITS, /* nothing is written, `before` neither */
-  UVOW__ABSENT_NULL   /* null is written */
-} uvow__piece_absent_t;
-
-/* Literal text, and a value behind it. */
-typedef struct uvow__piece {
-  uint8_t kind;   /* uvow__piece_kind_t */
-  uint8_t absent; /* uvow__piece_absent_t */
-  uint8_t kinds;  /* of JSON text that may stand here (id, params, data) */
-  uvow__slice_t before;
-  /* Required for fields: names that none may have, captured from
-   * UVOW__CAPTURE_FIRST on. */
-  const uvow__level_t *reserved;
-} uvow__piece_t;
-
-/* A message of one kind of operation; without pieces, the protocol has none. */
-typedef struct uvow__template {
-  const uvow__piece_t *pieces;
-  size_t count;
-} uvow__template_t;
-
 #define UVOW__COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define UVOW__TEST(capture, text)                                              \
   {                                                                            \
@@ -98,14 +59,5 @@ typedef struct uvow__template {
     }                                                                          \
   }
 #define UVOW__TESTS(list) .tests = (list), .test_count = UVOW__COUNT(list)
-#define UVOW__TEXT(text)                                                       \
-  { UVOW__PUT_TEXT, UVOW__ABSENT_FAILS, 0, {text, sizeof(text) - 1}, NULL }
-#define UVOW__PUT(what, absent, kinds, before)                                 \
-  {                                                                            \
-    UVOW__PUT_##what, UVOW__ABSENT_##absent, (kinds),                          \
-        {before, sizeof(before) - 1}, NULL                                     \
-  }
-#define UVOW__TEMPLATE(pieces)                                                 \
-  { (pieces), UVOW__COUNT(pieces) }
 
 #endif

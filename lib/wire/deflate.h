@@ -56,7 +56,8 @@ void uvow__deflate_done(uvow__deflate_t *deflate);
  *
  * Returns 0: it must be sent, or forgotten; UVOW__DEFLATE_AS_IS: nothing was
  * appended, the message is to be sent uncompressed. Errors (nothing is
- * appended): UVOW_ENOMEM, UVOW_EOVERLOAD: the limit of `out`.
+ * appended): UVOW_ENOMEM, UVOW_EOVERLOAD: no room within the limit of `out`,
+ * some to spare.
  */
 int uvow__deflate_compress(uvow__deflate_t *deflate, const void *bytes,
                            size_t len, uvow__buf_t *out);

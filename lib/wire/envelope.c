@@ -21,41 +21,12 @@
 #include <uvow/error.h>
 
 #include "json_text.h"
+#include "word.h"
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGH UINT64_C(0x8080808080808080)
+/* Strings up to so long are skipped byte by byte. */
+#define SHORT 8
 
 static const uvow__key_t unknown_key = UVOW__ITEM(UVOW__CAPTURE_NONE, NULL);
-
-/* 8 bytes, the first one lowest: compilers make it one load. */
-static inline uint64_t load(const char *p) {
-  const unsigned char *u = (const unsigned char *)p;
-  return (uint64_t)u[0] | (uint64_t)u[1] << 8 | (uint64_t)u[2] << 16 |
-         (uint64_t)u[3] << 24 | (uint64_t)u[4] << 32 | (uint64_t)u[5] << 40 |
-         (uint64_t)u[6] << 48 | (uint64_t)u[7] << 56;
-}
-
-/* Sets the high bit of each byte below n (at most 128). Bytes above such a one
- * may be marked by mistake: only the lowest mark counts. */
-static inline uint64_t below(uint64_t word, uint64_t n) {
-  return (word - ONES * n) & ~word & HIGH;
-}
-
-static inline uint64_t equal(uint64_t word, uint64_t c) {
-  return below(word ^ (ONES * c), 1);
-}
-
-/* How many bytes are under the lowest mark. */
-static inline size_t lowest(uint64_t marks) {
-  uint64_t bits = marks >> 7;
-  return (size_t)((((bits - 1) & ~bits & ONES) * ONES) >> 56);
-}
-
-/* 8 characters from p on: where the first mark is, if there's any. */
-static inline uint64_t mark_string(const char *p) {
-  uint64_t word = load(p);
-  return equal(word, '"') | equal(word, '\\') | below(word, ' ');
-}
 
 static const char *skip_space(const char *p, const char *end) {
   while (p < end && (unsigned char)*p <= ' ' &&
@@ -84,9 +55,9 @@ static const char *scan_escape(const char *p, const char *end) {
 static const char *scan_string(const char *p, const char *end) {
   for (;;) {
     while (end - p >= 8) {
-      uint64_t marks = mark_string(p);
+      uint64_t marks = uvow__word_special(uvow__word(p));
       if (marks) {
-        p += lowest(marks);
+        p += uvow__word_lowest(marks);
         break;
       }
       p += 8;
@@ -107,69 +78,83 @@ static const char *scan_string(const char *p, const char *end) {
 /* The same for a short one, inline. */
 static inline const char *scan_short(const char *p, const char *end) {
   if (end - p >= 8) {
-    uint64_t marks = mark_string(p);
-    if (marks && p[lowest(marks)] == '"')
-      return p + lowest(marks) + 1;
+    uint64_t marks = uvow__word_special(uvow__word(p));
+    if (marks && p[uvow__word_lowest(marks)] == '"')
+      return p + uvow__word_lowest(marks) + 1;
   }
   return scan_string(p, end);
 }
 
-/* The same within a payload: where it ends is all that matters. */
-static inline const char *skip_string(const char *p, const char *end) {
-  for (;;) {
-    while (end - p >= 8) {
-      uint64_t word = load(p);
-      uint64_t marks = equal(word, '"') | equal(word, '\\');
-      if (marks) {
-        p += lowest(marks);
-        break;
-      }
-      p += 8;
-    }
-    if (p == end)
-      return NULL;
-    if (*p == '"')
-      return p + 1;
-    size_t step = *p == '\\' ? 2 : 1;
-    if ((size_t)(end - p) < step)
-      return NULL;
-    p += step;
+/* The same within a payload, where all that matters is where it ends: a few
+ * words, then by the C library, which is faster once it runs. */
+static const char *skip_long(const char *p, const char *end) {
+  for (int words = 4; words > 0 && end - p >= 8; words--) {
+    uint64_t word = uvow__word(p);
+    uint64_t marks = uvow__word_equal(word, '"') | uvow__word_equal(word, '\\');
+    if (marks && p[uvow__word_lowest(marks)] == '"')
+      return p + uvow__word_lowest(marks) + 1;
+    if (marks)
+      break;
+    p += 8;
   }
-}
-
-/* What matters in a payload. */
-static const uint8_t marks_payload[256] = {
-    ['"'] = 1, ['{'] = 1, ['['] = 1, ['}'] = 1, [']'] = 1};
-
-/* A payload's container, p at its bracket. `closing` holds the brackets that
- * are still to come. */
-static const char *skip_container(const char *p, const char *end) {
-  char closing[UVOW__JSON_DEPTH];
-  size_t depth = 0;
+  const char *quote = NULL;
   while (p < end) {
-    char c = *p++;
-    if (!marks_payload[(unsigned char)c])
-      continue;
-    if (c == '"') {
-      p = skip_string(p, end);
-      if (!p)
-        return NULL;
-    } else if (c == '{' || c == '[') {
-      if (depth == UVOW__JSON_DEPTH)
-        return NULL;
-      closing[depth++] = (char)(c + 2); /* ASCII: '[' + 2, '{' + 2 */
-    } else {
-      if (closing[--depth] != c)
-        return NULL;
-      if (depth == 0)
-        return p;
-    }
+    if (!quote || quote < p)
+      quote = (const char *)memchr(p, '"', (size_t)(end - p));
+    if (!quote)
+      return NULL;
+    const char *escape = (const char *)memchr(p, '\\', (size_t)(quote - p));
+    if (!escape)
+      return quote + 1;
+    p = escape + 2; /* at most behind the quote */
   }
   return NULL;
 }
 
+/* The same for a short one, inline. */
+static inline const char *skip_short(const char *p, const char *end) {
+  const char *stop = end - p > SHORT ? p + SHORT : end;
+  for (; p < stop && *p != '\\'; p++)
+    if (*p == '"')
+      return p + 1;
+  return skip_long(p, end);
+}
+
+/* What matters in a payload: an opening bracket has the one that closes it. */
+enum { PLAIN, QUOTE, CLOSING };
+static const uint8_t marks_payload[256] = {
+    ['"'] = QUOTE, ['{'] = '}', ['['] = ']', ['}'] = CLOSING, [']'] = CLOSING};
+
+/* A payload's container, p at its bracket. `closing` holds the brackets that
+ * are still to come. */
+static const char *skip_container(const char *p, const char *end) {
+  uint8_t closing[UVOW__JSON_DEPTH];
+  size_t depth = 0;
+  for (;;) {
+    while (p < end && marks_payload[(unsigned char)*p] == PLAIN)
+      p++;
+    if (p == end)
+      return NULL;
+    unsigned mark = marks_payload[(unsigned char)*p++];
+    if (mark == QUOTE) {
+      p = skip_short(p, end);
+      if (!p)
+        return NULL;
+    } else if (mark == CLOSING) {
+      if (closing[--depth] != (unsigned char)p[-1])
+        return NULL;
+      if (depth == 0)
+        return p;
+    } else {
+      if (depth == UVOW__JSON_DEPTH)
+        return NULL;
+      closing[depth++] = (uint8_t)mark;
+    }
+  }
+}
+
 static inline int is_digit(const char *p, const char *end) {
-  return p < end && *p >= '0' && *p <= '9';
+  return p < end && (unsigned)(unsigned char)*p - '0' <= 9;
 }
 
 /* One digit at least. */
@@ -311,32 +296,50 @@ static const char *scan_key(const char *p, const char *end,
   return stop;
 }
 
-/* The same at once, where the key stands there as the tree has it: its name
+/* Whether this key stands at p, as the tree has it; `word` is at p. Its name
  * and its quote are compared as one word, short names shifted to drop what is
  * behind them, long ones with a second word that ends with the quote. */
+static inline int is_key(const uvow__key_t *key, uint64_t word, const char *p,
+                         const char *end) {
+  if ((word ^ uvow__word(key->text)) << key->shift)
+    return 0;
+  size_t len = (size_t)key->len + 1;
+  return len <= 8 ||
+         ((size_t)(end - p) >= len &&
+          uvow__word(p + len - 8) == uvow__word(key->text + len - 8));
+}
+
+/* The same as scan_key, at once where the key is in the tree, or is short and
+ * has no escapes. Members mostly come in the order of the tree: `next` is tried
+ * first. */
 static inline const char *find_key(const char *p, const char *end,
                                    const uvow__level_t *level,
+                                   const uvow__key_t *next,
                                    const uvow__key_t **ret_key) {
   if (end - p < 8)
     return scan_key(p, end, level, ret_key);
-  uint64_t word = load(p);
+  uint64_t word = uvow__word(p);
+  *ret_key = next;
+  if (is_key(next, word, p, end))
+    return p + next->len + 1;
   const uvow__key_t *last = level->keys + level->key_count;
   for (const uvow__key_t *key = level->keys; key < last; key++) {
-    if ((word ^ load(key->text)) << key->shift)
-      continue;
-    size_t len = (size_t)key->len + 1;
-    if (len > 8 && ((size_t)(end - p) < len ||
-                    load(p + len - 8) != load(key->text + len - 8)))
-      continue;
     *ret_key = key;
-    return p + len;
+    if (is_key(key, word, p, end))
+      return p + key->len + 1;
   }
-  return scan_key(p, end, level, ret_key);
+  uint64_t marks = uvow__word_special(word);
+  if (!marks || p[uvow__word_lowest(marks)] != '"')
+    return scan_key(p, end, level, ret_key);
+  *ret_key = &unknown_key;
+  return p + uvow__word_lowest(marks) + 1;
 }
 
 static const char *scan_object(const char *p, const char *end,
                                const uvow__level_t *level,
                                uvow__captures_t *ret) {
+  const uvow__key_t *last = level->keys + level->key_count;
+  const uvow__key_t *next = level->keys;
   const uvow__key_t *key;
   p = seek(p + 1, end, '"');
   if (p < end && *p == '}')
@@ -344,7 +347,7 @@ static const char *scan_object(const char *p, const char *end,
   for (;;) {
     if (p == end || *p != '"')
       return NULL;
-    p = find_key(p + 1, end, level, &key);
+    p = find_key(p + 1, end, level, next, &key);
     if (!p)
       return NULL;
     p = seek(p, end, ':');
@@ -359,6 +362,8 @@ static const char *scan_object(const char *p, const char *end,
     if (*p == '}')
       return p + 1;
     p = seek(p + 1, end, '"');
+    if (key != &unknown_key)
+      next = key + 1 < last ? key + 1 : level->keys;
   }
 }
 
@@ -385,7 +390,7 @@ static const char *scan_array(const char *p, const char *end,
 
 int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
                         uvow__captures_t *ret) {
-  ret->kinds[0] = ret->kinds[1] = ONES * UVOW__JSON_ABSENT;
+  ret->kinds[0] = ret->kinds[1] = UVOW__WORD_ONES * UVOW__JSON_ABSENT;
   if (len == 0)
     return UVOW_EENVELOPE;
   const char *end = text + len;
@@ -404,17 +409,24 @@ int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
   return 0;
 }
 
+const char *uvow__envelope_skip(const char *p, const char *end,
+                                uvow__json_kind_t *ret_kind) {
+  unsigned kind = p < end ? kind_of[(unsigned char)*p] : 0;
+  if (kind == 0)
+    return NULL;
+  *ret_kind = (uvow__json_kind_t)kind;
+  return scan_leaf(p, end, kind);
+}
+
 int uvow__envelope_value(uvow__slice_t text, uvow__json_kind_t *ret_kind,
                          uvow__slice_t *ret_text) {
   if (text.len == 0)
     return UVOW_EENVELOPE;
   const char *end = text.ptr + text.len;
   const char *start = skip_space(text.ptr, end);
-  unsigned kind = start < end ? kind_of[(unsigned char)*start] : 0;
-  const char *p = kind ? scan_leaf(start, end, kind) : NULL;
-  if (!p || skip_space(p, end) != end)
+  const char *p = uvow__envelope_skip(start, end, ret_kind);
+  if (!p || (p != end && skip_space(p, end) != end))
     return UVOW_EENVELOPE;
-  *ret_kind = (uvow__json_kind_t)kind;
   ret_text->ptr = start;
   ret_text->len = (size_t)(p - start);
   return 0;

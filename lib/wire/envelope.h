@@ -105,6 +105,13 @@ int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
                         uvow__captures_t *ret);
 
 /*
+ * The JSON value that begins at p, without space before it, skipped as a
+ * payload: returns what's behind it and writes its kind; NULL: there's none.
+ */
+const char *uvow__envelope_skip(const char *p, const char *end,
+                                uvow__json_kind_t *ret_kind);
+
+/*
  * Checks that a text is one JSON value, as a payload is checked, so that
  * nothing of it can end up outside of it. Writes its kind, and the text
  * without space around it. Returns 0 or UVOW_EENVELOPE.

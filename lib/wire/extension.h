@@ -4,8 +4,7 @@
 #include "deflate.h"
 #include "http.h"
 
-#define UVOW__EXTENSION_TEXT 160 /* bytes of an offer or answer, with its NUL  \
-                                  */
+#define UVOW__EXTENSION_TEXT 160 /* bytes of an offer, with its NUL */
 
 /* Whether all Sec-WebSocket-Extensions of a head are a list as of RFC 6455 9.1:
  * 0, or UVOW_EPROTO. None at all is fine. */

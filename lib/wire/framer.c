@@ -1,7 +1,7 @@
 /*
  * RFC 6455 framing on wslay's frame API. The one file that knows wslay.
  *
- *   feed -> wslay_frame_recv -> pull (wslay wants input)
+ *   feed -> wslay_frame_recv -> pull, pull_masked (wslay wants input)
  *                            -> take -> message_begin, message_piece
  *   send -> (send_compressed -> send) -> wslay_frame_send
  *        -> push (wslay has a header), then finish
@@ -11,9 +11,10 @@
  *    holds at the end of a feed is judged by us: between frames, the last
  *    `ahead` bytes it pulled are a header that isn't whole, or a whole one
  *    without payload, and `head` keeps them for the next feed.
- * 3. wslay masks byte by byte. It is told not to mask: push takes its header,
- *    and finish sets the mask bit, adds the key, and masks 8 bytes at a time
- *    while it copies the payload.
+ * 3. wslay masks byte by byte. It never does: push takes its header, and finish
+ *    sets the mask bit, adds the key, and masks 8 bytes at a time while it
+ *    copies the payload; what a server's wslay pulls is unmasked already, frame
+ *    by frame, so that `head` of unmask is the one that wslay looks at.
  * 4. Room for a whole frame is made before wslay is called: push can't fail. A
  *    compressed message that fails before that is forgotten.
  * 5. A short whole message in ASCII takes a short way: take_short. All else
@@ -29,7 +30,6 @@
 
 #include <uvow/error.h>
 
-#define KEY_LEN 4
 #define SHORT_MAX 125 /* bytes of the longest payload of a two-byte header */
 
 static ssize_t pull(uint8_t *buf, size_t len, int flags, void *data) {
@@ -46,37 +46,16 @@ static ssize_t pull(uint8_t *buf, size_t len, int flags, void *data) {
   return (ssize_t)len;
 }
 
-static inline void xor_word(uint8_t *to, const uint8_t *from, uint64_t key) {
-  uint64_t word;
-  memcpy(&word, from, sizeof(word));
-  word ^= key;
-  memcpy(to, &word, sizeof(word));
-}
-
-static inline void mask(uint8_t *to, const uint8_t *from, size_t len,
-                        const uint8_t *key) {
-  uint8_t keys[3 * KEY_LEN];
-  uint64_t word;
-  memcpy(keys, key, KEY_LEN);
-  memcpy(keys + KEY_LEN, key, KEY_LEN);
-  memcpy(keys + 2 * KEY_LEN, key, KEY_LEN);
-  if (len < 8) {
-    for (size_t i = 0; i < len; i++)
-      to[i] = from[i] ^ keys[i];
-    return;
-  }
-  memcpy(&word, keys, sizeof(word));
-  const uint8_t *last = from + len - 8;
-  uint8_t *last_to = to + len - 8;
-  for (; last - from >= 16; from += 16, to += 16) {
-    xor_word(to, from, word);
-    xor_word(to + 8, from + 8, word);
-  }
-  for (; from < last; from += 8, to += 8)
-    xor_word(to, from, word);
-  /* The last word, over bytes already written, the key turned to fit. */
-  memcpy(&word, keys + (len & 3), sizeof(word));
-  xor_word(last_to, last, word);
+/* The same for a server: what wslay gets was never masked. A header may have to
+ * be judged until wslay reports the first piece behind it. */
+static ssize_t pull_masked(uint8_t *buf, size_t len, int flags, void *data) {
+  uvow__framer_t *framer = (uvow__framer_t *)data;
+  (void)flags;
+  if (framer->in_left == 0)
+    return 0;
+  len = uvow__unmask(&framer->unmask, buf, len, &framer->in, &framer->in_left);
+  framer->ahead = framer->unmask.head_len;
+  return (ssize_t)len;
 }
 
 /* Takes the header as wslay made it. The payload needs no way through here. */
@@ -99,9 +78,9 @@ static inline size_t finish(uint8_t *to, size_t head_len, const uint8_t *key,
                             const uint8_t *bytes, size_t len) {
   if (key) {
     to[1] |= 0x80;
-    memcpy(to + head_len, key, KEY_LEN);
-    head_len += KEY_LEN;
-    mask(to + head_len, bytes, len, key);
+    memcpy(to + head_len, key, UVOW__MASK_KEY);
+    head_len += UVOW__MASK_KEY;
+    uvow__mask(to + head_len, bytes, len, key);
   } else if (len) {
     memcpy(to + head_len, bytes, len);
   }
@@ -111,7 +90,8 @@ static inline size_t finish(uint8_t *to, size_t head_len, const uint8_t *key,
 int uvow__framer_init(uvow__framer_t *framer, const uvow__mem_t *mem,
                       const uvow__framer_config_t *config,
                       const uvow__framer_callbacks_t *callbacks, void *ctx) {
-  struct wslay_frame_callbacks io = {push, pull, NULL};
+  struct wslay_frame_callbacks io = {
+      push, config->is_server ? pull_masked : pull, NULL};
   if (!config->is_server && !config->random)
     return UVOW_EINVAL;
   memset(framer, 0, sizeof(*framer));
@@ -161,13 +141,17 @@ int uvow__framer_close_code(int err) {
 
 static size_t header_size(uint64_t length, int masked) {
   size_t size = length < 126 ? 2 : length < 65536 ? 4 : 10;
-  return masked ? size + KEY_LEN : size;
+  return masked ? size + UVOW__MASK_KEY : size;
 }
 
 /* Puts into `head` what there is of the header that begins `ahead` bytes before
  * the place up to which wslay has pulled. `ahead` may reach back behind this
  * feed: then `head` has those bytes already. Returns how many there are. */
 static size_t collect_head(uvow__framer_t *framer, const uint8_t *bytes) {
+  if (framer->message.is_server) {
+    memcpy(framer->head, framer->unmask.head, framer->ahead);
+    return framer->ahead;
+  }
   size_t pulled = (size_t)(framer->in - bytes);
   size_t old = framer->ahead > pulled ? framer->ahead - pulled : 0;
   size_t more = framer->ahead - old;
@@ -177,17 +161,24 @@ static size_t collect_head(uvow__framer_t *framer, const uint8_t *bytes) {
   return old + more;
 }
 
+/* wslay has reported some of the bytes that it pulled. */
+static inline void note(uvow__framer_t *framer, size_t len) {
+  framer->ahead = framer->message.is_server ? 0 : framer->ahead - len;
+}
+
+/* A server's frames were all masked: see pull_masked. */
 static int take(uvow__framer_t *framer, const struct wslay_frame_iocb *iocb) {
   uvow__message_t *m = &framer->message;
   if (m->left == 0) {
     unsigned first = (unsigned)iocb->fin << 7 | (unsigned)iocb->rsv << 4 |
                      (unsigned)iocb->opcode;
-    int rc = uvow__message_begin(m, first, iocb->mask, iocb->payload_length);
+    int rc = uvow__message_begin(m, first, iocb->mask | m->is_server,
+                                 iocb->payload_length);
     if (rc)
       return rc;
-    framer->ahead -= header_size(iocb->payload_length, iocb->mask);
+    note(framer, header_size(iocb->payload_length, iocb->mask));
   }
-  framer->ahead -= iocb->data_length;
+  note(framer, iocb->data_length);
   return uvow__message_piece(m, iocb->data, iocb->data_length);
 }
 
@@ -199,10 +190,10 @@ static inline int take_short(uvow__framer_t *framer,
   uvow__message_t *m = &framer->message;
   size_t len = iocb->data_length;
   if (m->open || !iocb->fin || iocb->rsv || iocb->opcode != UVOW__OP_TEXT ||
-      iocb->mask != m->is_server || len != iocb->payload_length || len > 125 ||
-      len > m->max || !uvow__utf8_is_ascii(iocb->data, len))
+      iocb->mask || len != iocb->payload_length || len > 125 || len > m->max ||
+      !uvow__utf8_is_ascii(iocb->data, len))
     return 0;
-  framer->ahead -= len + 2 + (m->is_server ? KEY_LEN : 0);
+  note(framer, len + 2);
   m->callbacks->on_message(m->ctx, UVOW__OP_TEXT, 0, iocb->data, len);
   return 1;
 }
@@ -251,7 +242,7 @@ static inline int next_key(uvow__framer_t *framer, const uint8_t **ret_key) {
       return rc;
     framer->keys_left = sizeof(framer->keys);
   }
-  framer->keys_left -= KEY_LEN;
+  framer->keys_left -= UVOW__MASK_KEY;
   *ret_key = framer->keys + framer->keys_left;
   return 0;
 }

@@ -1,6 +1,7 @@
 #ifndef UVOW__FRAMER_H
 #define UVOW__FRAMER_H
 
+#include "mask.h"
 #include "message.h"
 
 #define UVOW__FRAMER_MAX_MESSAGE ((size_t)16 * 1024 * 1024)
@@ -29,6 +30,7 @@ typedef struct uvow__framer {
   const uint8_t *in; /* what wslay has not pulled yet of this feed */
   size_t in_left;
   size_t ahead;                 /* pulled by wslay, not reported yet */
+  uvow__unmask_t unmask;        /* of a server */
   uint8_t head[UVOW__HEAD_MAX]; /* of a header that isn't whole yet */
   uint8_t *head_to; /* where the header of the frame being sent goes */
   size_t head_len;

@@ -192,28 +192,36 @@ static int put_base64(uvow__buf_t *out, const uint8_t *bytes, size_t len) {
   return rc;
 }
 
-/* RFC 7617 2. */
+int uvow__handshake_write_basic(uvow__buf_t *out, const char *name,
+                                const char *user, const char *password) {
+  const char *const texts[] = {user, ":", password ? password : ""};
+  const char *const lead[] = {name, ": Basic "};
+  size_t before = uvow__buf_size(out);
+  uvow__buf_t plain;
+  uvow__buf_init(&plain, out->mem, out->max);
+  int rc = put_all(&plain, texts, 3);
+  if (!rc)
+    rc = put_all(out, lead, 2);
+  if (!rc)
+    rc = put_base64(out, plain.data, plain.len);
+  if (!rc)
+    rc = uvow__buf_append_text(out, CRLF);
+  if (rc)
+    rewind_to(out, before);
+  uvow__buf_done(&plain);
+  return rc;
+}
+
 static int put_auth(uvow__buf_t *out,
                     const uvow__handshake_request_t *request) {
-  uvow__buf_t plain;
   if (!request->user)
     return 0;
   for (size_t i = 0; i < request->header_count; i++)
     if (uvow__slice_is_nocase(text_of(request->headers[i].name),
                               "Authorization"))
       return 0;
-  const char *const texts[] = {request->user, ":",
-                               request->password ? request->password : ""};
-  uvow__buf_init(&plain, out->mem, out->max);
-  int rc = put_all(&plain, texts, 3);
-  if (!rc)
-    rc = uvow__buf_append_text(out, "Authorization: Basic ");
-  if (!rc)
-    rc = put_base64(out, plain.data, plain.len);
-  if (!rc)
-    rc = uvow__buf_append_text(out, CRLF);
-  uvow__buf_done(&plain);
-  return rc;
+  return uvow__handshake_write_basic(out, "Authorization", request->user,
+                                     request->password);
 }
 
 static int put_subprotocols(uvow__buf_t *out, const char *const *subprotocols,

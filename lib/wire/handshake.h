@@ -54,6 +54,11 @@ int uvow__handshake_accept(const char *key, size_t len,
  */
 int uvow__handshake_write_request(uvow__buf_t *out,
                                   const uvow__handshake_request_t *request);
+/* A header of this name with Basic credentials (RFC 7617 2): user without a
+ * colon, password may be NULL, neither with control bytes. UVOW_ENOMEM,
+ * UVOW_EOVERLOAD. */
+int uvow__handshake_write_basic(uvow__buf_t *out, const char *name,
+                                const char *user, const char *password);
 /*
  * Checks a complete response (RFC 6455 4.1). *ret_subprotocol is of the array,
  * or NULL: the server chose none. deflate: what was offered, and then what was

@@ -109,14 +109,18 @@ static int read_target(uvow__http_t *http, uint8_t c) {
   return enter(http, STATE_VERSION);
 }
 
-/* RFC 9112 2.3; behind it, the end of a request's line or a status. */
+/* RFC 9112 2.3; behind it, the end of a request's line or a status. A proxy
+ * may have said 1.0 for twenty years. */
 static int read_version(uvow__http_t *http, uint8_t c) {
   size_t index = http->at - http->mark;
+  if (index == sizeof(version) - 2 && c == '0' &&
+      http->role == UVOW__HTTP_TUNNEL)
+    return 0;
   if (index < sizeof(version) - 1)
     return c == (uint8_t)version[index] ? 0 : UVOW_EHTTP;
   if (http->role == UVOW__HTTP_REQUEST && c == '\r')
     return enter(http, STATE_LINE_END);
-  if (http->role == UVOW__HTTP_RESPONSE && c == ' ')
+  if (http->role != UVOW__HTTP_REQUEST && c == ' ')
     return enter(http, STATE_STATUS);
   return UVOW_EHTTP;
 }

@@ -9,7 +9,8 @@
 
 typedef enum uvow__http_role {
   UVOW__HTTP_REQUEST, /* to read a request: a server's side */
-  UVOW__HTTP_RESPONSE
+  UVOW__HTTP_RESPONSE,
+  UVOW__HTTP_TUNNEL /* the response to a CONNECT: may be of HTTP/1.0 */
 } uvow__http_role_t;
 
 /* A piece of the head: offsets, as the head moves while it grows. */

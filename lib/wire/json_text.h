@@ -2,6 +2,7 @@
 #define UVOW__JSON_TEXT_H
 
 #include "base/buf.h"
+#include "word.h"
 
 /*
  * JSON strings as bytes. "Raw" is the text as it stands in a message, with its
@@ -10,6 +11,32 @@
 
 /* Whether the bytes are UTF-8 (RFC 3629: no surrogates, shortest forms). */
 int uvow__json_utf8(uvow__slice_t text);
+
+/* Marks characters that can't stand in a JSON string, or aren't ASCII. */
+static inline uint64_t uvow__json_mark(uint64_t word) {
+  return uvow__word_special(word) | (word & UVOW__WORD_HIGH);
+}
+
+/* Whether the bytes are ASCII without anything that must be escaped, so that
+ * they are a JSON string once they have quotes. Names mostly are: it stands
+ * here to be inlined. */
+static inline int uvow__json_stands(uvow__slice_t text) {
+  const char *p = text.ptr;
+  size_t len = text.len;
+  uint64_t marks = 0;
+  if (len >= 8) {
+    for (size_t i = 0; i < len - 8; i += 8)
+      marks |= uvow__json_mark(uvow__word(p + i));
+    marks |= uvow__json_mark(uvow__word(p + len - 8));
+  } else if (len >= 4) {
+    marks = uvow__json_mark(uvow__word_half(p) | uvow__word_half(p + len - 4)
+                                                     << 32);
+  } else {
+    for (size_t i = 0; i < len; i++)
+      marks |= uvow__json_mark((unsigned char)p[i] | UVOW__WORD_SPACES << 8);
+  }
+  return !marks;
+}
 
 /* Appends text as a JSON string, quotes included, all or nothing. Returns 0,
  * UVOW_EINVAL: not UTF-8, UVOW_ENOMEM, UVOW_EOVERLOAD. */

@@ -15,7 +15,6 @@ enum {
   UVOW__OP_PONG = 0xA
 };
 
-#define UVOW__HEAD_MAX 14     /* bytes of the longest frame header */
 #define UVOW__CONTROL_MAX 125 /* bytes of the longest control payload */
 #define UVOW__CLOSE_NONE 1005 /* the code of a close frame that has none */
 

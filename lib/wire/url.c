@@ -1,12 +1,14 @@
 /*
- * ws:// and wss:// URLs: RFC 6455 section 3 over the grammar of RFC 3986.
+ * ws:// and wss:// URLs: RFC 6455 section 3 over the grammar of RFC 3986; and
+ * those of Unix domain sockets.
  *
  *   scheme "://" [ user [ ":" password ] "@" ] host [ ":" port ] [ path ]
  *   [ "?" query ]
+ *   "ws+unix:" [ "//" ] socket [ ":" [ path ] ] [ "?" query ]
  *
  * 1. Nothing but visible ASCII gets in, and escapes are decoded only where the
- *    result is checked again (user, password, host): nothing that comes out
- *    can break a line of HTTP, or end a C string early.
+ *    result is checked again (user, password, host, socket): nothing that comes
+ * out can break a line of HTTP, or end a C string early.
  * 2. Host, user and password follow RFC 3986 to the letter. Path and query may
  *    also hold []{}|^` as they are: URLs of real services do.
  * 3. What is sent is what was written: dots and escapes of the path stay.
@@ -24,11 +26,13 @@
 /* The pieces of a URL, still as they were written. */
 typedef struct parts {
   int secure;
+  int is_socket;
   int has_userinfo;
   int bracketed;
   uvow__slice_t userinfo;
   uvow__slice_t host;
   uvow__slice_t port;
+  uvow__slice_t socket;
   uvow__slice_t target;
 } parts_t;
 
@@ -101,7 +105,7 @@ static int check_bytes(uvow__slice_t text) {
   return 0;
 }
 
-/* RFC 3986 3.1, and the "//" behind it. */
+/* RFC 3986 3.1, and the "//" behind it, which a socket's may lack. */
 static int take_scheme(uvow__slice_t *text, parts_t *parts) {
   uvow__slice_t scheme = take(text, before_any(*text, ":"));
   if (text->len == 0 || scheme.len == 0 || !is_alpha(scheme.ptr[0]))
@@ -112,6 +116,11 @@ static int take_scheme(uvow__slice_t *text, parts_t *parts) {
       return UVOW_EURL;
   }
   parts->secure = uvow__slice_is_nocase(scheme, "wss");
+  parts->is_socket = uvow__slice_is_nocase(scheme, "ws+unix");
+  if (parts->is_socket) {
+    take(text, 1);
+    return 0;
+  }
   if (!parts->secure && !uvow__slice_is_nocase(scheme, "ws"))
     return UVOW_ESCHEME;
   if (text->len < 3 || memcmp(text->ptr, "://", 3) != 0)
@@ -143,6 +152,22 @@ static int split_authority(uvow__slice_t text, parts_t *parts) {
   if (text.len > 0)
     take(&text, 1);
   parts->port = text;
+  return 0;
+}
+
+/* Behind "ws+unix:": an absolute path, and what to ask for there. */
+static int split_socket(uvow__slice_t text, parts_t *parts) {
+  parts->host = UVOW__SLICE("localhost");
+  if (text.len >= 2 && memcmp(text.ptr, "//", 2) == 0)
+    take(&text, 2);
+  parts->socket = take(&text, before_any(text, ":?"));
+  if (parts->socket.len == 0 || parts->socket.ptr[0] != '/')
+    return UVOW_EURL;
+  if (text.len > 0 && text.ptr[0] == ':')
+    take(&text, 1);
+  if (text.len > 0 && text.ptr[0] != '/' && text.ptr[0] != '?')
+    return UVOW_EURL;
+  parts->target = text;
   return 0;
 }
 
@@ -259,6 +284,26 @@ static int parse_host(const parts_t *parts, uvow__url_t *url) {
   return 0;
 }
 
+/* A path of a file. No control bytes: it stands in messages. */
+static int parse_socket(const parts_t *parts, uvow__url_t *url) {
+  uvow__slice_t text = parts->socket;
+  size_t len = 0;
+  if (!parts->is_socket)
+    return 0;
+  url->path = (char *)uvow__malloc(url->mem, text.len + 1);
+  if (!url->path)
+    return UVOW_ENOMEM;
+  for (size_t at = 0; at < text.len;) {
+    int raw = text.ptr[at];
+    int c = unescape(text, &at);
+    if (c < ' ' || c == 0x7f || strchr("\"<>\\", raw))
+      return UVOW_EURL;
+    url->path[len++] = (char)c;
+  }
+  url->path[len] = '\0';
+  return 0;
+}
+
 /* RFC 3986 3.2.3: digits, even none. */
 static int parse_port(const parts_t *parts, uvow__url_t *url) {
   uint32_t port = 0;
@@ -337,10 +382,16 @@ int uvow__url_parse(const uvow__mem_t *mem, const char *text, size_t len,
   if (before_any(rest, "#") < rest.len)
     return UVOW_EURL;
   url.secure = parts.secure;
-  rc = split_authority(take(&rest, before_any(rest, "/?")), &parts);
-  parts.target = rest;
+  if (parts.is_socket) {
+    rc = split_socket(rest, &parts);
+  } else {
+    rc = split_authority(take(&rest, before_any(rest, "/?")), &parts);
+    parts.target = rest;
+  }
   if (!rc)
     rc = parse_userinfo(&parts, &url);
+  if (!rc)
+    rc = parse_socket(&parts, &url);
   if (!rc)
     rc = parse_host(&parts, &url);
   if (!rc)
@@ -357,8 +408,8 @@ int uvow__url_parse(const uvow__mem_t *mem, const char *text, size_t len,
 }
 
 void uvow__url_done(uvow__url_t *url) {
-  char *texts[] = {url->host, url->authority, url->target, url->user,
-                   url->password};
+  char *texts[] = {url->host, url->authority, url->target,
+                   url->user, url->password,  url->path};
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
     if (texts[i])
       uvow__free(url->mem, texts[i]);

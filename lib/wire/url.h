@@ -15,11 +15,15 @@ typedef struct uvow__url {
   char *target;    /* path and query, as written; at least "/" */
   char *user;      /* percent-decoded, no control bytes; NULL: none */
   char *password;  /* the same; NULL: none */
+  char *path;      /* of ws+unix: the socket's, decoded; else NULL */
 } uvow__url_t;
 
 /*
- * Parses a ws or wss URL (RFC 6455 3, RFC 3986 3). Borrows text; ret is to be
- * done, and is untouched on error.
+ * Parses a ws or wss URL (RFC 6455 3, RFC 3986 3), or that of a Unix domain
+ * socket: ws+unix:///path/to/socket[:/request/path], without a host, but for
+ * "localhost" as host and authority. A colon or question mark that is part of
+ * the socket's path is escaped there. Borrows text; ret is to be done, and is
+ * untouched on error.
  *
  * Errors: UVOW_EURL: no URL, longer than UVOW__URL_MAX, or with a fragment;
  * UVOW_ESCHEME: a URL of another scheme; UVOW_ENOMEM.

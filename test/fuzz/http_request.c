@@ -48,7 +48,14 @@ static void answer(const uvow__http_t *http) {
     must(!uvow__handshake_write_refusal(&out, found.status, found.why));
   } else {
     const char *chosen = uvow__handshake_choose_subprotocol(http, known, 2);
-    must(!uvow__handshake_write_accept(&out, found.key, chosen, NULL, NULL, 0));
+    uvow__deflate_terms_t terms = {1, 0, 1, 12, 14};
+    char extensions[UVOW__EXTENSION_TEXT];
+    uvow__extension_choose(http, &terms);
+    uvow__extension_answer(&terms, extensions);
+    must(!terms.on || (terms.server_max_window_bits >= 9 &&
+                       terms.server_max_window_bits <= 12));
+    must(!uvow__handshake_write_accept(&out, found.key, chosen, extensions,
+                                       NULL, 0));
   }
   uvow__buf_done(&out);
 }

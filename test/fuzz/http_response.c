@@ -32,9 +32,15 @@ static int check(const uvow__http_t *http) {
   static const char *const offered[] = {"chat", "superchat"};
   const char *chosen = NULL;
   const char *why = NULL;
+  uvow__deflate_terms_t terms = {1, 0, 1, 12, 14};
   int rc = uvow__handshake_check_response(
-      http, "dGhlIHNhbXBsZSBub25jZQ==", offered, 2, NULL, &chosen, &why);
+      http, "dGhlIHNhbXBsZSBub25jZQ==", offered, 2, &terms, &chosen, &why);
   must(rc ? why && !chosen : !why);
+  must(!terms.on ||
+       (terms.client_no_context_takeover && terms.server_max_window_bits >= 8 &&
+        terms.server_max_window_bits <= 12 &&
+        terms.client_max_window_bits >= 8 &&
+        terms.client_max_window_bits <= 14));
   must(!chosen || chosen == offered[0] || chosen == offered[1]);
   return rc;
 }

@@ -1,7 +1,8 @@
 /*
  * Any bytes through every protocol: as a message, and as params. A message that
  * is written with them reads back as what it was meant to be, with its own id:
- * nothing of the params gets out of its place.
+ * nothing of the params gets out of its place. And the short way of reading
+ * says what the rules say.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +23,28 @@ static void check_slice(uvow__slice_t part, const char *text, size_t size) {
                  : part.len == 0);
 }
 
+static int same(uvow__slice_t a, uvow__slice_t b) {
+  return a.ptr == b.ptr && a.len == b.len;
+}
+
+static void read_by_rules(const uvow_protocol_t *protocol, const char *text,
+                          size_t size, const uvow__msg_t *msg) {
+  uvow__msg_t other;
+  check(uvow__protocol_decode_by_rules(protocol, text, size, &other) == 0);
+  check(msg->kind == other.kind && msg->id == other.id &&
+        msg->has_id == other.has_id && same(msg->raw_id, other.raw_id) &&
+        same(msg->name, other.name) && same(msg->value, other.value) &&
+        same(msg->session, other.session));
+}
+
 static void read_message(const uvow_protocol_t *protocol, const char *text,
                          size_t size) {
   uvow__msg_t msg;
-  if (uvow__protocol_decode(protocol, text, size, &msg))
+  if (uvow__protocol_decode(protocol, text, size, &msg)) {
+    check(uvow__protocol_decode_by_rules(protocol, text, size, &msg) != 0);
     return;
+  }
+  read_by_rules(protocol, text, size, &msg);
   check(!msg.has_id == (msg.id == 0) && msg.id <= UVOW__ID_MAX);
   check_slice(msg.raw_id, text, size);
   check_slice(msg.name, text, size);

@@ -269,7 +269,9 @@ static const encode_case_t encode_cases[] = {
      NULL},
     {{.kind = UVOW__OP_CALL, .id = 1, .method = S("m"), .session = S("s")},
      NULL},
-    {{.kind = UVOW__OP_CANCEL, .id = 1, .method = S("m")}, NULL},
+    {{.kind = UVOW__OP_CANCEL, .id = 1, .method = S("m")},
+     "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\","
+     "\"params\":{\"id\":1}}"},
     {{.kind = UVOW__OP_KINDS, .id = 1}, NULL},
     {{.kind = UVOW__OP_REPLY, .params = S("1")}, NULL},
     {{.kind = UVOW__OP_REPLY, .raw_id = S("[1]")}, NULL},

@@ -5,11 +5,6 @@
 
 #include <uvow/error.h>
 
-#include "wire/json_text.h"
-
-#define S(literal)                                                             \
-  { literal, sizeof(literal) - 1 }
-
 /* Phoenix, as far as rules go: [join_ref, ref, topic, event, payload] */
 enum { REF = UVOW__CAPTURE_FIRST, TOPIC, EVENT, PAYLOAD, STATUS, RESPONSE };
 
@@ -120,83 +115,12 @@ static void finds_protocols(void **state) {
   assert_false(uvow__protocol_can(uvow_protocol_cdp(), UVOW__OP_NOTIFY));
 }
 
-static const uvow__op_t full = {.kind = UVOW__OP_REPLY_ERROR,
-                                .raw_id = S("\"x\""),
-                                .session = S("s\n"),
-                                .error_code = -5,
-                                .error_message = S("m\1"),
-                                .error_data = S("[1]")};
-static const char full_text[] =
-    "{\"id\":\"x\",\"error\":{\"code\":-5,\"message\":\"m\\u0001\","
-    "\"data\":[1]},\"sessionId\":\"s\\n\"}";
-
-/* All or nothing, wherever the limit is, and behind what is there already. */
-static void a_limit_changes_nothing(void **state) {
-  size_t len = sizeof(full_text) - 1;
-  (void)state;
-  for (size_t max = 4; max <= 4 + len; max++) {
-    uvow__buf_t out;
-    int room = max == 4 + len;
-    uvow__buf_init(&out, &uvow__mem_default, max);
-    assert_int_equal(uvow__buf_append_text(&out, "kept"), 0);
-    assert_int_equal(uvow__protocol_encode(uvow_protocol_cdp(), &full, &out),
-                     room ? 0 : UVOW_EOVERLOAD);
-    assert_int_equal(uvow__buf_size(&out), room ? max : 4);
-    assert_memory_equal(uvow__buf_front(&out), "kept", 4);
-    if (room)
-      assert_memory_equal(uvow__buf_front(&out) + 4, full_text, len);
-    uvow__buf_done(&out);
-  }
-}
-
-/* The same where room at the front of the buffer is used again. */
-static void a_failure_survives_a_move(void **state) {
-  uvow__buf_t out;
-  char filler[200];
-  (void)state;
-  memset(filler, '.', sizeof(filler));
-  uvow__buf_init(&out, &uvow__mem_default, 256);
-  assert_int_equal(uvow__buf_append(&out, filler, 200), 0);
-  uvow__buf_consume(&out, 190);
-  assert_int_equal(uvow__buf_append(&out, filler, 46), 0);
-  assert_int_equal(out.off, 190);
-  out.max = 100;
-  assert_int_equal(uvow__protocol_encode(uvow_protocol_cdp(), &full, &out),
-                   UVOW_EOVERLOAD);
-  assert_int_equal(out.off, 0); /* it was moved */
-  assert_int_equal(uvow__buf_size(&out), 56);
-  assert_memory_equal(uvow__buf_front(&out), filler, 56);
-  uvow__buf_done(&out);
-}
-
-static void without_memory(test_alloc_t *alloc, void *data) {
-  uvow__buf_t out;
-  (void)data;
-  uvow__buf_init(&out, &alloc->allocator, 10000);
-  for (int i = 0; i < 10; i++) {
-    size_t size = uvow__buf_size(&out);
-    int rc = uvow__protocol_encode(uvow_protocol_cdp(), &full, &out);
-    assert_true(rc == 0 || rc == UVOW_ENOMEM);
-    assert_int_equal(uvow__buf_size(&out),
-                     rc ? size : size + sizeof(full_text) - 1);
-  }
-  uvow__buf_done(&out);
-}
-
-static void survives_no_memory(void **state) {
-  (void)state;
-  test_alloc_sweep(without_memory, NULL);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(first_rule_wins),
       cmocka_unit_test(no_rule_is_malformed),
       cmocka_unit_test(reads_error_codes),
       cmocka_unit_test(finds_protocols),
-      cmocka_unit_test(a_limit_changes_nothing),
-      cmocka_unit_test(a_failure_survives_a_move),
-      cmocka_unit_test(survives_no_memory),
   };
   return cmocka_run_group_tests_name("protocol/rules", tests, NULL, NULL);
 }

@@ -254,6 +254,73 @@ static void ends_strings_anywhere(void **state) {
   }
 }
 
+/* Payload strings: escapes at every place, far apart and close together. */
+static void skips_long_strings(void **state) {
+  char text[200];
+  uvow__captures_t found;
+  (void)state;
+  for (size_t len = 2; len < 120; len++) {
+    size_t size = 0;
+    text[size++] = '[';
+    text[size++] = '"';
+    memset(text + size, 'x', len);
+    size += len;
+    memcpy(text + size, "\",\"]\"]", 6);
+    size += 6;
+    uvow__slice_t all = {text, size};
+    for (size_t at = 0; at + 1 < len; at++) {
+      char *copy = (char *)malloc(size);
+      uvow__json_kind_t kind;
+      assert_non_null(copy);
+      text[2 + at] = '\\';
+      text[3 + at] = at % 2 ? '"' : '\\';
+      memcpy(copy, text, size);
+      all.ptr = copy;
+      assert_int_equal(uvow__envelope_value(all, &kind, &all), 0);
+      assert_int_equal(all.len, size);
+      /* Without its escape, a quote ends the string: another one opens. */
+      text[2 + at] = 'x';
+      memcpy(copy, text, size);
+      all.ptr = copy;
+      if (at % 2)
+        assert_int_equal(uvow__envelope_value(all, &kind, &all),
+                         UVOW_EENVELOPE);
+      text[3 + at] = 'x';
+      free(copy);
+    }
+    /* Without an end: a lone backslash, or nothing. */
+    text[size - 2] = '\\';
+    assert_int_equal(scan(&array, text, size, &found), UVOW_EENVELOPE);
+    assert_int_equal(scan(&array, text, 2 + len, &found), UVOW_EENVELOPE);
+  }
+}
+
+/* Members in any order, with others between them. */
+static void order_does_not_matter(void **state) {
+  static const char *const members[] = {
+      "\"id\":1", "\"result\":[2]", "\"error\":{\"z\":0,\"code\":3}",
+      "\"a_callback_id15\":4", "\"unknown\":5"};
+  uvow__captures_t found;
+  (void)state;
+  for (size_t order = 0; order < 5 * 5 * 5 * 5 * 5; order++) {
+    char text[200] = "{";
+    unsigned seen = 0;
+    for (size_t rest = order, i = 0; i < 5; i++, rest /= 5) {
+      seen |= 1u << rest % 5;
+      strcat(text, i ? "," : "");
+      strcat(text, members[rest % 5]);
+    }
+    strcat(text, "}");
+    if (seen != 31)
+      continue;
+    assert_int_equal(scan(&object, text, strlen(text), &found), 0);
+    is_capture(&found, ID, UVOW__JSON_NUMBER, "1");
+    is_capture(&found, RESULT, UVOW__JSON_ARRAY, "[2]");
+    is_capture(&found, CODE, UVOW__JSON_NUMBER, "3");
+    is_capture(&found, LONG, UVOW__JSON_NUMBER, "4");
+  }
+}
+
 static void no_prefix_is_a_message(void **state) {
   static const char *const texts[] = {
       "{\"jsonrpc\":\"2.0\",\"id\":123,\"result\":{\"x\":[81,\"\\\"\"]}}",
@@ -292,6 +359,8 @@ int main(void) {
       cmocka_unit_test(accepts_sloppy_payloads),
       cmocka_unit_test(limits_depth),
       cmocka_unit_test(ends_strings_anywhere),
+      cmocka_unit_test(skips_long_strings),
+      cmocka_unit_test(order_does_not_matter),
       cmocka_unit_test(no_prefix_is_a_message),
       cmocka_unit_test(values_are_whole),
   };

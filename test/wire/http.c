@@ -11,6 +11,7 @@
 
 #define Q UVOW__HTTP_REQUEST
 #define R UVOW__HTTP_RESPONSE
+#define T UVOW__HTTP_TUNNEL
 
 typedef struct outcome {
   int rc;
@@ -41,6 +42,8 @@ static const sample_t samples[] = {
     {R, "HTTP/1.1 101\r\n\r\n", "||101|", 0},
     {R, "HTTP/1.1 999  \xe9t\t\xe9 \r\n\r\n", "||999| \xe9t\t\xe9 ", 0},
     {R, "HTTP/1.1 100 x\r\n\r\n", "||100|x", 0},
+    {T, "HTTP/1.0 200 OK\r\n\r\n", "||200|OK", 0},
+    {T, "HTTP/1.1 407\r\nA: b\r\n\r\n", "||407||A=b", 0},
     /* not complete */
     {Q, "", NULL, UVOW__HTTP_MORE},
     {Q, "GET / HTTP/1.1\r\nA: b\r\n\r", NULL, UVOW__HTTP_MORE},
@@ -69,6 +72,11 @@ static const sample_t samples[] = {
     {Q, "HTTP/1.1 101 x\r\n\r\n", NULL, UVOW_EHTTP},
     {R, "HTTP/1.0 101 x\r\n\r\n", NULL, UVOW_EHTTP},
     {R, "HTTP/1.2 101 x\r\n\r\n", NULL, UVOW_EHTTP},
+    {T, "HTTP/1.2 200 x\r\n\r\n", NULL, UVOW_EHTTP},
+    {T, "HTTP/0.0 200 x\r\n\r\n", NULL, UVOW_EHTTP},
+    {T, "HTTP/1.00 200 x\r\n\r\n", NULL, UVOW_EHTTP},
+    {T, "HTTP/1.0\r\n\r\n", NULL, UVOW_EHTTP},
+    {T, "GET / HTTP/1.0\r\n\r\n", NULL, UVOW_EHTTP},
     {R, "ICY 200 OK\r\n\r\n", NULL, UVOW_EHTTP},
     {R, "HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
     {R, "HTTP/1.1  101 x\r\n\r\n", NULL, UVOW_EHTTP},

@@ -191,6 +191,25 @@ static void survives_no_memory(void **state) {
   test_alloc_sweep(without_memory, NULL);
 }
 
+static void knows_what_stands_for_itself(void **state) {
+  (void)state;
+  for (size_t len = 0; len < 20; len++) {
+    char *text = (char *)malloc(len ? len : 1);
+    assert_non_null(text);
+    memset(text, 'a', len);
+    assert_true(uvow__json_stands((uvow__slice_t){text, len}));
+    for (size_t at = 0; at < len; at++) {
+      for (int c = 0; c < 256; c++) {
+        text[at] = (char)(unsigned char)c;
+        assert_int_equal(uvow__json_stands((uvow__slice_t){text, len}),
+                         c >= ' ' && c < 128 && c != '"' && c != '\\');
+      }
+      text[at] = 'a';
+    }
+    free(text);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(escapes_and_back),
@@ -198,6 +217,7 @@ int main(void) {
       cmocka_unit_test(refuses_what_is_no_string),
       cmocka_unit_test(every_prefix_is_no_string),
       cmocka_unit_test(compares),
+      cmocka_unit_test(knows_what_stands_for_itself),
       cmocka_unit_test(plain_text_is_borrowed),
       cmocka_unit_test(only_utf8_is_escaped),
       cmocka_unit_test(a_limit_changes_nothing),

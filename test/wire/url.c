@@ -89,7 +89,35 @@ static const char *const bads[] = {
 
 static const char *const others[] = {
     "http://h/",   "https://h/#f", "wsx://h",          "w://h", "wsss://h",
-    "ws+unix://h", "mailto:a@b",   "localhost:8080/x", "a:",    "H-T.t+p2:"};
+    "wss+unix:/h", "mailto:a@b",   "localhost:8080/x", "a:",    "H-T.t+p2:"};
+
+typedef struct socket_url {
+  const char *text;
+  const char *path;
+  const char *target;
+} socket_url_t;
+
+static const socket_url_t sockets[] = {
+    {"ws+unix:///run/s", "/run/s", "/"},
+    {"WS+Unix:/run/s", "/run/s", "/"},
+    {"ws+unix:///run/s:", "/run/s", "/"},
+    {"ws+unix:///run/s:/a/b?c=1:2", "/run/s", "/a/b?c=1:2"},
+    {"ws+unix:///run/s:/x:y", "/run/s", "/x:y"},
+    {"ws+unix:///run/s:?q", "/run/s", "/?q"},
+    {"ws+unix:///run/s?q=/", "/run/s", "/?q=/"},
+    {"ws+unix:///a%20b%3Ac%3Fd%25%c3%a9", "/a b:c?d%\xc3\xa9", "/"},
+    {"ws+unix:///u@h", "/u@h", "/"},
+    {"ws+unix:////x", "//x", "/"},
+};
+
+static const char *const bad_sockets[] = {
+    "ws+unix:",        "ws+unix://",     "ws+unix:x",        "ws+unix:./x",
+    "ws+unix://h",     "ws+unix://h/x",  "ws+unix://u:p@/x", "ws+unix:?q",
+    "ws+unix://:/x",   "ws+unix:///x#f", "ws+unix:///x:y",   "ws+unix:///x:80",
+    "ws+unix:///x:#",  "ws+unix:///%00", "ws+unix:///%0a",   "ws+unix:///%7F",
+    "ws+unix:///%",    "ws+unix:///%2",  "ws+unix:///%zz",   "ws+unix:///a b",
+    "ws+unix:///a\\b", "ws+unix:///<",   "ws+unix:///x:/%",  "ws+unix:///\"",
+    "+unix:///x"};
 
 static const char *const ipv6_good[] = {"::",
                                         "::1",
@@ -167,10 +195,31 @@ static void takes_apart(void **state) {
     check_text(url.target, good->target);
     check_text(url.user, good->user);
     check_text(url.password, good->password);
+    assert_null(url.path);
     uvow__url_done(&url);
     assert_null(url.host);
     uvow__url_done(&url);
   }
+}
+
+static void fails_with(const char *text, size_t len, int code);
+
+static void knows_sockets(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+    uvow__url_t url;
+    assert_int_equal(parse(sockets[i].text, strlen(sockets[i].text), &url), 0);
+    assert_int_equal(url.secure, 0);
+    assert_int_equal(url.port, 80);
+    check_text(url.path, sockets[i].path);
+    check_text(url.target, sockets[i].target);
+    check_text(url.host, "localhost");
+    check_text(url.authority, "localhost");
+    check_text(url.user, NULL);
+    uvow__url_done(&url);
+  }
+  for (size_t i = 0; i < sizeof(bad_sockets) / sizeof(bad_sockets[0]); i++)
+    fails_with(bad_sockets[i], strlen(bad_sockets[i]), UVOW_EURL);
 }
 
 static void fails_with(const char *text, size_t len, int code) {
@@ -217,8 +266,9 @@ static void knows_ipv6(void **state) {
 
 /* Whatever byte stands in a place, nothing but visible ASCII comes out. */
 static void checks_every_byte(void **state) {
-  static const char *const shapes[] = {"ws://h/a*b", "ws://h*/", "ws://u*:p@h",
-                                       "ws://h/?*"};
+  static const char *const shapes[] = {"ws://h/a*b",   "ws://h*/",
+                                       "ws://u*:p@h",  "ws://h/?*",
+                                       "ws+unix:/a*b", "ws+unix:/a:/*"};
   (void)state;
   for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++) {
     for (int c = 0; c < 256; c++) {
@@ -275,9 +325,11 @@ static void parse_with(test_alloc_t *alloc, void *data) {
 static void survives_no_memory(void **state) {
   char full[] = "wss://user:pass@[::1]:8080/path?query";
   char plain[] = "ws://h";
+  char of_socket[] = "ws+unix:///a%20b:/c";
   (void)state;
   test_alloc_sweep(parse_with, full);
   test_alloc_sweep(parse_with, plain);
+  test_alloc_sweep(parse_with, of_socket);
 }
 
 int main(void) {
@@ -285,6 +337,7 @@ int main(void) {
       cmocka_unit_test(takes_apart),
       cmocka_unit_test(refuses),
       cmocka_unit_test(knows_other_schemes),
+      cmocka_unit_test(knows_sockets),
       cmocka_unit_test(knows_ipv6),
       cmocka_unit_test(checks_every_byte),
       cmocka_unit_test(has_a_limit),

@@ -1,0 +1,354 @@
+/*
+ * Messages by template: writing one, and reading one that is written so.
+ *
+ * 1. Writing appends all or nothing, and no operation's content can end up
+ *    outside its place in the message.
+ * 2. Literal text is copied whole, 32 bytes of which the first ones count,
+ *    where there is room for that, and never read beyond.
+ * 3. Reading is a short way through the rules for what comes most often. It
+ *    never says anything else than they do: what isn't exactly as we would have
+ *    written it, down to the last byte, is left to them.
+ */
+#include "template.h"
+
+#include <string.h>
+
+#include <uvow/error.h>
+
+#include "protocol.h"
+#include "wire/json_text.h"
+#include "wire/utf8.h"
+#include "wire/word.h"
+
+/* ---- reading ---- */
+
+/* The piece's text at p: what's behind it, or NULL. */
+static inline const char *read_text(const uvow__piece_t *piece, const char *p,
+                                    const char *end) {
+  size_t len = piece->len;
+  if ((size_t)(end - p) < len)
+    return NULL;
+  if (len < 8) {
+    for (size_t i = 0; i < len; i++)
+      if (p[i] != piece->text[i])
+        return NULL;
+    return p + len;
+  }
+  for (size_t i = 0; i < len - 8; i += 8)
+    if (uvow__word(p + i) != uvow__word(piece->text + i))
+      return NULL;
+  /* The last word, over characters already seen. */
+  return uvow__word(p + len - 8) == uvow__word(piece->text + len - 8) ? p + len
+                                                                      : NULL;
+}
+
+/* An id that may be ours, and is below 10^15: all that ever come. */
+static inline const char *read_id(const char *p, const char *end,
+                                  uvow__msg_t *msg) {
+  const char *start = p;
+  uint64_t id = 0;
+  for (; p < end; p++) {
+    unsigned digit = (unsigned)(unsigned char)*p - '0';
+    if (digit > 9)
+      break;
+    id = id * 10 + digit;
+  }
+  size_t len = (size_t)(p - start);
+  if (len == 0 || len > 15 || *start == '0')
+    return NULL;
+  msg->raw_id = (uvow__slice_t){start, len};
+  msg->id = id;
+  msg->has_id = 1;
+  return p;
+}
+
+static inline const char *read_json(const char *p, const char *end,
+                                    unsigned kinds, uvow__slice_t *ret_text) {
+  uvow__json_kind_t kind;
+  const char *stop = uvow__envelope_skip(p, end, &kind);
+  if (!stop || !(kinds & (unsigned)kind))
+    return NULL;
+  *ret_text = (uvow__slice_t){p, (size_t)(stop - p)};
+  return stop;
+}
+
+/* In the order of how often they come. */
+static inline const char *read_value(const uvow__piece_t *piece, const char *p,
+                                     const char *end, uvow__msg_t *msg) {
+  if (piece->kind == UVOW__PUT_ID)
+    return read_id(p, end, msg);
+  if (piece->kind == UVOW__PUT_PARAMS)
+    return read_json(p, end, piece->kinds, &msg->value);
+  if (piece->kind == UVOW__PUT_TEXT)
+    return p;
+  if (piece->kind == UVOW__PUT_METHOD)
+    return read_json(p, end, UVOW__KIND(STRING), &msg->name);
+  if (piece->kind == UVOW__PUT_SESSION)
+    return read_json(p, end, UVOW__KIND(STRING), &msg->session);
+  return NULL;
+}
+
+int uvow__template_read(const uvow__template_t *template, const char *text,
+                        size_t len, uvow__msg_t *ret) {
+  static const uvow__msg_t empty; /* copied: zeroing in place is slower */
+  const uvow__piece_t *piece = template->pieces;
+  const uvow__piece_t *last = piece + template->count;
+  if (!template->reads || len == 0)
+    return 0;
+  const char *end = text + len;
+  const char *p = read_text(piece, text, end);
+  if (!p)
+    return 0;
+  *ret = empty;
+  ret->kind = (uvow__msg_kind_t) template->reads;
+  p = read_value(piece, p, end, ret);
+  while (p && ++piece < last) {
+    const char *behind = read_text(piece, p, end);
+    if (behind)
+      p = read_value(piece, behind, end, ret);
+    else if (piece->absent != UVOW__ABSENT_OMITS)
+      return 0;
+  }
+  return p == end;
+}
+
+/* ---- writing ---- */
+
+/* What is being appended to `out`: up to `to`, with room up to `stop`. */
+typedef struct writer {
+  uvow__buf_t *out;
+  uint8_t *to;
+  const uint8_t *stop;
+} writer_t;
+
+/* Goes on where the buffer ends. */
+static inline void resume(writer_t *w) {
+  uvow__buf_t *out = w->out;
+  size_t left = out->max - uvow__buf_size(out);
+  size_t room = out->cap - out->len;
+  w->to = out->data + out->len;
+  w->stop = w->to + (room < left ? room : left);
+}
+
+static inline void pause(const writer_t *w) {
+  w->out->len = (size_t)(w->to - w->out->data);
+}
+
+static inline size_t room(const writer_t *w) {
+  return (size_t)(w->stop - w->to);
+}
+
+static int grow(writer_t *w, size_t len) {
+  pause(w);
+  int rc = uvow__buf_reserve(w->out, len);
+  if (rc == 0)
+    resume(w);
+  return rc;
+}
+
+static inline void copy(uint8_t *to, const char *from, size_t len) {
+  if (len > 16) {
+    memcpy(to, from, len);
+  } else if (len >= 8) {
+    memcpy(to, from, 8);
+    memcpy(to + len - 8, from + len - 8, 8);
+  } else if (len >= 4) {
+    memcpy(to, from, 4);
+    memcpy(to + len - 4, from + len - 4, 4);
+  } else {
+    for (size_t i = 0; i < len; i++)
+      to[i] = (uint8_t)from[i];
+  }
+}
+
+static inline int put(writer_t *w, const char *bytes, size_t len) {
+  int rc = len <= room(w) ? 0 : grow(w, len);
+  if (rc)
+    return rc;
+  copy(w->to, bytes, len);
+  w->to += len;
+  return 0;
+}
+
+static inline int put_text(writer_t *w, const uvow__piece_t *piece) {
+  if (room(w) < sizeof(piece->text))
+    return put(w, piece->text, piece->len);
+  memcpy(w->to, piece->text, sizeof(piece->text));
+  w->to += piece->len;
+  return 0;
+}
+
+/* The operation has nothing for this piece. */
+static int put_nothing(writer_t *w, const uvow__piece_t *piece) {
+  if (piece->absent == UVOW__ABSENT_OMITS)
+    return 0;
+  if (piece->absent == UVOW__ABSENT_FAILS)
+    return UVOW_EINVAL;
+  int rc = put_text(w, piece);
+  return rc ? rc : put(w, "null", 4);
+}
+
+/* JSON text of one of the kinds a piece allows: 0 or UVOW_EINVAL. */
+static inline int check_json(const uvow__piece_t *piece, uvow__slice_t text,
+                             uvow__slice_t *ret_text) {
+  uvow__json_kind_t kind;
+  if (!uvow__utf8_is_ascii((const uint8_t *)text.ptr, text.len) &&
+      !uvow__json_utf8(text))
+    return UVOW_EINVAL;
+  if (uvow__envelope_value(text, &kind, ret_text) ||
+      !(piece->kinds & (unsigned)kind))
+    return UVOW_EINVAL;
+  return 0;
+}
+
+static int put_json(writer_t *w, const uvow__piece_t *piece,
+                    uvow__slice_t text) {
+  uvow__slice_t trimmed;
+  if (text.len == 0)
+    return put_nothing(w, piece);
+  int rc = check_json(piece, text, &trimmed);
+  if (rc == 0)
+    rc = put_text(w, piece);
+  return rc ? rc : put(w, trimmed.ptr, trimmed.len);
+}
+
+/* The members of an object, none of them reserved. */
+static int put_fields(writer_t *w, const uvow__piece_t *piece,
+                      uvow__slice_t text) {
+  uvow__captures_t found;
+  uvow__slice_t object;
+  if (text.len == 0)
+    return put_nothing(w, piece);
+  if (check_json(piece, text, &object))
+    return UVOW_EINVAL;
+  size_t last = UVOW__CAPTURE_FIRST + (size_t)piece->denied;
+  if (uvow__envelope_scan(piece->reserved, object.ptr, object.len, &found))
+    return UVOW_EINVAL;
+  for (size_t i = UVOW__CAPTURE_FIRST; i < last; i++)
+    if (uvow__capture_kind(&found, i) != UVOW__JSON_ABSENT)
+      return UVOW_EINVAL;
+  size_t at = 1;
+  while (strchr(" \t\r\n", object.ptr[at]) && object.ptr[at])
+    at++;
+  if (object.ptr[at] == '}')
+    return 0;
+  int rc = put_text(w, piece);
+  return rc ? rc : put(w, object.ptr + at, object.len - at - 1);
+}
+
+/* Any text as a JSON string. */
+static int put_escaped(writer_t *w, uvow__slice_t text) {
+  pause(w);
+  int rc = uvow__json_escape(w->out, text);
+  if (rc == 0)
+    resume(w);
+  return rc;
+}
+
+static inline int put_string(writer_t *w, const uvow__piece_t *piece,
+                             uvow__slice_t text) {
+  int rc = put_text(w, piece);
+  if (rc)
+    return rc;
+  if (room(w) < 2 || room(w) - 2 < text.len || !uvow__json_stands(text))
+    return put_escaped(w, text);
+  w->to[0] = '"';
+  copy(w->to + 1, text.ptr, text.len);
+  w->to += text.len + 2;
+  w->to[-1] = '"';
+  return 0;
+}
+
+/* In decimal. */
+static inline int put_number(writer_t *w, uint64_t number, int negative) {
+  size_t len = negative ? 2 : 1;
+  for (uint64_t left = number; left > 9; left /= 10)
+    len++;
+  int rc = len <= room(w) ? 0 : grow(w, len);
+  if (rc)
+    return rc;
+  uint8_t *to = w->to;
+  w->to += len;
+  if (negative)
+    to[0] = '-';
+  do {
+    to[--len] = (uint8_t)('0' + number % 10);
+    number /= 10;
+  } while (number);
+  return 0;
+}
+
+static inline int put_id(writer_t *w, const uvow__piece_t *piece,
+                         const uvow__op_t *op) {
+  if (op->raw_id.len || op->id == 0)
+    return put_json(w, piece, op->raw_id);
+  if (op->id > UVOW__ID_MAX)
+    return UVOW_EINVAL;
+  int rc = put_text(w, piece);
+  return rc ? rc : put_number(w, op->id, 0);
+}
+
+static int put_error(writer_t *w, const uvow__piece_t *piece,
+                     const uvow__op_t *op) {
+  if (piece->kind == UVOW__PUT_ERROR_CODE) {
+    int64_t code = op->error_code;
+    int rc = put_text(w, piece);
+    return rc ? rc
+              : put_number(w, code < 0 ? 0 - (uint64_t)code : (uint64_t)code,
+                           code < 0);
+  }
+  if (piece->kind == UVOW__PUT_ERROR_DATA ||
+      (piece->kind == UVOW__PUT_ERROR_DATA_OR_MESSAGE && op->error_data.len))
+    return put_json(w, piece, op->error_data);
+  return op->error_message.ptr ? put_string(w, piece, op->error_message)
+                               : put_nothing(w, piece);
+}
+
+/* In the order of how often they come. */
+static inline int put_piece(writer_t *w, const uvow__piece_t *piece,
+                            const uvow__op_t *op) {
+  uvow__piece_kind_t kind = (uvow__piece_kind_t)piece->kind;
+  if (kind == UVOW__PUT_ID)
+    return put_id(w, piece, op);
+  if (kind == UVOW__PUT_PARAMS)
+    return put_json(w, piece, op->params);
+  if (kind == UVOW__PUT_METHOD)
+    return op->method.ptr ? put_string(w, piece, op->method)
+                          : put_nothing(w, piece);
+  if (kind == UVOW__PUT_TEXT)
+    return put_text(w, piece);
+  if (kind == UVOW__PUT_FIELDS)
+    return put_fields(w, piece, op->params);
+  if (kind == UVOW__PUT_SESSION)
+    return op->session.len ? put_string(w, piece, op->session)
+                           : put_nothing(w, piece);
+  return put_error(w, piece, op);
+}
+
+int uvow__template_write(const uvow__template_t *template, const uvow__op_t *op,
+                         uvow__buf_t *out) {
+  const uvow__piece_t *piece = template->pieces;
+  const uvow__piece_t *last = piece + template->count;
+  size_t size = uvow__buf_size(out);
+  writer_t w = {out, NULL, NULL};
+  int rc = out->data ? 0 : uvow__buf_reserve(out, 1);
+  if (rc)
+    return rc;
+  resume(&w);
+  for (; piece < last && !rc; piece++)
+    rc = put_piece(&w, piece, op);
+  if (rc)
+    out->len = out->off + size;
+  else
+    pause(&w);
+  return rc;
+}
+
+int uvow__protocol_encode(const uvow_protocol_t *protocol, const uvow__op_t *op,
+                          uvow__buf_t *out) {
+  if ((unsigned)op->kind >= UVOW__OP_KINDS ||
+      !uvow__protocol_can(protocol, op->kind) ||
+      (op->session.len && !protocol->has_session))
+    return UVOW_EINVAL;
+  return uvow__template_write(&protocol->templates[op->kind], op, out);
+}

@@ -1,0 +1,102 @@
+/*
+ * Masked frames made unmasked ones, as they arrive (RFC 6455 5.2, 5.3).
+ *
+ *   uvow__unmask -> read_head   until a header is whole
+ *                -> write_head  without its mask bit and its key
+ *                -> uvow__mask  the payload, however it is cut
+ *
+ * 1. A call stays within one frame, so a reader that asks for more only when it
+ *    has used up all is looking at the frame whose header is in `head`.
+ * 2. What a length says is believed, and not judged.
+ *
+ * Not here: what headers may say (message.c).
+ */
+#include "mask.h"
+
+#include <assert.h>
+
+/* Bytes of the length behind the first two bytes. */
+static size_t length_size(const uint8_t *head) {
+  unsigned length = head[1] & 0x7F;
+  return length < 126 ? 0 : length == 126 ? 2 : 8;
+}
+
+static size_t head_size(const uint8_t *head) {
+  return 2 + length_size(head) + UVOW__MASK_KEY;
+}
+
+/* Returns whether the header is whole. Most often it's there at once. */
+static int read_head(uvow__unmask_t *unmask, const uint8_t **in,
+                     size_t *in_left) {
+  if (unmask->head_len == 0 && *in_left >= UVOW__HEAD_MAX) {
+    memcpy(unmask->head, *in, UVOW__HEAD_MAX);
+    unmask->head_len = head_size(unmask->head);
+    *in += unmask->head_len;
+    *in_left -= unmask->head_len;
+    return 1;
+  }
+  while (unmask->head_len < 2 || unmask->head_len < head_size(unmask->head)) {
+    if (*in_left == 0)
+      return 0;
+    unmask->head[unmask->head_len++] = *(*in)++;
+    --*in_left;
+  }
+  return 1;
+}
+
+/* Writes the header, and takes up its length and key. */
+static size_t write_head(uvow__unmask_t *unmask, uint8_t *to) {
+  const uint8_t *head = unmask->head;
+  size_t size = 2 + length_size(head);
+  uint64_t length = size == 2 ? head[1] & 0x7F : 0;
+  to[0] = head[0];
+  to[1] = head[1] & 0x7F;
+  for (size_t i = 2; i < size; i++) {
+    to[i] = head[i];
+    length = length << 8 | head[i];
+  }
+  memcpy(unmask->key, head + size, UVOW__MASK_KEY);
+  unmask->left = length;
+  unmask->state = length ? UVOW__UNMASK_PAYLOAD : UVOW__UNMASK_BETWEEN;
+  return size;
+}
+
+static void write_payload(uvow__unmask_t *unmask, uint8_t *to,
+                          const uint8_t *from, size_t len) {
+  uint8_t keys[2 * UVOW__MASK_KEY];
+  uvow__mask(to, from, len, unmask->key);
+  unmask->left -= len;
+  if (unmask->left == 0) {
+    unmask->state = UVOW__UNMASK_BETWEEN;
+    return;
+  }
+  memcpy(keys, unmask->key, UVOW__MASK_KEY);
+  memcpy(keys + UVOW__MASK_KEY, unmask->key, UVOW__MASK_KEY);
+  memcpy(unmask->key, keys + (len & 3), UVOW__MASK_KEY);
+}
+
+size_t uvow__unmask(uvow__unmask_t *unmask, uint8_t *to, size_t room,
+                    const uint8_t **in, size_t *in_left) {
+  size_t written = 0;
+  assert(room >= UVOW__HEAD_MAX);
+  if (unmask->state == UVOW__UNMASK_BETWEEN && *in_left) {
+    unmask->state = UVOW__UNMASK_HEAD;
+    unmask->head_len = 0;
+  }
+  if (unmask->state == UVOW__UNMASK_HEAD) {
+    if (!read_head(unmask, in, in_left) || !(unmask->head[1] & 0x80))
+      return 0;
+    written = write_head(unmask, to);
+  }
+  size_t len = room - written;
+  if (len > *in_left)
+    len = *in_left;
+  if (len > unmask->left)
+    len = (size_t)unmask->left;
+  if (len) {
+    write_payload(unmask, to + written, *in, len);
+    *in += len;
+    *in_left -= len;
+  }
+  return written + len;
+}
