@@ -1,0 +1,87 @@
+#ifndef UVOW_COMMAND_ARGS_H
+#define UVOW_COMMAND_ARGS_H
+
+#include <stdint.h>
+
+#include <uvow.h>
+
+#define ARGS_LISTED 16 /* as many headers, and subprotocols */
+
+/* Exit statuses; those of `uvow call` stand in its help. */
+enum {
+  EXIT_OK = 0,
+  EXIT_ANSWERED = 1,
+  EXIT_NOT_SENT = 2,
+  EXIT_MAYBE = 3,
+  EXIT_USAGE = 64,
+  EXIT_IO = 74
+};
+
+typedef enum subcommand {
+  COMMAND_NONE = 0,
+  COMMAND_BENCH = 1,
+  COMMAND_CALL = 2,
+  COMMAND_SERVE = 4
+} subcommand_t;
+
+typedef enum report_kind {
+  REPORT_NONE,
+  REPORT_HTML,
+  REPORT_SVG,
+  REPORT_JSON
+} report_kind_t;
+
+/* What the command line says. Texts are borrowed from argv. */
+typedef struct args {
+  subcommand_t command;
+  int help;
+  int version;
+  const char *url;
+  const char *host;
+  const uvow_protocol_t *protocol;
+  const char *method;
+  const char *params;
+  const char *report;
+  report_kind_t report_kind;
+  uint64_t inflight;
+  uint64_t connections;
+  uint64_t requests; /* 0: as long as `seconds` */
+  uint64_t timeout_ms;
+  uint64_t port;
+  double seconds;
+  double warmup;  /* seconds */
+  double rate;    /* a second; 0: as fast as answers come */
+  const char *ca; /* of a client's TLS */
+  int insecure;
+  const char *cert; /* of a server's */
+  const char *key;
+  int deflate;
+  int json_values;
+  int verify;
+  int line;
+  int pretty;
+  uvow_header_t headers[ARGS_LISTED];
+  size_t header_count;
+  const char *subprotocols[ARGS_LISTED];
+  size_t subprotocol_count;
+  char error[256]; /* why args_parse failed */
+} args_t;
+
+/* Reads argv[1] and on, whose headers are split in place. -1: see error. */
+int args_parse(args_t *args, int argc, char **argv);
+
+/* What the options say of a connection, but for its TLS; the rest is as it
+ * was. */
+void args_to_client(const args_t *args, uvow_client_options_t *options);
+
+/* The same of a server. */
+void args_to_server(const args_t *args, uvow_server_options_t *options);
+
+/* The context that the options ask for, for this loop; NULL: they ask for none.
+ * 1: there's something wrong with them, which has been said on stderr. */
+int args_to_tls(const args_t *args, uvow_loop_t *loop, uvow_tls_t **ret_tls);
+
+/* The text of --help. */
+const char *args_help(subcommand_t command);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * The load: slots, each with one request in flight.
+ *
+ *   load_start -> send_next -> on_answer -> go_on -> send_next ...
+ *                            |            `---> retire (time is up, or the
+ *                            v                  connection is gone)
+ *                      judge: counted, failed, or not in the counted time
+ *
+ * 1. An answer's time is taken once: it ends one request and starts the next,
+ *    which is sent in the same continuation. So nothing that the loop or this
+ *    program does falls between two latencies.
+ * 2. With --rate a request's latency begins when it should have started; it
+ *    counts if that was in the counted time. So does it with --requests. Else
+ *    an answer counts if it came in the counted time.
+ * 3. Byte payloads: nothing is allocated per request here.
+ */
+#include "load.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_S 1e9
+#define OWN_PARAMS 40 /* room for {"x":NUMBER} */
+
+static void on_answer(const uvow_result_t *result, void *data);
+static void advance(load_t *load, uint64_t now);
+
+static double cpu_seconds(void) {
+  uv_rusage_t usage;
+  if (uv_getrusage(&usage))
+    return 0;
+  return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 +
+         (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
+}
+
+int load_init(load_t *load, const args_t *args, measure_t *measure,
+              uvow_client_t *const *clients, load_end_cb on_end, void *data) {
+  memset(load, 0, sizeof(*load));
+  load->args = args;
+  load->measure = measure;
+  load->on_end = on_end;
+  load->data = data;
+  load->left = args->requests ? args->requests : UINT64_MAX;
+  load->params_len = args->params ? strlen(args->params) : 0;
+  load->slots =
+      (load_slot_t *)calloc((size_t)args->inflight, sizeof(*load->slots));
+  if (args->params)
+    load->params = json_loads(args->params, JSON_DECODE_ANY, NULL);
+  if (!load->slots || (args->params && !load->params))
+    return UVOW_ENOMEM;
+  for (uint64_t i = 0; i < args->inflight; i++) {
+    load->slots[i].load = load;
+    load->slots[i].client = clients[i % args->connections];
+  }
+  return 0;
+}
+
+void load_done(load_t *load) {
+  json_decref(load->params);
+  free(load->slots);
+}
+
+/* {"x":number} without a NUL; returns its length. */
+static size_t own_params(uint64_t number, char text[OWN_PARAMS]) {
+  char digits[24];
+  size_t count = 0;
+  do {
+    digits[count++] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number);
+  memcpy(text, "{\"x\":", 5);
+  for (size_t i = 0; i < count; i++)
+    text[5 + i] = digits[count - 1 - i];
+  text[5 + count] = '}';
+  return count + 6;
+}
+
+static uvow_future_t *request(const load_slot_t *slot) {
+  const load_t *load = slot->load;
+  const args_t *args = load->args;
+  char own[OWN_PARAMS];
+  if (args->verify && args->json_values)
+    return uvow_client_request(
+        slot->client, args->method,
+        json_pack("{s:I}", "x", (json_int_t)slot->number), NULL);
+  if (args->verify)
+    return uvow_client_request_bytes(slot->client, args->method, own,
+                                     own_params(slot->number, own), NULL);
+  if (args->json_values) /* built anew, as a program would */
+    return uvow_client_request(slot->client, args->method,
+                               json_deep_copy(load->params), NULL);
+  return uvow_client_request_bytes(slot->client, args->method, args->params,
+                                   load->params_len, NULL);
+}
+
+/* Ends the run when nothing is in flight that could go on. */
+static void end_if_idle(load_t *load) {
+  if (load->outstanding || load->phase == LOAD_ENDED)
+    return;
+  if (load->phase != LOAD_DRAINS && load->alive && load->left)
+    return;
+  uint64_t now = uv_hrtime();
+  if (load->phase != LOAD_DRAINS)
+    load_stop(load, now);
+  load->phase = LOAD_ENDED;
+  load->on_end(load, load->data);
+}
+
+static void send_next(load_slot_t *slot, uint64_t start) {
+  load_t *load = slot->load;
+  slot->start = start;
+  slot->number = ++load->numbers;
+  if (load->args->requests && start >= load->begin)
+    load->left--;
+  load->outstanding++;
+  int rc = uvow_future_done(request(slot), on_answer, slot);
+  if (rc == 0)
+    return;
+  measure_fail(load->measure, rc, 0, uvow_strerror(rc));
+  load->outstanding--;
+  load->alive--;
+}
+
+/* Those who wait are used in turn, so that all connections are. */
+static void put_free(load_slot_t *slot) {
+  load_t *load = slot->load;
+  slot->next_free = NULL;
+  if (load->free_head)
+    load->free_tail->next_free = slot;
+  else
+    load->free_head = slot;
+  load->free_tail = slot;
+}
+
+static void send_due(load_t *load, uint64_t now) {
+  uint64_t start;
+  while (load->free_head && load->left && load->phase < LOAD_DRAINS &&
+         pace_take(&load->pace, now, &start)) {
+    load_slot_t *slot = load->free_head;
+    load->free_head = slot->next_free;
+    if (start < load->end)
+      send_next(slot, start);
+    else
+      put_free(slot);
+  }
+}
+
+static void go_on(load_slot_t *slot, uint64_t now) {
+  load_t *load = slot->load;
+  if (load->args->rate > 0) {
+    put_free(slot);
+    send_due(load, now);
+  } else if (load->phase < LOAD_DRAINS && load->left) {
+    send_next(slot, now);
+  }
+}
+
+/* The answer to --verify's params; else text says what's wrong. */
+static int differs(const load_slot_t *slot, const uvow_result_t *result,
+                   char *text, size_t size) {
+  char own[OWN_PARAMS];
+  size_t own_len = own_params(slot->number, own);
+  size_t len;
+  const char *bytes = uvow_result_bytes(result, &len);
+  if (bytes && !slot->load->args->json_values && len == own_len &&
+      memcmp(bytes, own, len) == 0)
+    return 0;
+  /* Spelled in another way, maybe. */
+  json_t *json = uvow_result_json(result);
+  json_t *x = json_object_get(json, "x");
+  if (json_object_size(json) == 1 && json_is_integer(x) &&
+      (uint64_t)json_integer_value(x) == slot->number)
+    return 0;
+  snprintf(text, size, "sent %.*s, got %.*s", (int)own_len, own,
+           (int)(len < 100 ? len : 100), bytes ? bytes : "nothing");
+  return 1;
+}
+
+/* Whether the connection may go on after this error. */
+static int passes(const uvow_error_t *error) {
+  return uvow_error_outcome(error) == UVOW_ANSWERED ||
+         uvow_error_code(error) == UVOW_ETIMEDOUT;
+}
+
+static void note_error(load_t *load, const uvow_error_t *error) {
+  const char *said = uvow_error_peer_message(error);
+  measure_fail(load->measure, uvow_error_code(error),
+               uvow_error_peer_code(error),
+               said ? said : uvow_error_message(error));
+}
+
+static void judge(load_slot_t *slot, const uvow_result_t *result,
+                  uint64_t now) {
+  load_t *load = slot->load;
+  const args_t *args = load->args;
+  uint64_t stamp = args->rate > 0 || args->requests ? slot->start : now;
+  char text[160];
+  if (result->error)
+    note_error(load, result->error);
+  else if (args->verify && differs(slot, result, text, sizeof(text)))
+    measure_fail(load->measure, MEASURE_MISMATCH, 0, text);
+  else if (args->json_values && !uvow_result_json(result))
+    measure_fail(load->measure, UVOW_EPAYLOAD, 0, "the result isn't JSON");
+  else if (stamp >= load->begin && stamp < load->end)
+    measure_add(load->measure, now > slot->start ? now - slot->start : 0);
+}
+
+static void on_answer(const uvow_result_t *result, void *data) {
+  load_slot_t *slot = (load_slot_t *)data;
+  load_t *load = slot->load;
+  uint64_t now = uv_hrtime();
+  load->outstanding--;
+  if (now >= load->turn_at)
+    advance(load, now);
+  judge(slot, result, now);
+  if (result->error && !passes(result->error))
+    load->alive--;
+  else
+    go_on(slot, now);
+  if (load->outstanding == 0)
+    end_if_idle(load);
+}
+
+void load_start(load_t *load) {
+  const args_t *args = load->args;
+  uint64_t now = uv_hrtime();
+  load->begin = now + (uint64_t)(args->warmup * NS_PER_S);
+  load->end = args->requests
+                  ? UINT64_MAX
+                  : load->begin + (uint64_t)(args->seconds * NS_PER_S);
+  load->turn_at = load->begin;
+  load->phase = LOAD_WARM;
+  load->pace.start = now;
+  load->pace.rate = args->rate;
+  load->alive = args->inflight;
+  advance(load, now);
+  for (uint64_t i = 0; i < args->inflight; i++)
+    if (args->rate > 0)
+      put_free(&load->slots[i]);
+    else if (load->left)
+      send_next(&load->slots[i], now);
+  if (args->rate > 0)
+    send_due(load, now);
+  end_if_idle(load);
+}
+
+void load_stop(load_t *load, uint64_t now) {
+  measure_t *m = load->measure;
+  uv_rusage_t usage;
+  if (load->phase >= LOAD_DRAINS)
+    return;
+  load->phase = LOAD_DRAINS;
+  load->turn_at = UINT64_MAX;
+  if (now < load->end)
+    load->end = now;
+  if (load->end < load->begin)
+    load->end = load->begin;
+  m->seconds = (double)(load->end - load->begin) / NS_PER_S;
+  m->cpu_s = m->seconds > 0 ? cpu_seconds() - load->cpu_at_begin : 0;
+  m->maxrss_kb = uv_getrusage(&usage) ? 0 : usage.ru_maxrss;
+  if (load->args->rate > 0 && !load->args->requests && m->seconds > 0) {
+    uint64_t missing = pace_missing(&load->pace, load->end);
+    if (missing)
+      measure_add_overdue(m, missing,
+                          load->end - pace_at(&load->pace, load->pace.next));
+  }
+  measure_last_tick(m, load->end - load->begin);
+}
+
+static void advance(load_t *load, uint64_t now) {
+  if (load->phase == LOAD_WARM && now >= load->begin) {
+    load->phase = LOAD_COUNTS;
+    load->turn_at = load->end;
+    load->cpu_at_begin = cpu_seconds();
+    load->measure->failed_before = load->measure->failed;
+    load->pace.start = load->begin; /* what is behind already is forgiven */
+    load->pace.next = 0;
+  }
+  if (load->phase == LOAD_COUNTS && now >= load->end)
+    load_stop(load, now);
+  if (load->args->rate > 0)
+    send_due(load, now);
+}
+
+void load_time(load_t *load, uint64_t now) {
+  advance(load, now);
+  end_if_idle(load);
+}
+
+uint64_t load_wait(const load_t *load, uint64_t now) {
+  if (load->args->rate <= 0 || !load->left || load->phase >= LOAD_DRAINS)
+    return UINT64_MAX;
+  return load->free_head ? pace_wait(&load->pace, now) : 0;
+}
