@@ -134,7 +134,10 @@ typedef struct uvow_trace {
 typedef struct uvow_client_options {
   /** Required. sizeof(uvow_client_options_t). */
   size_t size;
-  /** Required. ws://host[:port]/path?query or wss://..., RFC 6455 3. */
+  /** Required. ws://host[:port]/path?query or wss://..., RFC 6455 3; or
+   * ws+unix:///path/to/socket[:/path?query], a Unix domain socket: a colon or
+   * question mark of its path is escaped there (%3A, %3F). A name's addresses
+   * are tried as in RFC 8305: IPv6 first, the next one 250 ms later. */
   const char *url;
   /** Required. See protocol.h. */
   const uvow_protocol_t *protocol;
@@ -142,6 +145,19 @@ typedef struct uvow_client_options {
    * this loop. Default: one with all defaults, which trusts the system's CAs,
    * and which the clients of the loop share. */
   uvow_tls_t *tls;
+  /** Optional, default: none. http://[user:password@]host[:port]: ws and wss go
+   * through this proxy, by HTTP CONNECT. "" is none, whatever the environment
+   * says. What isn't such a URL: UVOW_EINVAL. */
+  const char *proxy;
+  /** Optional, default 0. 1: without `proxy`, the environment is read, now:
+   * https_proxy for wss, http_proxy for ws, all_proxy, and no_proxy: whom to
+   * reach without (names, which stand for their subdomains too, addresses,
+   * nets as 10.0.0.0/8, each with a port or not; or "*"). In upper case too,
+   * but for HTTP_PROXY where REQUEST_METHOD is set. */
+  int proxy_from_environment;
+  /** Optional, default 0: off. After so many seconds of silence TCP probes the
+   * peer: 1 to 32767. See also ping_ms, which works through proxies. */
+  uint32_t tcp_keepalive_s;
   /** Optional. Offered in the handshake, in this order. */
   const char *const *subprotocols;
   size_t subprotocol_count;

@@ -41,13 +41,14 @@ extern "C" {
   XX(EMETHOD, -5023, "no such method")                                         \
   XX(EALL, -5024, "every future was rejected")                                 \
   XX(ETLS, -5025, "TLS failed")                                                \
-  XX(ECERT, -5026, "certificate not accepted")
+  XX(ECERT, -5026, "certificate not accepted")                                 \
+  XX(EPROXY, -5027, "the proxy can't be used")
 
 enum uvow_error_code {
 #define UVOW_XX(name, code, text) UVOW_##name = (code),
   UVOW_ERROR_MAP(UVOW_XX)
 #undef UVOW_XX
-      UVOW_ERROR_LAST = -5027
+      UVOW_ERROR_LAST = -5028
 };
 
 /** What is known of a request that failed (contract R2). */
@@ -150,9 +151,9 @@ UVOW_API const char *uvow_error_peer_message(const uvow_error_t *error);
 UVOW_API const char *uvow_error_data(const uvow_error_t *error,
                                      size_t *ret_len);
 /**
- * HTTP status of a refused handshake, close code of a lost connection, the
- * peer's alert (RFC 8446 6) of UVOW_ETLS, OpenSSL's X509_V_ERR_ number of
- * UVOW_ECERT; or 0.
+ * HTTP status of a refused handshake or of a proxy's, close code of a lost
+ * connection, the peer's alert (RFC 8446 6) of UVOW_ETLS, OpenSSL's X509_V_ERR_
+ * number of UVOW_ECERT; or 0.
  */
 UVOW_API int uvow_error_status(const uvow_error_t *error);
 

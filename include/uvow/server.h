@@ -43,6 +43,13 @@ typedef struct uvow_server_options {
   const char *host;
   /** Optional, default: the system chooses, see uvow_server_port. */
   uint16_t port;
+  /** Optional. The path of a Unix domain socket to listen on, instead of host
+   * and port, which are not to be set then. It may not be there yet, and is
+   * removed when the server closes. */
+  const char *socket_path;
+  /** Optional, default 0: off. After so many seconds of silence TCP probes the
+   * peer: 1 to 32767. */
+  uint32_t tcp_keepalive_s;
   /** Optional. Kept. With it the server speaks wss: a server's context of this
    * loop. */
   uvow_tls_t *tls;
@@ -73,14 +80,14 @@ typedef struct uvow_server_options {
  *
  * Borrows loop and options. Returns new in ret_server; release it with
  * uvow_server_free. Errors: UVOW_EINVAL: a required option is missing, or host
- * is no address; UVOW_ENOMEM; UVOW_ECLOSED: the loop is; libuv's (UV_EADDRINUSE
- * ...). Since 0.1.
+ * is no address; UVOW_ENOMEM; UVOW_ECLOSED: the loop is; libuv's:
+ * UV_EADDRINUSE, UV_ENAMETOOLONG (socket_path) ... Since 0.1.
  */
 UVOW_API int uvow_server_new(uvow_loop_t *loop,
                              const uvow_server_options_t *options,
                              uvow_server_t **ret_server);
 
-/** The port that it listens on; 0 once it's closed. */
+/** The port that it listens on; 0 once it's closed, and for a socket_path. */
 UVOW_API uint16_t uvow_server_port(const uvow_server_t *server);
 
 /**

@@ -1,8 +1,8 @@
 /*
- * Listening on TCP.
+ * Listening on TCP, or on a Unix domain socket.
  *
- *   uvow__tcp_listen -> on_waiting -> on_incoming -> uvow__tcp_accept (tcp.c)
- *                                  -> refuse (accepted and closed)
+ *   listen -> on_waiting -> on_incoming -> uvow__tcp_accept (tcp.c)
+ *                        -> refuse (accepted and closed)
  *   uvow__tcp_unlisten -> uv_close -> on_listener_closed -> freed
  *
  * A peer that nobody accepts must be taken from libuv all the same: until then
@@ -47,26 +47,26 @@ static void on_refused_closed(uv_handle_t *handle) {
   uvow__listener_t *listener = (uvow__listener_t *)handle->data;
   int waiting = listener->waiting;
   listener->refusing = listener->waiting = 0;
-  if (!uv_is_closing((uv_handle_t *)&listener->handle)) {
+  if (!uv_is_closing(&listener->handle.base)) {
     if (waiting)
       refuse(listener);
   } else if (waiting) {
-    on_listener_closed((uv_handle_t *)&listener->handle);
+    on_listener_closed(&listener->handle.base);
   }
 }
 
 static void refuse(uvow__listener_t *listener) {
-  uv_stream_t *refused = (uv_stream_t *)&listener->refused;
   if (listener->refusing) {
     listener->waiting = 1;
     return;
   }
-  if (uv_tcp_init(listener->loop->uv, &listener->refused))
+  if (uvow__handle_init(&listener->refused, listener->loop->uv,
+                        listener->is_pipe))
     return;
-  listener->refused.data = listener;
+  listener->refused.base.data = listener;
   listener->refusing = 1;
-  (void)uv_accept((uv_stream_t *)&listener->handle, refused);
-  uv_close((uv_handle_t *)refused, on_refused_closed);
+  (void)uv_accept(&listener->handle.stream, &listener->refused.stream);
+  uv_close(&listener->refused.base, on_refused_closed);
 }
 
 static void on_waiting(uv_stream_t *handle, int status) {
@@ -92,13 +92,18 @@ static int to_address(const char *host, uint16_t port,
   return UVOW_EINVAL;
 }
 
-int uvow__tcp_listen(uvow_loop_t *loop, const char *host, uint16_t port,
+/* Binds with the address, or to the path where that's NULL, and listens. */
+static int open_listener(uvow__listener_t *listener,
+                         const struct sockaddr *address, const char *path) {
+  int rc = address ? uv_tcp_bind(&listener->handle.tcp, address, 0)
+                   : uv_pipe_bind(&listener->handle.pipe, path);
+  return rc ? rc : uv_listen(&listener->handle.stream, BACKLOG, on_waiting);
+}
+
+static int listen_on(uvow_loop_t *loop, const struct sockaddr *address,
+                     const char *path,
                      const uvow__listener_callbacks_t *callbacks, void *ctx,
                      uvow__listener_t **ret_listener) {
-  struct sockaddr_storage address;
-  int rc = to_address(host, port, &address);
-  if (rc)
-    return rc;
   uvow__listener_t *listener =
       (uvow__listener_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*listener));
   if (!listener)
@@ -106,29 +111,53 @@ int uvow__tcp_listen(uvow_loop_t *loop, const char *host, uint16_t port,
   listener->loop = loop;
   listener->callbacks = callbacks;
   listener->ctx = ctx;
-  rc = uv_tcp_init(loop->uv, &listener->handle);
+  listener->is_pipe = path != NULL;
+  int rc = uvow__handle_init(&listener->handle, loop->uv, listener->is_pipe);
   if (rc) {
     uvow__free(uvow__loop_mem(loop), listener);
     return rc;
   }
-  listener->handle.data = listener;
+  listener->handle.base.data = listener;
   uvow__loop_stream_opened(loop);
-  rc = uv_tcp_bind(&listener->handle, (struct sockaddr *)&address, 0);
-  if (rc == 0)
-    rc = uv_listen((uv_stream_t *)&listener->handle, BACKLOG, on_waiting);
+  rc = open_listener(listener, address, path);
   if (rc) {
-    uv_close((uv_handle_t *)&listener->handle, on_stillborn);
+    uv_close(&listener->handle.base, on_stillborn);
     return rc;
   }
   *ret_listener = listener;
   return 0;
 }
 
+int uvow__tcp_listen(uvow_loop_t *loop, const char *host, uint16_t port,
+                     const uvow__listener_callbacks_t *callbacks, void *ctx,
+                     uvow__listener_t **ret_listener) {
+  struct sockaddr_storage address;
+  int rc = to_address(host, port, &address);
+  return rc ? rc
+            : listen_on(loop, (const struct sockaddr *)&address, NULL,
+                        callbacks, ctx, ret_listener);
+}
+
+int uvow__pipe_listen(uvow_loop_t *loop, const char *path,
+                      const uvow__listener_callbacks_t *callbacks, void *ctx,
+                      uvow__listener_t **ret_listener) {
+  int rc = uvow__socket_check_path(path);
+  return rc ? rc : listen_on(loop, NULL, path, callbacks, ctx, ret_listener);
+}
+
+void uvow__tcp_set_keepalive(uvow__listener_t *listener, unsigned keepalive_s) {
+  listener->keepalive_s = keepalive_s;
+}
+
 int uvow__tcp_port(uvow__listener_t *listener, uint16_t *ret_port) {
   struct sockaddr_storage address;
   int len = (int)sizeof(address);
-  int rc =
-      uv_tcp_getsockname(&listener->handle, (struct sockaddr *)&address, &len);
+  if (listener->is_pipe) {
+    *ret_port = 0;
+    return 0;
+  }
+  int rc = uv_tcp_getsockname(&listener->handle.tcp,
+                              (struct sockaddr *)&address, &len);
   if (rc)
     return rc;
   const uint8_t *bytes = (const uint8_t *)&address;
@@ -140,8 +169,8 @@ int uvow__tcp_port(uvow__listener_t *listener, uint16_t *ret_port) {
 }
 
 void uvow__tcp_unlisten(uvow__listener_t *listener) {
-  if (uv_is_closing((uv_handle_t *)&listener->handle))
+  if (uv_is_closing(&listener->handle.base))
     return;
   listener->waiting = 0;
-  uv_close((uv_handle_t *)&listener->handle, on_listener_closed);
+  uv_close(&listener->handle.base, on_listener_closed);
 }

@@ -34,7 +34,8 @@ struct uvow_loop {
   void *leak_data;
   uvow_loop_closed_cb on_closed;
   void *closed_data;
-  struct uvow_tls *default_tls; /* of tls_context.c; borrowed, or NULL */
+  struct uvow_tls *default_tls;        /* of tls_context.c; borrowed, or NULL */
+  const struct uvow__network *network; /* a test's, of connect.h; or NULL */
   char *spare_read; /* a read buffer of UVOW__READ_SIZE that nobody uses */
   uvow__buf_t spare_write; /* capacity that nobody uses, for a turn's output */
   size_t random_left;

@@ -44,13 +44,24 @@ struct uvow__stream {
   const uvow__stream_callbacks_t *callbacks;
   void *ctx;
   int writing;
+  /* Before on_open: what it is at, and what has failed so far. Returns new, or
+   * NULL. NULL: it has nothing to say. */
+  uvow_error_t *(*trouble)(const uvow__stream_t *stream);
 };
+
+static inline uvow_error_t *uvow__stream_trouble(const uvow__stream_t *stream) {
+  return stream->trouble ? stream->trouble(stream) : NULL;
+}
+
+#define UVOW__KEEPALIVE_MAX_S 32767 /* Linux takes no more */
 
 /* Where to connect. All borrowed for the call. */
 typedef struct uvow__endpoint {
   const char *host; /* a name or an address */
   uint16_t port;
   int secure;
+  const char *path;     /* of a Unix domain socket: then that; or NULL */
+  unsigned keepalive_s; /* until TCP probes a silent peer; 0: it doesn't */
 } uvow__endpoint_t;
 
 /* Makes streams: the loop's own, or a test's. */

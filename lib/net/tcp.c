@@ -1,77 +1,58 @@
 /*
- * A TCP stream on libuv.
+ * A TCP stream on libuv, or one of a Unix domain socket.
  *
- *   connect: resolve -> on_resolved -> try_next -> on_connected -> open
- *                            ^            |  (refused: the next address)
- *                            +------------+  (none left: on_end)
+ *   connect: uvow__connect_begin -> on_connected -> open
+ *                                -> on_failed: on_end
  *   accept:  open
  *   open:    on_data..., write -> (all left) | uv_write -> on_written
- *   close:   uv_close -> on_handle_closed -> freed
+ *   close:   uvow__socket_close -> on_socket_closed -> freed
+ *            (no socket: freed when the tasks run)
  *
  * 1. After close, nothing but on_closed is called back.
- * 2. A handle whose connect failed can't be used again: it's closed, and the
- *    next address gets a new one in the same place.
- * 3. One read buffer serves all streams of a loop: it's taken in on_alloc and
+ * 2. One read buffer serves all streams of a loop: it's taken in on_alloc and
  *    given back in on_data (on Windows, where reads may overlap, each takes
  *    its own).
- * 4. Reads and resolves that were asked for before a close come back as
- *    canceled: they touch only this struct, which lives until both are back.
+ * 3. Reads and writes that were asked for before a close come back as canceled:
+ *    they touch only this struct, which lives until the socket is closed.
  */
 #include "tcp.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "connect.h"
 #include "listener.h"
 #include "loop.h"
 
 typedef struct tcp {
   uvow__stream_t stream; /* first */
   uvow_loop_t *loop;
-  uv_tcp_t handle;
-  int handle_open; /* initialised and not closed */
+  uvow__connector_t *connector; /* NULL: not connecting */
+  uvow__socket_t *socket;       /* NULL: not connected */
   int closing;
-  int resolving;
-  int open;
-  uvow__task_t gone; /* frees it, when no callback of libuv's is to come */
-  uv_getaddrinfo_t resolve;
-  uv_connect_t connect;
+  unsigned keepalive_s;
+  uvow__task_t gone; /* frees it, when there's no socket to wait for */
   uv_write_t write;
   uvow__buf_t sending; /* what uv_write is at */
-  struct addrinfo *addresses;
-  struct addrinfo *next;
-  uvow_error_t *failed; /* the last address that failed; cause: the one before*/
-  char *host;
-  uint16_t port;
 } tcp_t;
-
-static void try_next(tcp_t *tcp);
 
 static const uvow__mem_t *mem_of(const tcp_t *tcp) {
   return uvow__loop_mem(tcp->loop);
 }
 
 static void free_tcp(tcp_t *tcp) {
-  uv_freeaddrinfo(tcp->addresses);
-  uvow_error_unref(tcp->failed);
+  uvow_loop_t *loop = tcp->loop;
   uvow__buf_done(&tcp->sending);
-  uvow__free(mem_of(tcp), tcp->host);
   uvow__free(mem_of(tcp), tcp);
+  uvow__loop_stream_closed(loop);
 }
 
 /* Closed, and nothing of libuv's is under way. */
-static void maybe_free(tcp_t *tcp) {
-  if (!tcp->closing || tcp->handle_open || tcp->resolving)
-    return;
-  uvow_loop_t *loop = tcp->loop;
+static void gone(tcp_t *tcp) {
   const uvow__stream_callbacks_t *callbacks = tcp->stream.callbacks;
   void *ctx = tcp->stream.ctx;
-  uvow__runtime_enter(&loop->rt);
   free_tcp(tcp);
   callbacks->on_closed(ctx);
-  uvow__runtime_leave(&loop->rt);
-  uvow__loop_stream_closed(loop);
 }
 
 /* Takes the error; NULL: in order. */
@@ -86,15 +67,19 @@ static uvow_error_t *error_of(tcp_t *tcp, int code) {
   return uvow__error_code(mem_of(tcp), code, UVOW_OUTCOME_NONE);
 }
 
+static tcp_t *tcp_of(void *socket) {
+  return (tcp_t *)((uvow__socket_t *)socket)->owner;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-  tcp_t *tcp = (tcp_t *)handle->data;
+  tcp_t *tcp = tcp_of(handle->data);
   (void)suggested;
   buf->base = uvow__loop_take_read(tcp->loop);
   buf->len = buf->base ? UVOW__READ_SIZE : 0;
 }
 
 static void on_data(uv_stream_t *handle, ssize_t len, const uv_buf_t *buf) {
-  tcp_t *tcp = (tcp_t *)handle->data;
+  tcp_t *tcp = tcp_of(handle->data);
   uvow_loop_t *loop = tcp->loop;
   uvow__runtime_enter(&loop->rt);
   if (len > 0 && !tcp->closing) {
@@ -128,7 +113,9 @@ static void on_written(uv_write_t *req, int status) {
 
 static int tcp_write(uvow__stream_t *stream, uvow__buf_t *out) {
   tcp_t *tcp = (tcp_t *)(void *)stream;
-  uv_stream_t *handle = (uv_stream_t *)&tcp->handle;
+  if (!tcp->socket)
+    return UV_ENOTCONN;
+  uv_stream_t *handle = &tcp->socket->handle.stream;
   size_t size = uvow__buf_size(out);
   uv_buf_t bytes = uv_buf_init((char *)uvow__buf_front(out), (unsigned)size);
   int sent = uv_try_write(handle, &bytes, 1);
@@ -151,13 +138,12 @@ static int tcp_write(uvow__stream_t *stream, uvow__buf_t *out) {
   return uv_write(&tcp->write, handle, &bytes, 1, on_written);
 }
 
-static void on_handle_closed(uv_handle_t *handle) {
-  tcp_t *tcp = (tcp_t *)handle->data;
-  tcp->handle_open = 0;
-  if (tcp->closing)
-    maybe_free(tcp);
-  else
-    try_next(tcp);
+static void on_socket_closed(void *owner) {
+  gone((tcp_t *)owner);
+}
+
+static void run_gone(uvow__task_t *task) {
+  gone(UVOW__CONTAINER(task, tcp_t, gone));
 }
 
 static void tcp_close(uvow__stream_t *stream) {
@@ -165,117 +151,57 @@ static void tcp_close(uvow__stream_t *stream) {
   if (tcp->closing)
     return;
   tcp->closing = 1;
-  if (tcp->resolving)
-    uv_cancel((uv_req_t *)&tcp->resolve);
-  if (tcp->handle_open && !uv_is_closing((uv_handle_t *)&tcp->handle))
-    uv_close((uv_handle_t *)&tcp->handle, on_handle_closed);
-  else if (!tcp->handle_open && !tcp->resolving)
+  if (tcp->connector)
+    uvow__connect_cancel(tcp->connector);
+  if (tcp->socket)
+    uvow__socket_close(tcp->socket, on_socket_closed);
+  else
     uvow__runtime_push(&tcp->loop->rt, &tcp->gone);
-}
-
-static void run_gone(uvow__task_t *task) {
-  maybe_free(UVOW__CONTAINER(task, tcp_t, gone));
 }
 
 static void tcp_hold(uvow__stream_t *stream, int hold) {
   tcp_t *tcp = (tcp_t *)(void *)stream;
-  if (!tcp->handle_open)
+  if (!tcp->socket)
     return;
   if (hold)
-    uv_ref((uv_handle_t *)&tcp->handle);
+    uv_ref(&tcp->socket->handle.base);
   else
-    uv_unref((uv_handle_t *)&tcp->handle);
+    uv_unref(&tcp->socket->handle.base);
+}
+
+static uvow_error_t *tcp_trouble(const uvow__stream_t *stream) {
+  const tcp_t *tcp = (const tcp_t *)(const void *)stream;
+  return tcp->connector ? uvow__connect_trouble(tcp->connector) : NULL;
 }
 
 static const uvow__stream_ops_t tcp_ops = {tcp_write, tcp_close, tcp_hold};
 
 /* Reads from now on. Returns 0 or libuv's error. */
 static int start(tcp_t *tcp) {
-  tcp->open = 1;
-  uv_tcp_nodelay(&tcp->handle, 1); /* best effort: slower without, not wrong */
-  return uv_read_start((uv_stream_t *)&tcp->handle, on_alloc, on_data);
+  uvow__socket_tune(tcp->socket, tcp->keepalive_s);
+  return uv_read_start(&tcp->socket->handle.stream, on_alloc, on_data);
 }
 
-/* Remembers why an address failed; takes the one before as its cause. */
-static void note_failure(tcp_t *tcp, const struct addrinfo *address, int code) {
-  char name[64] = "?";
-  char detail[400];
-  uvow__error_spec_t spec = {0};
-  if (address)
-    uv_ip_name(address->ai_addr, name, sizeof(name));
-  int len =
-      snprintf(detail, sizeof(detail), "connect to %.200s (%s) port %u: %s",
-               tcp->host, name, (unsigned)tcp->port, uvow_strerror(code));
-  spec.code = code;
-  spec.outcome = UVOW_NOT_SENT;
-  spec.detail.ptr = detail;
-  spec.detail.len = (size_t)len;
-  spec.cause = tcp->failed;
-  uvow_error_t *error = uvow__error_make(mem_of(tcp), &spec);
-  uvow_error_unref(tcp->failed);
-  tcp->failed = error;
-}
-
-static void on_connected(uv_connect_t *req, int status) {
-  tcp_t *tcp = (tcp_t *)req->data;
-  uvow_loop_t *loop = tcp->loop;
-  if (tcp->closing)
-    return;
-  uvow__runtime_enter(&loop->rt);
-  if (status == 0)
-    status = start(tcp);
-  if (status) {
-    note_failure(tcp, tcp->next, status);
-    tcp->next = tcp->next->ai_next;
-    uv_close((uv_handle_t *)&tcp->handle, on_handle_closed);
-  } else {
-    tcp->stream.callbacks->on_open(tcp->stream.ctx);
-  }
-  uvow__runtime_leave(&loop->rt);
-}
-
-static int begin_connect(tcp_t *tcp, const struct addrinfo *address) {
-  int rc = uv_tcp_init(tcp->loop->uv, &tcp->handle);
+static void on_connected(void *ctx, uvow__socket_t *socket) {
+  tcp_t *tcp = (tcp_t *)ctx;
+  tcp->connector = NULL;
+  tcp->socket = socket;
+  socket->owner = tcp;
+  int rc = start(tcp);
   if (rc)
-    return rc;
-  tcp->handle_open = 1;
-  tcp->handle.data = tcp;
-  return uv_tcp_connect(&tcp->connect, &tcp->handle, address->ai_addr,
-                        on_connected);
+    end(tcp, error_of(tcp, rc));
+  else
+    tcp->stream.callbacks->on_open(tcp->stream.ctx);
 }
 
-static void try_next(tcp_t *tcp) {
-  while (tcp->next) {
-    int rc = begin_connect(tcp, tcp->next);
-    if (rc == 0)
-      return;
-    note_failure(tcp, tcp->next, rc);
-    tcp->next = tcp->next->ai_next;
-    if (tcp->handle_open) {
-      uv_close((uv_handle_t *)&tcp->handle, on_handle_closed);
-      return; /* which comes back here */
-    }
-  }
-  uvow_error_t *failed = tcp->failed;
-  tcp->failed = NULL;
-  uvow__runtime_enter(&tcp->loop->rt);
-  end(tcp, failed ? failed : error_of(tcp, UV_EAI_NODATA));
-  uvow__runtime_leave(&tcp->loop->rt);
+static void on_failed(void *ctx, uvow_error_t *error) {
+  tcp_t *tcp = (tcp_t *)ctx;
+  tcp->connector = NULL;
+  end(tcp, error);
 }
 
-static void on_resolved(uv_getaddrinfo_t *req, int status,
-                        struct addrinfo *addresses) {
-  tcp_t *tcp = (tcp_t *)req->data;
-  tcp->resolving = 0;
-  tcp->addresses = tcp->next = addresses;
-  if (tcp->closing) {
-    maybe_free(tcp);
-    return;
-  }
-  if (status)
-    note_failure(tcp, NULL, status);
-  try_next(tcp);
-}
+static const uvow__connector_callbacks_t connector_callbacks = {on_connected,
+                                                                on_failed};
 
 static tcp_t *new_tcp(uvow_loop_t *loop,
                       const uvow__stream_callbacks_t *callbacks, void *ctx) {
@@ -285,11 +211,12 @@ static tcp_t *new_tcp(uvow_loop_t *loop,
   tcp->stream.ops = &tcp_ops;
   tcp->stream.callbacks = callbacks;
   tcp->stream.ctx = ctx;
+  tcp->stream.trouble = tcp_trouble;
   tcp->loop = loop;
+  tcp->write.data = tcp;
   uvow__task_init(&tcp->gone, run_gone);
-  tcp->handle.data = tcp->resolve.data = tcp;
-  tcp->connect.data = tcp->write.data = tcp;
   uvow__buf_init(&tcp->sending, uvow__loop_mem(loop), SIZE_MAX);
+  uvow__loop_stream_opened(loop);
   return tcp;
 }
 
@@ -297,40 +224,18 @@ static int tcp_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
                        const uvow__endpoint_t *endpoint,
                        const uvow__stream_callbacks_t *callbacks, void *ctx,
                        uvow__stream_t **ret_stream) {
-  struct addrinfo hints;
-  char port[8];
   (void)transport;
   tcp_t *tcp = new_tcp(loop, callbacks, ctx);
   if (!tcp)
     return UVOW_ENOMEM;
-  int rc = UVOW_ENOMEM;
-  tcp->port = endpoint->port;
-  tcp->host = uvow__strndup(uvow__loop_mem(loop), endpoint->host,
-                            strlen(endpoint->host));
-  if (!tcp->host)
-    goto done;
-  memset(&hints, 0, sizeof(hints));
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  snprintf(port, sizeof(port), "%u", (unsigned)endpoint->port);
-  rc = uv_getaddrinfo(loop->uv, &tcp->resolve, on_resolved, tcp->host, port,
-                      &hints);
-done:
-  if (rc) {
+  tcp->keepalive_s = endpoint->keepalive_s;
+  int rc = uvow__connect_begin(loop, endpoint, &connector_callbacks, tcp,
+                               &tcp->connector);
+  if (rc)
     free_tcp(tcp);
-    return rc;
-  }
-  tcp->resolving = 1;
-  uvow__loop_stream_opened(loop);
-  *ret_stream = &tcp->stream;
-  return 0;
-}
-
-static void on_unaccepted_closed(uv_handle_t *handle) {
-  tcp_t *tcp = (tcp_t *)handle->data;
-  uvow_loop_t *loop = tcp->loop;
-  free_tcp(tcp);
-  uvow__loop_stream_closed(loop);
+  else
+    *ret_stream = &tcp->stream;
+  return rc;
 }
 
 int uvow__tcp_accept(uvow__listener_t *listener,
@@ -340,19 +245,19 @@ int uvow__tcp_accept(uvow__listener_t *listener,
   tcp_t *tcp = new_tcp(loop, callbacks, ctx);
   if (!tcp)
     return UVOW_ENOMEM;
-  int rc = uv_tcp_init(loop->uv, &tcp->handle);
+  int rc = uvow__socket_new(loop, listener->is_pipe, tcp, &tcp->socket);
   if (rc) {
     free_tcp(tcp);
     return rc;
   }
-  tcp->handle_open = 1;
-  uvow__loop_stream_opened(loop);
+  tcp->keepalive_s = listener->keepalive_s;
   listener->accepted = 1;
-  rc = uv_accept((uv_stream_t *)&listener->handle, (uv_stream_t *)&tcp->handle);
+  rc = uv_accept(&listener->handle.stream, &tcp->socket->handle.stream);
   if (rc == 0)
     rc = start(tcp);
   if (rc) {
-    uv_close((uv_handle_t *)&tcp->handle, on_unaccepted_closed);
+    uvow__socket_close(tcp->socket, NULL);
+    free_tcp(tcp);
     return rc;
   }
   *ret_stream = &tcp->stream;

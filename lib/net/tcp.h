@@ -5,7 +5,7 @@
 
 #include "stream.h"
 
-/* TCP on libuv: names through uv_getaddrinfo, addresses in their order. */
+/* TCP on libuv, and Unix domain sockets: see connect.h. */
 extern const uvow__transport_t uvow__tcp_transport;
 
 typedef struct uvow__listener uvow__listener_t;
@@ -23,12 +23,20 @@ typedef struct uvow__listener_callbacks {
 int uvow__tcp_listen(uvow_loop_t *loop, const char *host, uint16_t port,
                      const uvow__listener_callbacks_t *callbacks, void *ctx,
                      uvow__listener_t **ret_listener);
+/* The same on the path of a Unix domain socket, which may not be there yet, and
+ * is removed at unlisten. Errors: UVOW_EINVAL: no path; UV_ENAMETOOLONG;
+ * UVOW_ENOMEM; libuv's. */
+int uvow__pipe_listen(uvow_loop_t *loop, const char *path,
+                      const uvow__listener_callbacks_t *callbacks, void *ctx,
+                      uvow__listener_t **ret_listener);
+/* For the streams it makes: see uvow__endpoint_t. */
+void uvow__tcp_set_keepalive(uvow__listener_t *listener, unsigned keepalive_s);
 /* From on_incoming: a stream that is open; on_open isn't called. Returns new in
  * ret_stream. On error nothing is called back. */
 int uvow__tcp_accept(uvow__listener_t *listener,
                      const uvow__stream_callbacks_t *callbacks, void *ctx,
                      uvow__stream_t **ret_stream);
-/* The port that it listens on. */
+/* The port that it listens on; 0: on a path. */
 int uvow__tcp_port(uvow__listener_t *listener, uint16_t *ret_port);
 void uvow__tcp_unlisten(uvow__listener_t *listener);
 

@@ -62,6 +62,7 @@ int uvow__backlog_prepend(uvow__backlog_t *backlog, uvow__backlog_t *front) {
                             uvow__buf_size(&rest));
   if (rc)
     return rc;
+  front->buf.max = rest.max;
   backlog->buf = front->buf;
   front->buf = rest;
   uvow__backlog_clear(front);

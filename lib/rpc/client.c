@@ -23,6 +23,7 @@ static void free_client(uvow_client_t *client) {
   uvow__intern_done(&client->methods);
   uvow__histogram_done(&client->rtt);
   uvow__client_config_done(&client->config, uvow__client_mem(client));
+  uvow_tls_unref(client->tls);
   uvow__free(uvow__loop_mem(loop), client);
   if (enrolled)
     uvow__loop_unpin(loop);
@@ -80,6 +81,7 @@ static void init(uvow_client_t *client, uvow_loop_t *loop,
   client->resident.evict = evict;
   client->protocol = options->protocol;
   client->transport = transport;
+  client->tls = uvow_tls_ref(options->tls);
   client->on_event = options->on_event;
   client->on_stray = options->on_stray;
   client->on_state = options->on_state;
@@ -125,7 +127,8 @@ int uvow__client_new(uvow_loop_t *loop, const uvow_client_options_t *options,
                      const uvow__transport_t *transport,
                      uvow_client_t **ret_client) {
   if (!loop || !options || options->size != sizeof(*options) || !options->url ||
-      !options->protocol || !ret_client)
+      !options->protocol || !ret_client ||
+      (options->tls && !uvow__tls_fits(options->tls, loop, 0)))
     return UVOW_EINVAL;
   if (loop->rt.closed)
     return UVOW_ECLOSED;
@@ -225,11 +228,11 @@ static void hold(uvow_client_t *client, int on) {
   client->unheld = !on;
   if (client->connection && client->state != UVOW_CLIENT_CONNECTING)
     uvow__connection_hold(client->connection, on);
-  if (client->pausing && !on) {
-    client->loop->rt.holds--;
-    client->pausing = 0;
-    uvow__runtime_poke(&client->loop->rt);
-  }
+  if (client->pausing == on || !uvow__deadline_armed(&client->pause))
+    return;
+  client->loop->rt.holds += on ? 1 : (size_t)-1;
+  client->pausing = on;
+  uvow__runtime_poke(&client->loop->rt);
 }
 
 void uvow_client_ref(uvow_client_t *client) {

@@ -9,6 +9,9 @@
 #include "connection.h"
 #include "dispatcher.h"
 #include "future/backoff.h"
+#include "net/tls.h"
+#include "proxy.h"
+#include "tunnel.h"
 #include "protocol/protocol.h"
 
 #define UVOW__SCRATCH_KEEP 65536
@@ -33,6 +36,9 @@ typedef struct uvow__client_config {
   uint32_t dead_ms;
   size_t max_message_bytes;
   size_t max_unsent_bytes;
+  uvow__deflate_config_t deflate;
+  uvow__proxies_t proxies;
+  unsigned keepalive_s;
   size_t max_pending;
   size_t max_queued;
   size_t max_in_flight;
@@ -46,6 +52,9 @@ struct uvow_client {
   uvow_loop_t *loop;
   const uvow_protocol_t *protocol;
   const uvow__transport_t *transport;
+  uvow_tls_t *tls; /* NULL: the loop's default, once it's needed */
+  uvow__tunnel_transport_t tunnel;     /* on transport, for a proxy */
+  uvow__tls_transport_t tls_transport; /* on one of them, with tls */
   uvow__client_config_t config;
   uvow_event_cb on_event;
   uvow_stray_cb on_stray;
@@ -92,6 +101,18 @@ static inline int uvow__client_is_open(const uvow_client_t *client) {
   return client->state == UVOW_CLIENT_OPEN;
 }
 
+/* Whether messages can leave: also while it closes, for what came before. */
+static inline int uvow__client_can_send(const uvow_client_t *client) {
+  return client->connection && uvow__connection_is_open(client->connection);
+}
+/* Bytes that wait to be written, or to be sent. */
+static inline size_t uvow__client_unsent(const uvow_client_t *client) {
+  size_t unsent = uvow__buf_size(&client->backlog.buf);
+  if (client->connection)
+    unsent += uvow__connection_unsent(client->connection);
+  return unsent;
+}
+
 /* client_config.c: copies what is in the options. What was copied is to be
  * done, also on error: UVOW_ENOMEM, UVOW_EINVAL. A malformed URL is no error
  * here: see url_code. */
@@ -126,6 +147,9 @@ void uvow__client_stop_pause(uvow_client_t *client);
  * backlog. request: NULL for a message without a future. */
 int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
                           uvow__request_t *request);
+/* Sends what concerns this connection only: now, before all that waits, or, if
+ * that can't be, not at all. */
+void uvow__client_send_aside(uvow_client_t *client, const uvow__op_t *op);
 /* Sends what the backlog holds, as far as the caps allow. */
 void uvow__client_pump(uvow_client_t *client);
 /* A request was given up: its slot is free. */

@@ -92,8 +92,6 @@ int uvow__target_set(uvow__target_t *target, const uvow__mem_t *mem,
     url_code = uvow__url_parse(mem, url, strlen(url), &parsed);
   if (url_code == UVOW_ENOMEM)
     return UVOW_ENOMEM;
-  if (url_code == 0 && parsed.secure)
-    url_code = UVOW_ESCHEME; /* wss needs the tls room */
   int rc = copy_headers(mem, headers, headers ? count : 0, &copies);
   if (rc) {
     uvow__url_done(&parsed);
@@ -143,20 +141,28 @@ int uvow__client_config_init(uvow__client_config_t *config,
   config->ping_ms = options->ping_ms;
   config->dead_ms = options->dead_ms;
   config->send_cancel = options->send_cancel;
+  config->keepalive_s = options->tcp_keepalive_s;
   if (options->trace)
     config->trace = *options->trace;
-  if (options->header_count && !options->headers)
+  if ((options->header_count && !options->headers) ||
+      options->tcp_keepalive_s > UVOW__KEEPALIVE_MAX_S)
     return UVOW_EINVAL;
   int rc = uvow__target_set(&config->target, mem, options->url,
                             options->headers, options->header_count);
   if (rc == 0)
     rc = set_reconnect(config, options);
+  if (rc == 0)
+    rc = uvow__proxies_init(&config->proxies, mem, options->proxy,
+                            options->proxy_from_environment);
+  if (rc == 0)
+    rc = uvow__deflate_configure(&config->deflate, options->deflate, 0);
   return rc ? rc : copy_subprotocols(config, mem, options);
 }
 
 void uvow__client_config_done(uvow__client_config_t *config,
                               const uvow__mem_t *mem) {
   uvow__url_done(&config->target.url);
+  uvow__proxies_done(&config->proxies, mem);
   free_headers(mem, config->target.headers, config->target.header_count);
   for (size_t i = 0; i < config->subprotocol_count; i++)
     uvow__free(mem, config->subprotocols[i]);

@@ -42,6 +42,7 @@ void uvow__client_enter(uvow_client_t *client, uvow_client_state_t state,
                         const uvow_error_t *why) {
   if (client->state == state)
     return;
+  client->stats.lost += uvow__client_is_open(client) && !client->closing;
   client->state = state;
   if (client->config.trace.on_state)
     client->config.trace.on_state(client, state, client->config.trace.data);
@@ -49,10 +50,8 @@ void uvow__client_enter(uvow_client_t *client, uvow_client_state_t state,
 }
 
 void uvow__client_maybe_drained(uvow_client_t *client) {
-  size_t unsent = uvow__buf_size(&client->backlog.buf);
-  if (client->connection)
-    unsent += uvow__connection_unsent(client->connection);
-  if (client->drained && unsent <= client->config.max_unsent_bytes / 2)
+  if (client->drained &&
+      uvow__client_unsent(client) <= client->config.max_unsent_bytes / 2)
     settle_own(&client->drained, NULL);
 }
 
@@ -87,14 +86,17 @@ void uvow__client_end(uvow_client_t *client, uvow_error_t *error) {
 }
 
 void uvow__client_maybe_close(uvow_client_t *client) {
-  if (!client->closing || client->dispatcher.live || client->notes)
+  if (!client->closing || client->ended)
     return;
-  uvow__wheel_disarm(&client->drain);
-  if (client->connection)
-    uvow__connection_close(client->connection, 1000, "");
-  else if (!client->ended) /* between two attempts */
+  if (!client->connection) { /* between two attempts, and no other follows */
     uvow__client_end(client, uvow__error_code(uvow__client_mem(client),
                                               UVOW_ECLOSED, UVOW_OUTCOME_NONE));
+    return;
+  }
+  if (client->dispatcher.live || client->notes)
+    return;
+  uvow__wheel_disarm(&client->drain);
+  uvow__connection_close(client->connection, 1000, "");
 }
 
 /* An idempotent request whose connection was lost: it will be sent again. */
@@ -126,9 +128,22 @@ void uvow__client_stop_pause(uvow_client_t *client) {
   uvow__wheel_disarm(&client->pause);
 }
 
+/* For how long attempts may still begin, ms. */
+static uint64_t time_left(const uvow_client_t *client) {
+  uint64_t total = client->config.reconnect.total_ms;
+  uint64_t down = (uvow__runtime_now(&client->loop->rt) - client->down_since) /
+                  NS_PER_MS;
+  if (total == 0)
+    return UVOW__MS_MAX;
+  return down < total ? total - down : 0;
+}
+
 static void start_pause(uvow_client_t *client) {
   uvow__runtime_t *rt = &client->loop->rt;
   uint64_t ms = uvow__backoff_next(&client->backoff, uvow__runtime_random(rt));
+  uint64_t left = time_left(client);
+  if (ms > left)
+    ms = left; /* the last attempt begins when the time is over, not later */
   if (client->unheld) {
     uvow__runtime_arm(rt, &client->pause, ms);
     return;
@@ -147,8 +162,7 @@ static int may_reconnect(uvow_client_t *client) {
     client->down_since = now; /* it was open until now */
   if (options->max_attempts && client->attempts >= options->max_attempts)
     return 0;
-  return options->total_ms == 0 ||
-         (now - client->down_since) / NS_PER_MS < options->total_ms;
+  return time_left(client) > 0;
 }
 
 /* The connection, or the attempt at one, has ended: takes the error. */
@@ -159,7 +173,6 @@ static void lost(uvow_client_t *client, uvow_error_t *error) {
     return;
   }
   requests_lost(client, error);
-  client->stats.lost += client->was_open && client->attempts == 0;
   uvow__client_enter(client, UVOW_CLIENT_WAITING, error);
   start_pause(client);
   uvow_error_unref(error);
@@ -173,7 +186,8 @@ static void on_open(void *ctx) {
   uvow__backoff_reset(&client->backoff);
   if (client->unheld)
     uvow__connection_hold(client->connection, 0);
-  uvow__client_enter(client, UVOW_CLIENT_OPEN, NULL);
+  if (!client->closing)
+    uvow__client_enter(client, UVOW_CLIENT_OPEN, NULL);
   uvow__client_pump(client);
   settle_own(&client->ready, NULL);
   uvow__client_maybe_close(client);
@@ -223,7 +237,46 @@ static void on_end(void *ctx, uvow_error_t *error) {
 static const uvow__connection_callbacks_t connection_callbacks = {
     on_open, on_message, on_peer_close, on_writable, on_end};
 
-static int open_connection(uvow_client_t *client) {
+/* Through a proxy, if there's one for this URL. */
+static int pass_proxy(uvow_client_t *client,
+                      const uvow__transport_t **transport,
+                      uvow_error_t **ret_error) {
+  const uvow__client_config_t *own = &client->config;
+  const uvow__proxy_t *proxy =
+      uvow__proxies_choose(&own->proxies, &own->target.url);
+  if (!proxy)
+    return 0;
+  if (proxy->code) {
+    uvow__error_spec_t spec = {0};
+    spec.code = UVOW_EPROXY;
+    spec.outcome = UVOW_NOT_SENT;
+    spec.detail = UVOW__SLICE(
+        "what the environment names as proxy isn't one "
+        "that uvow knows: http://host:port");
+    *ret_error = uvow__error_make(uvow__client_mem(client), &spec);
+    return UVOW_EPROXY;
+  }
+  uvow__tunnel_transport_init(&client->tunnel, *transport, &proxy->url);
+  *transport = &client->tunnel.transport;
+  return 0;
+}
+
+/* For wss: TLS on what leads to the server. */
+static int make_secure(uvow_client_t *client,
+                       const uvow__transport_t **transport,
+                       uvow_error_t **ret_error) {
+  int rc = client->tls
+               ? 0
+               : uvow__tls_default(client->loop, &client->tls, ret_error);
+  if (rc)
+    return rc;
+  uvow__tls_transport_init(&client->tls_transport, *transport, client->tls);
+  *transport = &client->tls_transport.transport;
+  return 0;
+}
+
+/* Where the code doesn't say enough of an error, it's in ret_error. */
+static int open_connection(uvow_client_t *client, uvow_error_t **ret_error) {
   uvow__connection_config_t config = {0};
   const uvow__client_config_t *own = &client->config;
   config.url = &own->target.url;
@@ -234,25 +287,37 @@ static int open_connection(uvow_client_t *client) {
   config.header_count = own->target.header_count;
   config.max_message = own->max_message_bytes;
   config.max_unsent = own->max_unsent_bytes;
+  config.deflate = own->deflate;
   config.open_ms = own->connect_timeout_ms;
   config.close_ms = own->close_timeout_ms;
   config.ping_ms = own->ping_ms;
   config.dead_ms = own->dead_ms;
+  config.keepalive_s = own->keepalive_s;
+  int rc = pass_proxy(client, &config.transport, ret_error);
+  if (rc == 0 && own->target.url.secure)
+    rc = make_secure(client, &config.transport, ret_error);
+  if (rc)
+    return rc;
   return uvow__connection_open(client->loop, &config, &connection_callbacks,
                                client, &client->connection);
 }
 
 int uvow__client_connect(uvow_client_t *client) {
+  const uvow__mem_t *mem = uvow__client_mem(client);
   int code = client->config.target.url_code;
+  uvow_error_t *error = NULL;
   client->attempts++;
   uvow__client_enter(client, UVOW_CLIENT_CONNECTING, NULL);
-  if (code == 0) {
-    code = open_connection(client);
-    if (code == 0 || code == UVOW_ENOMEM || code == UVOW_EINVAL)
-      return code; /* a host that libuv refuses is as wrong as a bad URL */
+  if (code) { /* no attempt makes it better */
+    uvow__client_end(client, uvow__error_code(mem, code, UVOW_NOT_SENT));
+    return 0;
   }
-  uvow__client_end(
-      client, uvow__error_code(uvow__client_mem(client), code, UVOW_NOT_SENT));
+  code = open_connection(client, &error);
+  if (code == 0 || code == UVOW_ENOMEM || code == UVOW_EINVAL) {
+    uvow_error_unref(error);
+    return code;
+  }
+  lost(client, error ? error : uvow__error_code(mem, code, UVOW_NOT_SENT));
   return 0;
 }
 
@@ -269,6 +334,8 @@ static int renew(uvow_client_t *client) {
   if (rc == 0 && !client->freed && (renewal.url || renewal.headers))
     rc = uvow__target_set(&client->config.target, uvow__client_mem(client),
                           renewal.url, renewal.headers, renewal.header_count);
+  if (rc == 0 && !client->freed && renewal.url)
+    rc = client->config.target.url_code; /* the next one may be a good one */
   if (uvow__client_unhold(client))
     return 1;
   return rc > 0 ? UVOW_EINVAL : rc;

@@ -88,8 +88,7 @@ static void refuse_call(uvow_client_t *client, const uvow__msg_t *msg) {
   op.raw_id = msg->raw_id;
   op.error_code = -32601;
   op.error_message = UVOW__SLICE("Method not found");
-  if (uvow__protocol_can(client->protocol, op.kind))
-    uvow__client_transmit(client, &op, NULL); /* best effort */
+  uvow__client_send_aside(client, &op);
 }
 
 void uvow__client_message(uvow_client_t *client, int opcode,

@@ -7,7 +7,8 @@
  * 2. Whatever can't be sent at once waits in one backlog, first come, first
  *    served: while the connection isn't open, while max_in_flight requests are
  *    in flight, while max_unsent_bytes wait to be written. A message never
- *    overtakes one that waits.
+ *    overtakes one that waits, but for those that mean something on this
+ *    connection only: a cancel, the answer to the server's call.
  * 3. A backlog entry names its request; if that was given up meanwhile, its
  *    bytes never leave: it was NOT_SENT, and that's true.
  */
@@ -16,6 +17,10 @@
 #include <string.h>
 
 #include "wire/json.h"
+
+/* Bytes that a message takes at most beside its text: before it is sent, in the
+ * backlog, and after, as a frame. */
+#define MESSAGE_OVERHEAD 16
 
 static uvow__slice_t slice_of(const char *text) {
   uvow__slice_t slice = {text, text ? strlen(text) : 0};
@@ -76,20 +81,44 @@ static int wait_in_backlog(uvow_client_t *client, uvow__request_t *request,
   return rc;
 }
 
+/* Whether one more message is within max_unsent_bytes. Both the connection and
+ * the backlog keep to it alone; this is about both. */
+static int has_room(const uvow_client_t *client, size_t len) {
+  size_t max = client->config.max_unsent_bytes;
+  size_t unsent = uvow__client_unsent(client);
+  return unsent <= max && len <= max - unsent &&
+         MESSAGE_OVERHEAD <= max - unsent - len;
+}
+
 int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
                           uvow__request_t *request) {
   uvow__buf_t *scratch = &client->scratch;
   int rc = uvow__protocol_encode(client->protocol, op, scratch);
   if (rc == 0) {
     uvow__slice_t text = text_in(scratch);
-    int waits = !uvow__client_is_open(client) ||
-                !uvow__backlog_empty(&client->backlog) ||
+    /* Open, and said goodbye by the server: that's no reason to wait. */
+    int open = uvow__client_is_open(client) || uvow__client_can_send(client);
+    int waits = !open || !uvow__backlog_empty(&client->backlog) ||
                 (request && at_cap(client));
-    rc = waits ? wait_in_backlog(client, request, text)
-               : send_now(client, request, text);
+    if (!has_room(client, text.len))
+      rc = UVOW_EOVERLOAD;
+    else
+      rc = waits ? wait_in_backlog(client, request, text)
+                 : send_now(client, request, text);
   }
   uvow__buf_clear(scratch, UVOW__SCRATCH_KEEP);
   return rc;
+}
+
+void uvow__client_send_aside(uvow_client_t *client, const uvow__op_t *op) {
+  uvow__buf_t *scratch = &client->scratch;
+  if (!uvow__client_can_send(client) ||
+      !uvow__protocol_can(client->protocol, op->kind))
+    return;
+  if (uvow__protocol_encode(client->protocol, op, scratch) == 0 &&
+      has_room(client, uvow__buf_size(scratch)))
+    (void)send_now(client, NULL, text_in(scratch));
+  uvow__buf_clear(scratch, UVOW__SCRATCH_KEEP);
 }
 
 /* One message of the backlog. Returns 0: the rest has to wait. */
@@ -113,9 +142,11 @@ static int pump_one(uvow_client_t *client) {
 }
 
 void uvow__client_pump(uvow_client_t *client) {
-  while (uvow__client_is_open(client) && !uvow__backlog_empty(&client->backlog))
+  while (uvow__client_can_send(client) &&
+         !uvow__backlog_empty(&client->backlog))
     if (!pump_one(client))
-      return;
+      break;
+  uvow__client_maybe_drained(client);
 }
 
 void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
@@ -124,10 +155,8 @@ void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
   uvow__op_t op = {0};
   op.kind = UVOW__OP_CANCEL;
   op.id = request->id;
-  if (request->sent && client->config.send_cancel &&
-      uvow__client_is_open(client) &&
-      uvow__protocol_can(client->protocol, op.kind))
-    uvow__client_transmit(client, &op, NULL); /* best effort */
+  if (request->sent && client->config.send_cancel)
+    uvow__client_send_aside(client, &op);
   uvow__client_pump(client);
   uvow__client_maybe_close(client);
 }

@@ -24,9 +24,7 @@ int uvow_client_stats(const uvow_client_t *client, uvow_client_stats_t *ret) {
   ret->pending = d->live;
   ret->in_flight = d->sent;
   ret->queued = d->live - d->sent;
-  ret->unsent_bytes = uvow__buf_size(&client->backlog.buf);
-  if (client->connection)
-    ret->unsent_bytes += uvow__connection_unsent(client->connection);
+  ret->unsent_bytes = uvow__client_unsent(client);
   ret->rtt_p50_us = percentile_us(client, 0.5);
   ret->rtt_p90_us = percentile_us(client, 0.9);
   ret->rtt_p99_us = percentile_us(client, 0.99);

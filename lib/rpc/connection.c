@@ -39,6 +39,8 @@ struct uvow__connection {
   const char *const *subprotocols;
   size_t subprotocol_count;
   size_t max_message;
+  uvow__deflate_config_t terms; /* wanted; once it's open, agreed on */
+  uvow__deflate_t deflate;
   uvow__framer_t framer;
   uvow__buf_t out;
   uvow__task_t flush;
@@ -60,8 +62,10 @@ static void free_connection(uvow__connection_t *c) {
   uvow__task_cancel(&c->flush);
   uvow__wheel_disarm(&c->deadline);
   uvow__wheel_disarm(&c->watch);
-  if (c->framing)
+  if (c->framing) {
     uvow__framer_done(&c->framer);
+    uvow__deflate_done(&c->deflate);
+  }
   uvow__http_done(&c->http);
   uvow__buf_done(&c->out);
   uvow__free(mem_of(c), c);
@@ -125,6 +129,8 @@ static void maybe_finish(uvow__connection_t *c) {
 static void run_flush(uvow__task_t *task) {
   uvow__connection_t *c = UVOW__CONTAINER(task, uvow__connection_t, flush);
   write_out(c);
+  if (c->callbacks && c->state == OPEN && !c->stream->writing)
+    c->callbacks->on_writable(c->ctx);
   maybe_finish(c);
 }
 
@@ -133,17 +139,26 @@ static void schedule_flush(uvow__connection_t *c) {
     uvow__runtime_push_late(&c->loop->rt, &c->flush);
 }
 
+/* It isn't connected in time: says what it was at. */
+static void connect_late(uvow__connection_t *c) {
+  char detail[512];
+  uvow_error_t *trouble = uvow__stream_trouble(c->stream);
+  snprintf(detail, sizeof(detail), "connecting took too long%s%.400s",
+           trouble ? ": " : "", trouble ? uvow_error_message(trouble) : "");
+  fail(c, UVOW_ETIMEDOUT, 0, detail, trouble);
+  uvow_error_unref(trouble);
+}
+
 static void on_deadline(uvow__deadline_t *deadline) {
   uvow__connection_t *c =
       UVOW__CONTAINER(deadline, uvow__connection_t, deadline);
   if (c->state == CLOSING)
     fail(c, UVOW_ECLOSED, c->close_code,
          "closed; the peer did not finish the close handshake in time", NULL);
+  else if (c->state == CONNECTING)
+    connect_late(c);
   else
-    fail(c, UVOW_ETIMEDOUT, 0,
-         c->state == CONNECTING ? "connecting took too long"
-                                : "the WebSocket handshake took too long",
-         NULL);
+    fail(c, UVOW_ETIMEDOUT, 0, "the WebSocket handshake took too long", NULL);
 }
 
 static void limit(uvow__connection_t *c, uint64_t ms) {
@@ -249,6 +264,9 @@ static void opened(uvow__connection_t *c) {
   config.is_server = c->is_server;
   config.max_message = c->max_message;
   config.random = random_cb;
+  uvow__deflate_init(&c->deflate, mem_of(c), &c->terms);
+  if (c->terms.terms.on)
+    config.deflate = &c->deflate;
   int rc =
       uvow__framer_init(&c->framer, mem_of(c), &config, &framer_callbacks, c);
   if (rc) {
@@ -287,7 +305,7 @@ static void check_response(uvow__connection_t *c) {
     return;
   }
   int rc = uvow__handshake_check_response(&c->http, c->key, c->subprotocols,
-                                          c->subprotocol_count, NULL,
+                                          c->subprotocol_count, &c->terms.terms,
                                           &subprotocol, &why);
   if (rc)
     refused(c, rc, why);
@@ -297,6 +315,7 @@ static void check_response(uvow__connection_t *c) {
 
 static void check_request(uvow__connection_t *c) {
   uvow__handshake_accepted_t accepted;
+  char extensions[UVOW__EXTENSION_TEXT];
   int rc = uvow__handshake_check_request(&c->http, &accepted);
   if (rc) {
     uvow__handshake_write_refusal(&c->out, accepted.status, accepted.why);
@@ -306,8 +325,10 @@ static void check_request(uvow__connection_t *c) {
   }
   const char *subprotocol = uvow__handshake_choose_subprotocol(
       &c->http, c->subprotocols, c->subprotocol_count);
-  rc = uvow__handshake_write_accept(&c->out, accepted.key, subprotocol, NULL,
-                                    NULL, 0);
+  uvow__extension_choose(&c->http, &c->terms.terms);
+  uvow__extension_answer(&c->terms.terms, extensions);
+  rc = uvow__handshake_write_accept(&c->out, accepted.key, subprotocol,
+                                    extensions, NULL, 0);
   if (rc) {
     fail(c, rc, 0, NULL, NULL);
     return;
@@ -364,9 +385,16 @@ static void on_stream_drained(void *ctx) {
     c->callbacks->on_writable(c->ctx);
 }
 
+/* Since TLS 1.3 a server refuses a client's certificate after the handshake. */
+static int is_refusal(const uvow_error_t *error) {
+  int code = uvow_error_code(error);
+  return code == UVOW_ETLS || code == UVOW_ECERT;
+}
+
 static void on_stream_end(void *ctx, uvow_error_t *error) {
   uvow__connection_t *c = (uvow__connection_t *)ctx;
-  if (c->state == CONNECTING && error) {
+  if ((c->state == CONNECTING && error) ||
+      (c->state == HANDSHAKE && is_refusal(error))) {
     finish(c, error);
     return;
   }
@@ -404,6 +432,7 @@ new_connection(uvow_loop_t *loop, const uvow__connection_config_t *config,
   c->subprotocols = config->subprotocols;
   c->subprotocol_count = config->subprotocol_count;
   c->max_message = config->max_message;
+  c->terms = config->deflate;
   c->close_code = UVOW__CLOSE_NONE;
   uvow__buf_init(&c->out, mem_of(c), config->max_unsent);
   uvow__task_init(&c->flush, run_flush);
@@ -417,6 +446,7 @@ new_connection(uvow_loop_t *loop, const uvow__connection_config_t *config,
 static int write_request(uvow__connection_t *c,
                          const uvow__connection_config_t *config) {
   uint8_t nonce[UVOW__HANDSHAKE_NONCE];
+  char extensions[UVOW__EXTENSION_TEXT];
   uvow__handshake_request_t request = {0};
   int rc = uvow__loop_random(c->loop, nonce, sizeof(nonce));
   if (rc)
@@ -429,6 +459,8 @@ static int write_request(uvow__connection_t *c,
   request.key = c->key;
   request.subprotocols = config->subprotocols;
   request.subprotocol_count = config->subprotocol_count;
+  uvow__extension_offer(&config->deflate.terms, extensions);
+  request.extensions = extensions;
   request.headers = config->headers;
   request.header_count = config->header_count;
   return uvow__handshake_write_request(&c->out, &request);
@@ -438,7 +470,7 @@ int uvow__connection_open(uvow_loop_t *loop,
                           const uvow__connection_config_t *config,
                           const uvow__connection_callbacks_t *callbacks,
                           void *ctx, uvow__connection_t **ret_connection) {
-  uvow__endpoint_t endpoint;
+  uvow__endpoint_t endpoint = {0};
   uvow__connection_t *c = new_connection(loop, config, callbacks, ctx);
   if (!c)
     return UVOW_ENOMEM;
@@ -450,6 +482,8 @@ int uvow__connection_open(uvow_loop_t *loop,
   endpoint.host = config->url->host;
   endpoint.port = config->url->port;
   endpoint.secure = config->url->secure;
+  endpoint.path = config->url->path;
+  endpoint.keepalive_s = config->keepalive_s;
   rc = config->transport->connect(config->transport, loop, &endpoint,
                                   &stream_callbacks, c, &c->stream);
 done:
@@ -470,9 +504,12 @@ int uvow__connection_accept(uvow_loop_t *loop, uvow__listener_t *listener,
   if (!c)
     return UVOW_ENOMEM;
   c->is_server = 1;
-  c->state = HANDSHAKE;
+  c->state = config->tls ? CONNECTING : HANDSHAKE;
   uvow__http_init(&c->http, mem_of(c), UVOW__HTTP_REQUEST, UVOW__HTTP_MAX_HEAD);
-  int rc = uvow__tcp_accept(listener, &stream_callbacks, c, &c->stream);
+  int rc = config->tls
+               ? uvow__tls_accept(config->tls, uvow__tcp_accept, listener,
+                                  &stream_callbacks, c, &c->stream)
+               : uvow__tcp_accept(listener, &stream_callbacks, c, &c->stream);
   if (rc) {
     free_connection(c);
     return rc;

@@ -4,6 +4,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 #include "wire/framer.h"
 #include "wire/handshake.h"
 #include "wire/url.h"
@@ -22,7 +23,7 @@ typedef struct uvow__connection_callbacks {
   void (*on_message)(void *ctx, int opcode, const uint8_t *bytes, size_t len);
   /* Its close frame came: no message follows; on_end does, later. */
   void (*on_peer_close)(void *ctx, int code);
-  /* What couldn't be written at once has left. */
+  /* All that was sent has left: at once, or after a while. */
   void (*on_writable)(void *ctx);
   /* It's over. Takes the error, never NULL: UVOW_ECLOSED after an orderly
    * close, with the close code as its status. The last callback. */
@@ -33,16 +34,19 @@ typedef struct uvow__connection_callbacks {
 typedef struct uvow__connection_config {
   const uvow__url_t *url; /* of a client */
   const uvow__transport_t *transport;
+  uvow_tls_t *tls;                 /* of a server: NULL: none */
   const char *const *subprotocols; /* kept */
   size_t subprotocol_count;
   const uvow__handshake_header_t *headers;
   size_t header_count;
-  size_t max_message; /* bytes */
-  size_t max_unsent;  /* bytes */
-  uint64_t open_ms;   /* for connecting and the handshake; 0: no limit */
-  uint64_t close_ms;  /* for the close handshake */
-  uint64_t ping_ms;   /* of silence, then a ping; 0: none */
-  uint64_t dead_ms;   /* of silence, then it's lost; 0: never */
+  size_t max_message;             /* bytes */
+  size_t max_unsent;              /* bytes */
+  uvow__deflate_config_t deflate; /* what is wanted of it */
+  uint64_t open_ms;     /* for connecting and the handshake; 0: no limit */
+  uint64_t close_ms;    /* for the close handshake */
+  uint64_t ping_ms;     /* of silence, then a ping; 0: none */
+  uint64_t dead_ms;     /* of silence, then it's lost; 0: never */
+  unsigned keepalive_s; /* of a client: see uvow__endpoint_t */
 } uvow__connection_config_t;
 
 /* A client's end. Keeps callbacks and ctx. Returns new. Errors, and nothing is

@@ -210,11 +210,15 @@ int uvow__request_keep_text(uvow__request_t *request, const uvow__mem_t *mem,
   return 0;
 }
 
-uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id) {
+static uvow__request_t *live_at(const uvow__dispatcher_t *d, uint64_t id) {
   uint64_t slot = d->slots ? d->slots[id & d->mask] : 0;
   if (!is_live(slot) || request_in(slot)->id != id)
     return NULL;
   return request_in(slot);
+}
+
+uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id) {
+  return live_at(d, id);
 }
 
 uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
@@ -273,10 +277,38 @@ void uvow__dispatcher_fail(uvow__request_t *request, int code) {
                                                     code, outcome_of(request)));
 }
 
-/* The live request in the i-th slot, counted from the oldest one; or NULL. */
-static uvow__request_t *nth(const uvow__dispatcher_t *d, size_t i) {
-  uint64_t slot = d->slots[(d->next_id + i) & d->mask];
-  return is_live(slot) ? request_in(slot) : NULL;
+/* A way through all live requests, the oldest first. Requests may leave their
+ * slots meanwhile; none may come. */
+typedef struct cursor {
+  uint64_t id;
+  size_t left; /* ids of this turn of the ring */
+} cursor_t;
+
+/* The lowest live id that isn't below `from`, or UINT64_MAX. */
+static uint64_t lowest_id(const uvow__dispatcher_t *d, uint64_t from) {
+  uint64_t lowest = UINT64_MAX;
+  for (size_t i = 0; d->live && i <= d->mask; i++)
+    if (is_live(d->slots[i]) && id_in(d->slots[i]) >= from &&
+        id_in(d->slots[i]) < lowest)
+      lowest = id_in(d->slots[i]);
+  return lowest;
+}
+
+/* The ring is in the order of ids within one turn of it; whoever waits for
+ * longer than that stands among the others, in a turn of its own. */
+static uvow__request_t *next(const uvow__dispatcher_t *d, cursor_t *at) {
+  for (;;) {
+    if (at->left == 0) {
+      at->id = lowest_id(d, at->id);
+      if (at->id == UINT64_MAX)
+        return NULL;
+      at->left = d->mask + 1;
+    }
+    uvow__request_t *request = live_at(d, at->id++);
+    at->left--;
+    if (request)
+      return request;
+  }
 }
 
 /* An error for many requests: one object for each outcome. */
@@ -297,9 +329,10 @@ void uvow__dispatcher_lost(uvow__dispatcher_t *d,
                            int (*again)(uvow__request_t *request, void *data),
                            void *data) {
   uvow_error_t *errors[2] = {NULL, NULL};
-  for (size_t i = 0; d->sent && i <= d->mask; i++) {
-    uvow__request_t *request = nth(d, i);
-    if (!request || !request->sent)
+  cursor_t at = {0, 0};
+  uvow__request_t *request;
+  while (d->sent && (request = next(d, &at)) != NULL) {
+    if (!request->sent)
       continue;
     if (request->text) {
       request->sent = 0;
@@ -317,21 +350,19 @@ void uvow__dispatcher_walk(const uvow__dispatcher_t *d,
                            void (*cb)(const uvow__request_t *request,
                                       void *data),
                            void *data) {
-  for (size_t i = 0; d->live && i <= d->mask; i++) {
-    uvow__request_t *request = nth(d, i);
-    if (request)
-      cb(request, data);
-  }
+  cursor_t at = {0, 0};
+  uvow__request_t *request;
+  while ((request = next(d, &at)) != NULL)
+    cb(request, data);
 }
 
 void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
                                const uvow__error_spec_t *spec) {
   uvow_error_t *errors[2] = {NULL, NULL};
-  for (size_t i = 0; d->live && i <= d->mask; i++) {
-    uvow__request_t *request = nth(d, i);
-    if (request)
-      reject_shared(request, spec, errors);
-  }
+  cursor_t at = {0, 0};
+  uvow__request_t *request;
+  while ((request = next(d, &at)) != NULL)
+    reject_shared(request, spec, errors);
   uvow_error_unref(errors[0]);
   uvow_error_unref(errors[1]);
 }

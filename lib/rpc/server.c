@@ -136,6 +136,7 @@ void uvow__server_release(uvow_server_t *server) {
   uvow__buf_done(&server->result);
   uvow__pool_done(&server->calls);
   uvow_future_unref(server->closed);
+  uvow_tls_unref(server->config.tls);
   int enrolled = server->freed; /* one that failed to start never was */
   uvow__free(uvow__loop_mem(loop), server);
   if (enrolled)
@@ -210,6 +211,7 @@ static void set_options(uvow_server_t *server,
       options->max_message_bytes ? options->max_message_bytes : 16 * MIB;
   config->max_unsent =
       options->max_unsent_bytes ? options->max_unsent_bytes : 64 * MIB;
+  config->tls = uvow_tls_ref(options->tls);
   server->max_peers = options->max_peers ? options->max_peers : 10000;
   server->max_calls = options->max_calls ? options->max_calls : 65536;
 }
@@ -217,15 +219,26 @@ static void set_options(uvow_server_t *server,
 static int listen_on(uvow_server_t *server,
                      const uvow_server_options_t *options) {
   const char *host = options->host ? options->host : "127.0.0.1";
-  int rc = uvow__tcp_listen(server->loop, host, options->port,
-                            &listener_callbacks, server, &server->listener);
-  return rc ? rc : uvow__tcp_port(server->listener, &server->port);
+  if (options->tcp_keepalive_s > UVOW__KEEPALIVE_MAX_S ||
+      (options->socket_path && (options->host || options->port)))
+    return UVOW_EINVAL;
+  int rc =
+      options->socket_path
+          ? uvow__pipe_listen(server->loop, options->socket_path,
+                              &listener_callbacks, server, &server->listener)
+          : uvow__tcp_listen(server->loop, host, options->port,
+                             &listener_callbacks, server, &server->listener);
+  if (rc)
+    return rc;
+  uvow__tcp_set_keepalive(server->listener, options->tcp_keepalive_s);
+  return uvow__tcp_port(server->listener, &server->port);
 }
 
 int uvow_server_new(uvow_loop_t *loop, const uvow_server_options_t *options,
                     uvow_server_t **ret_server) {
   if (!loop || !options || options->size != sizeof(*options) ||
-      !options->protocol || !ret_server)
+      !options->protocol || !ret_server ||
+      (options->tls && !uvow__tls_fits(options->tls, loop, 1)))
     return UVOW_EINVAL;
   if (loop->rt.closed)
     return UVOW_ECLOSED;
@@ -242,7 +255,10 @@ int uvow_server_new(uvow_loop_t *loop, const uvow_server_options_t *options,
   uvow__buf_init(&server->scratch, mem_of(server), SIZE_MAX);
   uvow__buf_init(&server->result, mem_of(server), SIZE_MAX);
   set_options(server, options);
-  int rc = copy_subprotocols(server, options);
+  int rc =
+      uvow__deflate_configure(&server->config.deflate, options->deflate, 1);
+  if (rc == 0)
+    rc = copy_subprotocols(server, options);
   if (rc == 0)
     rc = listen_on(server, options);
   if (rc) {

@@ -87,7 +87,7 @@ static int start(fixture_t *x, const char *host) {
 }
 
 static void connect_to(fixture_t *x, const char *host, uint16_t port) {
-  uvow__endpoint_t endpoint = {host, port, 0};
+  uvow__endpoint_t endpoint = {host, port, 0, NULL, 0};
   assert_int_equal(uvow__tcp_transport.connect(&uvow__tcp_transport, x->s.loop,
                                                &endpoint, &callbacks, &x->a,
                                                &x->a.stream),
@@ -216,8 +216,7 @@ void freeaddrinfo(struct addrinfo *at) {
   }
 }
 
-/* Addresses are tried in their order; an error names the last, its cause the
- * one before. */
+/* Addresses are tried in their order; an error has each as a cause. */
 static void test_addresses(void **state) {
   fixture_t x;
   (void)state;
@@ -237,11 +236,14 @@ static void test_addresses(void **state) {
   connect_to(&x, "none.test", x.port);
   script_until(&x.s, &x.a.ended);
   assert_int_equal(x.a.opened, 0);
-  const uvow_error_t *cause = uvow_error_cause(x.a.error);
-  assert_non_null(strstr(uvow_error_message(x.a.error), "127.0.0.3"));
-  assert_non_null(cause);
-  assert_non_null(strstr(uvow_error_message(cause), "127.0.0.2"));
-  assert_null(uvow_error_cause(cause));
+  assert_int_equal(uvow_error_cause_count(x.a.error), 2);
+  for (size_t i = 0; i < 2; i++) {
+    const uvow_error_t *cause = uvow_error_nth_cause(x.a.error, i);
+    assert_int_equal(uvow_error_code(cause), UV_ECONNREFUSED);
+    assert_non_null(
+        strstr(uvow_error_message(cause), i ? "127.0.0.3" : "127.0.0.2"));
+    assert_null(uvow_error_cause(cause));
+  }
   end(&x);
 }
 

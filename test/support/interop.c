@@ -4,6 +4,12 @@
 
 /* The program. */
 
+/* Something has happened that may be waited for: the loop must not go on to
+ * wait for something else, as UV_RUN_ONCE does behind a timer. */
+static void happened(interop_t *it) {
+  uv_stop(&it->uv);
+}
+
 static void on_line(const char *line, void *data) {
   interop_t *it = (interop_t *)data;
   size_t len = strlen(line);
@@ -14,6 +20,7 @@ static void on_line(const char *line, void *data) {
   it->log_len += len + 1;
   log[it->log_len - 1] = '\n';
   log[it->log_len] = '\0';
+  happened(it);
 }
 
 void interop_run(interop_t *it, const char *const *args) {
@@ -58,19 +65,16 @@ char *interop_expect_line(interop_t *it, const char *text) {
   return found;
 }
 
-char *interop_run_script(interop_t *it, const char *script,
-                         const char *argument) {
-  char path[1024];
-  const char *args[] = {"node", process_script(script, path, sizeof(path)),
-                        argument, NULL};
-  interop_run(it, args);
-  char *port = interop_line(it, "port ");
+void interop_check_script(interop_t *it) {
+  while (!it->log && it->process.handles)
+    uv_run(&it->uv, UV_RUN_ONCE);
   char *missing = find_line(it, "missing ");
-  if (missing) {
-    free(missing);
-    process_skip("node-ws");
-  }
-  return port;
+  if (!missing)
+    return;
+  char name[64];
+  (void)snprintf(name, sizeof(name), "%s", missing);
+  free(missing);
+  process_skip(name);
 }
 
 /* What is heard. */
@@ -83,6 +87,7 @@ static heard_t *hear(interop_t *it, const char *bytes, size_t len) {
   heard->next = it->heard;
   it->heard = heard;
   it->heard_count++;
+  happened(it);
   return heard;
 }
 
@@ -150,6 +155,7 @@ static void on_settled(const uvow_result_t *result, void *data) {
   answer->error = uvow_error_ref(result->error);
   answer->code = uvow_error_code(result->error);
   answer->json = json_incref(uvow_result_json(result));
+  happened(answer->it);
   if (answer->then)
     answer->then(answer);
 }
@@ -238,7 +244,8 @@ static int close_all(interop_t *it) {
   uvow_client_free(it->client);
   uvow_loop_close(it->loop, NULL, NULL);
   process_kill(&it->process);
-  uv_run(&it->uv, UV_RUN_DEFAULT);
+  while (uv_run(&it->uv, UV_RUN_DEFAULT))
+    ;
   return uv_loop_close(&it->uv);
 }
 

@@ -46,6 +46,7 @@ struct interop {
   size_t settled;
   heard_t *heard; /* the newest first */
   size_t heard_count;
+  const char *name; /* a test's own */
   int finished;
   char *log; /* all that the program said */
   size_t log_len;
@@ -56,11 +57,9 @@ int interop_teardown(void **state);
 
 /* Starts the program; skips the test without it. */
 void interop_run(interop_t *it, const char *const *args);
-/* Starts test/interop/<script> with node, with one argument (or NULL); skips
- * the test if it says that something is missing. Returns what it says behind
- * "port ", to be freed, or NULL if it ended without. */
-char *interop_run_script(interop_t *it, const char *script,
-                         const char *argument);
+/* Runs the loop until the program, a script of test/interop, has said
+ * something; skips the test if that is "missing" and a package's name. */
+void interop_check_script(interop_t *it);
 /* Runs the loop until the program has said this; returns the rest of that line,
  * to be freed. NULL: it exited. */
 char *interop_line(interop_t *it, const char *text);

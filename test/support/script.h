@@ -41,6 +41,7 @@ typedef struct script {
   char log[16384];
   char unhandled[512];   /* codes that were reported */
   uvow_client_t *client; /* of script_client */
+  void *extra;           /* of the test's own */
 } script_t;
 
 void script_init(script_t *s);

@@ -1,0 +1,70 @@
+/*
+ * Sockets: libuv's handles in memory of their own.
+ *
+ * Each counts as one of the loop's streams: the loop is closed only when libuv
+ * has let go of the last.
+ */
+#include "socket.h"
+
+#include <string.h>
+
+int uvow__handle_init(uvow__handle_t *handle, uv_loop_t *uv, int is_pipe) {
+  return is_pipe ? uv_pipe_init(uv, &handle->pipe, 0)
+                 : uv_tcp_init(uv, &handle->tcp);
+}
+
+int uvow__socket_new(uvow_loop_t *loop, int is_pipe, void *owner,
+                     uvow__socket_t **ret_socket) {
+  uvow__socket_t *socket =
+      (uvow__socket_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*socket));
+  if (!socket)
+    return UVOW_ENOMEM;
+  int rc = uvow__handle_init(&socket->handle, loop->uv, is_pipe);
+  if (rc) {
+    uvow__free(uvow__loop_mem(loop), socket);
+    return rc;
+  }
+  socket->loop = loop;
+  socket->owner = owner;
+  socket->handle.base.data = socket->connect.data = socket;
+  uvow__loop_stream_opened(loop);
+  *ret_socket = socket;
+  return 0;
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  uvow__socket_t *socket = (uvow__socket_t *)handle->data;
+  uvow_loop_t *loop = socket->loop;
+  void (*on_closed)(void *owner) = socket->on_closed;
+  void *owner = socket->owner;
+  uvow__free(uvow__loop_mem(loop), socket);
+  if (on_closed) {
+    uvow__runtime_enter(&loop->rt);
+    on_closed(owner);
+    uvow__runtime_leave(&loop->rt);
+  }
+  uvow__loop_stream_closed(loop);
+}
+
+void uvow__socket_close(uvow__socket_t *socket,
+                        void (*on_closed)(void *owner)) {
+  socket->on_closed = on_closed;
+  if (!on_closed)
+    socket->owner = NULL;
+  uv_close(&socket->handle.base, on_handle_closed);
+}
+
+void uvow__socket_tune(uvow__socket_t *socket, unsigned keepalive_s) {
+  if (socket->handle.base.type != UV_TCP)
+    return;
+  (void)uv_tcp_nodelay(&socket->handle.tcp, 1); /* slower without, not wrong */
+  if (keepalive_s)
+    (void)uv_tcp_keepalive(&socket->handle.tcp, 1, keepalive_s);
+}
+
+int uvow__socket_check_path(const char *path) {
+  size_t len = strlen(path);
+  if (len == 0)
+    return UVOW_EINVAL;
+  return len > UVOW__SOCKET_PATH_MAX ? UV_ENAMETOOLONG : 0;
+}

@@ -1,0 +1,428 @@
+/*
+ * TLS on another stream.
+ *
+ *   connect -> (below: on_open) -> begin ---+
+ *   accept  --------------------------------+-> shake -> opened: on_open
+ *   below: on_read -> shake | read_all -> on_read*, on_end
+ *   write -> pump: seal a part -> write below -> (it left: the next part)
+ *   below: on_drained -> pump -> (all left) on_drained
+ *   close -> close_notify, if it can leave at once -> close below
+ *   below: on_closed -> freed
+ *
+ * 1. What is to be sent waits as plain text, and is sealed in parts, only when
+ *    the stream below takes more: so ciphertext is bounded, and nothing is
+ *    tried again in vain.
+ * 2. All bytes from below are given to the SSL within on_read; what it doesn't
+ *    use at once, it keeps. What it has read goes up before the end does.
+ * 3. After on_end no more is called back but on_closed, though the stream below
+ *    may bring more.
+ * 4. The stream below calls nothing back from its write and close: so what is
+ *    on the stack here stays.
+ */
+#include "tls_private.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+/* Plain bytes that are sealed before a write below. */
+#define PART 65536
+/* Ciphertext that may wait: a part, and what the handshake has to say. */
+#define SEALED_MAX (1024 * 1024)
+/* Capacity above this isn't kept. */
+#define SPARE_MAX (1024 * 1024)
+#define RECORD 16384 /* bytes: RFC 8446 5.1 */
+
+typedef uvow__tls_stream_t tls_t;
+
+static uvow_loop_t *loop_of(const tls_t *t) {
+  return t->tls->loop;
+}
+
+static void free_stream(tls_t *t) {
+  uvow_tls_t *tls = t->tls;
+  const uvow__mem_t *mem = uvow__loop_mem(tls->loop);
+  if (t->ssl && !t->broken) /* else the session could not be resumed */
+    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  SSL_free(t->ssl);
+  uvow_error_unref(t->refused);
+  uvow__buf_done(&t->plain);
+  uvow__buf_done(&t->sealed);
+  uvow__free(mem, t->host);
+  uvow__free(mem, t);
+  uvow_tls_unref(tls);
+}
+
+/* It's over: takes the error; NULL: in order. */
+static void end(tls_t *t, uvow_error_t *error) {
+  t->state = UVOW__TLS_ENDED;
+  t->stream.callbacks->on_end(t->stream.ctx, error);
+}
+
+/* An empty buffer's capacity, for the next that seals. */
+static void keep_capacity(tls_t *t, uvow__buf_t *buf) {
+  uvow__buf_t *spare = &t->tls->spare_sealed;
+  if (spare->cap || buf->cap > SPARE_MAX) {
+    uvow__loop_return_write(loop_of(t), buf);
+    return;
+  }
+  spare->data = buf->data;
+  spare->cap = buf->cap;
+  buf->data = NULL;
+  buf->off = buf->len = buf->cap = 0;
+}
+
+/* Writing. */
+
+/* Seals the next part. Returns 0, or why it can't. */
+static int seal(tls_t *t) {
+  size_t part = uvow__buf_size(&t->plain);
+  size_t done = 0;
+  part = part < PART ? part : PART;
+  ERR_clear_error();
+  if (!SSL_write_ex(t->ssl, uvow__buf_front(&t->plain), part, &done)) {
+    ERR_clear_error();
+    t->broken = 1;
+    return t->no_memory ? UVOW_ENOMEM : UVOW_ETLS;
+  }
+  uvow__buf_consume(&t->plain, done);
+  if (uvow__buf_size(&t->plain) == 0)
+    keep_capacity(t, &t->plain);
+  return 0;
+}
+
+/* Writes until all has left, or the stream below takes no more. Returns 0, or
+ * an error. */
+static int pump(tls_t *t) {
+  int rc = 0;
+  while (rc == 0 && !t->lower->writing) {
+    if (uvow__buf_size(&t->plain))
+      rc = seal(t);
+    if (rc || uvow__buf_size(&t->sealed) == 0)
+      break;
+    rc = t->lower->ops->write(t->lower, &t->sealed);
+  }
+  return rc;
+}
+
+static int tls_write(uvow__stream_t *stream, uvow__buf_t *out) {
+  tls_t *t = (tls_t *)(void *)stream;
+  if (t->state != UVOW__TLS_OPEN)
+    return UV_ENOTCONN;
+  size_t max = t->plain.max;
+  t->plain = *out;
+  t->plain.max = max;
+  out->data = NULL;
+  out->off = out->len = out->cap = 0;
+  int rc = pump(t);
+  stream->writing = rc == 0 && t->lower->writing;
+  return rc;
+}
+
+/* Why the SSL failed. What it has to say of it to the peer is sent. */
+static uvow_error_t *failure(tls_t *t) {
+  uvow_error_t *error = uvow__tls_failure(t);
+  t->broken = 1;
+  uvow__buf_clear(&t->plain, 0);
+  (void)pump(t); /* the alert, if it can leave at once */
+  return error;
+}
+
+static uvow_error_t *error_of(tls_t *t, int code) {
+  return uvow__error_code(uvow__loop_mem(loop_of(t)), code, UVOW_OUTCOME_NONE);
+}
+
+/* Sends what the SSL wrote by itself. */
+static void flush(tls_t *t) {
+  int rc = pump(t);
+  if (rc)
+    end(t, error_of(t, rc));
+}
+
+/* The handshake. */
+
+static void opened(tls_t *t) {
+  t->tls->stats.handshakes++;
+  t->tls->stats.resumed += (uint64_t)SSL_session_reused(t->ssl);
+  t->state = UVOW__TLS_OPEN;
+  t->stream.callbacks->on_open(t->stream.ctx);
+  /* With the first bytes of ours, if there were some. */
+  if (t->state == UVOW__TLS_OPEN)
+    flush(t);
+}
+
+static void shake(tls_t *t) {
+  ERR_clear_error();
+  int rc = SSL_do_handshake(t->ssl);
+  if (rc == 1) {
+    opened(t);
+  } else if (SSL_get_error(t->ssl, rc) == SSL_ERROR_WANT_READ) {
+    flush(t);
+  } else {
+    t->tls->stats.failed++;
+    end(t, failure(t));
+  }
+}
+
+/* Reading. */
+
+static void deliver(tls_t *t, const char *bytes, size_t *len) {
+  size_t size = *len;
+  *len = 0;
+  if (size && t->state == UVOW__TLS_OPEN)
+    t->stream.callbacks->on_read(t->stream.ctx, (const uint8_t *)bytes, size);
+}
+
+/* Reads all that there is, through the buffer. Returns SSL_ERROR_*: why there
+ * is no more. */
+static int read_through(tls_t *t, char *buffer) {
+  size_t len = 0;
+  int why = SSL_ERROR_WANT_READ;
+  while (t->state == UVOW__TLS_OPEN) {
+    size_t more = 0;
+    ERR_clear_error();
+    int rc = SSL_read_ex(t->ssl, buffer + len, UVOW__READ_SIZE - len, &more);
+    why = rc ? SSL_ERROR_NONE : SSL_get_error(t->ssl, rc);
+    if (why)
+      break;
+    len += more;
+    if (len > UVOW__READ_SIZE - RECORD)
+      deliver(t, buffer, &len);
+  }
+  if (len && why != SSL_ERROR_SSL) {
+    deliver(t, buffer, &len);
+  } else if (len) {
+    /* on_read may use the SSL and OpenSSL's queue: the reason is noted first */
+    uvow_error_t *error = failure(t);
+    deliver(t, buffer, &len);
+    uvow_error_unref(t->refused);
+    t->refused = error;
+  }
+  return why;
+}
+
+static void read_all(tls_t *t) {
+  uvow_tls_t *tls = t->tls;
+  char *buffer = tls->spare_plain;
+  tls->spare_plain = NULL;
+  if (!buffer)
+    buffer = (char *)uvow__malloc(uvow__loop_mem(tls->loop), UVOW__READ_SIZE);
+  if (!buffer) {
+    end(t, uvow__error_nomem());
+    return;
+  }
+  int why = read_through(t, buffer);
+  if (tls->spare_plain)
+    uvow__free(uvow__loop_mem(tls->loop), buffer);
+  else
+    tls->spare_plain = buffer;
+  if (t->state != UVOW__TLS_OPEN)
+    return;
+  if (why == SSL_ERROR_ZERO_RETURN)
+    end(t, NULL);
+  else if (why != SSL_ERROR_WANT_READ)
+    end(t, failure(t));
+  else
+    flush(t);
+}
+
+/* The stream below. */
+
+static void note_first(tls_t *t, const uint8_t *bytes, size_t len) {
+  size_t room = UVOW__TLS_FIRST - t->first_len;
+  size_t part = len < room ? len : room;
+  memcpy(t->first + t->first_len, bytes, part);
+  t->first_len += part;
+}
+
+static void on_lower_open(void *ctx) {
+  tls_t *t = (tls_t *)ctx;
+  if (t->state != UVOW__TLS_CONNECTING)
+    return;
+  t->state = UVOW__TLS_SHAKING;
+  shake(t);
+}
+
+static void on_lower_read(void *ctx, const uint8_t *bytes, size_t len) {
+  tls_t *t = (tls_t *)ctx;
+  note_first(t, bytes, len);
+  t->in = bytes;
+  t->in_len = len;
+  if (t->state == UVOW__TLS_SHAKING)
+    shake(t);
+  if (t->state == UVOW__TLS_OPEN)
+    read_all(t);
+  t->in = NULL;
+  t->in_len = 0;
+}
+
+static void on_lower_drained(void *ctx) {
+  tls_t *t = (tls_t *)ctx;
+  if (t->state != UVOW__TLS_OPEN && t->state != UVOW__TLS_SHAKING)
+    return;
+  int rc = pump(t);
+  if (rc) {
+    end(t, error_of(t, rc));
+  } else if (t->stream.writing && !t->lower->writing) {
+    t->stream.writing = 0;
+    t->stream.callbacks->on_drained(t->stream.ctx);
+  }
+}
+
+static void on_lower_end(void *ctx, uvow_error_t *error) {
+  tls_t *t = (tls_t *)ctx;
+  t->lower_ended = 1;
+  if (t->state == UVOW__TLS_ENDED || t->state == UVOW__TLS_CLOSED) {
+    uvow_error_unref(error);
+    return;
+  }
+  if (t->state == UVOW__TLS_SHAKING)
+    t->tls->stats.failed++;
+  if (t->state == UVOW__TLS_SHAKING || (t->state == UVOW__TLS_OPEN && !error))
+    error = uvow__tls_cut(t, error);
+  end(t, error);
+}
+
+static void on_lower_closed(void *ctx) {
+  tls_t *t = (tls_t *)ctx;
+  const uvow__stream_callbacks_t *callbacks = t->stream.callbacks;
+  void *own_ctx = t->stream.ctx;
+  free_stream(t);
+  callbacks->on_closed(own_ctx);
+}
+
+static const uvow__stream_callbacks_t lower_callbacks = {
+    on_lower_open, on_lower_read, on_lower_drained, on_lower_end,
+    on_lower_closed};
+
+static void tls_close(uvow__stream_t *stream) {
+  tls_t *t = (tls_t *)(void *)stream;
+  if (t->state == UVOW__TLS_CLOSED)
+    return;
+  t->state = UVOW__TLS_CLOSED;
+  if (!t->broken && !t->lower_ended && SSL_is_init_finished(t->ssl) &&
+      !t->lower->writing) {
+    ERR_clear_error();
+    (void)SSL_shutdown(t->ssl); /* close_notify; the answer isn't waited for */
+    (void)pump(t);
+  }
+  t->lower->ops->close(t->lower);
+}
+
+static void tls_hold(uvow__stream_t *stream, int hold) {
+  tls_t *t = (tls_t *)(void *)stream;
+  t->lower->ops->hold(t->lower, hold);
+}
+
+static uvow_error_t *tls_trouble(const uvow__stream_t *stream) {
+  const tls_t *t = (const tls_t *)(const void *)stream;
+  return uvow__stream_trouble(t->lower);
+}
+
+static const uvow__stream_ops_t tls_ops = {tls_write, tls_close, tls_hold};
+
+/* Making one. */
+
+static tls_t *new_stream(uvow_tls_t *tls,
+                         const uvow__stream_callbacks_t *callbacks, void *ctx) {
+  const uvow__mem_t *mem = uvow__loop_mem(tls->loop);
+  tls_t *t = (tls_t *)uvow__calloc(mem, sizeof(*t));
+  if (!t)
+    return NULL;
+  t->stream.ops = &tls_ops;
+  t->stream.callbacks = callbacks;
+  t->stream.ctx = ctx;
+  t->stream.trouble = tls_trouble;
+  t->tls = uvow_tls_ref(tls);
+  uvow__buf_init(&t->plain, mem, SIZE_MAX);
+  uvow__buf_init(&t->sealed, mem, SEALED_MAX);
+  ERR_clear_error();
+  t->ssl = SSL_new(tls->ssl);
+  if (t->ssl && SSL_set_app_data(t->ssl, t) && uvow__tls_bio_attach(t) == 0)
+    return t;
+  ERR_clear_error();
+  free_stream(t);
+  return NULL;
+}
+
+/* The length of the address that text is, or 0. */
+static size_t to_address(const char *text, unsigned char ret[16]) {
+  if (uv_inet_pton(AF_INET, text, ret) == 0)
+    return 4;
+  return uv_inet_pton(AF_INET6, text, ret) == 0 ? 16 : 0;
+}
+
+/* Whom we want to talk to: says so (SNI, RFC 6066 3: names only), and checks
+ * the certificate for it. UVOW_ENOMEM; UVOW_EINVAL: no host has this name. */
+static int expect_host(tls_t *t, const char *host) {
+  X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+  unsigned char address[16];
+  size_t len = strlen(host);
+  if (len > 1 && host[len - 1] == '.')
+    len--; /* a name's root: none of the certificate's business */
+  t->host = uvow__strndup(uvow__loop_mem(loop_of(t)), host, len);
+  if (!t->host)
+    return UVOW_ENOMEM;
+  size_t address_len = to_address(t->host, address);
+  if (!address_len && !SSL_set_tlsext_host_name(t->ssl, t->host))
+    return UVOW_EINVAL;
+  if (!t->tls->check_host)
+    return 0;
+  X509_VERIFY_PARAM_set_hostflags(param,
+                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                      X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  int ok = address_len ? X509_VERIFY_PARAM_set1_ip(param, address, address_len)
+                       : X509_VERIFY_PARAM_set1_host(param, t->host, 0);
+  return ok ? 0 : UVOW_ENOMEM;
+}
+
+static int tls_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
+                       const uvow__endpoint_t *endpoint,
+                       const uvow__stream_callbacks_t *callbacks, void *ctx,
+                       uvow__stream_t **ret_stream) {
+  const uvow__tls_transport_t *self =
+      (const uvow__tls_transport_t *)(const void *)transport;
+  tls_t *t = new_stream(self->tls, callbacks, ctx);
+  if (!t)
+    return UVOW_ENOMEM;
+  t->port = endpoint->port;
+  SSL_set_connect_state(t->ssl);
+  int rc = expect_host(t, endpoint->host);
+  if (rc == 0) {
+    uvow__tls_session_offer(t);
+    rc = self->lower->connect(self->lower, loop, endpoint, &lower_callbacks, t,
+                              &t->lower);
+  }
+  if (rc) {
+    free_stream(t);
+    return rc;
+  }
+  *ret_stream = &t->stream;
+  return 0;
+}
+
+void uvow__tls_transport_init(uvow__tls_transport_t *transport,
+                              const uvow__transport_t *lower, uvow_tls_t *tls) {
+  transport->transport.connect = tls_connect;
+  transport->lower = lower;
+  transport->tls = tls;
+}
+
+int uvow__tls_accept(uvow_tls_t *tls, uvow__accept_cb accept,
+                     uvow__listener_t *listener,
+                     const uvow__stream_callbacks_t *callbacks, void *ctx,
+                     uvow__stream_t **ret_stream) {
+  tls_t *t = new_stream(tls, callbacks, ctx);
+  if (!t)
+    return UVOW_ENOMEM;
+  SSL_set_accept_state(t->ssl);
+  t->state = UVOW__TLS_SHAKING;
+  int rc = accept(listener, &lower_callbacks, t, &t->lower);
+  if (rc) {
+    free_stream(t);
+    return rc;
+  }
+  *ret_stream = &t->stream;
+  return 0;
+}

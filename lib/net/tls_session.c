@@ -1,0 +1,109 @@
+/*
+ * Sessions that a client may resume, by the host and port they are with.
+ *
+ * 1. A session was made under the context's rules, for the host it's kept
+ *    under: it's never offered to another.
+ * 2. A ticket of TLS 1.3 is used once (RFC 8446 C.4). Each connection brings
+ *    new ones.
+ * 3. At most SESSIONS_MAX are kept, at most PER_HOST_MAX for one host; the
+ * oldest goes.
+ */
+#include "tls_private.h"
+
+#include <string.h>
+
+#define SESSIONS_MAX 64
+#define PER_HOST_MAX 4
+
+typedef struct session {
+  uvow__list_t link;
+  SSL_SESSION *session;
+  uint16_t port;
+  char host[]; /* NUL-terminated */
+} session_t;
+
+static session_t *session_of(uvow__list_t *link) {
+  return UVOW__CONTAINER(link, session_t, link);
+}
+
+static void forget(uvow_tls_t *tls, session_t *entry) {
+  uvow__list_remove(&entry->link);
+  tls->session_count--;
+  SSL_SESSION_free(entry->session);
+  uvow__free(uvow__loop_mem(tls->loop), entry);
+}
+
+static int is_of(const session_t *entry, const uvow__tls_stream_t *stream) {
+  return entry->port == stream->port && strcmp(entry->host, stream->host) == 0;
+}
+
+/* Forgets the oldest of the stream's host, if it has too many; else the oldest
+ * of all, if there are. */
+static void make_room(uvow__tls_stream_t *stream) {
+  uvow_tls_t *tls = stream->tls;
+  session_t *oldest = NULL;
+  size_t count = 0;
+  uvow__list_t *at = tls->sessions.next;
+  for (; at != &tls->sessions; at = at->next) {
+    if (is_of(session_of(at), stream)) {
+      oldest = session_of(at);
+      count++;
+    }
+  }
+  if (count >= PER_HOST_MAX)
+    forget(tls, oldest);
+  else if (tls->session_count >= SESSIONS_MAX)
+    forget(tls, session_of(tls->sessions.prev));
+}
+
+/* OpenSSL's: the server let us resume this. Taken if the answer is 1. */
+static int on_new_session(SSL *ssl, SSL_SESSION *session) {
+  uvow__tls_stream_t *stream = (uvow__tls_stream_t *)SSL_get_app_data(ssl);
+  uvow_tls_t *tls = stream->tls;
+  size_t len = strlen(stream->host) + 1;
+  make_room(stream);
+  session_t *entry = (session_t *)uvow__malloc(uvow__loop_mem(tls->loop),
+                                               sizeof(*entry) + len);
+  if (!entry)
+    return 0;
+  entry->session = session;
+  entry->port = stream->port;
+  memcpy(entry->host, stream->host, len);
+  uvow__list_prepend(&tls->sessions, &entry->link);
+  tls->session_count++;
+  return 1;
+}
+
+void uvow__tls_sessions_init(uvow_tls_t *tls) {
+  uvow__list_init(&tls->sessions);
+  /* A server's are in its tickets; nothing is kept here. */
+  SSL_CTX_set_session_cache_mode(tls->ssl, SSL_SESS_CACHE_OFF);
+  if (!tls->resume) {
+    SSL_CTX_set_options(tls->ssl, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(tls->ssl, 0);
+  } else if (!tls->is_server) {
+    SSL_CTX_set_session_cache_mode(tls->ssl, SSL_SESS_CACHE_CLIENT |
+                                                 SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(tls->ssl, on_new_session);
+  }
+}
+
+void uvow__tls_sessions_done(uvow_tls_t *tls) {
+  while (!uvow__list_empty(&tls->sessions))
+    forget(tls, session_of(tls->sessions.next));
+}
+
+void uvow__tls_session_offer(uvow__tls_stream_t *stream) {
+  uvow_tls_t *tls = stream->tls;
+  uvow__list_t *at = tls->sessions.next;
+  while (at != &tls->sessions && !is_of(session_of(at), stream))
+    at = at->next;
+  if (at == &tls->sessions)
+    return;
+  session_t *entry = session_of(at);
+  /* Without it there's a whole handshake. */
+  (void)SSL_set_session(stream->ssl, entry->session);
+  if (SSL_SESSION_get_protocol_version(entry->session) >= TLS1_3_VERSION ||
+      !SSL_SESSION_is_resumable(entry->session))
+    forget(tls, entry);
+}

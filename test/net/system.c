@@ -1,0 +1,82 @@
+/* What the system tells: the environment and addresses. */
+#include "net/system.h"
+
+#include "support/support.h"
+
+#include <uv.h>
+
+#include <uvow/error.h>
+
+#define NAME "UVOW_TEST_VARIABLE"
+
+static void expect_env(const char *value) {
+  char *text = NULL;
+  assert_int_equal(uvow__system_env(&uvow__mem_default, NAME, &text), 0);
+  if (value)
+    assert_string_equal(text, value);
+  else
+    assert_null(text);
+  uvow__free(&uvow__mem_default, text);
+}
+
+static void a_variable_is_read_whole(void **state) {
+  char big[5000];
+  (void)state;
+  memset(big, 'x', sizeof(big));
+  big[sizeof(big) - 1] = '\0';
+  uv_os_unsetenv(NAME);
+  expect_env(NULL);
+  uv_os_setenv(NAME, "");
+  expect_env(NULL);
+  uv_os_setenv(NAME, "a");
+  expect_env("a");
+  uv_os_setenv(NAME, "ab");
+  expect_env("ab");
+  uv_os_setenv(NAME, big);
+  expect_env(big);
+  uv_os_unsetenv(NAME);
+}
+
+static void read_env(test_alloc_t *alloc, void *data) {
+  char *text;
+  (void)data;
+  int rc = uvow__system_env(&alloc->allocator, NAME, &text);
+  assert_int_equal(rc, alloc->failed ? UVOW_ENOMEM : 0);
+  if (rc == 0)
+    uvow__free(&alloc->allocator, text);
+}
+
+static void it_survives_no_memory(void **state) {
+  (void)state;
+  uv_os_setenv(NAME, "value");
+  test_alloc_sweep(read_env, NULL);
+  uv_os_unsetenv(NAME);
+}
+
+static void addresses_are_told_from_names(void **state) {
+  static const struct {
+    const char *text;
+    size_t len;
+    uint8_t last;
+  } samples[] = {
+      {"127.0.0.1", 4, 1},       {"::1", 16, 1},  {"fd00::A", 16, 10},
+      {"::ffff:1.2.3.4", 16, 4}, {"h", 0, 0},     {"", 0, 0},
+      {"1.2.3", 0, 0},           {"[::1]", 0, 0}, {"1.2.3.256", 0, 0}};
+  (void)state;
+  for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+    uint8_t ip[16];
+    size_t len = uvow__system_ip(samples[i].text, ip);
+    assert_int_equal(len, samples[i].len);
+    if (len)
+      assert_int_equal(ip[len - 1], samples[i].last);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_variable_is_read_whole),
+      cmocka_unit_test(it_survives_no_memory),
+      cmocka_unit_test(addresses_are_told_from_names),
+  };
+  return cmocka_run_group_tests_name("net/system", tests, NULL, NULL);
+}

@@ -1,0 +1,366 @@
+#include "rpc/client.h"
+
+#include "support/link.h"
+
+#include <stdio.h>
+
+#define TEXT(id, method)                                                       \
+  "{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"method\":\"" method "\"}"
+
+/* R2: what was sent settles as it must, at once; what was not stays; what may
+ * be done twice is sent again, before all that waits, in its order. */
+static void test_what_was_lost_is_sent_again_if_idempotent(void **state) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  (void)state;
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_client_options_t options = link_options(&s, &reconnect);
+  options.on_state = NULL;
+  link_open(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  script_mark_t b = script_mark(&s, "b");
+  script_mark_t c = script_mark(&s, "c");
+  script_mark_t d = script_mark(&s, "d");
+  script_mark_t e = script_mark(&s, "e");
+  script_call(&s, "a", &a);
+  link_call_idempotent(&s, "b", &b);
+  script_call(&s, "c", &c);
+  link_call_idempotent(&s, "d", &d);
+  script_turns(&s);
+  script_hang_up(&s, UV_ECONNRESET);
+  script_expect(&s, "a!ELOST:MAYBE c!ELOST:MAYBE");
+  script_call(&s, "e", &e);
+  assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0), 0);
+  assert_int_equal(script_stats(&s).in_flight, 0);
+  assert_int_equal(script_stats(&s).queued, 3);
+  link_again(&s);
+  script_expect_sent(&s, TEXT(2, "b"));
+  script_expect_sent(&s, TEXT(4, "d"));
+  script_expect_sent(&s, TEXT(5, "e"));
+  script_expect_sent(&s, "{\"jsonrpc\":\"2.0\",\"method\":\"n\"}");
+  script_expect_sent(&s, "");
+  assert_int_equal(script_stats(&s).in_flight, 3);
+  assert_int_equal(script_stats(&s).resent, 2);
+  link_answer(&s, 4);
+  link_answer(&s, 2);
+  link_answer(&s, 5);
+  link_answer(&s, 2); /* of this connection: a duplicate, as ever */
+  script_expect(&s, "d=4 b=2 e=5 "
+                    "duplicate:{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":2}");
+  link_check_stats(&s);
+  script_end(&s);
+}
+
+/* A request that was sent and lost twice is sent three times, no more. */
+static void test_each_loss_sends_again(void **state) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  (void)state;
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_client_options_t options = link_options(&s, &reconnect);
+  options.on_state = NULL;
+  link_open(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  script_mark_t b = script_mark(&s, "b");
+  link_call_idempotent(&s, "a", &a);
+  link_call_idempotent(&s, "b", &b);
+  script_turns(&s);
+  for (int i = 0; i < 3; i++) {
+    script_hang_up(&s, 0);
+    link_wait(&s);
+    script_hang_up(&s, UV_ECONNREFUSED); /* an attempt that fails: no matter */
+    link_again(&s);
+    if (i < 2)
+      script_expect_sent(&s, TEXT(1, "a"));
+    script_expect_sent(&s, TEXT(2, "b"));
+    script_expect_sent(&s, "");
+    if (i == 1)
+      link_answer(&s, 1);
+  }
+  assert_int_equal(script_stats(&s).resent, 5);
+  link_answer(&s, 2);
+  script_expect(&s, "a=1 b=2");
+  script_end(&s);
+}
+
+/* Without another connection there's nothing to send on, idempotent or not. */
+static void test_nothing_is_sent_again_without_reconnect(void **state) {
+  script_t s;
+  (void)state;
+  script_init(&s);
+  script_open_client(&s, NULL);
+  script_mark_t a = script_mark(&s, "a");
+  link_call_idempotent(&s, "a", &a);
+  script_turns(&s);
+  script_hang_up(&s, 0);
+  script_turns(&s);
+  script_expect(&s, "a!ELOST:MAYBE");
+  assert_int_equal(script_stats(&s).lost, 1);
+  script_end(&s);
+}
+
+/* R2: it waits, but it was sent once: however it ends, it says so. */
+static void test_what_waits_again_may_have_been_executed(void **state) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  uvow_request_options_t soon = {
+      .size = sizeof(soon), .idempotent = 1, .timeout_ms = 10};
+  (void)state;
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_client_options_t options = link_options(&s, &reconnect);
+  options.on_state = NULL;
+  reconnect.max_attempts = 1;
+  link_open(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  script_mark_t b = script_mark(&s, "b");
+  script_mark_t c = script_mark(&s, "c");
+  script_mark_t d = script_mark(&s, "d");
+  uvow_future_t *f = uvow_client_request_bytes(s.client, "a", NULL, 0, &soon);
+  script_watch(uvow_future_ref(f), &a);
+  script_watch(uvow_client_request_bytes(s.client, "b", NULL, 0, &soon), &b);
+  link_call_idempotent(&s, "c", &c);
+  script_turns(&s);
+  script_hang_up(&s, 0);
+  link_call_idempotent(&s, "d", &d);
+  assert_int_equal(uvow_future_cancel(f), 0);
+  uvow_future_unref(f);
+  link_wait(&s);
+  script_advance(&s, 20);
+  script_hang_up(&s, UV_ECONNREFUSED); /* the last attempt */
+  script_turns(&s);
+  script_expect(&s, "a!ECANCELED:MAYBE b!ETIMEDOUT:MAYBE "
+                    "c!ECONNREFUSED:MAYBE d!ECONNREFUSED:NOT");
+  link_check_stats(&s);
+  script_end(&s);
+}
+
+/* R3: what comes late on the old connection touches nothing of the new one,
+ * nor does an answer to what this connection never carried. */
+static void test_a_late_answer_settles_nothing(void **state) {
+  static const char answers[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":0}";
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  uint8_t burst[128] = {0x88, 0};
+  (void)state;
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_client_options_t options = link_options(&s, &reconnect);
+  options.on_state = NULL;
+  options.max_in_flight = 1;
+  link_open(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  script_mark_t b = script_mark(&s, "b");
+  link_call_idempotent(&s, "a", &a);
+  link_call_idempotent(&s, "b", &b);
+  script_turns(&s);
+  size_t len = 2 + script_put_frame(burst + 2, 0x81, answers,
+                                    sizeof(answers) - 1);
+  script_feed(&s, burst, len); /* closed, and then an answer */
+  script_feed(&s, burst + 2, len - 2);
+  script_expect(&s, "");
+  assert_int_equal(script_stats(&s).pending, 2);
+  script_hang_up(&s, 0);
+  link_again(&s);
+  script_expect_sent(&s, TEXT(1, "a"));
+  link_answer(&s, 2); /* waits for its turn: nobody can answer it */
+  script_expect(&s, "unknown:{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":2}");
+  link_answer(&s, 1);
+  link_answer(&s, 2);
+  script_expect(&s, "a=1 b=2");
+  assert_int_equal(script_stats(&s).unknown, 1);
+  link_check_stats(&s);
+  script_end(&s);
+}
+
+/* The old connection's timers have gone with it. */
+static void test_old_timers_are_gone(void **state) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  (void)state;
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_client_options_t options = link_options(&s, &reconnect);
+  options.on_state = NULL;
+  options.dead_ms = 3000;
+  options.connect_timeout_ms = 500;
+  link_open(&s, &options);
+  script_advance(&s, 2900);
+  script_close_frame(&s, 1012);
+  script_hang_up(&s, 0);
+  link_again(&s);
+  script_advance(&s, 2800); /* each of the old ones is due */
+  assert_int_equal(uvow_client_state(s.client), UVOW_CLIENT_OPEN);
+  assert_false(script_gone(&s));
+  script_end(&s);
+}
+
+/* The oldest first, also if it has outlived a turn of the ring. */
+static void test_they_are_sent_again_in_order(void **state) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  (void)state;
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_client_options_t options = link_options(&s, &reconnect);
+  options.on_state = NULL;
+  link_open(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  script_mark_t quiet = script_mark(&s, NULL);
+  link_call_idempotent(&s, "1", &a); /* id 1, in the first slot but one */
+  for (int id = 2; id <= 90; id++) {
+    script_call(&s, "x", &quiet);
+    script_turns(&s);
+    link_answer(&s, id);
+  }
+  for (int id = 91; id <= 93; id++)
+    link_call_idempotent(&s, "y", &a);
+  script_turns(&s);
+  script_hang_up(&s, 0);
+  link_again(&s);
+  script_expect_sent(&s, TEXT(1, "1"));
+  script_expect_sent(&s, TEXT(91, "y"));
+  script_expect_sent(&s, TEXT(92, "y"));
+  script_expect_sent(&s, TEXT(93, "y"));
+  script_expect_sent(&s, "");
+  script_end(&s);
+}
+
+/* R6: what is sent again keeps to the cap on requests in flight too. */
+static void test_the_cap_holds_for_what_is_sent_again(void **state) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  (void)state;
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_client_options_t options = link_options(&s, &reconnect);
+  options.on_state = NULL;
+  options.max_in_flight = 2;
+  link_open(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  for (int i = 0; i < 4; i++)
+    link_call_idempotent(&s, "m", &a);
+  script_turns(&s);
+  assert_int_equal(script_stats(&s).in_flight, 2);
+  script_hang_up(&s, 0);
+  link_again(&s);
+  script_expect_sent(&s, TEXT(1, "m"));
+  script_expect_sent(&s, TEXT(2, "m"));
+  script_expect_sent(&s, "");
+  link_answer(&s, 1);
+  script_expect_sent(&s, TEXT(3, "m"));
+  link_answer(&s, 3);
+  script_expect_sent(&s, TEXT(4, "m"));
+  link_answer(&s, 4);
+  link_answer(&s, 2);
+  script_expect(&s, "a=1 a=3 a=4 a=2");
+  script_end(&s);
+}
+
+/* More than may wait to be written waits to be sent again: it leaves in pieces,
+ * without an answer in between. */
+static void test_more_than_may_be_unsent_is_sent_again(void **state) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  char big[200];
+  uvow_request_options_t again = {.size = sizeof(again), .idempotent = 1};
+  (void)state;
+  memset(big, '1', sizeof(big));
+  big[0] = '[';
+  big[sizeof(big) - 1] = ']';
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_client_options_t options = link_options(&s, &reconnect);
+  options.on_state = NULL;
+  options.max_unsent_bytes = 600;
+  link_open(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  for (int i = 0; i < 8; i++) {
+    script_watch(
+        uvow_client_request_bytes(s.client, "m", big, sizeof(big), &again), &a);
+    script_turns(&s);
+  }
+  script_hang_up(&s, 0);
+  assert_true(script_stats(&s).unsent_bytes > 600);
+  assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0),
+                   UVOW_EOVERLOAD);
+  link_again(&s);
+  script_turns(&s);
+  for (int i = 0; i < 8; i++)
+    assert_int_not_equal(strlen(script_next(&s)), 0);
+  script_expect_sent(&s, "");
+  assert_int_equal(script_stats(&s).unsent_bytes, 0);
+  assert_int_equal(script_stats(&s).in_flight, 8);
+  for (int i = 1; i <= 8; i++)
+    link_answer(&s, i);
+  script_expect(&s, "a=1 a=2 a=3 a=4 a=5 a=6 a=7 a=8");
+  script_end(&s);
+}
+
+static int count_to(script_t *s) {
+  uvow_client_stats_t stats = script_stats(s);
+  return (int)stats.pending;
+}
+
+/* F12: whatever allocation fails, each future settles once, and nothing is
+ * left. */
+static void body(test_alloc_t *alloc, void *data) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  (void)data;
+  script_init_with(&s, alloc);
+  if (s.loop) {
+    script_drive_clock(&s);
+    uvow_client_options_t options = link_options(&s, &reconnect);
+    uvow_request_options_t again = {.size = sizeof(again), .idempotent = 1};
+    int made = 0;
+    script_mark_t a = script_mark(&s, NULL);
+    if (script_client(&s, &options) == 0) {
+      for (int i = 0; i < 3; i++)
+        made += uvow_future_done(uvow_client_request_bytes(
+                                     s.client, "m", NULL, 0, i ? &again : NULL),
+                                 script_done, &a) == 0;
+      script_connected(&s);
+      if (s.stream && s.sent)
+        script_accept(&s);
+      script_turns(&s);
+      script_hang_up(&s, 0);
+      uvow_client_notify_bytes(s.client, "n", NULL, 0);
+      script_advance(&s, 101);
+      s.sent_len = s.sent_at = 0;
+      script_connected(&s);
+      if (s.stream && s.sent_len)
+        script_accept(&s);
+      link_check_stats(&s);
+      assert_int_equal(a.calls + count_to(&s) >= made, 1);
+      uvow_client_free(s.client);
+      s.client = NULL;
+      script_turns(&s);
+    }
+    assert_int_equal(a.calls, made);
+  }
+  script_quit(&s);
+}
+
+static void test_memory_may_fail(void **state) {
+  (void)state;
+  test_alloc_sweep(body, NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_what_was_lost_is_sent_again_if_idempotent),
+      cmocka_unit_test(test_each_loss_sends_again),
+      cmocka_unit_test(test_nothing_is_sent_again_without_reconnect),
+      cmocka_unit_test(test_what_waits_again_may_have_been_executed),
+      cmocka_unit_test(test_a_late_answer_settles_nothing),
+      cmocka_unit_test(test_old_timers_are_gone),
+      cmocka_unit_test(test_they_are_sent_again_in_order),
+      cmocka_unit_test(test_the_cap_holds_for_what_is_sent_again),
+      cmocka_unit_test(test_more_than_may_be_unsent_is_sent_again),
+      cmocka_unit_test(test_memory_may_fail),
+  };
+  return cmocka_run_group_tests_name("rpc/resend", tests, NULL, NULL);
+}

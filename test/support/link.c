@@ -1,0 +1,79 @@
+#include "link.h"
+
+#include <stdio.h>
+
+static void on_state(uvow_client_t *client, uvow_client_state_t state,
+                     const uvow_error_t *why, void *data) {
+  static const char *const names[] = {"",        "CONNECTING", "OPEN",
+                                      "WAITING", "CLOSING",    "CLOSED"};
+  char text[128];
+  char error[64] = "";
+  if (why)
+    script_describe(why, error, sizeof(error));
+  snprintf(text, sizeof(text), "%s%s%s", names[state], why ? "!" : "", error);
+  script_log((script_t *)data, "state:", text);
+  assert_true(client == ((script_t *)data)->client);
+}
+
+uvow_client_options_t link_options(script_t *s,
+                                   uvow_reconnect_options_t *reconnect) {
+  uvow_client_options_t options = script_options(s);
+  memset(reconnect, 0, sizeof(*reconnect));
+  reconnect->size = sizeof(*reconnect);
+  reconnect->max_ms = 100;
+  options.reconnect = reconnect;
+  options.on_state = on_state;
+  return options;
+}
+
+void link_open(script_t *s, const uvow_client_options_t *options) {
+  assert_int_equal(script_client(s, options), 0);
+  link_up(s);
+  script_turns(s);
+  s->log[0] = '\0';
+}
+
+void link_up(script_t *s) {
+  assert_non_null(s->stream);
+  s->sent_len = s->sent_at = 0;
+  script_connected(s);
+  script_accept(s);
+}
+
+void link_wait(script_t *s) {
+  assert_null(s->stream);
+  script_turns(s);
+  for (int ms = 0; ms < 101 && !s->stream; ms++)
+    script_advance(s, 1);
+  assert_non_null(s->stream);
+}
+
+void link_again(script_t *s) {
+  link_wait(s);
+  link_up(s);
+}
+
+void link_answer(script_t *s, int id) {
+  char text[80];
+  snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":%d}",
+           id, id);
+  script_text(s, text);
+}
+
+void link_call_idempotent(script_t *s, const char *method,
+                          script_mark_t *mark) {
+  uvow_request_options_t options = {.size = sizeof(options), .idempotent = 1};
+  script_watch(uvow_client_request_bytes(s->client, method, NULL, 0, &options),
+               mark);
+}
+
+void link_check_stats(const script_t *s) {
+  uvow_client_stats_t stats = script_stats(s);
+  assert_int_equal(stats.requests, stats.answered + stats.timed_out +
+                                       stats.canceled + stats.failed +
+                                       stats.pending);
+  assert_int_equal(stats.pending, stats.in_flight + stats.queued);
+  assert_int_equal(stats.pending,
+                   uvow_client_walk_pending(s->client, NULL, NULL));
+  assert_true(stats.connected >= stats.lost);
+}
