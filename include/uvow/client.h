@@ -164,6 +164,13 @@ typedef struct uvow_client_options {
   /** Optional. Sent with the handshake. */
   const uvow_header_t *headers;
   size_t header_count;
+  /** Optional. A token, sent as "Authorization: Bearer ..." (RFC 6750 2.1)
+   * instead of the URL's user. A header Authorization goes before it. Visible
+   * ASCII, or UVOW_EINVAL. */
+  const char *bearer;
+  /** Optional. Sent as Origin (RFC 6455 4.1), unless the headers have one.
+   * Visible ASCII, or UVOW_EINVAL. */
+  const char *origin;
   /** Optional, default 30000 ms: from the request to its answer. */
   uint32_t timeout_ms;
   /** Optional, default 10000 ms: for connecting and the handshake. */
@@ -223,8 +230,9 @@ typedef struct uvow_request_options {
   /** Optional, default 0. 1: doing it twice is as good as once, so it may be
    * sent again after a reconnect. */
   int idempotent;
-  /** Optional. W3C trace context, sent along where the protocol has a place for
-   * it (jsonrpc2: a member "traceparent"). Copied. */
+  /** Optional. W3C trace context of version 00, sent along where the protocol
+   * has a place for it (jsonrpc2: a member "traceparent"). Copied. One that
+   * isn't valid: UVOW_EINVAL. */
   const char *traceparent;
 } uvow_request_options_t;
 
@@ -284,6 +292,12 @@ typedef void (*uvow_pending_cb)(const uvow_pending_t *pending, void *data);
 /**
  * Makes a client, which connects at once.
  *
+ * With options.reconnect it connects again whenever the connection is lost or
+ * an attempt fails, until that's given up or the client is closed: see
+ * uvow_reconnect_options_t. What is more than max_in_flight or comes while it
+ * isn't open waits; what is more than max_pending, max_queued or
+ * max_unsent_bytes is refused at once.
+ *
  * Borrows loop and options. Returns new in ret_client; release it with
  * uvow_client_free. Whatever is wrong with the connection, the URL included,
  * rejects the future of uvow_client_ready and every request, by its cause.
@@ -317,6 +331,11 @@ UVOW_API uvow_future_t *uvow_client_ready(uvow_client_t *client);
  * UVOW_ELOST      the connection was lost; or the cause that it never opened;
  * UVOW_ECLOSED    the client is closed; UVOW_EOVERLOAD: a limit is reached;
  * UVOW_EINVAL     the method or params can't be sent by this protocol.
+ *
+ * It waits while the connection isn't open, or max_in_flight requests are in
+ * flight: its deadline runs from now on. When the connection is lost while it's
+ * in flight, it rejects with UVOW_ELOST, or, if it's marked idempotent and the
+ * client reconnects, it's sent again.
  *
  * uvow_error_outcome tells whether the server may have acted on it. Since 0.1.
  */

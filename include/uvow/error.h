@@ -144,12 +144,25 @@ UVOW_API const char *uvow_error_peer_code_text(const uvow_error_t *error);
 UVOW_API const char *uvow_error_peer_message(const uvow_error_t *error);
 /**
  * Bytes that belong to the error: the `data` of a peer's error (JSON text), the
- * payload that isn't JSON (UVOW_EPAYLOAD), the body of a refused handshake.
+ * payload that isn't JSON (UVOW_EPAYLOAD), the body of a refused handshake
+ * (UVOW_EHANDSHAKE): at most 4 KiB of it, and what came within
+ * connect_timeout_ms. A request that fails for this has it in its cause.
  *
  * Writes the length to ret_len. Returns borrowed bytes, or NULL.
  */
 UVOW_API const char *uvow_error_data(const uvow_error_t *error,
                                      size_t *ret_len);
+/**
+ * A header of the response that refused the handshake (UVOW_EHANDSHAKE): the
+ * first of this name, which compares without case. The error may be that of
+ * uvow_client_ready, or of a request that had it as its cause.
+ *
+ * Writes the length to ret_len (may be NULL). Returns borrowed bytes, which no
+ * NUL ends (valid while the error is), or NULL: there is none within the first
+ * 8 KiB of the response's head. Loop thread. Since 0.1.
+ */
+UVOW_API const char *uvow_error_header(const uvow_error_t *error,
+                                       const char *name, size_t *ret_len);
 /**
  * HTTP status of a refused handshake or of a proxy's, close code of a lost
  * connection, the peer's alert (RFC 8446 6) of UVOW_ETLS, OpenSSL's X509_V_ERR_

@@ -33,6 +33,15 @@ typedef struct uvow_call uvow_call_t;
  */
 typedef uvow_next_t (*uvow_method_cb)(const uvow_call_t *call, void *data);
 
+/** A peer that asks for a WebSocket. Borrowed for the callback's call. */
+typedef struct uvow_handshake uvow_handshake_t;
+
+/**
+ * Decides on a handshake, which is accepted unless it calls
+ * uvow_handshake_refuse. May do anything with the server, also free it.
+ */
+typedef void (*uvow_handshake_cb)(uvow_handshake_t *handshake, void *data);
+
 /** Options of uvow_server_new. Everything is copied. */
 typedef struct uvow_server_options {
   /** Required. sizeof(uvow_server_options_t). */
@@ -73,6 +82,16 @@ typedef struct uvow_server_options {
   /** Optional, default 65536: calls of one peer that are being answered. More
    * are answered with an error, code -32000. */
   size_t max_calls;
+  /** Optional, default: any. A handshake whose Origin is none of these (scheme
+   * and host compare without case) is refused: 403. One without an Origin,
+   * which no browser sends, is too, unless "" is among them. RFC 6455 10.2. */
+  const char *const *origins;
+  size_t origin_count;
+  /** Optional. Asked about each handshake that is well-formed and of a welcome
+   * origin. Meanwhile handshake_timeout_ms goes on. */
+  uvow_handshake_cb on_handshake;
+  /** Optional. What on_handshake is given. */
+  void *data;
 } uvow_server_options_t;
 
 /**
@@ -101,12 +120,51 @@ UVOW_API int uvow_server_method(uvow_server_t *server, const char *name,
                                 uvow_method_cb cb, void *data,
                                 uvow_destroy_cb destroy);
 
+/**
+ * Path and query that are asked for, as they were sent ("/chat?room=1").
+ *
+ * Returns borrowed text (valid for the call). Since 0.1.
+ */
+UVOW_API const char *uvow_handshake_target(const uvow_handshake_t *handshake);
+/**
+ * A header of the request: the first of this name, which compares without case.
+ * Returns borrowed text (valid for the call), or NULL: there is none. Since
+ * 0.1.
+ */
+UVOW_API const char *uvow_handshake_header(const uvow_handshake_t *handshake,
+                                           const char *name);
+/**
+ * Whether the peer offers this subprotocol. Borrows all. Since 0.1.
+ */
+UVOW_API int uvow_handshake_offers(const uvow_handshake_t *handshake,
+                                   const char *subprotocol);
+/**
+ * Agrees on a subprotocol, instead of the one that the server's options lead
+ * to; NULL: on none. Copies it. Errors (nothing is changed): UVOW_EINVAL: the
+ * peer doesn't offer it; UVOW_ENOMEM. Since 0.1.
+ */
+UVOW_API int uvow_handshake_choose(uvow_handshake_t *handshake,
+                                   const char *subprotocol);
+/**
+ * Refuses, with an HTTP status from 300 to 599 (401, 403, 404, ...) and a text
+ * for people (NULL: none), which is copied. Errors (it's refused all the same):
+ * UVOW_EINVAL: another status, then it's 403; UVOW_ENOMEM: then there is no
+ * text. Since 0.1.
+ */
+UVOW_API int uvow_handshake_refuse(uvow_handshake_t *handshake, int status,
+                                   const char *text);
+
 /** The method's name, NUL-terminated. Borrowed. */
 UVOW_API const char *uvow_call_method(const uvow_call_t *call);
 /** The parameters: borrowed, never NULL; may hold no bytes. */
 UVOW_API uvow_payload_t *uvow_call_params(const uvow_call_t *call);
 /** The parameters as json_t: borrowed, or NULL: none, or not JSON. */
 UVOW_API struct json_t *uvow_call_json(const uvow_call_t *call);
+/**
+ * The W3C trace context that came with the call, or NULL: none, or none that is
+ * valid (https://www.w3.org/TR/trace-context/). Borrowed. Since 0.1.
+ */
+UVOW_API const char *uvow_call_traceparent(const uvow_call_t *call);
 /** The loop, for making errors and futures. Borrowed. */
 UVOW_API uvow_loop_t *uvow_call_loop(const uvow_call_t *call);
 /** Whether the peer waits for an answer: 0 for a notification. */

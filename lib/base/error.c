@@ -25,6 +25,7 @@ struct uvow_error {
   const char *peer_message;
   const char *data;
   size_t data_len;
+  const char *head;
   uvow_error_t *next_dying;
   size_t cause_count;
   uvow_error_t **causes; /* behind the struct */
@@ -33,7 +34,7 @@ struct uvow_error {
 #define BARE(number, outcome)                                                  \
   {                                                                            \
     {NULL, NULL, NULL, NULL}, 0, (number), 0, (outcome), 0, NULL, NULL, NULL,  \
-        NULL, 0, NULL, 0, NULL                                                 \
+        NULL, 0, NULL, NULL, 0, NULL                                           \
   }
 
 /* One of each code, with nothing but the code. */
@@ -121,11 +122,12 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
     cause_count = 1;
   }
   if (uvow__size_mul(cause_count, sizeof(*causes), &size) ||
-      uvow__size_add(size, sizeof(uvow_error_t) + 4, &size) ||
+      uvow__size_add(size, sizeof(uvow_error_t) + 5, &size) ||
       uvow__size_add(size, spec->detail.len, &size) ||
       uvow__size_add(size, spec->peer_code_text.len, &size) ||
       uvow__size_add(size, spec->peer_message.len, &size) ||
-      uvow__size_add(size, spec->data.len, &size))
+      uvow__size_add(size, spec->data.len, &size) ||
+      uvow__size_add(size, spec->head.len, &size))
     return nomem_error(spec->outcome);
   uvow_error_t *error = (uvow_error_t *)uvow__malloc(mem, size);
   if (!error)
@@ -143,6 +145,7 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
   error->peer_message = place(&at, spec->peer_message);
   error->data = place(&at, spec->data);
   error->data_len = spec->data.len;
+  error->head = place(&at, spec->head);
   error->next_dying = NULL;
   error->cause_count = cause_count;
   for (size_t i = 0; i < cause_count; i++)
@@ -232,6 +235,38 @@ const char *uvow_error_data(const uvow_error_t *error, size_t *ret_len) {
   if (ret_len)
     *ret_len = error ? error->data_len : 0;
   return error ? error->data : NULL;
+}
+
+/* Whether the field that begins here has this name. Returns its value. */
+static const char *value_of(const char *line, const char *name) {
+  uvow__slice_t front = {line, strlen(name)};
+  if (strlen(line) <= front.len || line[front.len] != ':' ||
+      !uvow__slice_is_nocase(front, name))
+    return NULL;
+  line += front.len + 1;
+  return line + strspn(line, " \t");
+}
+
+const char *uvow_error_header(const uvow_error_t *error, const char *name,
+                              size_t *ret_len) {
+  const char *value = NULL;
+  while (error && !error->head)
+    error = uvow_error_cause(error);
+  const char *line = error && name ? strstr(error->head, "\r\n") : NULL;
+  for (; line && !value; line = strstr(line, "\r\n")) {
+    line += 2;
+    value = value_of(line, name);
+  }
+  if (ret_len)
+    *ret_len = 0;
+  if (!value)
+    return NULL;
+  size_t len = strcspn(value, "\r");
+  while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+    len--;
+  if (ret_len)
+    *ret_len = len;
+  return value;
 }
 
 int uvow_error_status(const uvow_error_t *error) {

@@ -15,6 +15,7 @@ typedef struct uvow__error_spec {
   uvow__slice_t peer_code_text;
   uvow__slice_t peer_message;
   uvow__slice_t data;
+  uvow__slice_t head; /* of a refused handshake: its status line and fields */
   const uvow_error_t *cause;         /* kept; shorthand for one in causes */
   const uvow_error_t *const *causes; /* each kept; none may be NULL */
   size_t cause_count;                /* of causes; then `cause` is ignored */

@@ -62,7 +62,7 @@ static void set_timer(uvow_loop_t *loop) {
   if (!active || due < loop->timer_due) {
     uint64_t now = uv_now(loop->uv);
     loop->timer_due = due;
-    uv_timer_start(&loop->timer, on_timer, due > now ? due - now : 0, 0);
+    uv_timer_start(&loop->timer, on_timer, due > now ? due - now : 1, 0);
   }
   if (loop->rt.holds)
     uv_ref((uv_handle_t *)&loop->timer);

@@ -34,6 +34,7 @@ typedef struct tcp {
   uvow__task_t gone; /* frees it, when there's no socket to wait for */
   uv_write_t write;
   uvow__buf_t sending; /* what uv_write is at */
+  size_t piece;        /* of it, the first so many bytes */
 } tcp_t;
 
 static const uvow__mem_t *mem_of(const tcp_t *tcp) {
@@ -96,6 +97,48 @@ static void on_data(uv_stream_t *handle, ssize_t len, const uv_buf_t *buf) {
   uvow__runtime_leave(&loop->rt);
 }
 
+/* One piece at a time: libuv counts in unsigned and answers in int. */
+static uv_buf_t piece_of(uvow__buf_t *buf) {
+  size_t size = uvow__buf_size(buf);
+  if (size > UVOW__WRITE_PIECE)
+    size = UVOW__WRITE_PIECE;
+  return uv_buf_init((char *)uvow__buf_front(buf), (unsigned)size);
+}
+
+/* Sends what can leave at once: it's consumed. Returns libuv's error, or 0. */
+static int send_now(tcp_t *tcp, uvow__buf_t *buf) {
+  while (uvow__buf_size(buf)) {
+    uv_buf_t piece = piece_of(buf);
+    int sent = uv_try_write(&tcp->socket->handle.stream, &piece, 1);
+    if (sent < 0)
+      return sent == UV_EAGAIN ? 0 : sent;
+    uvow__buf_consume(buf, (size_t)sent);
+    if ((size_t)sent < piece.len)
+      return 0;
+  }
+  return 0;
+}
+
+static void on_written(uv_write_t *req, int status);
+
+/* Sends the next piece of `sending` when it can leave. */
+static int send_later(tcp_t *tcp) {
+  uv_buf_t piece = piece_of(&tcp->sending);
+  tcp->piece = piece.len;
+  tcp->stream.writing = 1;
+  return uv_write(&tcp->write, &tcp->socket->handle.stream, &piece, 1,
+                  on_written);
+}
+
+/* A piece has left: and the others? */
+static int send_on(tcp_t *tcp) {
+  uvow__buf_consume(&tcp->sending, tcp->piece);
+  int rc = send_now(tcp, &tcp->sending);
+  if (rc || uvow__buf_size(&tcp->sending) == 0)
+    return rc;
+  return send_later(tcp);
+}
+
 static void on_written(uv_write_t *req, int status) {
   tcp_t *tcp = (tcp_t *)req->data;
   uvow_loop_t *loop = tcp->loop;
@@ -103,10 +146,13 @@ static void on_written(uv_write_t *req, int status) {
     return;
   uvow__runtime_enter(&loop->rt);
   tcp->stream.writing = 0;
-  uvow__loop_return_write(loop, &tcp->sending);
+  if (status == 0)
+    status = send_on(tcp);
+  if (status || !tcp->stream.writing)
+    uvow__loop_return_write(loop, &tcp->sending);
   if (status)
     end(tcp, error_of(tcp, status));
-  else
+  else if (!tcp->stream.writing)
     tcp->stream.callbacks->on_drained(tcp->stream.ctx);
   uvow__runtime_leave(&loop->rt);
 }
@@ -115,15 +161,10 @@ static int tcp_write(uvow__stream_t *stream, uvow__buf_t *out) {
   tcp_t *tcp = (tcp_t *)(void *)stream;
   if (!tcp->socket)
     return UV_ENOTCONN;
-  uv_stream_t *handle = &tcp->socket->handle.stream;
-  size_t size = uvow__buf_size(out);
-  uv_buf_t bytes = uv_buf_init((char *)uvow__buf_front(out), (unsigned)size);
-  int sent = uv_try_write(handle, &bytes, 1);
-  if (sent < 0 && sent != UV_EAGAIN)
-    return sent;
-  if (sent > 0)
-    uvow__buf_consume(out, (size_t)sent);
-  if (sent >= 0 && (size_t)sent == size) {
+  int rc = send_now(tcp, out);
+  if (rc)
+    return rc;
+  if (uvow__buf_size(out) == 0) {
     uvow__loop_return_write(tcp->loop, out);
     return 0;
   }
@@ -132,10 +173,7 @@ static int tcp_write(uvow__stream_t *stream, uvow__buf_t *out) {
   out->off = out->len = out->cap = 0;
   rest.max = tcp->sending.max;
   tcp->sending = rest;
-  bytes = uv_buf_init((char *)uvow__buf_front(&rest),
-                      (unsigned)uvow__buf_size(&rest));
-  stream->writing = 1;
-  return uv_write(&tcp->write, handle, &bytes, 1, on_written);
+  return send_later(tcp);
 }
 
 static void on_socket_closed(void *owner) {

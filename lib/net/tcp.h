@@ -5,6 +5,9 @@
 
 #include "stream.h"
 
+/* Bytes that are given to the system at once, at most. */
+#define UVOW__WRITE_PIECE ((size_t)1024 * 1024)
+
 /* TCP on libuv, and Unix domain sockets: see connect.h. */
 extern const uvow__transport_t uvow__tcp_transport;
 

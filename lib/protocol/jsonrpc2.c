@@ -6,6 +6,9 @@
  * <- {"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}
  * !  {"jsonrpc":"2.0","method":"m","params":{}}
  *
+ * A call may have a member "traceparent" (W3C Trace Context), as
+ * StreamJsonRpc has it.
+ *
  * 1. An answer has a result or an error. Both are accepted where one of them is
  *    null, as some servers send it; an error that is no object, never.
  * 2. An answer that isn't one (two outcomes, none, no version) keeps its id, so
@@ -23,6 +26,7 @@ enum {
   PARAMS,
   RESULT,
   ERROR,
+  TRACEPARENT,
   CODE,
   MESSAGE,
   DATA
@@ -42,6 +46,7 @@ static const uvow__key_t keys[] = {
     UVOW__KEY("method", METHOD, NULL),
     UVOW__KEY("params", PARAMS, NULL),
     UVOW__KEY("error", ERROR, &error_level),
+    UVOW__KEY("traceparent", TRACEPARENT, NULL),
 };
 static const uvow__level_t root = UVOW__OBJECT(keys);
 
@@ -80,7 +85,8 @@ static const uvow__rule_t rules[] = {
      UVOW__TESTS(is_2_0),
      .kind = UVOW__MSG_EVENT,
      .name = METHOD,
-     .value = PARAMS},
+     .value = PARAMS,
+     .traceparent = TRACEPARENT},
     {.denied = {[METHOD] = UVOW__ONLY(UVOW__KIND(STRING)),
                 [PARAMS] = UVOW__ONLY(STRUCTURED | UVOW__KIND(ABSENT)),
                 [ID] = UVOW__ONLY(PEER_ID),
@@ -91,7 +97,8 @@ static const uvow__rule_t rules[] = {
      .kind = UVOW__MSG_CALL,
      .id = ID,
      .name = METHOD,
-     .value = PARAMS},
+     .value = PARAMS,
+     .traceparent = TRACEPARENT},
     {.denied = {[ID] = UVOW__ONLY(UVOW__KINDS_ANY), [METHOD] = UVOW__NOT},
      .kind = UVOW__MSG_MALFORMED,
      .id = ID},
@@ -101,6 +108,7 @@ static const uvow__piece_t call[] = {
     UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER), "{\"jsonrpc\":\"2.0\",\"id\":"),
     UVOW__PUT(METHOD, FAILS, 0, ",\"method\":"),
     UVOW__PUT(PARAMS, OMITS, STRUCTURED, ",\"params\":"),
+    UVOW__PUT(TRACEPARENT, OMITS, 0, ",\"traceparent\":"),
     UVOW__TEXT("}"),
 };
 static const uvow__piece_t notify[] = {

@@ -28,7 +28,9 @@ typedef struct uvow__op {
   uvow__slice_t method;  /* plain text, may be empty; of an event, its name */
   uvow__slice_t params;  /* JSON text; of a reply, its result */
   uvow__slice_t session; /* plain text; only where has_session */
-  int64_t error_code;    /* of REPLY_ERROR, as all that follows */
+  /* Plain text; dropped where the protocol has no place for it. */
+  uvow__slice_t traceparent;
+  int64_t error_code;          /* of REPLY_ERROR, as all that follows */
   uvow__slice_t error_message; /* plain text */
   uvow__slice_t error_data;    /* JSON text */
 } uvow__op_t;
@@ -44,6 +46,7 @@ typedef struct uvow__msg {
   uvow__slice_t raw_id; /* any kind of JSON */
   uvow__slice_t name;   /* a string, as the next one */
   uvow__slice_t session;
+  uvow__slice_t traceparent;
   uvow__slice_t value;
   uvow__slice_t error_code_text; /* any kind of JSON */
   uvow__slice_t error_message;   /* a string */

@@ -107,6 +107,8 @@ static inline void fill(const uvow__rule_t *rule, const uvow__captures_t *found,
     ret->name = uvow__capture_text(found, rule->name);
   if (rule->session)
     ret->session = uvow__capture_text(found, rule->session);
+  if (uvow__capture_kind(found, rule->traceparent) == UVOW__JSON_STRING)
+    ret->traceparent = found->texts[rule->traceparent];
   if (rule->kind == UVOW__MSG_ERROR)
     fill_error(rule, found, ret);
 }

@@ -41,6 +41,7 @@ typedef struct uvow__rule {
   uint8_t name;
   uint8_t value;
   uint8_t session;
+  uint8_t traceparent; /* no part of it if it's no string */
   uint8_t error_code;
   uint8_t error_message;
   uint8_t error_data;

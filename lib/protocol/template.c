@@ -85,6 +85,8 @@ static inline const char *read_value(const uvow__piece_t *piece, const char *p,
     return read_json(p, end, UVOW__KIND(STRING), &msg->name);
   if (piece->kind == UVOW__PUT_SESSION)
     return read_json(p, end, UVOW__KIND(STRING), &msg->session);
+  if (piece->kind == UVOW__PUT_TRACEPARENT)
+    return read_json(p, end, UVOW__KIND(STRING), &msg->traceparent);
   return NULL;
 }
 
@@ -322,6 +324,9 @@ static inline int put_piece(writer_t *w, const uvow__piece_t *piece,
   if (kind == UVOW__PUT_SESSION)
     return op->session.len ? put_string(w, piece, op->session)
                            : put_nothing(w, piece);
+  if (kind == UVOW__PUT_TRACEPARENT)
+    return op->traceparent.len ? put_string(w, piece, op->traceparent)
+                               : put_nothing(w, piece);
   return put_error(w, piece, op);
 }
 

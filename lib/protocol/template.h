@@ -18,6 +18,7 @@ typedef enum uvow__piece_kind {
   UVOW__PUT_PARAMS,
   UVOW__PUT_FIELDS, /* the members of params, without its braces */
   UVOW__PUT_SESSION,
+  UVOW__PUT_TRACEPARENT,
   UVOW__PUT_ERROR_CODE,
   UVOW__PUT_ERROR_MESSAGE,
   UVOW__PUT_ERROR_DATA,

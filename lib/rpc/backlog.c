@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define KEEP 65536 /* bytes of capacity that an empty one keeps */
+
 typedef struct head {
   uint64_t id;
   size_t len;
@@ -50,6 +52,25 @@ void uvow__backlog_pop(uvow__backlog_t *backlog) {
   head_t head;
   memcpy(&head, uvow__buf_front(&backlog->buf), sizeof(head));
   uvow__buf_consume(&backlog->buf, sizeof(head) + head.len);
+  if (uvow__backlog_empty(backlog))
+    uvow__buf_clear(&backlog->buf, KEEP);
+}
+
+void uvow__backlog_sift(uvow__backlog_t *backlog,
+                        int (*keep)(uint64_t id, void *data), void *data) {
+  uvow__buf_t *buf = &backlog->buf;
+  size_t to = buf->off;
+  for (size_t at = buf->off, size; at < buf->len; at += size) {
+    head_t head;
+    memcpy(&head, buf->data + at, sizeof(head));
+    size = sizeof(head) + head.len;
+    if (!keep(head.id, data))
+      continue;
+    if (to != at)
+      memmove(buf->data + to, buf->data + at, size);
+    to += size;
+  }
+  buf->len = to;
 }
 
 void uvow__backlog_clear(uvow__backlog_t *backlog) {
@@ -64,6 +85,7 @@ int uvow__backlog_prepend(uvow__backlog_t *backlog, uvow__backlog_t *front) {
     return rc;
   front->buf.max = rest.max;
   backlog->buf = front->buf;
+  backlog->buf.max = rest.max;
   front->buf = rest;
   uvow__backlog_clear(front);
   return 0;

@@ -22,6 +22,9 @@ int uvow__backlog_push(uvow__backlog_t *backlog, uint64_t id,
 uint64_t uvow__backlog_first(uvow__backlog_t *backlog, uvow__slice_t *ret_text);
 /* Takes it away. */
 void uvow__backlog_pop(uvow__backlog_t *backlog);
+/* Takes away those that `keep` returns 0 for. */
+void uvow__backlog_sift(uvow__backlog_t *backlog,
+                        int (*keep)(uint64_t id, void *data), void *data);
 /* Empties it, and frees its memory. */
 void uvow__backlog_clear(uvow__backlog_t *backlog);
 /* Puts all of `front` before all of `backlog`, and empties it. Errors as push;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "wire/json_text.h"
+#include "wire/traceparent.h"
 
 /* JSON-RPC 2.0, section 5.1. */
 enum {
@@ -230,6 +231,17 @@ static int keep_texts(uvow_call_t *call, const uvow__mem_t *mem,
   return 0;
 }
 
+/* One that isn't valid is as good as none (W3C Trace Context 4.3). */
+static void keep_traceparent(uvow_call_t *call, uvow__slice_t raw) {
+  uvow__slice_t text;
+  call->traceparent[0] = '\0';
+  if (!raw.ptr || !uvow__json_plain(raw, &text) ||
+      !uvow__traceparent_valid(text))
+    return;
+  memcpy(call->traceparent, text.ptr, text.len);
+  call->traceparent[text.len] = '\0';
+}
+
 static int keep_message(uvow_call_t *call, const uvow__mem_t *mem,
                         const uvow__msg_t *msg) {
   uvow__slice_t name = msg->name;
@@ -248,6 +260,7 @@ static int keep_message(uvow_call_t *call, const uvow__mem_t *mem,
     rc = keep_texts(call, mem, name, id);
   if (rc == 0)
     rc = uvow__payload_init(&call->params, mem, msg->value);
+  keep_traceparent(call, msg->traceparent);
   uvow__buf_done(&unescaped);
   return rc;
 }
@@ -300,6 +313,10 @@ uvow_payload_t *uvow_call_params(const uvow_call_t *call) {
 struct json_t *uvow_call_json(const uvow_call_t *call) {
   struct json_t *json;
   return uvow_payload_json(uvow_call_params(call), &json) ? NULL : json;
+}
+
+const char *uvow_call_traceparent(const uvow_call_t *call) {
+  return call->traceparent[0] ? call->traceparent : NULL;
 }
 
 uvow_loop_t *uvow_call_loop(const uvow_call_t *call) {

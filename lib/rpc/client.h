@@ -29,6 +29,8 @@ typedef struct uvow__client_config {
   uvow__target_t target;
   char **subprotocols;
   size_t subprotocol_count;
+  char *bearer; /* NULL: none */
+  char *origin; /* NULL: none */
   uint32_t timeout_ms;
   uint32_t connect_timeout_ms;
   uint32_t close_timeout_ms;
@@ -82,6 +84,7 @@ struct uvow_client {
   uint64_t down_since;  /* ns: when this row began */
   uvow__backlog_t backlog;
   size_t notes;        /* in it: how many no request waits for */
+  size_t dead;         /* in it: how many are of requests that were given up */
   uvow__buf_t scratch; /* the message being written */
   uvow__intern_t methods;
   uvow__list_t notices;

@@ -17,6 +17,11 @@ static char *copy_text(const uvow__mem_t *mem, const char *text) {
   return uvow__strndup(mem, text, strlen(text));
 }
 
+static int copy_optional(const uvow__mem_t *mem, const char *text, char **ret) {
+  *ret = text ? copy_text(mem, text) : NULL;
+  return text && !*ret ? UVOW_ENOMEM : 0;
+}
+
 static int copy_subprotocols(uvow__client_config_t *config,
                              const uvow__mem_t *mem,
                              const uvow_client_options_t *options) {
@@ -156,6 +161,10 @@ int uvow__client_config_init(uvow__client_config_t *config,
                             options->proxy_from_environment);
   if (rc == 0)
     rc = uvow__deflate_configure(&config->deflate, options->deflate, 0);
+  if (rc == 0)
+    rc = copy_optional(mem, options->bearer, &config->bearer);
+  if (rc == 0)
+    rc = copy_optional(mem, options->origin, &config->origin);
   return rc ? rc : copy_subprotocols(config, mem, options);
 }
 
@@ -167,4 +176,6 @@ void uvow__client_config_done(uvow__client_config_t *config,
   for (size_t i = 0; i < config->subprotocol_count; i++)
     uvow__free(mem, config->subprotocols[i]);
   uvow__free(mem, config->subprotocols);
+  uvow__free(mem, config->bearer);
+  uvow__free(mem, config->origin);
 }

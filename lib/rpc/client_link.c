@@ -77,7 +77,7 @@ void uvow__client_end(uvow_client_t *client, uvow_error_t *error) {
   spec_of_end(client, error, &spec);
   uvow__dispatcher_fail_all(&client->dispatcher, &spec);
   uvow__backlog_clear(&client->backlog);
-  client->notes = 0;
+  client->notes = client->dead = 0;
   uvow__wheel_disarm(&client->drain);
   uvow__client_enter(client, UVOW_CLIENT_CLOSED, error);
   settle_own(&client->ready, error);
@@ -118,6 +118,7 @@ static void requests_lost(uvow_client_t *client, uvow_error_t *error) {
     uvow__dispatcher_fail_all(&client->dispatcher, &spec);
   }
   uvow__backlog_done(&again);
+  uvow__client_maybe_drained(client);
 }
 
 void uvow__client_stop_pause(uvow_client_t *client) {
@@ -131,8 +132,8 @@ void uvow__client_stop_pause(uvow_client_t *client) {
 /* For how long attempts may still begin, ms. */
 static uint64_t time_left(const uvow_client_t *client) {
   uint64_t total = client->config.reconnect.total_ms;
-  uint64_t down = (uvow__runtime_now(&client->loop->rt) - client->down_since) /
-                  NS_PER_MS;
+  uint64_t down =
+      (uvow__runtime_now(&client->loop->rt) - client->down_since) / NS_PER_MS;
   if (total == 0)
     return UVOW__MS_MAX;
   return down < total ? total - down : 0;
@@ -285,6 +286,8 @@ static int open_connection(uvow_client_t *client, uvow_error_t **ret_error) {
   config.subprotocol_count = own->subprotocol_count;
   config.headers = own->target.headers;
   config.header_count = own->target.header_count;
+  config.bearer = own->bearer;
+  config.origin = own->origin;
   config.max_message = own->max_message_bytes;
   config.max_unsent = own->max_unsent_bytes;
   config.deflate = own->deflate;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "wire/json.h"
+#include "wire/traceparent.h"
 
 /* Bytes that a message takes at most beside its text: before it is sent, in the
  * backlog, and after, as a frame. */
@@ -136,6 +137,7 @@ static int pump_one(uvow_client_t *client) {
     return 0; /* until there's room; until the connection's end has come */
   uvow__backlog_pop(&client->backlog);
   client->notes -= id == 0;
+  client->dead -= id && !request && client->dead;
   if (rc && request)
     uvow__dispatcher_fail(request, rc);
   return 1;
@@ -149,6 +151,19 @@ void uvow__client_pump(uvow_client_t *client) {
   uvow__client_maybe_drained(client);
 }
 
+static int is_wanted(uint64_t id, void *data) {
+  return id == 0 || uvow__dispatcher_find((uvow__dispatcher_t *)data, id);
+}
+
+/* One more message of the backlog is nobody's. They go when they are most of
+ * it: so fewer are moved for that than go. */
+static void note_dead(uvow_client_t *client) {
+  if (++client->dead <= queued(client))
+    return;
+  uvow__backlog_sift(&client->backlog, is_wanted, &client->dispatcher);
+  client->dead = 0;
+}
+
 void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
                            const uvow__request_t *request) {
   uvow_client_t *client = (uvow_client_t *)dispatcher->data;
@@ -157,6 +172,8 @@ void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
   op.id = request->id;
   if (request->sent && client->config.send_cancel)
     uvow__client_send_aside(client, &op);
+  if (!request->sent)
+    note_dead(client);
   uvow__client_pump(client);
   uvow__client_maybe_close(client);
 }
@@ -188,6 +205,9 @@ static int check_options(const uvow_client_t *client, const char *method,
   uint32_t ms = client->config.timeout_ms;
   if (!method || (options && options->size != sizeof(*options)))
     return UVOW_EINVAL;
+  if (options && options->traceparent &&
+      !uvow__traceparent_valid(slice_of(options->traceparent)))
+    return UVOW_EINVAL;
   if (options && options->timeout_ms)
     ms = options->timeout_ms;
   *ret_ms = ms == UVOW_NO_TIMEOUT ? 0 : ms;
@@ -215,6 +235,7 @@ static uvow_future_t *request(uvow_client_t *client, const char *method,
   if (options) {
     registered->idempotent = options->idempotent != 0;
     op.session = slice_of(options->session);
+    op.traceparent = slice_of(options->traceparent);
   }
   rc = uvow__client_transmit(client, &op, registered);
   if (rc)

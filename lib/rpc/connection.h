@@ -17,6 +17,9 @@
  */
 typedef struct uvow__connection uvow__connection_t;
 
+#define UVOW__AWAIT 1         /* uvow__connection_answer will say */
+#define UVOW__EARLY_MAX 65536 /* bytes that may come while it's awaited */
+
 typedef struct uvow__connection_callbacks {
   void (*on_open)(void *ctx);
   /* A whole message. Borrowed for the call. */
@@ -34,11 +37,17 @@ typedef struct uvow__connection_callbacks {
 typedef struct uvow__connection_config {
   const uvow__url_t *url; /* of a client */
   const uvow__transport_t *transport;
-  uvow_tls_t *tls;                 /* of a server: NULL: none */
+  uvow_tls_t *tls; /* of a server: NULL: none */
+  /* Of a server; optional. A handshake that may be accepted, borrowed until
+   * it's answered. Returns 0: accept it; an HTTP status to refuse it with; or
+   * UVOW__AWAIT. Not to be answered within the call. */
+  int (*on_request)(void *ctx, uvow__http_t *http);
   const char *const *subprotocols; /* kept */
   size_t subprotocol_count;
   const uvow__handshake_header_t *headers;
   size_t header_count;
+  const char *bearer;             /* NULL: none */
+  const char *origin;             /* NULL: none */
   size_t max_message;             /* bytes */
   size_t max_unsent;              /* bytes */
   uvow__deflate_config_t deflate; /* what is wanted of it */
@@ -61,6 +70,11 @@ int uvow__connection_accept(uvow_loop_t *loop, uvow__listener_t *listener,
                             const uvow__connection_config_t *config,
                             const uvow__connection_callbacks_t *callbacks,
                             void *ctx, uvow__connection_t **ret_connection);
+
+/* Answers what on_request left open: 101, with a subprotocol (NULL: none), or
+ * another status, with a text. on_open or on_end comes within. */
+void uvow__connection_answer(uvow__connection_t *c, int status,
+                             const char *subprotocol, const char *text);
 
 int uvow__connection_is_open(const uvow__connection_t *c);
 /* Sends a message; it leaves with all others of this turn, in one write. Errors

@@ -70,6 +70,7 @@ void uvow__peer_accept(uvow_server_t *server, uvow__listener_t *listener) {
   peer->server = server;
   uvow__list_init(&peer->calls);
   uvow__task_init(&peer->doom, run_doom);
+  uvow__task_init(&peer->ask, uvow__peer_ask);
   if (uvow__connection_accept(server->loop, listener, &server->config,
                               &peer_callbacks, peer, &peer->connection)) {
     uvow__free(mem_of(server), peer);
@@ -91,6 +92,11 @@ void uvow__peer_drop(uvow__peer_t *peer) {
   uvow__list_remove(&peer->link);
   server->peer_count--;
   uvow__task_cancel(&peer->doom);
+  uvow__task_cancel(&peer->ask);
+  if (peer->asking) {
+    peer->asking->peer = NULL;
+    peer->asking->request = NULL;
+  }
   uvow__calls_drop(peer);
   uvow__free(mem_of(server), peer);
   uvow__server_peer_gone(server);
@@ -126,11 +132,17 @@ static void on_listener_closed(void *ctx) {
 static const uvow__listener_callbacks_t listener_callbacks = {
     on_incoming, on_listener_closed};
 
+static void free_texts(const uvow_server_t *server, char **texts,
+                       size_t count) {
+  for (size_t i = 0; i < count; i++)
+    uvow__free(mem_of(server), texts[i]);
+  uvow__free(mem_of(server), texts);
+}
+
 void uvow__server_release(uvow_server_t *server) {
   uvow_loop_t *loop = server->loop;
-  for (size_t i = 0; i < server->subprotocol_count; i++)
-    uvow__free(mem_of(server), server->subprotocols[i]);
-  uvow__free(mem_of(server), server->subprotocols);
+  free_texts(server, server->subprotocols, server->subprotocol_count);
+  free_texts(server, server->origins, server->origin_count);
   uvow__methods_done(&server->methods);
   uvow__buf_done(&server->scratch);
   uvow__buf_done(&server->result);
@@ -175,29 +187,38 @@ static void evict(uvow__resident_t *resident) {
   shut(UVOW__CONTAINER(resident, uvow_server_t, resident));
 }
 
-static int copy_subprotocols(uvow_server_t *server,
-                             const uvow_server_options_t *options) {
-  size_t count = options->subprotocol_count;
+/* On error, what was copied is to be freed all the same. */
+static int copy_texts(const uvow_server_t *server, const char *const *texts,
+                      size_t count, char ***ret, size_t *ret_count) {
   size_t size;
   if (count == 0)
     return 0;
-  if (!options->subprotocols || uvow__size_mul(count, sizeof(char *), &size))
+  if (!texts || uvow__size_mul(count, sizeof(char *), &size))
     return UVOW_EINVAL;
-  server->subprotocols = (char **)uvow__calloc(mem_of(server), size);
-  if (!server->subprotocols)
+  *ret = (char **)uvow__calloc(mem_of(server), size);
+  if (!*ret)
     return UVOW_ENOMEM;
-  server->subprotocol_count = count;
+  *ret_count = count;
   for (size_t i = 0; i < count; i++) {
-    const char *text = options->subprotocols[i];
-    if (!text)
+    if (!texts[i])
       return UVOW_EINVAL;
-    server->subprotocols[i] = uvow__strndup(mem_of(server), text, strlen(text));
-    if (!server->subprotocols[i])
+    (*ret)[i] = uvow__strndup(mem_of(server), texts[i], strlen(texts[i]));
+    if (!(*ret)[i])
       return UVOW_ENOMEM;
   }
-  server->config.subprotocols = (const char *const *)server->subprotocols;
-  server->config.subprotocol_count = count;
   return 0;
+}
+
+static int copy_lists(uvow_server_t *server,
+                      const uvow_server_options_t *options) {
+  int rc = copy_texts(server, options->subprotocols, options->subprotocol_count,
+                      &server->subprotocols, &server->subprotocol_count);
+  server->config.subprotocols = (const char *const *)server->subprotocols;
+  server->config.subprotocol_count = server->subprotocol_count;
+  if (rc == 0)
+    rc = copy_texts(server, options->origins, options->origin_count,
+                    &server->origins, &server->origin_count);
+  return rc;
 }
 
 static void set_options(uvow_server_t *server,
@@ -212,6 +233,9 @@ static void set_options(uvow_server_t *server,
   config->max_unsent =
       options->max_unsent_bytes ? options->max_unsent_bytes : 64 * MIB;
   config->tls = uvow_tls_ref(options->tls);
+  config->on_request = uvow__peer_requested;
+  server->on_handshake = options->on_handshake;
+  server->handshake_data = options->data;
   server->max_peers = options->max_peers ? options->max_peers : 10000;
   server->max_calls = options->max_calls ? options->max_calls : 65536;
 }
@@ -258,7 +282,7 @@ int uvow_server_new(uvow_loop_t *loop, const uvow_server_options_t *options,
   int rc =
       uvow__deflate_configure(&server->config.deflate, options->deflate, 1);
   if (rc == 0)
-    rc = copy_subprotocols(server, options);
+    rc = copy_lists(server, options);
   if (rc == 0)
     rc = listen_on(server, options);
   if (rc) {

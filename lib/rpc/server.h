@@ -7,6 +7,7 @@
 #include "methods.h"
 #include "payload.h"
 #include "protocol/protocol.h"
+#include "wire/traceparent.h"
 
 struct uvow_server {
   uvow__resident_t resident;
@@ -15,6 +16,10 @@ struct uvow_server {
   uvow__listener_t *listener; /* NULL: closed */
   char **subprotocols;
   size_t subprotocol_count;
+  char **origins; /* NULL: any */
+  size_t origin_count;
+  uvow_handshake_cb on_handshake; /* NULL: all are welcome */
+  void *handshake_data;
   uvow__connection_config_t config; /* for every peer */
   size_t max_peers;
   size_t max_calls;
@@ -36,10 +41,23 @@ typedef struct uvow__peer {
   uvow__list_t link;
   uvow_server_t *server;
   uvow__connection_t *connection; /* NULL: gone */
-  uvow__task_t doom; /* drops it, once nothing of it is on the stack */
+  uvow__task_t doom;        /* drops it, once nothing of it is on the stack */
+  uvow__task_t ask;         /* the user, about its handshake */
+  uvow__http_t *request;    /* what that is about */
+  uvow_handshake_t *asking; /* the user is being asked; NULL: not now */
   uvow__list_t calls;
   size_t call_count;
 } uvow__peer_t;
+
+/* What the user sees of a handshake, and says to it. */
+struct uvow_handshake {
+  uvow__peer_t *peer; /* NULL: it went meanwhile */
+  const uvow__mem_t *mem;
+  uvow__http_t *request; /* NULL with peer */
+  int status;            /* 101, or what to refuse it with */
+  char *subprotocol;     /* chosen; NULL: none */
+  char *text;            /* of a refusal */
+};
 
 #define UVOW__CALL_NAME 64 /* bytes of a method's name that are kept within */
 #define UVOW__CALL_ID 32
@@ -60,7 +78,12 @@ struct uvow_call {
   uvow_payload_t params;
   char name_room[UVOW__CALL_NAME];
   char id_room[UVOW__CALL_ID];
+  char traceparent[UVOW__TRACEPARENT_LEN + 1]; /* "": none */
 };
+
+/* server_handshake.c: the connection's on_request, and the task after it. */
+int uvow__peer_requested(void *ctx, uvow__http_t *http);
+void uvow__peer_ask(uvow__task_t *task);
 
 /* A peer has come: makes it, or refuses it. */
 void uvow__peer_accept(uvow_server_t *server, uvow__listener_t *listener);

@@ -16,6 +16,7 @@ typedef struct uvow__deflate_terms {
   uint8_t client_no_context_takeover;
   uint8_t server_max_window_bits; /* 8 to 15 */
   uint8_t client_max_window_bits;
+  uint8_t asked_server_bits; /* a server must answer it, 15 too (7.1.2.1) */
 } uvow__deflate_terms_t;
 
 /* All zero: off. */

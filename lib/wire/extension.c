@@ -216,7 +216,7 @@ int uvow__extension_check(const uvow__http_t *http) {
 static void write_terms(const uvow__deflate_terms_t *terms,
                         const char *client_bits, char *ret) {
   char server_bits[32] = "";
-  if (terms->server_max_window_bits < BITS_MAX)
+  if (terms->server_max_window_bits < BITS_MAX || terms->asked_server_bits)
     snprintf(server_bits, sizeof(server_bits), "; %s=%d", params[2],
              terms->server_max_window_bits);
   snprintf(
@@ -317,6 +317,7 @@ static int agree(const extension_t *ext, uvow__deflate_terms_t *terms) {
     terms->client_no_context_takeover = 1;
   if (ext->server_bits && ext->server_bits < terms->server_max_window_bits)
     terms->server_max_window_bits = ext->server_bits;
+  terms->asked_server_bits = ext->server_bits != 0;
   if (!(ext->seen & CLIENT_BITS))
     terms->client_max_window_bits = BITS_MAX;
   else if (ext->client_bits && ext->client_bits < terms->client_max_window_bits)

@@ -136,12 +136,22 @@ static int is_optional_value(const char *text) {
   return !text || uvow__http_is_value(text_of(text));
 }
 
+/* NULL, or visible ASCII, and some. */
+static int is_optional_word(const char *text) {
+  const char *c = text;
+  while (c && *c > ' ' && *c <= '~')
+    c++;
+  return !text || (c > text && *c == '\0');
+}
+
 static int check_request(const uvow__handshake_request_t *request) {
   if (!request->target || !request->authority || !request->key)
     return UVOW_EINVAL;
   if (!is_origin_form(text_of(request->target)) ||
       !is_authority(text_of(request->authority)) ||
       !is_key(text_of(request->key)) || !is_optional_value(request->extensions))
+    return UVOW_EINVAL;
+  if (!is_optional_word(request->bearer) || !is_optional_word(request->origin))
     return UVOW_EINVAL;
   int rc = check_auth(request->user, request->password);
   if (!rc)
@@ -212,14 +222,32 @@ int uvow__handshake_write_basic(uvow__buf_t *out, const char *name,
   return rc;
 }
 
+static int has_header(const uvow__handshake_request_t *request,
+                      const char *name) {
+  for (size_t i = 0; i < request->header_count; i++)
+    if (uvow__slice_is_nocase(text_of(request->headers[i].name), name))
+      return 1;
+  return 0;
+}
+
+static int put_origin(uvow__buf_t *out,
+                      const uvow__handshake_request_t *request) {
+  if (!request->origin || has_header(request, "Origin"))
+    return 0;
+  return put_header(out, "Origin", request->origin);
+}
+
+/* RFC 7617 2, RFC 6750 2.1. */
 static int put_auth(uvow__buf_t *out,
                     const uvow__handshake_request_t *request) {
+  const char *const bearer[] = {"Authorization: Bearer ", request->bearer,
+                                CRLF};
+  if (has_header(request, "Authorization"))
+    return 0;
+  if (request->bearer)
+    return put_all(out, bearer, 3);
   if (!request->user)
     return 0;
-  for (size_t i = 0; i < request->header_count; i++)
-    if (uvow__slice_is_nocase(text_of(request->headers[i].name),
-                              "Authorization"))
-      return 0;
   return uvow__handshake_write_basic(out, "Authorization", request->user,
                                      request->password);
 }
@@ -258,6 +286,8 @@ int uvow__handshake_write_request(uvow__buf_t *out,
     rc = put_extensions(out, request->extensions);
   if (!rc)
     rc = put_auth(out, request);
+  if (!rc)
+    rc = put_origin(out, request);
   if (!rc)
     rc = put_headers(out, request->headers, request->header_count);
   if (!rc)

@@ -21,6 +21,8 @@ typedef struct uvow__handshake_request {
   const char *key;       /* Required. Of uvow__handshake_key. */
   const char *user;      /* Optional: basic auth, unless in headers. */
   const char *password;  /* Optional, with user. */
+  const char *bearer;    /* Optional: a token, instead of user (RFC 6750). */
+  const char *origin;    /* Optional, unless in headers (RFC 6454 7). */
   const char *const *subprotocols; /* Each a token, no two the same. */
   size_t subprotocol_count;
   const char *extensions; /* Optional, "" too: of uvow__extension_offer. */

@@ -13,6 +13,8 @@
  *   request:  read_method -SP-> read_target -SP-> read_version -CR-> (line)
  *   response: read_version -SP-> read_status -SP-> read_reason -CR-> (line)
  *                                read_status -CR-> (line)
+ *   HTTP/1.0: read_version -"0"-> read_old_version -SP-> read_old_status
+ *                                -not "1"-> read_status
  *   (line):   read_line_end -LF-> read_name
  *             read_name -":"-> read_value_lead -> read_value -CR-> (line)
  *             read_name -CR-> read_head_end -LF-> done
@@ -30,7 +32,9 @@ enum {
   STATE_METHOD,
   STATE_TARGET,
   STATE_VERSION,
+  STATE_OLD_VERSION,
   STATE_STATUS,
+  STATE_OLD_STATUS,
   STATE_REASON,
   STATE_LINE_END,
   STATE_NAME,
@@ -116,6 +120,11 @@ static int read_version(uvow__http_t *http, uint8_t c) {
   if (index == sizeof(version) - 2 && c == '0' &&
       http->role == UVOW__HTTP_TUNNEL)
     return 0;
+  if (index == sizeof(version) - 2 && c == '0' &&
+      http->role == UVOW__HTTP_RESPONSE) {
+    http->state = STATE_OLD_VERSION;
+    return 0;
+  }
   if (index < sizeof(version) - 1)
     return c == (uint8_t)version[index] ? 0 : UVOW_EHTTP;
   if (http->role == UVOW__HTTP_REQUEST && c == '\r')
@@ -123,6 +132,11 @@ static int read_version(uvow__http_t *http, uint8_t c) {
   if (http->role != UVOW__HTTP_REQUEST && c == ' ')
     return enter(http, STATE_STATUS);
   return UVOW_EHTTP;
+}
+
+/* Servers and proxies that refuse may do so as HTTP/1.0. */
+static int read_old_version(uvow__http_t *http, uint8_t c) {
+  return c == ' ' ? enter(http, STATE_OLD_STATUS) : UVOW_EHTTP;
 }
 
 /* RFC 9112 4. Servers that have no reason leave out its space too, which they
@@ -138,6 +152,12 @@ static int read_status(uvow__http_t *http, uint8_t c) {
   if (c == ' ')
     return enter(http, STATE_REASON);
   return c == '\r' ? enter(http, STATE_LINE_END) : UVOW_EHTTP;
+}
+
+/* RFC 9110 15.2: HTTP/1.0 has no 1xx, so it can't switch protocols. */
+static int read_old_status(uvow__http_t *http, uint8_t c) {
+  http->state = STATE_STATUS;
+  return c == '1' ? UVOW_EHTTP : read_status(http, c);
 }
 
 /* RFC 9112 4: reason-phrase, even none. */
@@ -203,8 +223,12 @@ static int step(uvow__http_t *http, uint8_t c) {
     return read_target(http, c);
   case STATE_VERSION:
     return read_version(http, c);
+  case STATE_OLD_VERSION:
+    return read_old_version(http, c);
   case STATE_STATUS:
     return read_status(http, c);
+  case STATE_OLD_STATUS:
+    return read_old_status(http, c);
   case STATE_REASON:
     return read_reason(http, c);
   case STATE_LINE_END:

@@ -48,7 +48,7 @@ static void answer(const uvow__http_t *http) {
     must(!uvow__handshake_write_refusal(&out, found.status, found.why));
   } else {
     const char *chosen = uvow__handshake_choose_subprotocol(http, known, 2);
-    uvow__deflate_terms_t terms = {1, 0, 1, 12, 14};
+    uvow__deflate_terms_t terms = {1, 0, 1, 12, 14, 0};
     char extensions[UVOW__EXTENSION_TEXT];
     uvow__extension_choose(http, &terms);
     uvow__extension_answer(&terms, extensions);

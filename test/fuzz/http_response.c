@@ -32,7 +32,7 @@ static int check(const uvow__http_t *http) {
   static const char *const offered[] = {"chat", "superchat"};
   const char *chosen = NULL;
   const char *why = NULL;
-  uvow__deflate_terms_t terms = {1, 0, 1, 12, 14};
+  uvow__deflate_terms_t terms = {1, 0, 1, 12, 14, 0};
   int rc = uvow__handshake_check_response(
       http, "dGhlIHNhbXBsZSBub25jZQ==", offered, 2, &terms, &chosen, &why);
   must(rc ? why && !chosen : !why);

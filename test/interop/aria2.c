@@ -5,21 +5,6 @@
 
 #include <stdio.h>
 
-/* A port that was free a moment ago: aria2 wants to be told one. */
-static int free_port(uv_loop_t *uv) {
-  uv_tcp_t tcp;
-  struct sockaddr_in address;
-  int len = sizeof(address);
-  assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &address), 0);
-  assert_int_equal(uv_tcp_init(uv, &tcp), 0);
-  assert_int_equal(uv_tcp_bind(&tcp, (struct sockaddr *)&address, 0), 0);
-  assert_int_equal(uv_tcp_getsockname(&tcp, (struct sockaddr *)&address, &len),
-                   0);
-  uv_close((uv_handle_t *)&tcp, NULL);
-  uv_run(uv, UV_RUN_NOWAIT);
-  return ntohs(address.sin_port);
-}
-
 static void run_aria2(interop_t *it, int port) {
   char listen[32];
   char watch[48];
@@ -47,7 +32,7 @@ static interop_t *aria2(void **state) {
   char url[64];
   char *line = NULL;
   for (int tries = 0; !line; tries++) {
-    int port = free_port(&it->uv);
+    int port = interop_free_port(it);
     snprintf(url, sizeof(url), "ws://127.0.0.1:%d/jsonrpc", port);
     run_aria2(it, port);
     line = interop_line(it, "IPv4 RPC: listening on TCP port ");

@@ -103,18 +103,6 @@ static void an_unknown_method_rejects(void **state) {
   interop_finish(it);
 }
 
-static void a_session_is_sent_along(void **state) {
-  interop_t *it = inspect(state);
-  uvow_request_options_t options = {.size = sizeof(options),
-                                    .session = "no-such-session"};
-  answer_t *answer = interop_ask_with(
-      it, "Runtime.evaluate",
-      json_pack("{s:s, s:b}", "expression", "7", "returnByValue", 1), &options);
-  /* node has no sessions here, and ignores it. */
-  assert_int_equal(json_integer_value(value_of(answer)), 7);
-  interop_finish(it);
-}
-
 static void events_come_between_answers(void **state) {
   interop_t *it = inspect(state);
   answer_t *enable = interop_ask(it, "Runtime.enable", NULL);
@@ -271,7 +259,6 @@ int main(void) {
       TEST(each_gets_its_own_value),
       TEST(a_throw_is_in_the_result),
       TEST(an_unknown_method_rejects),
-      TEST(a_session_is_sent_along),
       TEST(events_come_between_answers),
       TEST(a_big_result_comes_whole),
       TEST(a_big_request_leaves_whole),

@@ -55,7 +55,7 @@ static void a_good_server_is_talked_to(void **state) {
   static const char *const only[] = {"-tls1_3", NULL};
   cert_t *ca = cert_new_ca("CA");
   expect(meet((interop_t *)*state, ca, cert_new_localhost(ca), only),
-         UVOW_EHTTP, "HTTP");
+         UVOW_EHANDSHAKE, "HTTP");
   cert_free(ca);
 }
 
@@ -63,7 +63,7 @@ static void a_server_of_tls_12_is_talked_to(void **state) {
   static const char *const only[] = {"-tls1_2", NULL};
   cert_t *ca = cert_new_ca("CA");
   expect(meet((interop_t *)*state, ca, cert_new_localhost(ca), only),
-         UVOW_EHTTP, "HTTP");
+         UVOW_EHANDSHAKE, "HTTP");
   cert_free(ca);
 }
 

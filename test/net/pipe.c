@@ -119,9 +119,9 @@ static void end(fixture_t *x) {
   folder_remove(&x->folder);
 }
 
-static void say(side_t *side, const char *text) {
+static void say(fixture_t *x, side_t *side, const char *text) {
   uvow__buf_t out;
-  uvow__buf_init(&out, &uvow__mem_default, SIZE_MAX);
+  uvow__buf_init(&out, uvow__loop_mem(x->s.loop), SIZE_MAX);
   assert_int_equal(uvow__buf_append_text(&out, text), 0);
   assert_int_equal(side->stream->ops->write(side->stream, &out), 0);
   uvow__buf_done(&out);
@@ -142,9 +142,9 @@ static void bytes_go_both_ways(void **state) {
   script_until(&x.s, &x.a.opened);
   while (!x.b.stream)
     uv_run(&x.s.uv, UV_RUN_ONCE);
-  say(&x.a, "hello");
+  say(&x, &x.a, "hello");
   script_until(&x.s, &x.b.read);
-  say(&x.b, "and you");
+  say(&x, &x.b, "and you");
   script_until(&x.s, &x.a.read);
   assert_string_equal(x.b.text, "hello");
   assert_string_equal(x.a.text, "and you");

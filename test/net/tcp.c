@@ -300,6 +300,36 @@ static void test_backpressure(void **state) {
   end(&x);
 }
 
+/* More than a piece: all of it arrives, in order, and is told of once. */
+static void test_large_writes_go_in_pieces(void **state) {
+  fixture_t x;
+  uvow__buf_t out;
+  uint32_t at = 0;
+  (void)state;
+  for (size_t extra = 0; extra < 2; extra++) {
+    size_t size = 9 * UVOW__WRITE_PIECE + extra * 77777;
+    at = 0;
+    start_both(&x);
+    uvow__buf_init(&out, uvow__loop_mem(x.s.loop), SIZE_MAX);
+    fill(&out, &at, size);
+    assert_int_equal(x.a.stream->ops->write(x.a.stream, &out), 0);
+    assert_int_equal(uvow__buf_size(&out), 0);
+    assert_true(x.a.stream->writing); /* no socket's buffer has such room */
+    script_until(&x.s, &x.a.drained);
+    assert_false(x.a.stream->writing);
+    while (x.b.read < size)
+      assert_true(uv_run(&x.s.uv, UV_RUN_ONCE));
+    assert_int_equal(x.b.read, size);
+    fill(&out, &at, 10); /* and it goes on */
+    assert_int_equal(x.a.stream->ops->write(x.a.stream, &out), 0);
+    while (x.b.read < size + 10)
+      assert_true(uv_run(&x.s.uv, UV_RUN_ONCE));
+    assert_int_equal(x.a.drained, 1);
+    uvow__buf_done(&out);
+    end(&x);
+  }
+}
+
 /* Closed while it writes: nobody is told that it's written. */
 static void test_close_writing(void **state) {
   fixture_t x;
@@ -437,11 +467,17 @@ static void test_listen_errors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_refused),      cmocka_unit_test(test_unresolved),
-      cmocka_unit_test(test_addresses),    cmocka_unit_test(test_close_early),
-      cmocka_unit_test(test_backpressure), cmocka_unit_test(test_close_writing),
-      cmocka_unit_test(test_peer_goes),    cmocka_unit_test(test_hold),
-      cmocka_unit_test(test_refuses),      cmocka_unit_test(test_listen_errors),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_unresolved),
+      cmocka_unit_test(test_addresses),
+      cmocka_unit_test(test_close_early),
+      cmocka_unit_test(test_backpressure),
+      cmocka_unit_test(test_close_writing),
+      cmocka_unit_test(test_large_writes_go_in_pieces),
+      cmocka_unit_test(test_peer_goes),
+      cmocka_unit_test(test_hold),
+      cmocka_unit_test(test_refuses),
+      cmocka_unit_test(test_listen_errors),
   };
   return cmocka_run_group_tests_name("net/tcp", tests, NULL, NULL);
 }

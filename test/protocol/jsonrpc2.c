@@ -303,6 +303,63 @@ static void encodes(void **state) {
     check_encode(&encode_cases[i]);
 }
 
+/* W3C trace context: a member beside params, of calls and notifications, by
+ * template and by rule alike; of another kind it's none. */
+static void reads_a_traceparent(void **state) {
+  static const struct {
+    const char *text;
+    int kind;
+    const char *traceparent;
+  } cases[] = {
+      {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":[1],"
+       "\"traceparent\":\"00-x\"}",
+       CALL, "\"00-x\""},
+      {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"traceparent\":\"\"}",
+       CALL, "\"\""},
+      {"{\"traceparent\":\"00-x\",\"jsonrpc\":\"2.0\",\"method\":\"m\"}", EVENT,
+       "\"00-x\""},
+      {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"traceparent\":5}",
+       CALL, ""},
+      {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\"}", CALL, ""},
+      {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"traceparent\":\"x\"}", OK,
+       ""},
+  };
+  (void)state;
+  for (size_t i = 0; i < UVOW__COUNT(cases); i++)
+    for (int by_rules = 0; by_rules < 2; by_rules++) {
+      uvow__msg_t msg;
+      size_t len = strlen(cases[i].text);
+      int rc = by_rules
+                   ? uvow__protocol_decode_by_rules(P, cases[i].text, len, &msg)
+                   : uvow__protocol_decode(P, cases[i].text, len, &msg);
+      assert_int_equal(rc, 0);
+      assert_int_equal(msg.kind, cases[i].kind);
+      assert_int_equal(msg.traceparent.len, strlen(cases[i].traceparent));
+      assert_memory_equal(msg.traceparent.ptr, cases[i].traceparent,
+                          msg.traceparent.len);
+    }
+}
+
+static void writes_a_traceparent(void **state) {
+  encode_case_t c = {{.kind = UVOW__OP_CALL,
+                      .id = 1,
+                      .method = S("m"),
+                      .params = S("[1]"),
+                      .traceparent = S("00-x")},
+                     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\","
+                     "\"params\":[1],\"traceparent\":\"00-x\"}"};
+  (void)state;
+  check_encode(&c);
+  c.op.params = (uvow__slice_t){NULL, 0};
+  c.expected =
+      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\","
+      "\"traceparent\":\"00-x\"}";
+  check_encode(&c);
+  c.op.traceparent.len = 0;
+  c.expected = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\"}";
+  check_encode(&c);
+}
+
 static void is_found_by_name(void **state) {
   (void)state;
   assert_ptr_equal(uvow_protocol_jsonrpc2(), P);
@@ -315,6 +372,8 @@ int main(void) {
       cmocka_unit_test(decodes),
       cmocka_unit_test(refuses_prefixes),
       cmocka_unit_test(encodes),
+      cmocka_unit_test(reads_a_traceparent),
+      cmocka_unit_test(writes_a_traceparent),
       cmocka_unit_test(is_found_by_name),
   };
   return cmocka_run_group_tests_name("protocol/jsonrpc2", tests, NULL, NULL);

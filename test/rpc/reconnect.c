@@ -114,10 +114,11 @@ static void test_attempts_are_bounded(void **state) {
   }
   script_turns(&s);
   assert_int_equal(s.connects, 6);
-  script_expect(&s, "state:WAITING!ELOST state:CONNECTING "
-                    "state:WAITING!ECONNREFUSED state:CONNECTING "
-                    "state:WAITING!ECONNREFUSED state:CONNECTING "
-                    "a!ECONNREFUSED:NOT state:CLOSED!ECONNREFUSED");
+  script_expect(&s,
+                "state:WAITING!ELOST state:CONNECTING "
+                "state:WAITING!ECONNREFUSED state:CONNECTING "
+                "state:WAITING!ECONNREFUSED state:CONNECTING "
+                "a!ECONNREFUSED:NOT state:CLOSED!ECONNREFUSED");
   assert_int_equal(uvow_client_state(s.client), UVOW_CLIENT_CLOSED);
   script_advance(&s, 100000);
   assert_int_equal(s.connects, 6);
@@ -223,7 +224,8 @@ static void test_a_bad_url_ends_it(void **state) {
   script_end(&s);
 }
 
-/* A malformed handshake, an HTTP error: attempts that failed, with the cause. */
+/* A malformed handshake, an HTTP error: attempts that failed, with the cause.
+ */
 static void test_a_refused_handshake_is_tried_again(void **state) {
   static const char busy[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
   script_t s;

@@ -272,8 +272,9 @@ static void test_close_in_a_pause_is_at_once(void **state) {
   script_expect(&s, "state:WAITING!ELOST");
   script_watch(uvow_client_close(s.client), &plan.mark);
   script_turns(&s);
-  script_expect(&s, "state:CLOSING b!ECLOSED:MAYBE a!ECLOSED:NOT "
-                    "state:CLOSED!ECLOSED closed=");
+  script_expect(&s,
+                "state:CLOSING b!ECLOSED:MAYBE a!ECLOSED:NOT "
+                "state:CLOSED!ECLOSED closed=");
   script_advance(&s, 100000);
   assert_int_equal(s.connects, 1);
   assert_int_equal(plan.calls, 0);

@@ -46,8 +46,9 @@ static void test_what_was_lost_is_sent_again_if_idempotent(void **state) {
   link_answer(&s, 2);
   link_answer(&s, 5);
   link_answer(&s, 2); /* of this connection: a duplicate, as ever */
-  script_expect(&s, "d=4 b=2 e=5 "
-                    "duplicate:{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":2}");
+  script_expect(&s,
+                "d=4 b=2 e=5 "
+                "duplicate:{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":2}");
   link_check_stats(&s);
   script_end(&s);
 }
@@ -131,8 +132,9 @@ static void test_what_waits_again_may_have_been_executed(void **state) {
   script_advance(&s, 20);
   script_hang_up(&s, UV_ECONNREFUSED); /* the last attempt */
   script_turns(&s);
-  script_expect(&s, "a!ECANCELED:MAYBE b!ETIMEDOUT:MAYBE "
-                    "c!ECONNREFUSED:MAYBE d!ECONNREFUSED:NOT");
+  script_expect(&s,
+                "a!ECANCELED:MAYBE b!ETIMEDOUT:MAYBE "
+                "c!ECONNREFUSED:MAYBE d!ECONNREFUSED:NOT");
   link_check_stats(&s);
   script_end(&s);
 }
@@ -156,8 +158,8 @@ static void test_a_late_answer_settles_nothing(void **state) {
   link_call_idempotent(&s, "a", &a);
   link_call_idempotent(&s, "b", &b);
   script_turns(&s);
-  size_t len = 2 + script_put_frame(burst + 2, 0x81, answers,
-                                    sizeof(answers) - 1);
+  size_t len =
+      2 + script_put_frame(burst + 2, 0x81, answers, sizeof(answers) - 1);
   script_feed(&s, burst, len); /* closed, and then an answer */
   script_feed(&s, burst + 2, len - 2);
   script_expect(&s, "");
@@ -209,8 +211,8 @@ static void test_they_are_sent_again_in_order(void **state) {
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t quiet = script_mark(&s, NULL);
-  link_call_idempotent(&s, "1", &a); /* id 1, in the first slot but one */
-  for (int id = 2; id <= 90; id++) {
+  link_call_idempotent(&s, "1", &a); /* id 1: 65 is skipped, its slot taken */
+  for (int id = 2; id <= 90; id += id == 64 ? 2 : 1) {
     script_call(&s, "x", &quiet);
     script_turns(&s);
     link_answer(&s, id);
@@ -225,6 +227,10 @@ static void test_they_are_sent_again_in_order(void **state) {
   script_expect_sent(&s, TEXT(92, "y"));
   script_expect_sent(&s, TEXT(93, "y"));
   script_expect_sent(&s, "");
+  link_answer(&s, 1);
+  for (int id = 91; id <= 93; id++)
+    link_answer(&s, id);
+  script_expect(&s, "a=1 a=91 a=92 a=93");
   script_end(&s);
 }
 
@@ -299,11 +305,6 @@ static void test_more_than_may_be_unsent_is_sent_again(void **state) {
   script_end(&s);
 }
 
-static int count_to(script_t *s) {
-  uvow_client_stats_t stats = script_stats(s);
-  return (int)stats.pending;
-}
-
 /* F12: whatever allocation fails, each future settles once, and nothing is
  * left. */
 static void body(test_alloc_t *alloc, void *data) {
@@ -334,7 +335,6 @@ static void body(test_alloc_t *alloc, void *data) {
       if (s.stream && s.sent_len)
         script_accept(&s);
       link_check_stats(&s);
-      assert_int_equal(a.calls + count_to(&s) >= made, 1);
       uvow_client_free(s.client);
       s.client = NULL;
       script_turns(&s);

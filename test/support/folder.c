@@ -35,8 +35,11 @@ void folder_remove(const folder_t *folder) {
   char path[FOLDER_PATH];
   assert_true(uv_fs_scandir(NULL, &req, folder->path, 0, NULL) >= 0);
   while (uv_fs_scandir_next(&req, &entry) == 0) {
-    uv_fs_unlink(NULL, &gone, folder_file(folder, entry.name, NULL, path),
-                 NULL);
+    folder_file(folder, entry.name, NULL, path);
+    if (entry.type == UV_DIRENT_DIR)
+      uv_fs_rmdir(NULL, &gone, path, NULL);
+    else
+      uv_fs_unlink(NULL, &gone, path, NULL);
     uv_fs_req_cleanup(&gone);
   }
   uv_fs_req_cleanup(&req);

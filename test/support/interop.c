@@ -1,5 +1,6 @@
 #include "interop.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 /* The program. */
@@ -21,6 +22,20 @@ static void on_line(const char *line, void *data) {
   log[it->log_len - 1] = '\n';
   log[it->log_len] = '\0';
   happened(it);
+}
+
+int interop_free_port(interop_t *it) {
+  uv_tcp_t tcp;
+  struct sockaddr_in address;
+  int len = sizeof(address);
+  assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &address), 0);
+  assert_int_equal(uv_tcp_init(&it->uv, &tcp), 0);
+  assert_int_equal(uv_tcp_bind(&tcp, (struct sockaddr *)&address, 0), 0);
+  assert_int_equal(uv_tcp_getsockname(&tcp, (struct sockaddr *)&address, &len),
+                   0);
+  uv_close((uv_handle_t *)&tcp, NULL);
+  uv_run(&it->uv, UV_RUN_NOWAIT);
+  return ntohs(address.sin_port);
 }
 
 void interop_run(interop_t *it, const char *const *args) {
@@ -231,6 +246,10 @@ uvow_client_stats_t interop_stats(const interop_t *it) {
 /* Begin and end. */
 
 int interop_setup(void **state) {
+#ifdef SIGPIPE
+  /* libuv's writes raise it: every program on libuv ignores it. */
+  signal(SIGPIPE, SIG_IGN);
+#endif
   interop_t *it = (interop_t *)calloc(1, sizeof(*it));
   if (!it || uv_loop_init(&it->uv) || uvow_loop_new(&it->uv, NULL, &it->loop))
     return -1;

@@ -55,6 +55,9 @@ struct interop {
 int interop_setup(void **state);
 int interop_teardown(void **state);
 
+/* A port that was free a moment ago, for a program that wants to be told one.
+ * Another may be faster to take it: that alone is no reason to fail. */
+int interop_free_port(interop_t *it);
 /* Starts the program; skips the test without it. */
 void interop_run(interop_t *it, const char *const *args);
 /* Runs the loop until the program, a script of test/interop, has said

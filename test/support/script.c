@@ -153,7 +153,10 @@ void script_init(script_t *s) {
 }
 
 void script_drive_clock(script_t *s) {
-  s->now_ns = s->loop->rt.clock(&s->loop->rt);
+  /* An hour ahead of libuv's: so its timer never comes, not even where a test
+   * is slower than the time that it plays. It would be set again and again,
+   * for a clock that stands still. */
+  s->now_ns = s->loop->rt.clock(&s->loop->rt) + UINT64_C(3600000000000);
   s->loop->rt.clock = on_clock;
 }
 

@@ -1,0 +1,159 @@
+/*
+ * A client that connects again: with a fresh token and another URL, within
+ * limits, and without doing anything twice that must not be.
+ *
+ * So that this runs anywhere, it has two servers of its own; the first one goes
+ * away with two requests unanswered.
+ */
+#include <signal.h>
+#include <stdio.h>
+
+#include <uv.h>
+#include <uvow.h>
+
+typedef struct app {
+  uvow_loop_t *loop;
+  uvow_server_t *server; /* the one that is there now */
+  uvow_client_t *client;
+  char url[64];
+  char token[32];
+  uvow_header_t header;
+  int asked;
+  int left; /* requests that aren't settled */
+} app_t;
+
+static int start_server(app_t *app);
+
+/* The first server gets both requests and is gone. */
+static uvow_next_t get_stock(const uvow_call_t *call, void *data) {
+  app_t *app = data;
+  (void)call;
+  if (++app->asked > 2)
+    return uvow_next_value(uvow_value_int64(42));
+  if (app->asked == 2) {
+    uvow_server_free(app->server);
+    if (start_server(app))
+      app->server = NULL;
+  }
+  return uvow_next_future(uvow_future_delay(uvow_call_loop(call), 60000));
+}
+
+static int start_server(app_t *app) {
+  uvow_server_options_t options = {.size = sizeof(options)};
+  options.protocol = uvow_protocol_jsonrpc2();
+  int rc = uvow_server_new(app->loop, &options, &app->server);
+  if (rc)
+    return rc;
+  snprintf(app->url, sizeof(app->url), "ws://127.0.0.1:%u/",
+           (unsigned)uvow_server_port(app->server));
+  uvow_server_method(app->server, "get_stock", get_stock, app, NULL);
+  return uvow_server_method(app->server, "order", get_stock, app, NULL);
+}
+
+/* [renew] */
+/* Before each attempt to reconnect. What it points to is copied. */
+static int renew(uvow_client_t *client, uint32_t attempt,
+                 uvow_renewal_t *renewal, void *data) {
+  app_t *app = data;
+  (void)client;
+  snprintf(app->token, sizeof(app->token), "Bearer fresh-%u",
+           (unsigned)attempt);
+  app->header.name = "Authorization";
+  app->header.value = app->token;
+  renewal->url = app->url;
+  renewal->headers = &app->header;
+  renewal->header_count = 1;
+  return 0; /* or an error, which fails this attempt */
+}
+/* [renew] */
+
+/* [state] */
+static void on_state(uvow_client_t *client, uvow_client_state_t state,
+                     const uvow_error_t *why, void *data) {
+  static const char *const names[] = {"",        "connecting", "open",
+                                      "waiting", "closing",    "closed"};
+  (void)client;
+  (void)data;
+  printf("%s%s%s\n", names[state], why ? ": " : "",
+         why ? uvow_err_name(uvow_error_code(why)) : "");
+}
+/* [state] */
+
+/* [outcome] */
+static void settled(app_t *app, const char *name, const uvow_result_t *result) {
+  size_t len = 0;
+  const char *text = uvow_result_bytes(result, &len);
+  if (!result->error)
+    printf("%s: %.*s\n", name, (int)len, text);
+  else if (uvow_error_outcome(result->error) == UVOW_NOT_SENT)
+    printf("%s: failed, and safe to try again\n", name);
+  else /* UVOW_MAYBE_EXECUTED: find out before you order twice */
+    printf("%s: %s, and it may have been done\n", name,
+           uvow_err_name(uvow_error_code(result->error)));
+  if (--app->left == 0)
+    uvow_loop_close(app->loop, NULL, NULL);
+}
+/* [outcome] */
+
+static void stock_settled(const uvow_result_t *result, void *data) {
+  settled(data, "get_stock", result);
+}
+
+static void order_settled(const uvow_result_t *result, void *data) {
+  settled(data, "order", result);
+}
+
+/* [client] */
+static int start_client(app_t *app) {
+  uvow_reconnect_options_t reconnect = {.size = sizeof(reconnect)};
+  uvow_client_options_t options = {.size = sizeof(options)};
+  reconnect.base_ms = 10;     /* pauses between 0 and 10, 20, 40 ... ms */
+  reconnect.max_ms = 5000;    /* and no longer than this */
+  reconnect.total_ms = 60000; /* then it gives up */
+  reconnect.renew = renew;
+  options.url = app->url;
+  options.protocol = uvow_protocol_jsonrpc2();
+  options.reconnect = &reconnect;
+  options.max_in_flight = 1000; /* more wait for their turn */
+  options.max_queued = 10000;   /* one more: UVOW_EOVERLOAD */
+  options.ping_ms = 10000;      /* is it still there? */
+  options.dead_ms = 30000;      /* then it's lost */
+  options.on_state = on_state;
+  options.data = app;
+  return uvow_client_new(app->loop, &options, &app->client);
+}
+/* [client] */
+
+/* [request] */
+static int ask(app_t *app) {
+  uvow_request_options_t again = {.size = sizeof(again), .idempotent = 1};
+  uvow_future_t *stock =
+      uvow_client_request(app->client, "get_stock", NULL, &again);
+  uvow_future_t *order = uvow_client_request(app->client, "order", NULL, NULL);
+  app->left = 2;
+  int rc = uvow_future_done(stock, stock_settled, app);
+  return rc ? rc : uvow_future_done(order, order_settled, app);
+}
+/* [request] */
+
+int main(void) {
+  app_t app = {0};
+  uv_loop_t *uv = uv_default_loop();
+  signal(SIGPIPE, SIG_IGN); /* as every libuv program that writes to sockets */
+  int rc = uvow_loop_new(uv, NULL, &app.loop);
+  if (rc == 0)
+    rc = start_server(&app);
+  if (rc == 0)
+    rc = start_client(&app);
+  if (rc == 0)
+    rc = ask(&app);
+  if (rc) {
+    fprintf(stderr, "reconnect: %s\n", uvow_strerror(rc));
+    return 1;
+  }
+  uv_run(uv, UV_RUN_DEFAULT);
+  uvow_client_free(app.client);
+  uvow_server_free(app.server);
+  uv_run(uv, UV_RUN_DEFAULT);
+  return uv_loop_close(uv) != 0;
+}

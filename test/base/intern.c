@@ -1,0 +1,108 @@
+#include "base/intern.h"
+
+#include "support/support.h"
+
+#include <stdio.h>
+
+static void the_same_text_is_kept_once(void **state) {
+  uvow__intern_t intern;
+  char text[16] = "get";
+  (void)state;
+  uvow__intern_init(&intern, &uvow__mem_default);
+  const char *get = uvow__intern(&intern, text);
+  assert_ptr_not_equal(get, text);
+  assert_string_equal(get, "get");
+  snprintf(text, sizeof(text), "put"); /* a copy was kept */
+  assert_string_equal(get, "get");
+  const char *put = uvow__intern(&intern, text);
+  assert_string_equal(put, "put");
+  assert_ptr_equal(uvow__intern(&intern, "get"), get);
+  assert_ptr_equal(uvow__intern(&intern, "get"), get);
+  assert_ptr_equal(uvow__intern(&intern, "put"), put);
+  assert_string_equal(uvow__intern(&intern, ""), "");
+  assert_int_equal(intern.count, 3);
+  uvow__intern_done(&intern);
+}
+
+/* What was given stays where it is while others come. */
+static void texts_never_move(void **state) {
+  uvow__intern_t intern;
+  const char *kept[1000];
+  char text[16];
+  (void)state;
+  uvow__intern_init(&intern, &uvow__mem_default);
+  for (int i = 0; i < 1000; i++) {
+    snprintf(text, sizeof(text), "m%d", i);
+    kept[i] = uvow__intern(&intern, text);
+  }
+  for (int i = 999; i >= 0; i--) {
+    snprintf(text, sizeof(text), "m%d", i);
+    assert_string_equal(kept[i], text);
+    assert_ptr_equal(uvow__intern(&intern, text), kept[i]);
+  }
+  assert_int_equal(intern.count, 1000);
+  uvow__intern_done(&intern);
+}
+
+/* Whoever makes names up doesn't make memory grow. */
+static void too_many_are_one(void **state) {
+  uvow__intern_t intern;
+  char text[16];
+  (void)state;
+  uvow__intern_init(&intern, &uvow__mem_default);
+  for (int i = 0; i < UVOW__INTERN_MAX; i++) {
+    snprintf(text, sizeof(text), "m%d", i);
+    assert_string_equal(uvow__intern(&intern, text), text);
+  }
+  size_t places = intern.mask + 1;
+  for (int i = 0; i < 20000; i++) {
+    snprintf(text, sizeof(text), "x%d", i);
+    assert_string_equal(uvow__intern(&intern, text), "(other)");
+  }
+  assert_string_equal(uvow__intern(&intern, "m0"), "m0");
+  assert_string_equal(uvow__intern(&intern, "m4095"), "m4095");
+  assert_int_equal(intern.count, UVOW__INTERN_MAX);
+  assert_int_equal(intern.mask + 1, places);
+  assert_true(places >= 2 * UVOW__INTERN_MAX); /* never full: a probe ends */
+  uvow__intern_done(&intern);
+}
+
+static void none_takes_no_memory(void **state) {
+  uvow__intern_t intern;
+  test_alloc_t alloc;
+  (void)state;
+  test_alloc_init(&alloc);
+  uvow__intern_init(&intern, &alloc.allocator);
+  uvow__intern_done(&intern);
+  assert_int_equal(alloc.calls, 0);
+}
+
+static void intern_some(test_alloc_t *alloc, void *data) {
+  uvow__intern_t intern;
+  char text[16];
+  (void)data;
+  uvow__intern_init(&intern, &alloc->allocator);
+  for (int i = 0; i < 40; i++) {
+    snprintf(text, sizeof(text), "m%d", i % 20);
+    const char *kept = uvow__intern(&intern, text);
+    if (strcmp(kept, text) != 0)
+      assert_string_equal(kept, "(other)");
+  }
+  uvow__intern_done(&intern);
+}
+
+static void without_memory_it_is_another(void **state) {
+  (void)state;
+  test_alloc_sweep(intern_some, NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_same_text_is_kept_once),
+      cmocka_unit_test(texts_never_move),
+      cmocka_unit_test(too_many_are_one),
+      cmocka_unit_test(none_takes_no_memory),
+      cmocka_unit_test(without_memory_it_is_another),
+  };
+  return cmocka_run_group_tests_name("base/intern", tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+/*
+ * A client of a server of ours, through tinyproxy.
+ */
+#include "support/interop.h"
+
+#include <stdio.h>
+
+#include "support/certs.h"
+#include "support/folder.h"
+
+/* A server, and the proxy that may be asked for it. */
+typedef struct scene {
+  interop_t *it;
+  uvow_server_t *server;
+  uvow_tls_t *ours; /* NULL: it's plain ws */
+  uint16_t other;   /* the proxy may be asked for this port too */
+  int port;         /* of the proxy */
+  char proxy[96];
+  char url[64];
+} scene_t;
+
+static uvow_next_t echo(const uvow_call_t *call, void *data) {
+  (void)call;
+  (void)data;
+  return uvow_next_pass();
+}
+
+static void serve(scene_t *x, uvow_tls_t *theirs) {
+  uvow_server_options_t options = {0};
+  options.size = sizeof(options);
+  options.protocol = uvow_protocol_jsonrpc2();
+  options.tls = theirs;
+  assert_int_equal(uvow_server_new(x->it->loop, &options, &x->server), 0);
+  assert_int_equal(uvow_server_method(x->server, "echo", echo, NULL, NULL), 0);
+  snprintf(x->url, sizeof(x->url), "%s://127.0.0.1:%u/", theirs ? "wss" : "ws",
+           (unsigned)uvow_server_port(x->server));
+}
+
+static void write_config(const scene_t *x, const folder_t *folder,
+                         const char *more, char path[FOLDER_PATH]) {
+  char config[512];
+  snprintf(config, sizeof(config),
+           "Port %d\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\n"
+           "LogLevel Info\nMaxClients 10\nConnectPort %u\nConnectPort %u\n%s",
+           x->port, (unsigned)uvow_server_port(x->server), (unsigned)x->other,
+           more);
+  folder_file(folder, "config", config, path);
+}
+
+/* Starts tinyproxy, with more lines in its configuration. */
+static void run_proxy(scene_t *x, const char *more) {
+  char path[FOLDER_PATH];
+  const char *args[] = {"tinyproxy", "-d", "-c", path, NULL};
+  folder_t folder;
+  char *line = NULL;
+  folder_make(&folder);
+  for (int tries = 0; !line; tries++) {
+    x->port = interop_free_port(x->it);
+    write_config(x, &folder, more, path);
+    interop_run(x->it, args);
+    line = interop_line(x->it, "Starting main loop");
+    if (!line && tries == 10)
+      fail_msg("tinyproxy ended: %s", x->it->log);
+  }
+  free(line);
+  folder_remove(&folder);
+}
+
+/* A server, tinyproxy, and a client that goes through it as this user. */
+static void meet(scene_t *x, void **state, uvow_tls_t *theirs, const char *more,
+                 const char *user) {
+  x->it = (interop_t *)*state;
+  serve(x, theirs);
+  x->other = x->other ? x->other : 1;
+  run_proxy(x, more);
+  snprintf(x->proxy, sizeof(x->proxy), "http://%s127.0.0.1:%d", user, x->port);
+  uvow_client_options_t options =
+      interop_options(x->it, x->url, uvow_protocol_jsonrpc2());
+  options.proxy = x->proxy;
+  options.tls = x->ours;
+  interop_connect_with(x->it, &options);
+}
+
+static void end(scene_t *x) {
+  uvow_client_free(x->it->client);
+  x->it->client = NULL;
+  uvow_server_free(x->server);
+  uvow_tls_unref(x->ours);
+  interop_finish(x->it);
+}
+
+static void expect_echo_of(scene_t *x, const char *text) {
+  answer_t *answer = interop_ask(x->it, "echo", json_pack("[s]", text));
+  interop_wait(answer);
+  if (answer->error)
+    fail_msg("rejected: %s", uvow_error_message(answer->error));
+  assert_string_equal(json_string_value(json_array_get(answer->json, 0)), text);
+}
+
+static void expect_echo(scene_t *x) {
+  for (int i = 0; i < 20; i++)
+    expect_echo_of(x, "hello");
+}
+
+static void expect_refused(scene_t *x, int status) {
+  answer_t *answer = interop_ask(x->it, "echo", NULL);
+  assert_rejected(answer, UVOW_EPROXY, UVOW_NOT_SENT);
+  if (uvow_error_status(answer->error) != status)
+    fail_msg("not %d: %s", status, uvow_error_message(answer->error));
+  end(x);
+}
+
+static void ws_goes_through(void **state) {
+  scene_t x = {0};
+  meet(&x, state, NULL, "", "");
+  expect_echo(&x);
+  free(interop_expect_line(x.it, "CONNECT 127.0.0.1:"));
+  end(&x);
+}
+
+static void a_megabyte_goes_through(void **state) {
+  enum { SIZE = 1 << 20 };
+  scene_t x = {0};
+  char *text = (char *)malloc(SIZE + 1);
+  assert_non_null(text);
+  memset(text, 'x', SIZE);
+  text[SIZE] = '\0';
+  meet(&x, state, NULL, "", "");
+  expect_echo_of(&x, text);
+  free(text);
+  end(&x);
+}
+
+static void wss_goes_through(void **state) {
+  scene_t x = {0};
+  uvow_tls_options_t ours = {0};
+  uvow_tls_options_t own = {0};
+  uvow_tls_t *theirs;
+  uvow_loop_t *loop = ((interop_t *)*state)->loop;
+  cert_t *ca = cert_new_ca("CA");
+  cert_t *cert = cert_new_localhost(ca);
+  ours.size = own.size = sizeof(ours);
+  ours.ca_pem = ca->pem;
+  own.is_server = 1;
+  own.cert_pem = cert->pem;
+  own.key_pem = cert->key_pem;
+  assert_int_equal(uvow_tls_new(loop, &ours, &x.ours, NULL), 0);
+  assert_int_equal(uvow_tls_new(loop, &own, &theirs, NULL), 0);
+  meet(&x, state, theirs, "", "");
+  uvow_tls_unref(theirs);
+  cert_free(cert);
+  cert_free(ca);
+  expect_echo(&x);
+  end(&x);
+}
+
+static void the_right_password_is_taken(void **state) {
+  scene_t x = {0};
+  meet(&x, state, NULL, "BasicAuth user pa55\n", "user:pa55@");
+  expect_echo(&x);
+  end(&x);
+}
+
+static void a_wrong_password_is_refused(void **state) {
+  scene_t x = {0};
+  meet(&x, state, NULL, "BasicAuth user pa55\n", "user:wrong@");
+  expect_refused(&x, 401); /* odd, but so it says */
+}
+
+static void no_password_is_refused(void **state) {
+  scene_t x = {0};
+  meet(&x, state, NULL, "BasicAuth user pa55\n", "");
+  expect_refused(&x, 407);
+}
+
+static void another_port_is_refused(void **state) {
+  scene_t x = {0};
+  x.it = (interop_t *)*state;
+  meet(&x, state, NULL, "", "");
+  uvow_client_free(x.it->client);
+  x.it->client = NULL;
+  uvow_client_options_t options =
+      interop_options(x.it, "ws://127.0.0.1:2/", uvow_protocol_jsonrpc2());
+  options.proxy = x.proxy;
+  interop_connect_with(x.it, &options);
+  expect_refused(&x, 403);
+}
+
+/* On port 1 nobody listens: the proxy says so. */
+static void a_server_that_is_not_there_is_the_proxys_error(void **state) {
+  scene_t x = {0};
+  x.other = 1;
+  meet(&x, state, NULL, "", "");
+  uvow_client_free(x.it->client);
+  x.it->client = NULL;
+  uvow_client_options_t options =
+      interop_options(x.it, "ws://127.0.0.1:1/", uvow_protocol_jsonrpc2());
+  options.proxy = x.proxy;
+  interop_connect_with(x.it, &options);
+  expect_refused(&x, 500);
+}
+
+#define TEST(name)                                                             \
+  cmocka_unit_test_setup_teardown(name, interop_setup, interop_teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(ws_goes_through),
+      TEST(a_megabyte_goes_through),
+      TEST(wss_goes_through),
+      TEST(the_right_password_is_taken),
+      TEST(a_wrong_password_is_refused),
+      TEST(no_password_is_refused),
+      TEST(another_port_is_refused),
+      TEST(a_server_that_is_not_there_is_the_proxys_error),
+  };
+  return cmocka_run_group_tests_name("interop/tinyproxy", tests, NULL, NULL);
+}

@@ -1,0 +1,254 @@
+/*
+ * What the model knows, what it expects of each message, and what must be true
+ * after each step.
+ *
+ * The trace hooks tell when something happens within the client; what they say
+ * is checked against what the server sees and what the futures bring.
+ */
+#include "wire.h"
+
+#include <stdio.h>
+
+static sim_t *sim_of(void *data) {
+  return (sim_t *)data;
+}
+
+sim_request_t *sim_request_of(sim_t *s, uint64_t id) {
+  return id && id < SIM_IDS ? s->by_id[id] : NULL;
+}
+
+static int is_in_flight(const sim_t *s, const sim_request_t *r) {
+  return r->id && !r->settled && s->link && r->sent_on == s->link->number;
+}
+
+void sim_registered(sim_t *s, sim_request_t *request, uint64_t id) {
+  if (id >= SIM_IDS || id <= s->last_id)
+    sim_fail(s, "id %llu after id %llu", (unsigned long long)id,
+             (unsigned long long)s->last_id);
+  request->id = id;
+  s->last_id = id;
+  s->by_id[id] = request;
+  s->expect.requests++;
+  s->live++;
+}
+
+/* Notices. */
+
+void sim_expect_notice(sim_t *s, int kind, uint32_t code) {
+  if (s->alloc_failed || !s->client)
+    return;
+  if (s->notice_count == SIM_NOTICES)
+    sim_fail(s, "too many notices wait");
+  size_t at = (s->notice_first + s->notice_count++) % SIM_NOTICES;
+  s->notices[at].kind = kind;
+  s->notices[at].code = code;
+}
+
+void sim_took_notice(sim_t *s, int kind, uint32_t code) {
+  if (!s->client)
+    sim_fail(s, "a callback of a client that was freed");
+  if (s->alloc_failed)
+    return;
+  if (s->notice_count == 0)
+    sim_fail(s, "the application is told %d:%u, and nothing happened", kind,
+             code);
+  sim_notice_t *notice = &s->notices[s->notice_first];
+  s->notice_first = (s->notice_first + 1) % SIM_NOTICES;
+  s->notice_count--;
+  /* Late or duplicate: either may be said of an id whose slot is taken. */
+  if (notice->kind == 2 && notice->code == 0 && code <= UVOW_STRAY_DUPLICATE)
+    return;
+  if (notice->kind != kind || notice->code != code)
+    sim_fail(s, "the application is told %d:%u, not %d:%u", kind, code,
+             notice->kind, notice->code);
+}
+
+/* Hooks. */
+
+/* FIFO: nobody who came earlier waits still. */
+static void check_fair(sim_t *s, const sim_request_t *r) {
+  for (uint64_t id = 1; id < r->id; id++) {
+    const sim_request_t *other = s->by_id[id];
+    if (other && !other->settled && other->sent_on != r->sent_on)
+      sim_fail(s, "request %u overtakes request %u", r->nonce, other->nonce);
+  }
+}
+
+static void on_sent(const uvow_client_t *client, uint64_t id,
+                    const char *method, void *data) {
+  sim_t *s = sim_of(data);
+  sim_request_t *r = sim_request_of(s, id);
+  (void)client;
+  if (!r) { /* made this moment: its call has yet to return */
+    r = s->requests[s->request_count - 1];
+    sim_registered(s, r, id);
+  }
+  sim_trace(s, "sent %u (id %llu)", r->nonce, (unsigned long long)id);
+  if (strcmp(method, "work") && !s->alloc_failed)
+    sim_fail(s, "request %u is called %s", r->nonce, method);
+  if (r->settled || !s->link || r->sent_on == s->link->number)
+    sim_fail(s, "request %u is sent, and mustn't be", r->nonce);
+  if (r->sent && !r->idempotent)
+    sim_fail(s, "request %u is sent again", r->nonce);
+  s->expect.resent += r->sent > 0;
+  r->sent++;
+  r->sent_on = s->link->number;
+  check_fair(s, r);
+  if (++s->in_flight > s->config.max_in_flight)
+    sim_fail(s, "%zu requests are in flight, %zu may be", s->in_flight,
+             s->config.max_in_flight);
+}
+
+static void check_outcome(sim_t *s, const sim_request_t *r) {
+  if (r->outcome == UVOW_NOT_SENT && (r->sent || r->executed))
+    sim_fail(s, "request %u is NOT_SENT: sent %d times, executed %d times",
+             r->nonce, r->sent, r->executed);
+  if (r->outcome == UVOW_MAYBE_EXECUTED && !r->sent)
+    sim_fail(s, "request %u is MAYBE_EXECUTED, and was never sent", r->nonce);
+  if (r->outcome == UVOW_OUTCOME_NONE &&
+      (!s->alloc_failed || r->code != UVOW_ENOMEM))
+    sim_fail(s, "request %u failed without an outcome: %s", r->nonce,
+             uvow_err_name(r->code));
+  if (r->code == UVOW_ETIMEDOUT && !r->caused &&
+      (!r->timeout_ms ||
+       s->now_ns < r->made_ns + (uint64_t)r->timeout_ms * SIM_NS_PER_MS))
+    sim_fail(s, "request %u timed out early", r->nonce);
+  if (r->code == UVOW_ECANCELED && !r->may_cancel)
+    sim_fail(s, "request %u was canceled by nobody", r->nonce);
+}
+
+/* The answer that is being read must settle its request, as it says. */
+static void check_answered(sim_t *s, const sim_request_t *r) {
+  int code = 0;
+  if (s->answering != r)
+    sim_fail(s, "request %u is answered: %s; by nothing", r->nonce,
+             r->code ? uvow_err_name(r->code) : "a value");
+  if (s->answer->what == SIM_ANSWER_ERROR)
+    code = UVOW_EREMOTE;
+  else if (s->answer->what == SIM_ANSWER_BAD)
+    code = UVOW_EENVELOPE;
+  if (r->code != code && !(s->alloc_failed && r->code == UVOW_ENOMEM))
+    sim_fail(s, "request %u is answered with %d, not %d", r->nonce, r->code,
+             code);
+}
+
+static void on_settled(const uvow_client_t *client, uint64_t id,
+                       const char *method, const uvow_error_t *error,
+                       void *data) {
+  sim_t *s = sim_of(data);
+  sim_request_t *r = sim_request_of(s, id);
+  (void)client;
+  (void)method;
+  if (!r) {
+    r = s->requests[s->request_count - 1];
+    sim_registered(s, r, id);
+  }
+  if (r->settled)
+    sim_fail(s, "request %u settles twice", r->nonce);
+  s->in_flight -= (size_t)is_in_flight(s, r);
+  r->settled = 1;
+  r->code = error ? uvow_error_code(error) : 0;
+  r->outcome = error ? uvow_error_outcome(error) : UVOW_ANSWERED;
+  r->caused = uvow_error_cause(error) != NULL;
+  if ((r->code == UVOW_ECANCELED ||
+       (r->code == UVOW_ETIMEDOUT && !r->caused)) &&
+      s->config.send_cancel && s->config.protocol == SIM_JSONRPC2 &&
+      s->config.max_unsent > 100000 && s->state == UVOW_CLIENT_OPEN && r->sent)
+    r->cancel_on = r->sent_on;
+  s->live--;
+  sim_trace(s, "settled %u: %s, outcome %d", r->nonce,
+            error ? uvow_err_name(r->code) : "a value", (int)r->outcome);
+  check_outcome(s, r);
+  if (r->outcome == UVOW_ANSWERED)
+    check_answered(s, r);
+  if (s->answering == r)
+    s->answering = NULL;
+  if (r->outcome == UVOW_ANSWERED)
+    s->expect.answered++;
+  else if (r->code == UVOW_ENOMEM)
+    s->blurred++;
+  else if (r->code == UVOW_ETIMEDOUT && !r->caused)
+    s->expect.timed_out++;
+  else if (r->code == UVOW_ECANCELED)
+    s->expect.canceled++;
+  else
+    s->expect.failed++;
+}
+
+static void on_state(const uvow_client_t *client, uvow_client_state_t state,
+                     void *data) {
+  sim_t *s = sim_of(data);
+  (void)client;
+  sim_trace(s, "state %d", (int)state);
+  if (state == s->state || s->state == UVOW_CLIENT_CLOSED ||
+      (s->state == UVOW_CLIENT_CLOSING && state != UVOW_CLIENT_CLOSED))
+    sim_fail(s, "state %d after state %d", (int)state, (int)s->state);
+  if (s->state == UVOW_CLIENT_OPEN && !s->closing && !s->loop_closing)
+    s->expect.lost++;
+  if (state == UVOW_CLIENT_CLOSED && s->config.reconnect && !s->closing &&
+      !s->loop_closing && s->config.max_attempts == 0)
+    sim_fail(s, "the client gave up");
+  s->state = state;
+  s->expect.connected += state == UVOW_CLIENT_OPEN;
+  sim_expect_notice(s, 3, (uint32_t)state);
+}
+
+static void expect_stray(sim_t *s, uint32_t kind) {
+  uint64_t *counts[] = {&s->repeats, &s->expect.late, &s->expect.duplicate,
+                        &s->expect.unknown, &s->expect.malformed};
+  ++*counts[kind];
+  sim_expect_notice(s, 2, kind);
+}
+
+/* An answer comes: to a request that waits for it on this connection, or to
+ * nobody. */
+static void expect_answer(sim_t *s, const sim_message_t *message) {
+  sim_request_t *r = sim_request_of(s, message->id);
+  if (r && is_in_flight(s, r)) {
+    s->answering = r;
+    s->answer = message;
+    s->expect.malformed += message->what == SIM_ANSWER_BAD;
+  } else if (!r && message->id > s->last_id) {
+    expect_stray(s, UVOW_STRAY_UNKNOWN);
+  } else if (r && !r->settled) {
+    expect_stray(s, UVOW_STRAY_UNKNOWN);
+  } else if (!r || r->outcome != UVOW_ANSWERED) {
+    expect_stray(s, UVOW_STRAY_LATE);
+  } else {
+    /* The least ring has 64 slots: so long each remembers its id. */
+    expect_stray(s, s->last_id - r->id < 64 ? UVOW_STRAY_DUPLICATE : 0);
+  }
+}
+
+static void on_message(const uvow_client_t *client, const char *bytes,
+                       size_t len, void *data) {
+  sim_t *s = sim_of(data);
+  sim_link_t *link = s->link;
+  (void)client;
+  if (s->answering)
+    sim_fail(s, "an answer to request %u did not settle it",
+             s->answering->nonce);
+  if (!link || link->message_read == link->message_count)
+    sim_fail(s, "a message that nobody sent: %.*s", (int)len, bytes);
+  const sim_message_t *message = &link->messages[link->message_read++];
+  sim_trace(s, "client reads %.100s", message->text);
+  if (message->end > link->down.pos || message->len != len ||
+      memcmp(message->text, bytes, len))
+    sim_fail(s, "a message is another: %.*s", (int)len, bytes);
+  if (message->what == SIM_EVENT) {
+    s->expect.events++;
+    sim_expect_notice(s, 1, message->nonce);
+  } else if (message->what == SIM_STRAY) {
+    expect_stray(s, UVOW_STRAY_MALFORMED);
+  } else if (message->what != SIM_CALL) {
+    expect_answer(s, message);
+  }
+}
+
+void sim_trace_hooks(sim_t *s, uvow_trace_t *ret) {
+  ret->data = s;
+  ret->on_sent = on_sent;
+  ret->on_settled = on_settled;
+  ret->on_state = on_state;
+  ret->on_message = on_message;
+}

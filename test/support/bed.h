@@ -1,0 +1,63 @@
+#ifndef UVOW_TEST_BED_H
+#define UVOW_TEST_BED_H
+
+#include "peer.h"
+
+#include "rpc/connection.h"
+
+/*
+ * One end of uvow's, on loopback, that sends back every message; against it, a
+ * peer that plays by a script.
+ */
+typedef struct bed {
+  uv_loop_t uv;
+  uvow_loop_t *loop;
+  test_alloc_t alloc;
+  peer_t peer;
+  uvow__url_t url;
+  uvow__connection_config_t config;
+  uvow__listener_t *listener;
+  uvow__connection_t *connection; /* NULL: ended */
+  int is_client;                  /* uvow's role */
+  int ended;
+  int code;   /* of the end */
+  int status; /* the close code that it had */
+  size_t messages;
+} bed_t;
+
+/* Ready to begin, with defaults in `config` and `peer`. */
+void bed_init(bed_t *bed, int is_client);
+/* Both ends are connected, and the handshake is done. */
+void bed_open(bed_t *bed);
+/* Sends what the peer has put; then until the connection is over. */
+void bed_play(bed_t *bed, unsigned cut, size_t piece);
+/* Nothing is left; all memory is back. */
+void bed_done(bed_t *bed);
+
+/* What is sent, what must come, and how uvow's end ends: its error's code and
+ * status. */
+typedef struct bed_case {
+  const char *name;
+  const char *send;
+  const char *expect;
+  int code;
+  int status;
+} bed_case_t;
+
+/* The same with a close handshake behind it. */
+#define BED_OK(name, send, expect)                                             \
+  { name, send " 88<03e8>", expect " 88<03e8>", UVOW_ECLOSED, 1000 }
+/* A violation, and the close code that tells of it. */
+#define BED_BAD(name, send, expect)                                            \
+  { name, send, expect " 88<03ea>", UVOW_EPROTO, 1002 }
+#define BED_BAD_TEXT(name, send, expect)                                       \
+  { name, send, expect " 88<03ef>", UVOW_EUTF8, 1007 }
+
+/* Each case in both roles: whole, byte by byte and in random pieces. */
+void bed_run(const bed_case_t *cases, size_t count);
+#define BED_RUN(cases) bed_run((cases), sizeof(cases) / sizeof(*(cases)))
+/* One case, one way. */
+void bed_run_one(const bed_case_t *one, int is_client, unsigned cut,
+                 size_t piece);
+
+#endif
