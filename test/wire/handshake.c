@@ -6,7 +6,6 @@
 #include <uvow/error.h>
 
 #include "base/mem.h"
-#include "wire/base64.h"
 #include "wire/handshake.h"
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 1.3 */
@@ -47,62 +46,6 @@ static void check_out(const uvow__buf_t *out, const char *expected) {
     memcpy(text, out->data + out->off, len);
   text[len] = '\0';
   assert_string_equal(text, expected);
-}
-
-static void codes_base64(void **state) {
-  static const char *const pairs[][2] = {{"", ""},
-                                         {"f", "Zg=="},
-                                         {"fo", "Zm8="},
-                                         {"foo", "Zm9v"},
-                                         {"foob", "Zm9vYg=="},
-                                         {"fooba", "Zm9vYmE="},
-                                         {"foobar", "Zm9vYmFy"}};
-  (void)state;
-  for (size_t i = 0; i < 7; i++) {
-    char text[16];
-    uint8_t bytes[6];
-    size_t len = strlen(pairs[i][0]);
-    size_t got;
-    assert_int_equal(
-        uvow__base64_encode((const uint8_t *)pairs[i][0], len, text),
-        strlen(pairs[i][1]));
-    assert_string_equal(text, pairs[i][1]);
-    assert_int_equal(uvow__base64_decode(text, strlen(text), bytes, len, &got),
-                     0);
-    assert_int_equal(got, len);
-    assert_memory_equal(bytes, pairs[i][0], len);
-    if (len)
-      assert_int_equal(
-          uvow__base64_decode(text, strlen(text), bytes, len - 1, &got),
-          UVOW_EINVAL);
-  }
-}
-
-static void codes_all_of_base64(void **state) {
-  static const char all[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  static const char *const bad[] = {
-      "A",    "AA",   "AAA",  "A===",  "====", "=AAA",  "A=AA",
-      "AA=A", "AA-A", "AA A", "AA\nA", "A_AA", "AAAA=", "AAA=AAAA"};
-  uint8_t bytes[48];
-  char text[UVOW__BASE64_SIZE(48)];
-  size_t len;
-  (void)state;
-  assert_int_equal(uvow__base64_decode(all, 64, bytes, 48, &len), 0);
-  assert_int_equal(len, 48);
-  assert_int_equal(uvow__base64_encode(bytes, 48, text), 64);
-  assert_string_equal(text, all);
-  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-    assert_int_equal(
-        uvow__base64_decode(bad[i], strlen(bad[i]), bytes, 48, &len),
-        UVOW_EINVAL);
-  for (int c = 0; c < 256; c++) {
-    char quad[] = "AAAA";
-    quad[1] = (char)c;
-    int known = c && memchr(all, c, 64);
-    assert_int_equal(uvow__base64_decode(quad, 4, bytes, 48, &len),
-                     known ? 0 : UVOW_EINVAL);
-  }
 }
 
 static void knows_the_rfcs_example(void **state) {
@@ -572,8 +515,6 @@ static void survives_no_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(codes_base64),
-      cmocka_unit_test(codes_all_of_base64),
       cmocka_unit_test(knows_the_rfcs_example),
       cmocka_unit_test(writes_requests),
       cmocka_unit_test(refuses_bad_text),
