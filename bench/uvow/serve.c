@@ -89,9 +89,10 @@ static void end(serve_t *serve) {
   for (size_t i = 0; i < 2; i++)
     if (!uv_is_closing((uv_handle_t *)&serve->signals[i]))
       uv_close((uv_handle_t *)&serve->signals[i], NULL);
-  if (serve->loop)
-    uvow_loop_close(serve->loop, NULL, NULL);
-  serve->loop = NULL;
+  uvow_loop_t *loop = serve->loop;
+  serve->loop = NULL; /* closing settles on_closed, which comes back here */
+  if (loop)
+    uvow_loop_close(loop, NULL, NULL);
 }
 
 static void on_closed(const uvow_result_t *result, void *data) {

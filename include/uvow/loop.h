@@ -78,8 +78,8 @@ UVOW_API int uvow_loop_new(struct uv_loop_s *uv,
  *
  * Takes the loop. `cb` (may be NULL) is called from uv_run when the last handle
  * is closed; after that uv_loop_close finds nothing of uvow's. Futures that
- * you still own stay readable; their memory goes with them. Call it once.
- * Since 0.1.
+ * you still own stay readable; their memory goes with them. Call it once:
+ * again, from what it causes, it does nothing. Since 0.1.
  */
 UVOW_API void uvow_loop_close(uvow_loop_t *loop, uvow_loop_closed_cb cb,
                               void *data);

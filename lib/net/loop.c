@@ -192,6 +192,9 @@ static void on_handle_closed(uv_handle_t *handle) {
 }
 
 void uvow_loop_close(uvow_loop_t *loop, uvow_loop_closed_cb cb, void *data) {
+  if (loop->rt.closed || loop->closing)
+    return; /* from one of the callbacks that it causes */
+  loop->closing = 1;
   loop->on_closed = cb;
   loop->closed_data = data;
   uvow__runtime_enter(&loop->rt);

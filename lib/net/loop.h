@@ -24,6 +24,7 @@ struct uvow_loop {
   uv_timer_t timer; /* the next deadline */
   uv_idle_t idle;   /* active while a drain is wanted: polls without waiting */
   uint64_t timer_due; /* ms; valid while the timer is active */
+  int closing;        /* uvow_loop_close was called */
   unsigned handles;   /* open ones of its own */
   size_t streams;     /* open ones of the net room */
   uvow__list_t residents;

@@ -231,6 +231,35 @@ static void test_unsent_bytes_are_bounded(void **state) {
   script_end(&s);
 }
 
+/* Half of it in the connection, half in the queue: it's one bound. */
+static void test_the_queue_and_the_connection_share_a_bound(void **state) {
+  script_t s;
+  char text[601];
+  (void)state;
+  script_init(&s);
+  uvow_client_options_t options = script_options(&s);
+  options.max_unsent_bytes = 1000;
+  options.max_in_flight = 1;
+  script_open_client(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  s.block = 1;
+  script_watch(script_request(&s, "m", array_of(text, 600)), &a);
+  script_turns(&s);
+  script_watch(script_request(&s, "m", array_of(text, 400)), &a);
+  script_turns(&s);
+  script_expect(&s, "a!EOVERLOAD:NOT");
+  script_watch(script_request(&s, "m", array_of(text, 200)), &a);
+  script_turns(&s);
+  assert_int_equal(script_stats(&s).queued, 1);
+  assert_in_range(script_stats(&s).unsent_bytes, 800, 1000);
+  s.block = 0;
+  script_unblock(&s);
+  link_answer(&s, 1);
+  link_answer(&s, 3);
+  script_expect(&s, "a=1 a=3");
+  script_end(&s);
+}
+
 /* Nor can the peer make us keep more, with pings whose pongs it doesn't read.
  */
 static void test_pongs_are_bounded_too(void **state) {
@@ -427,6 +456,7 @@ int main(void) {
       cmocka_unit_test(test_the_queue_is_bounded),
       cmocka_unit_test(test_pending_requests_are_bounded),
       cmocka_unit_test(test_unsent_bytes_are_bounded),
+      cmocka_unit_test(test_the_queue_and_the_connection_share_a_bound),
       cmocka_unit_test(test_pongs_are_bounded_too),
       cmocka_unit_test(test_queued_bytes_are_bounded),
       cmocka_unit_test(test_the_dead_take_no_room),

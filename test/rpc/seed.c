@@ -130,10 +130,12 @@ static void seed_5_a_request_may_come_before_open(void **state) {
   json_t *endless = json_pack("{sf}", "x", 1.0);
   json_object_set_new(endless, "self", json_array());
   json_array_append(json_object_get(endless, "self"), endless);
+  json_incref(endless); /* to take the circle apart */
   script_watch(uvow_client_request(s.client, "get", endless, NULL), &a);
   script_turns(&s);
   assert_int_equal(script_stats(&s).pending, 1);
   json_array_clear(json_object_get(endless, "self"));
+  json_decref(endless);
   script_connected(&s);
   script_accept(&s);
   script_expect_sent(&s, ASK(1));
