@@ -7,6 +7,7 @@ them print TAP. A case that runs in two configurations counts twice.
   asan      gcc, AddressSanitizer and UBSan: every program
   valgrind  gcc -O2: every program but those that test/meson.build calls slow
   tsan      gcc, ThreadSanitizer: what test/meson.build says crosses threads
+  load      gcc -O2: test/load, with --load
   fuzz      clang: the library, and each target of test/fuzz for a while
   check     the rules of the house, see test/check/
 """
@@ -42,8 +43,8 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",
 }
-FUZZ_ARGS = ["-runs=50000", "-seed=1", "-max_total_time=20", "-max_len=4096",
-             "-timeout=10", "-rss_limit_mb=1024"]
+FUZZ_ARGS = ["-seed=1", "-max_len=4096", "-timeout=10", "-rss_limit_mb=1024"]
+FUZZ_SECONDS = 20
 
 Job = collections.namedtuple("Job", "config name command env limit")
 Case = collections.namedtuple("Case", "kind name notes")
@@ -189,6 +190,7 @@ def introspect(config, what):
 class Run:
     def __init__(self, args):
         self.quick = args.quick
+        self.fuzz_seconds = args.fuzz
         self.names = [re.sub(r"^(\./)?test/|\.(c|py)$", "", n).strip("/")
                       for n in args.names]
         self.jobs_at_once = args.jobs
@@ -244,7 +246,7 @@ class Run:
             # meson names the suites project:suite.
             suites = {suite.split(":")[-1] for suite in test["suite"]}
             name, command, env = test["name"], test["cmd"], dict(test["env"])
-            if not self.wanted(name):
+            if not self.wanted(name) or "load" in suites:
                 continue
             if config == "tsan" and "threads" not in suites:
                 continue
@@ -298,6 +300,19 @@ class Run:
         else:
             self.run(self.programs("tsan"))
 
+    def load(self):
+        """What takes its time, where it's asked for."""
+        log = build("plain", "gcc", ["--buildtype=debugoptimized"],
+                    lambda name: name == "load/load")
+        if log is not None:
+            self.fail("build of test/load", log)
+            return
+        self.run([
+            Job("load", test["name"], test["cmd"], dict(test["env"]),
+                test["timeout"])
+            for test in introspect("plain", "tests")
+            if any(suite.endswith(":load") for suite in test["suite"])])
+
     def wanted_thread_tests(self):
         return [test["name"] for test in introspect("asan", "tests")
                 if any(suite.endswith(":threads") for suite in test["suite"])
@@ -318,9 +333,12 @@ class Run:
         if log is not None:
             self.fail("build with clang", log)
             return
-        for program in sorted((BUILD / "fuzz/test/fuzz").glob("fuzz_*")):
-            if program.is_file() and os.access(program, os.X_OK):
-                self.fuzz_target(program)
+        programs = [path for path in
+                    sorted((BUILD / "fuzz/test/fuzz").glob("fuzz_*"))
+                    if path.is_file() and os.access(path, os.X_OK)]
+        with concurrent.futures.ThreadPoolExecutor(self.jobs_at_once) as pool:
+            for result in pool.map(self.fuzz_target, programs):
+                self.report(result)
 
     def fuzz_target(self, program):
         name = program.name[len("fuzz_"):]
@@ -333,14 +351,15 @@ class Run:
             with open(log, "wb") as out:
                 status = run_limited(
                     [str(program), *FUZZ_ARGS,
+                     f"-max_total_time={self.fuzz_seconds}",
                      f"-artifact_prefix={BUILD}/crashes/{name}-",
-                     found + "/"] + seeds, SANITIZERS, 120, out, out)
+                     found + "/"] + seeds, SANITIZERS,
+                    self.fuzz_seconds + 100, out, out)
             text = log.read_text(errors="replace")
         job = Job("fuzz", name, None, None, None)
         kind = "passed" if status == 0 else "failed"
-        self.report(Result(job, [Case(kind, "fuzz", [])],
-                           time.monotonic() - start,
-                           "" if status == 0 else text))
+        return Result(job, [Case(kind, "fuzz", [])], time.monotonic() - start,
+                      "" if status == 0 else text)
 
     def checks(self):
         jobs = []
@@ -390,14 +409,22 @@ def main():
                              "wire/url, check/layers, fuzz")
     parser.add_argument("--quick", action="store_true",
                         help="no valgrind, no fuzzing, no test installation")
+    parser.add_argument("--fuzz", type=int, default=FUZZ_SECONDS,
+                        metavar="SECONDS",
+                        help="how long each target is fuzzed (%(default)s)")
+    parser.add_argument("--load", action="store_true",
+                        help="also a million requests in flight, and more")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
                         help="how many programs run at once")
-    run = Run(parser.parse_args())
+    options = parser.parse_args()
+    run = Run(options)
     before = git_status()
     BUILD.mkdir(exist_ok=True)
     run.asan()
     run.valgrind()
     run.tsan()
+    if options.load:
+        run.load()
     run.fuzz()
     run.checks()
     if before == "":

@@ -85,7 +85,6 @@ int uvow__backlog_prepend(uvow__backlog_t *backlog, uvow__backlog_t *front) {
     return rc;
   front->buf.max = rest.max;
   backlog->buf = front->buf;
-  backlog->buf.max = rest.max;
   front->buf = rest;
   uvow__backlog_clear(front);
   return 0;

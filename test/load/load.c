@@ -80,7 +80,8 @@ void load_run_until(load_app_t *app, const int *flag) {
 static int read_options(int argc, char **argv, load_options_t *options) {
   for (int i = 1; i < argc; i += 2) {
     char *end = NULL;
-    unsigned long long value = i + 1 < argc ? strtoull(argv[i + 1], &end, 10) : 0;
+    unsigned long long value =
+        i + 1 < argc ? strtoull(argv[i + 1], &end, 10) : 0;
     if (!end || *end)
       return 0;
     if (strcmp(argv[i], "--in-flight") == 0)
@@ -100,8 +101,9 @@ static int read_options(int argc, char **argv, load_options_t *options) {
 int main(int argc, char **argv) {
   load_options_t options = {1000000, 10000, 3600, 1};
   if (!read_options(argc, argv, &options)) {
-    fprintf(stderr, "usage: load [--in-flight N] [--connections N] [--cuts N] "
-                    "[--seed N]\n");
+    fprintf(stderr,
+            "usage: load [--in-flight N] [--connections N] [--cuts N] "
+            "[--seed N]\n");
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);

@@ -51,8 +51,8 @@ static void *counted_realloc(void *ptr, size_t size, void *data) {
 
 void load_memory_init(load_memory_t *memory) {
   memset(memory, 0, sizeof(*memory));
-  memory->allocator.malloc = counted_malloc;
-  memory->allocator.realloc = counted_realloc;
-  memory->allocator.free = counted_free;
+  memory->allocator.malloc_cb = counted_malloc;
+  memory->allocator.realloc_cb = counted_realloc;
+  memory->allocator.free_cb = counted_free;
   memory->allocator.data = memory;
 }
