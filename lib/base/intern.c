@@ -7,54 +7,84 @@
 
 #define PLACES_MIN 16
 
+_Static_assert(UVOW__INTERN_MAX < UINT16_MAX, "places hold every number");
+
 void uvow__intern_init(uvow__intern_t *intern, const uvow__mem_t *mem) {
   memset(intern, 0, sizeof(*intern));
   intern->mem = mem;
 }
 
 void uvow__intern_done(uvow__intern_t *intern) {
-  for (size_t i = 0; intern->texts && i <= intern->mask; i++)
-    uvow__free(intern->mem, intern->texts[i]);
-  uvow__free(intern->mem, intern->texts);
+  for (size_t i = 0; i < intern->count; i++)
+    uvow__free(intern->mem, intern->names[i].text);
+  uvow__free(intern->mem, intern->names);
+  uvow__free(intern->mem, intern->places);
   uvow__intern_init(intern, intern->mem);
 }
 
-static char **place_of(char **texts, size_t mask, const char *text) {
+/* Where the text is, or would be. */
+static uint16_t *place_of(const uvow__intern_t *intern, const char *text) {
   uint32_t hash = UINT32_C(2166136261);
   for (const char *at = text; *at; at++)
     hash = (hash ^ (unsigned char)*at) * UINT32_C(16777619);
-  size_t place = hash & mask;
-  while (texts[place] && strcmp(texts[place], text) != 0)
-    place = (place + 1) & mask;
-  return &texts[place];
+  size_t place = hash & intern->mask;
+  while (intern->places[place] &&
+         strcmp(intern->names[intern->places[place] - 1].text, text) != 0)
+    place = (place + 1) & intern->mask;
+  return &intern->places[place];
 }
 
+/* Twice as many places, and names for half of them. */
 static int grow(uvow__intern_t *intern) {
-  size_t count = intern->texts ? (intern->mask + 1) * 2 : PLACES_MIN;
-  char **texts = (char **)uvow__calloc(intern->mem, count * sizeof(*texts));
-  if (!texts)
+  size_t count = intern->places ? (intern->mask + 1) * 2 : PLACES_MIN;
+  uvow__interned_t *names = (uvow__interned_t *)uvow__realloc(
+      intern->mem, intern->names, count / 2 * sizeof(*names));
+  if (!names)
     return UVOW_ENOMEM;
-  for (size_t i = 0; intern->texts && i <= intern->mask; i++)
-    if (intern->texts[i])
-      *place_of(texts, count - 1, intern->texts[i]) = intern->texts[i];
-  uvow__free(intern->mem, intern->texts);
-  intern->texts = texts;
+  intern->names = names;
+  uint16_t *places =
+      (uint16_t *)uvow__calloc(intern->mem, count * sizeof(*places));
+  if (!places)
+    return UVOW_ENOMEM;
+  uvow__free(intern->mem, intern->places);
+  intern->places = places;
   intern->mask = count - 1;
+  for (size_t i = 0; i < intern->count; i++)
+    *place_of(intern, names[i].text) = (uint16_t)(i + 1);
   return 0;
 }
 
-const char *uvow__intern(uvow__intern_t *intern, const char *text) {
-  if (intern->last && strcmp(intern->last, text) == 0)
-    return intern->last;
-  if ((!intern->texts || (intern->count + 1) * 2 > intern->mask + 1) &&
+static unsigned add(uvow__intern_t *intern, const char *text) {
+  uvow__interned_t name;
+  if (intern->count == UVOW__INTERN_MAX)
+    return 0;
+  name.len = strlen(text);
+  name.text = uvow__strndup(intern->mem, text, name.len);
+  if (!name.text)
+    return 0;
+  intern->names[intern->count++] = name;
+  return (unsigned)intern->count;
+}
+
+unsigned uvow__intern(uvow__intern_t *intern, const char *text) {
+  unsigned last = intern->last;
+  if (last && strcmp(intern->names[last - 1].text, text) == 0)
+    return last;
+  if ((!intern->places || (intern->count + 1) * 2 > intern->mask + 1) &&
       intern->count < UVOW__INTERN_MAX && grow(intern))
-    return "(other)";
-  char **place = place_of(intern->texts, intern->mask, text);
-  if (!*place && intern->count < UVOW__INTERN_MAX) {
-    *place = uvow__strndup(intern->mem, text, strlen(text));
-    intern->count += *place != NULL;
-  }
+    return 0;
+  uint16_t *place = place_of(intern, text);
+  if (!*place)
+    *place = (uint16_t)add(intern, text);
   if (*place)
     intern->last = *place;
-  return *place ? *place : "(other)";
+  return *place;
+}
+
+uvow__slice_t uvow__intern_text(const uvow__intern_t *intern, unsigned number) {
+  uvow__slice_t text = UVOW__SLICE("(other)");
+  if (number)
+    text = (uvow__slice_t){intern->names[number - 1].text,
+                           intern->names[number - 1].len};
+  return text;
 }

@@ -1,25 +1,34 @@
 #ifndef UVOW__INTERN_H
 #define UVOW__INTERN_H
 
-#include "mem.h"
+#include "buf.h"
 
-/* Texts kept once each: method names, which come again and again. */
+typedef struct uvow__interned {
+  char *text; /* NUL-terminated */
+  size_t len;
+} uvow__interned_t;
+
+/* Texts kept once each, and numbered: method names, which come again and again.
+ */
 typedef struct uvow__intern {
   const uvow__mem_t *mem;
-  char **texts; /* NULL: a free place */
-  size_t mask;
+  uvow__interned_t *names; /* number n is names[n - 1] */
+  uint16_t *places;        /* a hash table of numbers; 0: a free place */
+  size_t mask;             /* places - 1 */
   size_t count;
-  const char *last; /* what was asked for last */
+  unsigned last; /* what was asked for last */
 } uvow__intern_t;
 
-/* More texts than that aren't names: the rest is one, "(other)". */
+/* More texts than that aren't names: the rest is number 0, "(other)". */
 #define UVOW__INTERN_MAX 4096
 
 /* Takes no memory before the first text. */
 void uvow__intern_init(uvow__intern_t *intern, const uvow__mem_t *mem);
 void uvow__intern_done(uvow__intern_t *intern);
-/* The kept copy of a text: borrowed, until done. "(other)" when there are too
- * many, or no memory. */
-const char *uvow__intern(uvow__intern_t *intern, const char *text);
+/* The number of a text, which is copied if it's new. 0 when there are too many,
+ * or no memory. */
+unsigned uvow__intern(uvow__intern_t *intern, const char *text);
+/* The text that has a number: borrowed, until done. */
+uvow__slice_t uvow__intern_text(const uvow__intern_t *intern, unsigned number);
 
 #endif

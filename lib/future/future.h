@@ -47,14 +47,17 @@ struct uvow_future {
     void (*cut)(uvow_future_t *f, int code); /* of an UVOW__OWNED one */
   } cb;
   void *data;
-  uvow_destroy_cb destroy;
+  union {
+    uvow_destroy_cb destroy; /* of data */
+    uvow_done_cb done;       /* of an UVOW__OWNED one: its own end, or NULL */
+  } end;
   uvow__list_t reactions; /* of uvow__task_t */
 #ifdef UVOW_DEBUG
   const char *name;
 #endif
 };
 
-#define UVOW__BLOCK_TAIL 80
+#define UVOW__BLOCK_TAIL 72
 
 /* A future with a tail: what a request or a timer adds to it. */
 typedef struct uvow__block {
@@ -89,7 +92,7 @@ static inline uvow_future_t *uvow__future_new(uvow__runtime_t *rt,
   f->spare[0] = f->spare[1] = 0; /* so that the four are one store */
   f->cb.then = NULL;
   f->data = NULL;
-  f->destroy = NULL;
+  f->end.done = NULL;
   uvow__list_init(&f->reactions);
 #ifdef UVOW_DEBUG
   f->name = NULL;

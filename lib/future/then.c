@@ -21,9 +21,9 @@ static uvow_future_t *link_of(uvow__task_t *task) {
 
 /* The callback was called, or never will be. */
 static void drop_data(uvow_future_t *f) {
-  uvow_destroy_cb destroy = f->destroy;
+  uvow_destroy_cb destroy = f->end.destroy;
   if (destroy) {
-    f->destroy = NULL;
+    f->end.destroy = NULL;
     destroy(f->data);
   }
 }
@@ -135,6 +135,15 @@ static void run_done(uvow__task_t *task) {
   uvow_future_unref(f);
 }
 
+/* The end of a request, in the request itself. */
+static void run_end(uvow__task_t *task) {
+  uvow_future_t *f = link_of(task);
+  uvow_result_t result;
+  uvow__future_result(f, &result);
+  f->end.done(&result, f->data);
+  uvow__future_unref(f);
+}
+
 uvow_future_t *uvow_future_chain(uvow_future_t *f,
                                  const uvow_chain_options_t *options) {
   uvow_future_t *link = NULL;
@@ -150,7 +159,7 @@ uvow_future_t *uvow_future_chain(uvow_future_t *f,
   link->cb.then = options->on_value;
   link->u.wait.u.on_error = options->on_error;
   link->data = options->data;
-  link->destroy = options->destroy;
+  link->end.destroy = options->destroy;
   uvow__future_wait(link, f, run_then);
   return link;
 }
@@ -200,6 +209,12 @@ uvow_future_t *uvow_future_finally(uvow_future_t *f, uvow_finally_cb cb,
   return link;
 }
 
+/* A pending request waits for nothing, so its task is free: it takes one
+ * terminal callback without a link. Most requests have that and no more. */
+static inline int holds_its_end(const uvow_future_t *f) {
+  return (f->flags & UVOW__OWNED) && f->state == UVOW_PENDING && !f->end.done;
+}
+
 int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data) {
   int code = 0;
   if (!f)
@@ -211,6 +226,13 @@ int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data) {
   if (code) {
     uvow_future_unref(f);
     return code;
+  }
+  if (holds_its_end(f)) {
+    f->end.done = cb;
+    f->data = data;
+    f->task.run = run_end;
+    uvow__future_watch(f, &f->task);
+    return 0;
   }
   uvow_future_t *link = attach(f, 1, 0, data);
   if (!link)

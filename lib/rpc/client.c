@@ -70,7 +70,9 @@ static void on_settled(uvow__dispatcher_t *dispatcher,
   uvow_client_t *client = (uvow_client_t *)dispatcher->data;
   const uvow_trace_t *trace = &client->config.trace;
   if (trace->on_settled)
-    trace->on_settled(client, request->id, request->method, error, trace->data);
+    trace->on_settled(client, request->id,
+                      uvow__intern_text(&client->methods, request->method).ptr,
+                      error, trace->data);
 }
 
 static void init(uvow_client_t *client, uvow_loop_t *loop,

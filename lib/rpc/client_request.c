@@ -64,8 +64,10 @@ static int send_now(uvow_client_t *client, uvow__request_t *request,
   if (request) {
     uvow__dispatcher_mark_sent(request, uvow__runtime_now(&client->loop->rt));
     if (client->config.trace.on_sent)
-      client->config.trace.on_sent(client, request->id, request->method,
-                                   client->config.trace.data);
+      client->config.trace.on_sent(
+          client, request->id,
+          uvow__intern_text(&client->methods, request->method).ptr,
+          client->config.trace.data);
   }
   return 0;
 }
@@ -227,10 +229,12 @@ static uvow_future_t *request(uvow_client_t *client, const char *method,
   if (rc)
     return rejected(client, rc);
   registered->json = (uint8_t)json;
-  registered->method = uvow__intern(&client->methods, method);
+  unsigned number = uvow__intern(&client->methods, method);
+  registered->method = (uint16_t)number;
   op.kind = UVOW__OP_CALL;
   op.id = registered->id;
-  op.method = slice_of(method);
+  op.method = number ? uvow__intern_text(&client->methods, number)
+                     : slice_of(method);
   op.params = params;
   if (options) {
     registered->idempotent = options->idempotent != 0;

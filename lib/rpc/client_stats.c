@@ -39,6 +39,7 @@ uint64_t uvow_client_rtt_us(const uvow_client_t *client, double share) {
 }
 
 typedef struct walk {
+  const uvow__intern_t *methods;
   uvow_pending_cb cb;
   void *data;
   uint64_t now_ns;
@@ -50,7 +51,7 @@ static void visit(const uvow__request_t *request, void *data) {
   memset(&pending, 0, sizeof(pending));
   pending.size = sizeof(pending);
   pending.id = request->id;
-  pending.method = request->method;
+  pending.method = uvow__intern_text(walk->methods, request->method).ptr;
   pending.in_flight = request->sent;
   pending.idempotent = request->idempotent;
   pending.outcome = request->was_sent ? UVOW_MAYBE_EXECUTED : UVOW_NOT_SENT;
@@ -61,9 +62,10 @@ static void visit(const uvow__request_t *request, void *data) {
 
 size_t uvow_client_walk_pending(const uvow_client_t *client, uvow_pending_cb cb,
                                 void *data) {
-  walk_t walk = {cb, data, 0};
+  walk_t walk = {NULL, cb, data, 0};
   if (!client)
     return 0;
+  walk.methods = &client->methods;
   walk.now_ns = uvow__runtime_now(&client->loop->rt);
   if (cb)
     uvow__dispatcher_walk(&client->dispatcher, visit, &walk);

@@ -174,9 +174,8 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
   request->owner = d;
   request->id = id;
   request->sent_ns = 0;
-  request->method = NULL;
   request->text = NULL;
-  request->timeout_ms = timeout_ms;
+  request->method = 0;
   request->sent = request->was_sent = 0;
   request->idempotent = request->json = 0;
   d->slots[id & d->mask] = (uint64_t)(uintptr_t)f;

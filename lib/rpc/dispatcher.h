@@ -27,9 +27,8 @@ typedef struct uvow__request {
   uvow__dispatcher_t *owner;
   uint64_t id;
   uint64_t sent_ns;        /* when, if it's sent */
-  const char *method;      /* borrowed from the owner, or NULL */
   uvow__kept_text_t *text; /* NULL, or its message */
-  uint32_t timeout_ms;
+  uint16_t method;         /* its name's number, which the owner gives */
   uint8_t sent;     /* on this connection: its bytes may have left */
   uint8_t was_sent; /* on any: the server may have acted on it */
   uint8_t idempotent;
