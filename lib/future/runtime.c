@@ -32,6 +32,7 @@ void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
   uvow__wheel_init(&rt->wheel, now_ns);
   uvow__pool_init(&rt->links, &rt->mem, sizeof(uvow_future_t));
   uvow__pool_init(&rt->blocks, &rt->mem, sizeof(uvow__block_t));
+  uvow__cache_init(&rt->texts, &rt->mem);
 }
 
 void uvow__runtime_reap(uvow__runtime_t *rt, uvow__task_t *task) {
@@ -135,6 +136,7 @@ void uvow__runtime_maybe_release(uvow__runtime_t *rt) {
     return;
   uvow__pool_done(&rt->links);
   uvow__pool_done(&rt->blocks);
+  uvow__cache_done(&rt->texts);
   rt->release(rt);
 }
 

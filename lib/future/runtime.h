@@ -3,6 +3,7 @@
 
 #include <uvow/future.h>
 
+#include "base/cache.h"
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -25,6 +26,7 @@ struct uvow__runtime {
   uvow__queue_t queue;
   uvow__pool_t links;  /* futures */
   uvow__pool_t blocks; /* futures with a tail: uvow__block_t */
+  uvow__cache_t texts; /* payloads, and messages that are kept */
   uvow__list_t unhandled;
   uvow__list_t dying; /* tasks: see uvow__runtime_reap */
   int reaping;

@@ -78,7 +78,7 @@ static notice_t *new_notice(uvow_client_t *client, kind_t kind, int code,
   notice->client = client;
   notice->kind = kind;
   notice->code = code;
-  if (uvow__payload_init(&notice->payload, mem, payload)) {
+  if (uvow__payload_init(&notice->payload, &client->loop->rt.texts, payload)) {
     free_notice(notice, mem);
     return NULL;
   }

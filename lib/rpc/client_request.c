@@ -50,7 +50,7 @@ static int keep_text(uvow_client_t *client, uvow__request_t *request,
   if (!request->idempotent || request->text ||
       client->config.reconnect.size == 0)
     return 0;
-  return uvow__request_keep_text(request, uvow__client_mem(client), text);
+  return uvow__request_keep_text(request, text);
 }
 
 static int send_now(uvow_client_t *client, uvow__request_t *request,
@@ -233,8 +233,8 @@ static uvow_future_t *request(uvow_client_t *client, const char *method,
   registered->method = (uint16_t)number;
   op.kind = UVOW__OP_CALL;
   op.id = registered->id;
-  op.method = number ? uvow__intern_text(&client->methods, number)
-                     : slice_of(method);
+  op.method =
+      number ? uvow__intern_text(&client->methods, number) : slice_of(method);
   op.params = params;
   if (options) {
     registered->idempotent = options->idempotent != 0;

@@ -6,8 +6,10 @@
  * 1. Ids are 1, 2, 3 ... and never used again; the slot of an id is id & mask.
  *    An id whose slot is taken is skipped, so no two live requests share one,
  *    and finding one is a load and a compare.
- * 2. The ring doubles when more than half of it is live. Slots that differ stay
- *    different, so doubling never collides.
+ * 2. The ring doubles when more than three quarters of it are live: an id skips
+ *    three slots on average at the very worst, and a pending request takes 22
+ *    bytes of ring at the most. Slots that differ stay different, so doubling
+ *    never collides.
  * 3. A slot is taken before its request's bytes can leave, and free before its
  *    future settles (R1): whoever sees the result can reuse everything.
  * 4. A freed slot remembers its id and how it ended, until it's taken again: so
@@ -78,6 +80,7 @@ static int grow(uvow__dispatcher_t *d) {
   uvow__free(&d->rt->mem, d->slots);
   d->slots = slots;
   d->mask = count - 1;
+  d->most = count / 4 * 3;
   return 0;
 }
 
@@ -88,7 +91,9 @@ static uvow_future_t *leave_slot(uvow__request_t *request, unsigned how) {
   d->slots[id & d->mask] = id << 2 | (uint64_t)how << 1 | 1;
   d->live--;
   d->sent -= request->sent;
-  uvow__free(&d->rt->mem, request->text);
+  if (request->text)
+    uvow__cache_give(&d->rt->texts, request->text,
+                     sizeof(*request->text) + request->text->len);
   request->text = NULL;
   uvow__wheel_disarm(&request->deadline);
   return future_of(request);
@@ -132,7 +137,7 @@ static void on_deadline(uvow__deadline_t *deadline) {
 
 /* The next id whose slot is free. */
 static int next_id(uvow__dispatcher_t *d, uint64_t *ret_id) {
-  if ((d->live + 1) * 2 > d->mask + 1 || !d->slots) {
+  if (!d->slots || d->live >= d->most) {
     int rc = grow(d);
     if (rc)
       return rc;
@@ -196,12 +201,12 @@ void uvow__dispatcher_mark_sent(uvow__request_t *request, uint64_t now_ns) {
   request->sent = request->was_sent = 1;
 }
 
-int uvow__request_keep_text(uvow__request_t *request, const uvow__mem_t *mem,
-                            uvow__slice_t text) {
+int uvow__request_keep_text(uvow__request_t *request, uvow__slice_t text) {
   size_t size;
   if (uvow__size_add(sizeof(uvow__kept_text_t), text.len, &size))
     return UVOW_ENOMEM;
-  request->text = (uvow__kept_text_t *)uvow__malloc(mem, size);
+  request->text =
+      (uvow__kept_text_t *)uvow__cache_take(&request->owner->rt->texts, size);
   if (!request->text)
     return UVOW_ENOMEM;
   request->text->len = text.len;
@@ -235,7 +240,7 @@ static void become_payload(uvow_future_t *f, uvow__slice_t text, int json) {
   uvow_payload_t *payload = (uvow_payload_t *)(void *)(f + 1);
   uvow__error_spec_t spec = {0};
   struct json_t *parsed;
-  int rc = uvow__payload_init(payload, mem, text);
+  int rc = uvow__payload_init(payload, &f->rt->texts, text);
   if (rc == 0 && json && text.ptr)
     rc = uvow_payload_json(payload, &parsed);
   if (rc == 0) {

@@ -29,8 +29,8 @@ typedef struct uvow__request {
   uint64_t sent_ns;        /* when, if it's sent */
   uvow__kept_text_t *text; /* NULL, or its message */
   uint16_t method;         /* its name's number, which the owner gives */
-  uint8_t sent;     /* on this connection: its bytes may have left */
-  uint8_t was_sent; /* on any: the server may have acted on it */
+  uint8_t sent;            /* on this connection: its bytes may have left */
+  uint8_t was_sent;        /* on any: the server may have acted on it */
   uint8_t idempotent;
   uint8_t json; /* the answer is parsed before the future is fulfilled */
 } uvow__request_t;
@@ -47,6 +47,7 @@ struct uvow__dispatcher {
   uvow__runtime_t *rt;
   uint64_t *slots; /* 0, the address of a future, or a tombstone */
   size_t mask;     /* slots - 1 */
+  size_t most;     /* live ones that these slots are enough for */
   size_t live;     /* requests in a slot */
   size_t sent;     /* those that may have left */
   size_t max_live;
@@ -80,8 +81,7 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
 /* The request's bytes are handed to the connection. */
 void uvow__dispatcher_mark_sent(uvow__request_t *request, uint64_t now_ns);
 /* Keeps its message. UVOW_ENOMEM. */
-int uvow__request_keep_text(uvow__request_t *request, const uvow__mem_t *mem,
-                            uvow__slice_t text);
+int uvow__request_keep_text(uvow__request_t *request, uvow__slice_t text);
 /* The live request with this id, or NULL. */
 uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id);
 /* What an id is that no live request has. */

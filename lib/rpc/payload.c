@@ -39,18 +39,18 @@ uvow_next_t uvow_next_json(struct json_t *json) {
   return uvow_next_value(uvow_value_json(json));
 }
 
-int uvow__payload_init(uvow_payload_t *payload, const uvow__mem_t *mem,
+int uvow__payload_init(uvow_payload_t *payload, uvow__cache_t *cache,
                        uvow__slice_t text) {
   payload->bytes = NULL;
   payload->json = NULL;
-  payload->mem = mem;
+  payload->cache = cache;
   payload->len = 0;
   payload->where = UVOW__PAYLOAD_INSIDE;
   if (!text.ptr)
     return 0;
   char *room = payload->small;
   if (text.len > sizeof(payload->small)) {
-    room = (char *)uvow__malloc(mem, text.len);
+    room = (char *)uvow__cache_take(cache, text.len);
     if (!room)
       return UVOW_ENOMEM;
     payload->where = UVOW__PAYLOAD_OUTSIDE;
@@ -65,9 +65,10 @@ void uvow__payload_done(uvow_payload_t *payload) {
   uvow__json_unref(payload->json);
   payload->json = NULL;
   if (payload->where == UVOW__PAYLOAD_OUTSIDE)
-    uvow__free(payload->mem, (char *)(uintptr_t)payload->bytes);
+    uvow__cache_give(payload->cache, (char *)(uintptr_t)payload->bytes,
+                     payload->len);
   else if (payload->where == UVOW__PAYLOAD_HEAP)
-    uvow__free(payload->mem, payload);
+    uvow__cache_give(payload->cache, payload, sizeof(*payload) + payload->len);
 }
 
 const char *uvow_payload_bytes(const uvow_payload_t *payload, size_t *ret_len) {
@@ -110,15 +111,15 @@ struct json_t *uvow_result_json(const uvow_result_t *result) {
 }
 
 uvow_value_t uvow_value_bytes(uvow_loop_t *loop, const char *text, size_t len) {
-  const uvow__mem_t *mem = &uvow__runtime_of(loop)->mem;
+  uvow__cache_t *cache = &uvow__runtime_of(loop)->texts;
   size_t size;
   if (uvow__size_add(sizeof(uvow_payload_t), len, &size))
     return uvow_value_none();
-  uvow_payload_t *payload = (uvow_payload_t *)uvow__malloc(mem, size);
+  uvow_payload_t *payload = (uvow_payload_t *)uvow__cache_take(cache, size);
   if (!payload)
     return uvow_value_none();
   payload->json = NULL;
-  payload->mem = mem;
+  payload->cache = cache;
   payload->len = len;
   payload->where = UVOW__PAYLOAD_HEAP;
   payload->bytes = payload->small;

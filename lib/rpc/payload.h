@@ -13,14 +13,14 @@ enum { UVOW__PAYLOAD_INSIDE, UVOW__PAYLOAD_OUTSIDE, UVOW__PAYLOAD_HEAP };
 struct uvow_payload {
   const char *bytes; /* NULL: none */
   struct json_t *json;
-  const uvow__mem_t *mem;
+  uvow__cache_t *cache; /* where what is outside came from */
   size_t len;
   uint8_t where; /* bytes: inside, outside (owned), or heap: as itself */
   char small[UVOW__PAYLOAD_SMALL];
 };
 
 /* Copies the text. On UVOW_ENOMEM it's empty. */
-int uvow__payload_init(uvow_payload_t *payload, const uvow__mem_t *mem,
+int uvow__payload_init(uvow_payload_t *payload, uvow__cache_t *cache,
                        uvow__slice_t text);
 /* Frees what it holds (and itself, if it's on the heap). */
 void uvow__payload_done(uvow_payload_t *payload);

@@ -77,6 +77,54 @@ static void test_answer(void **state) {
   end(&x);
 }
 
+/* A terminal callback on a pending request takes no link: it's in the request
+ * itself. It keeps its place among the others; a second one takes a link. */
+static void test_the_end_is_in_the_request(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  (void)state;
+  start(&x, 10);
+  script_mark_t a = script_mark(&x.s, "a");
+  script_mark_t b = script_mark(&x.s, "b");
+  script_mark_t c = script_mark(&x.s, "c");
+  size_t links = x.s.loop->rt.links.live;
+  uvow_future_t *f = take(&x, 0, &request);
+  script_watch(uvow_future_then(uvow_future_ref(f), NULL, NULL), &a);
+  assert_int_equal(x.s.loop->rt.links.live, links + 2);
+  script_watch(uvow_future_ref(f), &b);
+  assert_int_equal(x.s.loop->rt.links.live, links + 2);
+  script_watch(uvow_future_ref(f), &c);
+  assert_int_equal(x.s.loop->rt.links.live, links + 3);
+  uvow__dispatcher_fulfill(request, text("[1]"));
+  script_expect(&x.s, "");
+  script_turns(&x.s);
+  script_expect(&x.s, "b=[1] c=[1] a=[1]");
+  script_watch(f, &b); /* once it's settled */
+  script_turns(&x.s);
+  script_expect(&x.s, "b=[1]");
+  assert_int_equal(x.s.loop->rt.links.live, links);
+  end(&x);
+}
+
+/* Whoever kept a reference may cancel it; the end hears of that, once. */
+static void test_the_end_of_a_canceled_request(void **state) {
+  fixture_t x;
+  uvow__request_t *request;
+  (void)state;
+  start(&x, 10);
+  script_mark_t a = script_mark(&x.s, "a");
+  uvow_future_t *f = take(&x, 0, &request);
+  script_watch(uvow_future_ref(f), &a);
+  assert_int_equal(uvow_future_cancel(f), 0);
+  assert_int_equal(uvow_future_cancel(f), UVOW_EALREADY);
+  uvow_future_unref(f);
+  script_expect(&x.s, "");
+  script_turns(&x.s);
+  script_expect(&x.s, "a!ECANCELED:NOT");
+  assert_int_equal(a.calls, 1);
+  end(&x);
+}
+
 /* What was given up, or failed for another reason, wasn't answered: an answer
  * to it is late, not a duplicate. */
 static void test_late(void **state) {
@@ -247,7 +295,7 @@ static void test_random(void **state) {
       live[at] = live[--count];
     }
     assert_int_equal(x.d.live, count);
-    assert_true(x.d.live * 2 <= x.d.mask + 1);
+    assert_true(x.d.live * 4 <= (x.d.mask + 1) * 3);
   }
   assert_true(x.d.mask + 1 >= 4096);
   while (count) {
@@ -344,6 +392,8 @@ static void test_closed_loop(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_answer),
+      cmocka_unit_test(test_the_end_is_in_the_request),
+      cmocka_unit_test(test_the_end_of_a_canceled_request),
       cmocka_unit_test(test_late),
       cmocka_unit_test(test_fail_all),
       cmocka_unit_test(test_limits),

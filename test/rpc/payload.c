@@ -12,15 +12,16 @@ static uvow__slice_t slice(const char *text, size_t len) {
 /* Small text is kept within, longer outside; both are copies. */
 static void test_sizes(void **state) {
   test_alloc_t alloc;
+  uvow__cache_t cache;
   char text[200];
   (void)state;
   test_alloc_init(&alloc);
+  uvow__cache_init(&cache, &alloc.allocator);
   for (size_t len = 0; len <= sizeof(text); len++) {
     uvow_payload_t payload;
     size_t got;
     memset(text, 'a', sizeof(text));
-    assert_int_equal(
-        uvow__payload_init(&payload, &alloc.allocator, slice(text, len)), 0);
+    assert_int_equal(uvow__payload_init(&payload, &cache, slice(text, len)), 0);
     assert_int_equal(alloc.live, len > UVOW__PAYLOAD_SMALL);
     memset(text, 'b', sizeof(text));
     const char *bytes = uvow_payload_bytes(&payload, &got);
@@ -30,14 +31,14 @@ static void test_sizes(void **state) {
       assert_int_equal(bytes[i], 'a');
     assert_ptr_equal(uvow_payload_bytes(&payload, NULL), bytes);
     uvow__payload_done(&payload);
+    uvow__cache_done(&cache);
     assert_int_equal(alloc.live, 0);
   }
   alloc.fail_at = alloc.calls + 1;
   uvow_payload_t payload;
   size_t got;
-  assert_int_equal(
-      uvow__payload_init(&payload, &alloc.allocator, slice(text, 200)),
-      UVOW_ENOMEM);
+  assert_int_equal(uvow__payload_init(&payload, &cache, slice(text, 200)),
+                   UVOW_ENOMEM);
   assert_null(uvow_payload_bytes(&payload, &got));
   assert_int_equal(got, 0);
   uvow__payload_done(&payload);
@@ -46,29 +47,28 @@ static void test_sizes(void **state) {
 /* None at all; and what can't be read. */
 static void test_json(void **state) {
   uvow_payload_t payload;
+  uvow__cache_t cache;
   struct json_t *json = NULL;
   struct json_t *again = NULL;
   size_t len = 7;
   (void)state;
+  uvow__cache_init(&cache, &uvow__mem_default);
   assert_null(uvow_payload_bytes(NULL, &len));
   assert_int_equal(len, 0);
   assert_int_equal(uvow_payload_json(NULL, &json), UVOW_EINVAL);
-  assert_int_equal(
-      uvow__payload_init(&payload, &uvow__mem_default, slice(NULL, 0)), 0);
+  assert_int_equal(uvow__payload_init(&payload, &cache, slice(NULL, 0)), 0);
   assert_int_equal(uvow_payload_json(&payload, &json), UVOW_EPAYLOAD);
   assert_int_equal(uvow_payload_json(&payload, NULL), UVOW_EINVAL);
   uvow__payload_done(&payload);
   static const char *const bad[] = {"", " ", "{", "1 2", "nul", "[1,]"};
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-    assert_int_equal(uvow__payload_init(&payload, &uvow__mem_default,
-                                        slice(bad[i], strlen(bad[i]))),
-                     0);
+    assert_int_equal(
+        uvow__payload_init(&payload, &cache, slice(bad[i], strlen(bad[i]))), 0);
     assert_int_equal(uvow_payload_json(&payload, &json), UVOW_EPAYLOAD);
     assert_null(json);
     uvow__payload_done(&payload);
   }
-  assert_int_equal(
-      uvow__payload_init(&payload, &uvow__mem_default, slice("[1]", 3)), 0);
+  assert_int_equal(uvow__payload_init(&payload, &cache, slice("[1]", 3)), 0);
   assert_int_equal(uvow_payload_json(&payload, &json), 0);
   assert_int_equal(json_array_size(json), 1);
   assert_int_equal(uvow_payload_json(&payload, &again), 0);

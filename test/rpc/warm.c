@@ -1,0 +1,263 @@
+/*
+ * What a request takes of memory: no call of the allocator once warm (P2), and
+ * so many bytes while it's pending.
+ */
+#include "support/script.h"
+
+#include <uvow/server.h>
+
+#include <stdio.h>
+
+#define IN_FLIGHT 64
+#define PARAMS_MAX 3000
+
+/* ---- an allocator that knows how many bytes are out ---- */
+
+/* Before each block; as large as the largest alignment. */
+typedef union head {
+  size_t size;
+  long double align;
+} head_t;
+
+typedef struct meter {
+  uvow_allocator_t allocator;
+  size_t calls; /* of malloc and realloc */
+  size_t bytes; /* out now */
+} meter_t;
+
+static void *meter_realloc(void *old, size_t size, void *data) {
+  meter_t *meter = (meter_t *)data;
+  head_t *head = old ? (head_t *)old - 1 : NULL;
+  size_t before = head ? head->size : 0;
+  head = (head_t *)realloc(head, sizeof(*head) + size);
+  assert_non_null(head);
+  head->size = size;
+  meter->calls++;
+  meter->bytes += size - before;
+  return head + 1;
+}
+
+static void *meter_malloc(size_t size, void *data) {
+  return meter_realloc(NULL, size, data);
+}
+
+static void meter_free(void *ptr, void *data) {
+  head_t *head = (head_t *)ptr - 1;
+  ((meter_t *)data)->bytes -= head->size;
+  free(head);
+}
+
+/* ---- a server and a client of it, on real sockets in one loop ---- */
+
+typedef struct warm warm_t;
+
+typedef struct slot {
+  warm_t *warm;
+  unsigned number;
+} slot_t;
+
+struct warm {
+  uv_loop_t uv;
+  uvow_loop_t *loop;
+  meter_t meter;
+  uvow_server_t *server;
+  uvow_client_t *client;
+  slot_t slots[IN_FLIGHT];
+  char *params;
+  size_t params_len; /* 0: as short as {"x":1} */
+  int chains;        /* a then before each done */
+  unsigned left;     /* requests that are still to be sent */
+  unsigned pending;
+  int ready;
+};
+
+static uvow_next_t echo_cb(const uvow_call_t *call, void *data) {
+  (void)call;
+  (void)data;
+  return uvow_next_pass();
+}
+
+/* As one that was read from somewhere. */
+static uvow_next_t copy_cb(const uvow_call_t *call, void *data) {
+  size_t len;
+  const char *bytes = uvow_payload_bytes(uvow_call_params(call), &len);
+  (void)data;
+  return uvow_next_bytes(uvow_call_loop(call), bytes, len);
+}
+
+static void on_ready(const uvow_result_t *result, void *data) {
+  assert_null(result->error);
+  ((warm_t *)data)->ready = 1;
+}
+
+static void start(warm_t *warm) {
+  uvow_server_options_t served = {.size = sizeof(served), .max_calls = 1 << 20};
+  uvow_client_options_t options = {.size = sizeof(options)};
+  uvow_loop_options_t of_loop = {.size = sizeof(of_loop)};
+  char url[64];
+  memset(warm, 0, sizeof(*warm));
+  warm->meter.allocator =
+      (uvow_allocator_t){meter_malloc, meter_realloc, meter_free, &warm->meter};
+  of_loop.allocator = &warm->meter.allocator;
+  assert_int_equal(uv_loop_init(&warm->uv), 0);
+  assert_int_equal(uvow_loop_new(&warm->uv, &of_loop, &warm->loop), 0);
+  served.protocol = options.protocol = uvow_protocol_jsonrpc2();
+  assert_int_equal(uvow_server_new(warm->loop, &served, &warm->server), 0);
+  uvow_server_method(warm->server, "echo", echo_cb, NULL, NULL);
+  uvow_server_method(warm->server, "copy", copy_cb, NULL, NULL);
+  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
+           (unsigned)uvow_server_port(warm->server));
+  options.url = url;
+  assert_int_equal(uvow_client_new(warm->loop, &options, &warm->client), 0);
+  assert_int_equal(
+      uvow_future_done(uvow_client_ready(warm->client), on_ready, warm), 0);
+  while (!warm->ready)
+    assert_true(uv_run(&warm->uv, UV_RUN_ONCE));
+  for (unsigned i = 0; i < IN_FLIGHT; i++)
+    warm->slots[i].warm = warm;
+}
+
+static void end(warm_t *warm) {
+  uvow_client_free(warm->client);
+  uvow_server_free(warm->server);
+  uvow_loop_close(warm->loop, NULL, NULL);
+  assert_int_equal(uv_run(&warm->uv, UV_RUN_DEFAULT), 0);
+  assert_int_equal(uv_loop_close(&warm->uv), 0);
+  assert_int_equal(warm->meter.bytes, 0);
+}
+
+static void on_answer(const uvow_result_t *result, void *data);
+
+static uvow_next_t pass_on(const uvow_result_t *result, void *data) {
+  (void)result;
+  (void)data;
+  return uvow_next_pass();
+}
+
+static void send_next(slot_t *slot) {
+  warm_t *warm = slot->warm;
+  char own[32];
+  const char *params = own;
+  slot->number = warm->left--;
+  int len = snprintf(own, sizeof(own), "{\"x\":%u}", slot->number);
+  if (warm->params_len) {
+    params = warm->params;
+    len = (int)warm->params_len;
+  }
+  uvow_future_t *f = uvow_client_request_bytes(
+      warm->client, slot->number & 1 ? "echo" : "copy", params, (size_t)len,
+      NULL);
+  if (warm->chains)
+    f = uvow_future_then(f, pass_on, NULL);
+  assert_int_equal(uvow_future_done(f, on_answer, slot), 0);
+  warm->pending++;
+}
+
+static void on_answer(const uvow_result_t *result, void *data) {
+  slot_t *slot = (slot_t *)data;
+  warm_t *warm = slot->warm;
+  char own[32];
+  size_t len;
+  assert_null(result->error);
+  const char *bytes = uvow_result_bytes(result, &len);
+  if (warm->params_len) {
+    assert_int_equal(len, warm->params_len);
+    assert_memory_equal(bytes, warm->params, len);
+  } else {
+    snprintf(own, sizeof(own), "{\"x\":%u}", slot->number);
+    assert_int_equal(len, strlen(own));
+    assert_memory_equal(bytes, own, len);
+  }
+  warm->pending--;
+  if (warm->left)
+    send_next(slot);
+}
+
+static void run(warm_t *warm, unsigned requests, unsigned in_flight) {
+  warm->left = requests;
+  for (unsigned i = 0; i < in_flight; i++)
+    send_next(&warm->slots[i]);
+  while (warm->pending)
+    assert_true(uv_run(&warm->uv, UV_RUN_ONCE));
+}
+
+/* {"x":"aaa..."} of this length. */
+static void fill(warm_t *warm, size_t len) {
+  warm->params_len = len;
+  if (len == 0)
+    return;
+  memset(warm->params, 'a', len);
+  memcpy(warm->params, "{\"x\":\"", 6);
+  memcpy(warm->params + len - 2, "\"}", 2);
+}
+
+/* Not one call of the allocator, at either end, for any payload of bytes. */
+static void p2_no_allocation_once_warm(void **state) {
+  const size_t sizes[] = {0, 30, 39, 40, 41, 100, 1000, 3000};
+  warm_t warm;
+  (void)state;
+  start(&warm);
+  warm.params = (char *)malloc(PARAMS_MAX);
+  for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(*sizes); i++) {
+    /* All of a turn fits one read, so that each turn is like the others. */
+    unsigned in_flight = sizes[i / 2] > 900 ? 16 : IN_FLIGHT;
+    warm.chains = i & 1;
+    fill(&warm, sizes[i / 2]);
+    run(&warm, 6 * in_flight, in_flight);
+    size_t calls = warm.meter.calls;
+    run(&warm, 10 * in_flight, in_flight);
+    if (warm.meter.calls != calls)
+      fail_msg("%zu calls of the allocator for %u requests of %zu bytes",
+               warm.meter.calls - calls, 10 * in_flight, warm.params_len);
+  }
+  free(warm.params);
+  end(&warm);
+}
+
+/* ---- pending ---- */
+
+/* The peer's end is elsewhere: what is counted here is the client's. */
+static void p2_a_pending_request_takes_at_most_200_bytes(void **state) {
+#ifdef UVOW_DEBUG
+  (void)state;
+  printf("# skip: a debug build has names\n");
+  skip();
+#else
+  const unsigned counts[] = {100000, 98304, 98305, 196608, 196609};
+  (void)state;
+  for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+    script_t s;
+    meter_t meter = {0};
+    test_alloc_t alloc;
+    test_alloc_init(&alloc);
+    meter.allocator =
+        (uvow_allocator_t){meter_malloc, meter_realloc, meter_free, &meter};
+    alloc.allocator = meter.allocator;
+    script_init_with(&s, &alloc);
+    uvow_client_options_t options = script_options(&s);
+    options.max_pending = options.max_in_flight = counts[i];
+    options.max_unsent_bytes = 1 << 30;
+    script_open_client(&s, &options);
+    size_t before = meter.bytes;
+    script_mark_t mark = script_mark(&s, NULL);
+    for (unsigned n = 0; n < counts[i]; n++) {
+      script_watch(script_request(&s, "echo", "{\"x\":123456}"), &mark);
+      if (n % 1000 == 0)
+        script_turns(&s); /* what is written has left */
+    }
+    script_turns(&s);
+    double each = (double)(meter.bytes - before) / counts[i];
+    print_message("%u pending: %.1f bytes each\n", counts[i], each);
+    assert_true(each <= 200);
+    script_quit(&s);
+  }
+#endif
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(p2_no_allocation_once_warm),
+      cmocka_unit_test(p2_a_pending_request_takes_at_most_200_bytes),
+  };
+  return cmocka_run_group_tests_name("rpc/warm", tests, NULL, NULL);
+}
