@@ -23,6 +23,12 @@ static inline void uvow__queue_push(uvow__queue_t *queue, uvow__task_t *task) {
   uvow__list_append(&queue->ready, &task->link);
 }
 
+/* Before all others. */
+static inline void uvow__queue_push_first(uvow__queue_t *queue,
+                                          uvow__task_t *task) {
+  uvow__list_prepend(&queue->ready, &task->link);
+}
+
 /* Runs once nothing else is ready: what gathers the work of a turn. */
 static inline void uvow__queue_push_late(uvow__queue_t *queue,
                                          uvow__task_t *task) {

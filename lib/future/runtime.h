@@ -97,6 +97,11 @@ static inline void uvow__runtime_push(uvow__runtime_t *rt, uvow__task_t *task) {
   uvow__queue_push(&rt->queue, task);
   uvow__runtime_poke(rt);
 }
+static inline void uvow__runtime_push_first(uvow__runtime_t *rt,
+                                            uvow__task_t *task) {
+  uvow__queue_push_first(&rt->queue, task);
+  uvow__runtime_poke(rt);
+}
 static inline void uvow__runtime_push_late(uvow__runtime_t *rt,
                                            uvow__task_t *task) {
   uvow__queue_push_late(&rt->queue, task);

@@ -13,8 +13,9 @@
  *
  * 1. The owner is told once, and never again after it gave the connection up.
  * 2. What is sent in a turn gathers in `out`, and leaves in one write, when the
- *    turn's tasks have run (P1). A handshake or a last close frame leaves at
- *    once.
+ *    turn's tasks have run (P1); where that would be long, in parts, so that
+ *    the peer works on one while we write the next. A handshake or a last close
+ *    frame leaves at once.
  * 3. Freed only when the stream is closed: so no callback of the framer, which
  *    may end the connection, sees its own memory go.
  */
@@ -22,6 +23,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+#define PART 16384 /* bytes: see (2) */
 
 static void free_connection(uvow__connection_t *c) {
   uvow__task_cancel(&c->flush);
@@ -399,6 +402,17 @@ size_t uvow__connection_unsent(const uvow__connection_t *c) {
   return uvow__buf_size(&c->out) + c->writing;
 }
 
+/* With the turn's other messages; what has become as long as a part, at once.
+ */
+static inline void write_soon(uvow__connection_t *c) {
+  if (uvow__buf_size(&c->out) < PART || c->stream->writing) {
+    uvow__connection_write_late(c);
+    return;
+  }
+  uvow__task_cancel(&c->flush);
+  uvow__runtime_push_first(&c->loop->rt, &c->flush);
+}
+
 int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
                           size_t len) {
   if (c->state != OPEN)
@@ -406,7 +420,7 @@ int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
   uvow__loop_lend_write(c->loop, &c->out);
   int rc = uvow__framer_send(&c->framer, &c->out, opcode, 0, bytes, len);
   if (rc == 0)
-    uvow__connection_write_late(c);
+    write_soon(c);
   return rc;
 }
 

@@ -77,7 +77,7 @@ void uvow__connection_answer(uvow__connection_t *c, int status,
                              const char *subprotocol, const char *text);
 
 int uvow__connection_is_open(const uvow__connection_t *c);
-/* Sends a message; it leaves with all others of this turn, in one write. Errors
+/* Sends a message; it leaves with all others of this turn. Errors
  * (nothing is sent): UVOW_ECLOSED: not open; UVOW_EOVERLOAD: max_unsent bytes
  * wait already; UVOW_ENOMEM. */
 int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,

@@ -131,6 +131,47 @@ static void test_one_write_a_burst(void **state) {
   script_end(&s);
 }
 
+#define LONG_BURST 600
+
+/* What a long burst causes leaves in parts of 16 KiB, in order: the server
+ * works on one while the client writes the next. */
+static void test_a_long_burst_leaves_in_parts(void **state) {
+  static uint8_t burst[LONG_BURST * 64];
+  script_t s;
+  size_t len = 0;
+  char text[64];
+  (void)state;
+  script_init(&s);
+  script_open_client(&s, NULL);
+  script_mark_t mark = script_mark(&s, NULL);
+  for (int i = 0; i < LONG_BURST; i++) {
+    script_watch(uvow_future_then(script_request(&s, "m", NULL), again, &s),
+                 &mark);
+    int n = snprintf(text, sizeof(text),
+                     "{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":1}", i + 1);
+    len += script_put_frame(burst + len, 0x81, text, (size_t)n);
+  }
+  script_turns(&s);
+  s.sent_at = s.sent_len;
+  s.writes = 0;
+  script_feed(&s, burst, len);
+  size_t bytes = s.sent_len - s.sent_at;
+  assert_true(bytes > 20000);
+  assert_int_equal(s.writes, bytes / 16384 + 1);
+  for (int i = 0; i < LONG_BURST; i++) {
+    snprintf(text, sizeof(text),
+             "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"again\"}",
+             LONG_BURST + 1 + i);
+    script_expect_sent(&s, text);
+  }
+  script_expect_sent(&s, "");
+  uvow_client_free(s.client);
+  s.client = NULL;
+  script_turns(&s);
+  assert_int_equal(mark.calls, LONG_BURST);
+  script_end(&s);
+}
+
 /* While a write is under way nothing is written; then all of it, at once. */
 static void test_backpressure(void **state) {
   script_t s;
@@ -459,6 +500,7 @@ int main(void) {
       cmocka_unit_test(test_queue_before_open),
       cmocka_unit_test(test_remote_error),
       cmocka_unit_test(test_one_write_a_burst),
+      cmocka_unit_test(test_a_long_burst_leaves_in_parts),
       cmocka_unit_test(test_backpressure),
       cmocka_unit_test(test_limits),
       cmocka_unit_test(test_invalid),
