@@ -22,7 +22,6 @@
 #include <string.h>
 
 #define NS_PER_S 1e9
-#define OWN_PARAMS 40 /* room for {"x":NUMBER} */
 
 static void on_answer(const uvow_result_t *result, void *data);
 static void advance(load_t *load, uint64_t now);
@@ -62,32 +61,37 @@ void load_done(load_t *load) {
   free(load->slots);
 }
 
-/* {"x":number} without a NUL; returns its length. */
-static size_t own_params(uint64_t number, char text[OWN_PARAMS]) {
-  char digits[24];
-  size_t count = 0;
+/* {"x":number}, into the slot. */
+static void write_own_params(load_slot_t *slot) {
+  char *end = slot->own + sizeof(slot->own);
+  char *at = end;
+  uint64_t number = slot->number;
+  *--at = '}';
   do {
-    digits[count++] = (char)('0' + number % 10);
+    *--at = (char)('0' + number % 10);
     number /= 10;
   } while (number);
-  memcpy(text, "{\"x\":", 5);
-  for (size_t i = 0; i < count; i++)
-    text[5 + i] = digits[count - 1 - i];
-  text[5 + count] = '}';
-  return count + 6;
+  at -= 5;
+  memcpy(at, "{\"x\":", 5);
+  slot->own_len = (uint32_t)(end - at);
 }
 
-static uvow_future_t *request(const load_slot_t *slot) {
+static const char *own_params(const load_slot_t *slot) {
+  return slot->own + sizeof(slot->own) - slot->own_len;
+}
+
+static uvow_future_t *request(load_slot_t *slot) {
   const load_t *load = slot->load;
   const args_t *args = load->args;
-  char own[OWN_PARAMS];
+  if (args->verify)
+    write_own_params(slot);
   if (args->verify && args->json_values)
     return uvow_client_request(
         slot->client, args->method,
         json_pack("{s:I}", "x", (json_int_t)slot->number), NULL);
   if (args->verify)
-    return uvow_client_request_bytes(slot->client, args->method, own,
-                                     own_params(slot->number, own), NULL);
+    return uvow_client_request_bytes(slot->client, args->method,
+                                     own_params(slot), slot->own_len, NULL);
   if (args->json_values) /* built anew, as a program would */
     return uvow_client_request(slot->client, args->method,
                                json_deep_copy(load->params), NULL);
@@ -160,12 +164,10 @@ static void go_on(load_slot_t *slot, uint64_t now) {
 /* The answer to --verify's params; else text says what's wrong. */
 static int differs(const load_slot_t *slot, const uvow_result_t *result,
                    char *text, size_t size) {
-  char own[OWN_PARAMS];
-  size_t own_len = own_params(slot->number, own);
   size_t len;
   const char *bytes = uvow_result_bytes(result, &len);
-  if (bytes && !slot->load->args->json_values && len == own_len &&
-      memcmp(bytes, own, len) == 0)
+  if (bytes && !slot->load->args->json_values && len == slot->own_len &&
+      memcmp(bytes, own_params(slot), len) == 0)
     return 0;
   /* Spelled in another way, maybe. */
   json_t *json = uvow_result_json(result);
@@ -173,8 +175,9 @@ static int differs(const load_slot_t *slot, const uvow_result_t *result,
   if (json_object_size(json) == 1 && json_is_integer(x) &&
       (uint64_t)json_integer_value(x) == slot->number)
     return 0;
-  snprintf(text, size, "sent %.*s, got %.*s", (int)own_len, own,
-           (int)(len < 100 ? len : 100), bytes ? bytes : "nothing");
+  snprintf(text, size, "sent %.*s, got %.*s", (int)slot->own_len,
+           own_params(slot), (int)(len < 100 ? len : 100),
+           bytes ? bytes : "nothing");
   return 1;
 }
 

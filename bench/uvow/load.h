@@ -25,6 +25,8 @@ typedef struct load_slot {
   uint64_t start;  /* uv_hrtime of when it began, or should have begun */
   uint64_t number; /* of the request, from 1 */
   struct load_slot *next_free;
+  uint32_t own_len;
+  char own[28]; /* with --verify: {"x":number}, the last own_len of these */
 } load_slot_t;
 
 typedef enum load_phase {

@@ -99,12 +99,6 @@ void uvow__buf_consume(uvow__buf_t *buf, size_t len) {
     buf->off = buf->len = 0;
 }
 
-void uvow__buf_clear(uvow__buf_t *buf, size_t keep) {
-  if (buf->cap > keep)
-    uvow__buf_done(buf);
-  buf->off = buf->len = 0;
-}
-
 int uvow__slice_is(uvow__slice_t slice, const char *text) {
   size_t len = strlen(text);
   return slice.len == len && memcmp(slice.ptr, text, len) == 0;

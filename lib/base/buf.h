@@ -47,7 +47,11 @@ int uvow__buf_append_i64(uvow__buf_t *buf, int64_t number);
 /* Takes len bytes off the front. */
 void uvow__buf_consume(uvow__buf_t *buf, size_t len);
 /* Empties it. Keeps at most `keep` bytes of capacity. */
-void uvow__buf_clear(uvow__buf_t *buf, size_t keep);
+static inline void uvow__buf_clear(uvow__buf_t *buf, size_t keep) {
+  if (buf->cap > keep)
+    uvow__buf_done(buf);
+  buf->off = buf->len = 0;
+}
 
 /* Whether a slice is this text. */
 int uvow__slice_is(uvow__slice_t slice, const char *text);

@@ -6,6 +6,7 @@
  */
 #include "histogram.h"
 
+#include <float.h>
 #include <string.h>
 
 #include <uvow/error.h>
@@ -28,22 +29,21 @@ static size_t bucket_count(const uvow__histogram_t *h) {
   return (size_t)(MAX_SHIFT - h->bits + 2) << h->bits;
 }
 
-/* How many bits of a value are above the lowest `bits` + 1. */
-static unsigned excess(uint64_t value, unsigned bits) {
-  unsigned shift = 0;
-  value >>= bits + 1;
-  if (value == 0)
-    return 0;
-  for (unsigned step = 32; step; step /= 2) {
-    if (value >> step) {
-      value >>= step;
-      shift += step;
-    }
-  }
-  return shift + 1;
+_Static_assert(DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024 &&
+                   sizeof(double) == sizeof(uint64_t),
+               "a double is one of IEEE 754");
+
+/* How many bits of a value of less than 2^53 are above the lowest `bits` + 1:
+ * its highest bit is the exponent of the double. */
+static inline unsigned excess(uint64_t value, unsigned bits) {
+  double number = (double)(int64_t)value;
+  uint64_t fields;
+  memcpy(&fields, &number, sizeof(fields));
+  unsigned exponent = (unsigned)(fields >> 52); /* 0: of 0 */
+  return exponent > 1023 + bits ? exponent - 1023 - bits : 0;
 }
 
-static size_t bucket_of(const uvow__histogram_t *h, uint64_t value) {
+static inline size_t bucket_of(const uvow__histogram_t *h, uint64_t value) {
   if (value > UVOW__HISTOGRAM_MAX)
     value = UVOW__HISTOGRAM_MAX;
   unsigned shift = excess(value, h->bits);
@@ -65,8 +65,8 @@ static int need_counts(uvow__histogram_t *h) {
   return h->counts ? 0 : UVOW_ENOMEM;
 }
 
-static void note(uvow__histogram_t *h, uint64_t min, uint64_t max,
-                 uint64_t times, double sum) {
+static inline void note(uvow__histogram_t *h, uint64_t min, uint64_t max,
+                        uint64_t times, double sum) {
   if (h->total == 0 || min < h->min)
     h->min = min;
   if (max > h->max)
@@ -76,7 +76,7 @@ static void note(uvow__histogram_t *h, uint64_t min, uint64_t max,
 }
 
 int uvow__histogram_add(uvow__histogram_t *h, uint64_t value, uint64_t times) {
-  int rc = need_counts(h);
+  int rc = h->counts ? 0 : need_counts(h);
   if (rc || times == 0)
     return rc;
   h->counts[bucket_of(h, value)] += times;

@@ -16,7 +16,7 @@ void uvow__intern_init(uvow__intern_t *intern, const uvow__mem_t *mem) {
 
 void uvow__intern_done(uvow__intern_t *intern) {
   for (size_t i = 0; i < intern->count; i++)
-    uvow__free(intern->mem, intern->names[i].text);
+    uvow__free(intern->mem, (char *)(uintptr_t)intern->names[i].ptr);
   uvow__free(intern->mem, intern->names);
   uvow__free(intern->mem, intern->places);
   uvow__intern_init(intern, intern->mem);
@@ -29,7 +29,7 @@ static uint16_t *place_of(const uvow__intern_t *intern, const char *text) {
     hash = (hash ^ (unsigned char)*at) * UINT32_C(16777619);
   size_t place = hash & intern->mask;
   while (intern->places[place] &&
-         strcmp(intern->names[intern->places[place] - 1].text, text) != 0)
+         strcmp(intern->names[intern->places[place] - 1].ptr, text) != 0)
     place = (place + 1) & intern->mask;
   return &intern->places[place];
 }
@@ -37,7 +37,7 @@ static uint16_t *place_of(const uvow__intern_t *intern, const char *text) {
 /* Twice as many places, and names for half of them. */
 static int grow(uvow__intern_t *intern) {
   size_t count = intern->places ? (intern->mask + 1) * 2 : PLACES_MIN;
-  uvow__interned_t *names = (uvow__interned_t *)uvow__realloc(
+  uvow__slice_t *names = (uvow__slice_t *)uvow__realloc(
       intern->mem, intern->names, count / 2 * sizeof(*names));
   if (!names)
     return UVOW_ENOMEM;
@@ -50,25 +50,33 @@ static int grow(uvow__intern_t *intern) {
   intern->places = places;
   intern->mask = count - 1;
   for (size_t i = 0; i < intern->count; i++)
-    *place_of(intern, names[i].text) = (uint16_t)(i + 1);
+    *place_of(intern, names[i].ptr) = (uint16_t)(i + 1);
   return 0;
 }
 
 static unsigned add(uvow__intern_t *intern, const char *text) {
-  uvow__interned_t name;
+  uvow__slice_t name;
   if (intern->count == UVOW__INTERN_MAX)
     return 0;
   name.len = strlen(text);
-  name.text = uvow__strndup(intern->mem, text, name.len);
-  if (!name.text)
+  name.ptr = uvow__strndup(intern->mem, text, name.len);
+  if (!name.ptr)
     return 0;
   intern->names[intern->count++] = name;
   return (unsigned)intern->count;
 }
 
+/* Names are short: a call would take longer. */
+static inline int is(const char *a, const char *b) {
+  for (; *a == *b; a++, b++)
+    if (!*a)
+      return 1;
+  return 0;
+}
+
 unsigned uvow__intern(uvow__intern_t *intern, const char *text) {
   unsigned last = intern->last;
-  if (last && strcmp(intern->names[last - 1].text, text) == 0)
+  if (last && is(intern->names[last - 1].ptr, text))
     return last;
   if ((!intern->places || (intern->count + 1) * 2 > intern->mask + 1) &&
       intern->count < UVOW__INTERN_MAX && grow(intern))
@@ -79,12 +87,4 @@ unsigned uvow__intern(uvow__intern_t *intern, const char *text) {
   if (*place)
     intern->last = *place;
   return *place;
-}
-
-uvow__slice_t uvow__intern_text(const uvow__intern_t *intern, unsigned number) {
-  uvow__slice_t text = UVOW__SLICE("(other)");
-  if (number)
-    text = (uvow__slice_t){intern->names[number - 1].text,
-                           intern->names[number - 1].len};
-  return text;
 }

@@ -3,18 +3,13 @@
 
 #include "buf.h"
 
-typedef struct uvow__interned {
-  char *text; /* NUL-terminated */
-  size_t len;
-} uvow__interned_t;
-
 /* Texts kept once each, and numbered: method names, which come again and again.
  */
 typedef struct uvow__intern {
   const uvow__mem_t *mem;
-  uvow__interned_t *names; /* number n is names[n - 1] */
-  uint16_t *places;        /* a hash table of numbers; 0: a free place */
-  size_t mask;             /* places - 1 */
+  uvow__slice_t *names; /* number n is names[n - 1]; NUL-terminated */
+  uint16_t *places;     /* a hash table of numbers; 0: a free place */
+  size_t mask;          /* places - 1 */
   size_t count;
   unsigned last; /* what was asked for last */
 } uvow__intern_t;
@@ -29,6 +24,9 @@ void uvow__intern_done(uvow__intern_t *intern);
  * or no memory. */
 unsigned uvow__intern(uvow__intern_t *intern, const char *text);
 /* The text that has a number: borrowed, until done. */
-uvow__slice_t uvow__intern_text(const uvow__intern_t *intern, unsigned number);
+static inline uvow__slice_t uvow__intern_text(const uvow__intern_t *intern,
+                                              unsigned number) {
+  return number ? intern->names[number - 1] : UVOW__SLICE("(other)");
+}
 
 #endif

@@ -135,7 +135,7 @@ static void unhandled(uvow__runtime_t *rt, const uvow_error_t *error) {
 }
 
 static int refill_random(uvow_loop_t *loop) {
-  int rc = uv_random(NULL, NULL, loop->random, sizeof(loop->random), 0, NULL);
+  int rc = uvow__random(loop->random, sizeof(loop->random));
   loop->random_left = rc ? 0 : sizeof(loop->random);
   return rc;
 }
@@ -169,12 +169,11 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
   uvow__list_init(&loop->residents);
   loop->uv = uv;
   set_options(loop, options);
-  int rc = refill_random(loop);
+  int rc = uv_random(NULL, NULL, &loop->rt.rng, sizeof(loop->rt.rng), 0, NULL);
   if (rc) {
     uvow__free(mem, loop);
     return rc;
   }
-  uvow__loop_random(loop, (uint8_t *)&loop->rt.rng, sizeof(loop->rt.rng));
   /* Neither can fail: they only fill in the struct. */
   uv_timer_init(uv, &loop->timer);
   uv_idle_init(uv, &loop->idle);

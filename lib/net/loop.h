@@ -9,7 +9,7 @@
 #include "future/runtime.h"
 
 #define UVOW__READ_SIZE 65536
-#define UVOW__RANDOM_BLOCK 1024
+#define UVOW__RANDOM_BLOCK 4096
 
 /* What must be closed before the loop: clients and servers. Lives in them. */
 typedef struct uvow__resident {
@@ -53,8 +53,10 @@ void uvow__loop_give_read(uvow_loop_t *loop, char *buffer);
 /* Lends capacity to an empty buffer, and takes it back from one. */
 void uvow__loop_lend_write(uvow_loop_t *loop, uvow__buf_t *buf);
 void uvow__loop_return_write(uvow_loop_t *loop, uvow__buf_t *buf);
-/* Random bytes for keys and masks, from uv_random in blocks. Returns 0, or its
- * error. */
+/* Fills in random bytes that nobody can guess: tls_random.c. Returns 0, or
+ * libuv's error. */
+int uvow__random(uint8_t *bytes, size_t len);
+/* The same in small pieces, for keys and masks. */
 int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes, size_t len);
 
 /* A client or server comes. The loop's memory stays until it has gone. */

@@ -19,10 +19,6 @@ void uvow__backlog_done(uvow__backlog_t *backlog) {
   uvow__buf_done(&backlog->buf);
 }
 
-int uvow__backlog_empty(const uvow__backlog_t *backlog) {
-  return uvow__buf_size(&backlog->buf) == 0;
-}
-
 int uvow__backlog_push(uvow__backlog_t *backlog, uint64_t id,
                        uvow__slice_t text) {
   head_t head = {0};

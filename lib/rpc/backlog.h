@@ -14,7 +14,9 @@ void uvow__backlog_init(uvow__backlog_t *backlog, const uvow__mem_t *mem,
                         size_t max_bytes);
 void uvow__backlog_done(uvow__backlog_t *backlog);
 
-int uvow__backlog_empty(const uvow__backlog_t *backlog);
+static inline int uvow__backlog_empty(const uvow__backlog_t *backlog) {
+  return uvow__buf_size(&backlog->buf) == 0;
+}
 /* Appends a copy. Returns 0; UVOW_EOVERLOAD: over max_bytes; UVOW_ENOMEM. */
 int uvow__backlog_push(uvow__backlog_t *backlog, uint64_t id,
                        uvow__slice_t text);

@@ -193,14 +193,6 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
   return 0;
 }
 
-void uvow__dispatcher_mark_sent(uvow__request_t *request, uint64_t now_ns) {
-  uvow__dispatcher_t *d = request->owner;
-  d->sent += !request->sent;
-  d->count.resent += request->was_sent;
-  request->sent_ns = now_ns;
-  request->sent = request->was_sent = 1;
-}
-
 int uvow__request_keep_text(uvow__request_t *request, uvow__slice_t text) {
   size_t size;
   if (uvow__size_add(sizeof(uvow__kept_text_t), text.len, &size))
@@ -234,24 +226,28 @@ uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
   return UVOW__STRAY_LATE;
 }
 
+/* An answer that can't be kept, or read as the JSON it was asked for as. */
+static void reject_payload(uvow_future_t *f, uvow_payload_t *payload, int code,
+                           uvow__slice_t text) {
+  uvow__error_spec_t spec = {0};
+  uvow__payload_done(payload);
+  spec.code = code;
+  spec.outcome = UVOW_ANSWERED;
+  spec.data = text;
+  uvow__future_reject(f, uvow__error_make(&f->rt->mem, &spec));
+}
+
 /* From here on the tail is the payload. */
 static void become_payload(uvow_future_t *f, uvow__slice_t text, int json) {
-  const uvow__mem_t *mem = &f->rt->mem;
   uvow_payload_t *payload = (uvow_payload_t *)(void *)(f + 1);
-  uvow__error_spec_t spec = {0};
   struct json_t *parsed;
   int rc = uvow__payload_init(payload, &f->rt->texts, text);
   if (rc == 0 && json && text.ptr)
     rc = uvow_payload_json(payload, &parsed);
-  if (rc == 0) {
+  if (rc == 0)
     uvow__future_fulfill(f, uvow_value_ptr(&uvow_type_payload, payload));
-    return;
-  }
-  uvow__payload_done(payload);
-  spec.code = rc;
-  spec.outcome = UVOW_ANSWERED;
-  spec.data = text;
-  uvow__future_reject(f, uvow__error_make(mem, &spec));
+  else
+    reject_payload(f, payload, rc, text);
 }
 
 void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload) {

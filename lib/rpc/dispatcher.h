@@ -79,7 +79,14 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
                               uvow_future_t **ret_future,
                               uvow__request_t **ret_request);
 /* The request's bytes are handed to the connection. */
-void uvow__dispatcher_mark_sent(uvow__request_t *request, uint64_t now_ns);
+static inline void uvow__dispatcher_mark_sent(uvow__request_t *request,
+                                              uint64_t now_ns) {
+  uvow__dispatcher_t *d = request->owner;
+  d->sent += !request->sent;
+  d->count.resent += request->was_sent;
+  request->sent_ns = now_ns;
+  request->sent = request->was_sent = 1;
+}
 /* Keeps its message. UVOW_ENOMEM. */
 int uvow__request_keep_text(uvow__request_t *request, uvow__slice_t text);
 /* The live request with this id, or NULL. */
