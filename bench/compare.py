@@ -3,7 +3,8 @@
 
 Every client speaks to a server of its own kind on CPU 0 and is itself on CPU 1,
 by turns, so that a machine that is busy for a while is so for all of them. Only
-ratios within one run mean much.
+ratios within one run mean much: each is taken within a round, and of these
+ratios, not of the rates, it says the median and the extremes.
 """
 import argparse
 import json
@@ -28,7 +29,8 @@ NODE_PATHS = "/usr/share/nodejs:/usr/lib/nodejs"
 
 # What the name in the table stands for.
 ABOUT = {
-    "bare-tcp": "libuv TCP, as many bytes; no WebSocket, no JSON",
+    "bare-tcp": "a bound: libuv TCP, as many bytes; no WebSocket, no JSON",
+    "epoll-ws": "the practical bound: written by hand for this traffic only",
     "uvow": "params and results as bytes, a future each",
     "uvow-json": "the same, a json_t for each",
     "hiredis": "hiredis on libuv; Redis, in order, no ids",
@@ -38,6 +40,11 @@ ABOUT = {
     "node-ws-corked": "the same, one write per tick",
     "python-websockets": "Python websockets, asyncio",
 }
+
+# No peers: what nobody can be faster than, and what no library needs to be.
+BOUNDS = ("bare-tcp", "epoll-ws")
+# Its server is another, which answers in order: nothing to be compared.
+OTHERS = ("hiredis",)
 
 
 class Processes:
@@ -164,6 +171,8 @@ def clients(options, processes, where, wanted):
     if (peers / "bare_tcp").exists() and "bare-tcp" in wanted:
         add("bare-tcp", listening(processes, [peers / "bare_tcp", "serve"]),
             peers / "bare_tcp")
+    if (peers / "epoll_ws").exists():
+        add("epoll-ws", port, peers / "epoll_ws")
     found.update((name, command) for name, command
                  in uvow_clients(options, port).items() if name in wanted)
     if "hiredis" in wanted and (peers / "hiredis").exists():
@@ -208,30 +217,79 @@ def measured(processes, command, seconds):
 
 
 def run_rounds(options, processes, commands, in_flight):
-    """name -> medians, of the rounds in which it ran."""
+    """name -> what each round says, None where it failed."""
     runs = {name: [] for name in commands}
     for _ in range(options.rounds):
         for name, command in commands.items():
             run = measured(processes, command(in_flight, options.seconds),
                            options.seconds)
-            if run:
-                runs[name].append(run)
-            else:
+            runs[name].append(run)
+            if not run:
                 print(f"{name} failed with {in_flight} in flight",
                       file=sys.stderr)
-    return {name: {key: statistics.median(run[key] for run in of)
-                   for key in of[0]} | {"rounds": len(of)}
-            for name, of in runs.items() if of}
+    return runs
+
+
+def ratio_of(mine, others, key):
+    """Mine as a multiple of the other's, of each round in which both ran:
+    median, least, most."""
+    all_of = [a[key] / b[key] for a, b in zip(mine, others)
+              if a and b and b[key]]
+    return {"median": statistics.median(all_of), "min": min(all_of),
+            "max": max(all_of)} if all_of else None
+
+
+def summed_up(runs):
+    """name -> medians, and uvow's ratios to it."""
+    out = {}
+    for name, of in runs.items():
+        ran = [run for run in of if run]
+        if ran:
+            out[name] = {key: statistics.median(run[key] for run in ran)
+                         for key in ran[0]} | {"rounds": len(ran)}
+            out[name]["uvow_is"] = {
+                key: ratio_of(runs.get("uvow", []), of, key)
+                for key in ("rps", "p50_us", "p99_us", "cpu_us")}
+    return out
 
 
 def faster(of, name):
     """uvow's rate as a multiple of this one's."""
-    return of["uvow"]["rps"] / of[name]["rps"] if "uvow" in of else None
+    ratio = of[name]["uvow_is"]["rps"]
+    return ratio["median"] if ratio else None
 
 
 def dearer(of, name):
     """What this one spends on a request as a multiple of uvow's."""
-    return of[name]["cpu_us"] / of["uvow"]["cpu_us"] if "uvow" in of else None
+    ratio = of[name]["uvow_is"]["cpu_us"]
+    return 1 / ratio["median"] if ratio and ratio["median"] else None
+
+
+def spread(ratio):
+    return (f"{ratio['median']:.2f} ({ratio['min']:.2f} to "
+            f"{ratio['max']:.2f})")
+
+
+def summary(in_flight, of):
+    """How far from the bound, how far ahead of the best peer; or nothing."""
+    parts = []
+    if "uvow" not in of:
+        return None
+    bound = of.get("epoll-ws", {}).get("uvow_is", {})
+    if bound.get("rps"):
+        parts.append(f"{spread(bound['rps'])} of the practical bound, with "
+                     f"{spread(bound['cpu_us'])} times its CPU a request")
+    if in_flight == 1 and bound.get("p50_us"):
+        parts[-1] += (f", p50 {spread(bound['p50_us'])} and "
+                      f"p99 {spread(bound['p99_us'])} of its")
+    peers = [name for name in of if not name.startswith("uvow")
+             and name not in BOUNDS + OTHERS and of[name]["uvow_is"]["rps"]]
+    if peers:
+        best = max(peers, key=lambda name: of[name]["rps"])
+        parts.append(f"{spread(of[best]['uvow_is']['rps'])} times {best}, "
+                     "the best peer")
+    return f"{in_flight} in flight: uvow is " + "; ".join(parts) + "." \
+        if parts else None
 
 
 def times(ratio):
@@ -290,10 +348,10 @@ def bar(y, width, kind, goes_on):
 
 
 def bars(of, in_flight, top):
-    """A group of the chart, and where it ends. bare-tcp is a bound, and may be
-    longer than there is room for: the others set the scale."""
+    """A group of the chart, and where it ends. A bound may be longer than there
+    is room for: the others set the scale."""
     names = sorted(of, key=lambda n: -of[n]["rps"])
-    scale = max((of[n]["rps"] for n in names if n != "bare-tcp"),
+    scale = max((of[n]["rps"] for n in names if n not in BOUNDS),
                 default=max(of[n]["rps"] for n in names))
     out = [f'<text x="16" y="{top + 16}" class="title">'
            f'{in_flight} in flight, requests/s</text>']
@@ -302,7 +360,7 @@ def bars(of, in_flight, top):
         rate = of[name]["rps"]
         width = max(1.0, ROOM * min(1.1, rate / scale))
         kind = ("own" if name.startswith("uvow") else
-                "bound" if name == "bare-tcp" else "other")
+                "bound" if name in BOUNDS else "other")
         ratio = faster(of, name)
         note = "" if not ratio or name == "uvow" else \
             f"uvow is {ratio:.1f}x" if ratio >= 1 else \
@@ -326,8 +384,8 @@ def chart(results):
         'aria-label="Requests per second of each client">', STYLE,
         f'<rect class="bg" width="{WIDTH}" height="{top}" rx="6"/>',
         '<text x="16" y="28" class="quiet">One connection, JSON-RPC echo, '
-        'medians of interleaved rounds. Dashed: TCP alone, open if longer '
-        'than drawn.</text>', *parts, "</svg>", ""])
+        'medians of interleaved rounds. Dashed: bounds, open if longer than '
+        'drawn.</text>', *parts, "</svg>", ""])
 
 
 def arguments():
@@ -338,7 +396,7 @@ def arguments():
     parser.add_argument("--json", help="where to write all the medians")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--inflight", default="64,1024")
+    parser.add_argument("--inflight", default="1,64,1024")
     parser.add_argument("--only", help="the clients to run, with commas")
     options = parser.parse_args()
     try:
@@ -365,13 +423,18 @@ def compare(options):
     with tempfile.TemporaryDirectory() as where:
         try:
             commands = clients(options, processes, where, options.only)
-            results = {n: run_rounds(options, processes, commands, n)
-                       for n in options.inflight}
+            runs = {n: run_rounds(options, processes, commands, n)
+                    for n in options.inflight}
         finally:
             processes.end_all()
     print(f"load after: {load()}; medians of {options.rounds} rounds of "
           f"{options.seconds:g} s; {platform.machine()}\n")
+    results = {n: summed_up(of) for n, of in runs.items()}
     print(table(results))
+    for in_flight, of in results.items():
+        print(summary(in_flight, of) or f"{in_flight} in flight: no ratios.")
+    print("Ratios are medians of the rounds' own (and the least and the most)."
+          "\n")
     for name in options.only:
         if name in commands:
             print(f"{name:18} {ABOUT[name]}")
