@@ -13,46 +13,9 @@
  */
 #include <stdlib.h>
 
-#include "measure.h"
+#include "counter.h"
 
 #define LINKS_MAX 1000000
-
-/* An allocator that counts. A block begins with its size. */
-typedef struct counter {
-  size_t calls;
-  size_t live;
-  size_t most;
-} counter_t;
-
-typedef union header {
-  size_t size;
-  max_align_t align;
-} header_t;
-
-static void *counted_realloc(void *ptr, size_t size, void *data) {
-  counter_t *counter = (counter_t *)data;
-  header_t *old = ptr ? (header_t *)ptr - 1 : NULL;
-  size_t old_size = old ? old->size : 0;
-  header_t *header = (header_t *)realloc(old, sizeof(*header) + size);
-  MEASURE_CHECK(header);
-  header->size = size;
-  counter->calls++;
-  counter->live += size - old_size;
-  if (counter->live > counter->most)
-    counter->most = counter->live;
-  return header + 1;
-}
-
-static void *counted_malloc(size_t size, void *data) {
-  return counted_realloc(NULL, size, data);
-}
-
-static void counted_free(void *ptr, void *data) {
-  counter_t *counter = (counter_t *)data;
-  header_t *header = (header_t *)ptr - 1;
-  counter->live -= header->size;
-  free(header);
-}
 
 static uvow_next_t pass(const uvow_result_t *result, void *data) {
   (void)result;
@@ -80,15 +43,9 @@ static void build_and_run(uv_loop_t *uv, uvow_loop_t *loop, long links) {
 
 static void measure_chain(long links) {
   counter_t counter = {0, 0, 0};
-  uvow_allocator_t allocator = {counted_malloc, counted_realloc, counted_free,
-                                &counter};
-  uvow_loop_options_t options = {0};
   uv_loop_t uv;
-  uvow_loop_t *loop;
-  options.size = sizeof(options);
-  options.allocator = &allocator;
   MEASURE_CHECK(uv_loop_init(&uv) == 0);
-  MEASURE_CHECK(uvow_loop_new(&uv, &options, &loop) == 0);
+  uvow_loop_t *loop = counter_loop(&counter, &uv);
   size_t empty = counter.live;
   size_t calls = counter.calls;
   build_and_run(&uv, loop, links);

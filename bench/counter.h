@@ -1,0 +1,63 @@
+#ifndef UVOW_BENCH_COUNTER_H
+#define UVOW_BENCH_COUNTER_H
+
+/*
+ * An allocator of uvow's loops that counts. A block begins with its size.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "measure.h"
+
+typedef struct counter {
+  size_t calls; /* of malloc and realloc */
+  size_t live;  /* bytes */
+  size_t most;
+} counter_t;
+
+typedef union counter_header {
+  size_t size;
+  max_align_t align;
+} counter_header_t;
+
+static inline void *counter_realloc(void *ptr, size_t size, void *data) {
+  counter_t *counter = (counter_t *)data;
+  counter_header_t *old = ptr ? (counter_header_t *)ptr - 1 : NULL;
+  size_t old_size = old ? old->size : 0;
+  counter_header_t *header =
+      (counter_header_t *)realloc(old, sizeof(*header) + size);
+  MEASURE_CHECK(header);
+  header->size = size;
+  counter->calls++;
+  counter->live += size - old_size;
+  if (counter->live > counter->most)
+    counter->most = counter->live;
+  return header + 1;
+}
+
+static inline void *counter_malloc(size_t size, void *data) {
+  return counter_realloc(NULL, size, data);
+}
+
+static inline void counter_free(void *ptr, void *data) {
+  counter_t *counter = (counter_t *)data;
+  if (!ptr)
+    return;
+  counter_header_t *header = (counter_header_t *)ptr - 1;
+  counter->live -= header->size;
+  free(header);
+}
+
+/* A loop whose memory is counted. */
+static inline uvow_loop_t *counter_loop(counter_t *counter, uv_loop_t *uv) {
+  uvow_allocator_t allocator = {counter_malloc, counter_realloc, counter_free,
+                                counter};
+  uvow_loop_options_t options = {0};
+  uvow_loop_t *loop;
+  options.size = sizeof(options);
+  options.allocator = &allocator;
+  MEASURE_CHECK(uvow_loop_new(uv, &options, &loop) == 0);
+  return loop;
+}
+
+#endif
