@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/* BACKLOG: a connection that finds it full begins again a second later. */
+enum { READ_SIZE = 65536, BACKLOG = 1024 };
+
 /* A write that couldn't leave at once. */
 typedef struct rest {
   uv_write_t req;
@@ -47,7 +50,7 @@ static void on_echo_alloc(uv_handle_t *handle, size_t suggested,
                           uv_buf_t *buf) {
   (void)handle;
   (void)suggested;
-  *buf = uv_buf_init((char *)malloc(BARE_READ), BARE_READ);
+  *buf = uv_buf_init((char *)malloc(READ_SIZE), READ_SIZE);
   MEASURE_CHECK(buf->base);
 }
 
@@ -82,7 +85,7 @@ unsigned bare_listen(uv_loop_t *uv, uv_tcp_t *listener) {
   MEASURE_CHECK(uv_tcp_init(uv, listener) == 0);
   MEASURE_CHECK(uv_tcp_bind(listener, (const struct sockaddr *)&address, 0) ==
                 0);
-  MEASURE_CHECK(uv_listen((uv_stream_t *)listener, 16, on_echo_peer) == 0);
+  MEASURE_CHECK(uv_listen((uv_stream_t *)listener, BACKLOG, on_echo_peer) == 0);
   MEASURE_CHECK(
       uv_tcp_getsockname(listener, (struct sockaddr *)&address, &len) == 0);
   const unsigned char *port = (const unsigned char *)&address.sin_port;
@@ -91,37 +94,49 @@ unsigned bare_listen(uv_loop_t *uv, uv_tcp_t *listener) {
 
 /* Who asks it. */
 
+struct bare_run {
+  const bare_load_t *load;
+  char *batch; /* in_flight messages */
+  size_t sent;
+  size_t answered;
+  uint64_t start; /* of the one in flight, ns */
+};
+
+/* Nobody looks at what comes. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-  bare_t *bare = (bare_t *)handle->data;
+  static char in[READ_SIZE];
+  (void)handle;
   (void)suggested;
-  *buf = uv_buf_init(bare->in, BARE_READ);
+  *buf = uv_buf_init(in, READ_SIZE);
 }
 
 static void send_messages(bare_t *bare, size_t messages) {
-  size_t left = bare->load->messages - bare->sent;
+  bare_run_t *run = bare->run;
+  size_t left = run->load->messages - run->sent;
   size_t count = messages < left ? messages : left;
-  bare->sent += count;
+  run->sent += count;
   if (count)
-    send_all((uv_stream_t *)&bare->tcp, bare->batch, count * bare->load->unit,
+    send_all((uv_stream_t *)&bare->tcp, run->batch, count * run->load->unit,
              NULL);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf) {
   bare_t *bare = (bare_t *)stream->data;
-  const bare_load_t *load = bare->load;
   (void)buf;
   MEASURE_CHECK(len >= 0);
+  bare_run_t *run = bare->run;
+  const bare_load_t *load = run->load;
   bare->odd += (size_t)len;
   size_t whole = bare->odd / load->unit;
   bare->odd %= load->unit;
   if (load->latencies && whole) {
     uint64_t now = uv_hrtime();
-    load->latencies[bare->answered] = (uint32_t)(now - bare->start);
-    bare->start = now;
+    load->latencies[run->answered] = (uint32_t)(now - run->start);
+    run->start = now;
   }
-  bare->answered += whole;
+  run->answered += whole;
   send_messages(bare, whole);
-  if (bare->answered == load->messages)
+  if (run->answered == load->messages)
     uv_stop(stream->loop);
 }
 
@@ -144,16 +159,20 @@ void bare_connect(bare_t *bare, uv_loop_t *uv, unsigned port) {
   uv_run(uv, UV_RUN_DEFAULT);
 }
 
-void bare_run(bare_t *bare, const bare_load_t *load) {
-  bare->load = load;
-  bare->sent = bare->answered = 0;
-  bare->batch = (char *)malloc(load->in_flight * load->unit);
-  MEASURE_CHECK(bare->batch);
-  memset(bare->batch, 'x', load->in_flight * load->unit);
-  bare->start = uv_hrtime();
-  send_messages(bare, load->in_flight);
-  uv_run(bare->tcp.loop, UV_RUN_DEFAULT);
-  free(bare->batch);
+void bare_run(bare_t *bares, size_t count, const bare_load_t *load) {
+  bare_run_t run = {load, NULL, 0, 0, 0};
+  size_t share = load->in_flight / count;
+  size_t more = load->in_flight % count; /* have one more */
+  run.batch = (char *)malloc(load->in_flight * load->unit);
+  MEASURE_CHECK(run.batch);
+  memset(run.batch, 'x', load->in_flight * load->unit);
+  run.start = uv_hrtime();
+  for (size_t i = 0; i < count; i++) {
+    bares[i].run = &run;
+    send_messages(&bares[i], share + (i < more));
+  }
+  uv_run(bares[0].tcp.loop, UV_RUN_DEFAULT);
+  free(run.batch);
 }
 
 void bare_close(bare_t *bare) {

@@ -3,11 +3,10 @@
 
 /*
  * What libuv alone does on this machine: a uv_tcp that sends messages to a
- * plain echo, keeps some of them in flight, and only counts what comes back.
+ * plain echo, keeps some of them in flight, and only counts what comes back. Or
+ * some uv_tcps, with as many in flight on all together.
  */
 #include "measure.h"
-
-enum { BARE_READ = 65536 };
 
 /* What a run sends. */
 typedef struct bare_load {
@@ -17,22 +16,21 @@ typedef struct bare_load {
   uint32_t *latencies; /* NULL, or room for all, with 1 in flight; ns */
 } bare_load_t;
 
+typedef struct bare_run bare_run_t;
+
+/* A connection. */
 typedef struct bare {
   uv_tcp_t tcp;
   uv_connect_t connect;
-  const bare_load_t *load;
-  char *batch; /* in_flight messages */
-  size_t sent;
-  size_t answered;
-  size_t odd;     /* bytes of a message that isn't whole yet */
-  uint64_t start; /* of the one in flight, ns */
-  char in[BARE_READ];
+  bare_run_t *run; /* the one that goes on */
+  size_t odd;      /* bytes of a message that isn't whole yet */
 } bare_t;
 
 /* Echoes to all that connect, as long as the loop runs. Returns its port. */
 unsigned bare_listen(uv_loop_t *uv, uv_tcp_t *listener);
 void bare_connect(bare_t *bare, uv_loop_t *uv, unsigned port);
-void bare_run(bare_t *bare, const bare_load_t *load);
+/* Over so many connections. */
+void bare_run(bare_t *bares, size_t count, const bare_load_t *load);
 void bare_close(bare_t *bare);
 
 #endif

@@ -124,7 +124,7 @@ static void run_bare(bench_t *bench) {
                       "\"method\":\"echo\",\"params\":{\"x\":123456}}");
   load.in_flight = bench->load->in_flight;
   load.messages = bench->load->requests;
-  bare_run(&bench->bare, &load);
+  bare_run(&bench->bare, 1, &load);
 }
 
 /* Measuring. */
