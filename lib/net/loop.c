@@ -167,6 +167,7 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
   uvow__runtime_init(&loop->rt, mem, uv_hrtime());
   uvow__buf_init(&loop->spare_write, &loop->rt.mem, SIZE_MAX);
   uvow__list_init(&loop->residents);
+  uvow__list_init(&loop->lingerers);
   loop->uv = uv;
   set_options(loop, options);
   int rc = uv_random(NULL, NULL, &loop->rt.rng, sizeof(loop->rt.rng), 0, NULL);
@@ -202,6 +203,11 @@ void uvow_loop_close(uvow_loop_t *loop, uvow_loop_closed_cb cb, void *data) {
         UVOW__CONTAINER(loop->residents.next, uvow__resident_t, link);
     uvow__list_remove(&resident->link);
     resident->evict(resident);
+  }
+  while (!uvow__list_empty(&loop->lingerers)) {
+    uvow__lingerer_t *lingerer =
+        UVOW__CONTAINER(loop->lingerers.next, uvow__lingerer_t, link);
+    lingerer->stop(lingerer);
   }
   uvow__runtime_close(&loop->rt);
   uvow__runtime_leave(&loop->rt);

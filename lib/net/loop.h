@@ -18,6 +18,12 @@ typedef struct uvow__resident {
   void (*evict)(struct uvow__resident *resident);
 } uvow__resident_t;
 
+/* A stream that is closed, and waits for its peer to end it too. */
+typedef struct uvow__lingerer {
+  uvow__list_t link;
+  void (*stop)(struct uvow__lingerer *lingerer); /* don't: takes it off */
+} uvow__lingerer_t;
+
 struct uvow_loop {
   uvow__runtime_t rt; /* first: see uvow__runtime_of */
   uv_loop_t *uv;
@@ -28,6 +34,7 @@ struct uvow_loop {
   unsigned handles;   /* open ones of its own */
   size_t streams;     /* open ones of the net room */
   uvow__list_t residents;
+  uvow__list_t lingerers;
   struct uvow__mailbox *mailbox; /* NULL: no thread promise was made yet */
   uvow_unhandled_cb on_unhandled;
   void *unhandled_data;
@@ -58,6 +65,12 @@ void uvow__loop_return_write(uvow_loop_t *loop, uvow__buf_t *buf);
 int uvow__random(uint8_t *bytes, size_t len);
 /* The same in small pieces, for keys and masks. */
 int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes, size_t len);
+
+/* A stream begins to linger. */
+static inline void uvow__loop_linger(uvow_loop_t *loop,
+                                     uvow__lingerer_t *lingerer) {
+  uvow__list_append(&loop->lingerers, &lingerer->link);
+}
 
 /* A client or server comes. The loop's memory stays until it has gone. */
 void uvow__loop_enroll(uvow_loop_t *loop, uvow__resident_t *resident);

@@ -5,7 +5,8 @@
  *                                -> on_failed: on_end
  *   accept:  open
  *   open:    on_data..., write -> (all left) | uv_write -> on_written
- *   close:   uvow__socket_close -> on_socket_closed -> freed
+ *   close:   linger -> (the peer ends it, or time is up) -> close_now
+ *            close_now -> uvow__socket_close -> on_socket_closed -> freed
  *            (no socket: freed when the tasks run)
  *
  * 1. After close, nothing but on_closed is called back.
@@ -14,6 +15,11 @@
  *    its own).
  * 3. Reads and writes that were asked for before a close come back as canceled:
  *    they touch only this struct, which lives until the socket is closed.
+ * 4. A socket that is closed while bytes of the peer's wait in it is reset, and
+ *    what was sent last may be lost with that: a close frame, an alert. So ours
+ *    is only shut down at first, and what the peer still sends is read and
+ *    dropped until it ends its side (RFC 6455 7.1.1), for LINGER_MS at most.
+ *    That doesn't hold the loop, and ends with it.
  */
 #include "tcp.h"
 
@@ -24,12 +30,18 @@
 #include "listener.h"
 #include "loop.h"
 
+#define LINGER_MS 2000
+
 typedef struct tcp {
   uvow__stream_t stream; /* first */
   uvow_loop_t *loop;
+  uvow__lingerer_t lingerer;
+  uvow__deadline_t patience; /* of a lingerer */
+  uv_shutdown_t shutdown;
   uvow__connector_t *connector; /* NULL: not connecting */
   uvow__socket_t *socket;       /* NULL: not connected */
   int closing;
+  int ended; /* the peer has ended its side, or the connection is lost */
   unsigned keepalive_s;
   uvow__task_t gone; /* frees it, when there's no socket to wait for */
   uv_write_t write;
@@ -72,6 +84,27 @@ static tcp_t *tcp_of(void *socket) {
   return (tcp_t *)((uvow__socket_t *)socket)->owner;
 }
 
+static void on_socket_closed(void *owner) {
+  gone((tcp_t *)owner);
+}
+
+/* Enough is enough. More than once, if the peer and time say so at once. */
+static void stop_lingering(tcp_t *tcp) {
+  if (uvow__list_empty(&tcp->lingerer.link))
+    return;
+  uvow__list_remove(&tcp->lingerer.link);
+  uvow__wheel_disarm(&tcp->patience);
+  uvow__socket_close(tcp->socket, on_socket_closed);
+}
+
+static void on_lingerer_stopped(uvow__lingerer_t *lingerer) {
+  stop_lingering(UVOW__CONTAINER(lingerer, tcp_t, lingerer));
+}
+
+static void on_patience(uvow__deadline_t *deadline) {
+  stop_lingering(UVOW__CONTAINER(deadline, tcp_t, patience));
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
   tcp_t *tcp = tcp_of(handle->data);
   (void)suggested;
@@ -86,8 +119,11 @@ static void on_data(uv_stream_t *handle, ssize_t len, const uv_buf_t *buf) {
   if (len > 0 && !tcp->closing) {
     tcp->stream.callbacks->on_read(tcp->stream.ctx, (const uint8_t *)buf->base,
                                    (size_t)len);
+  } else if (len < 0 && tcp->closing) {
+    stop_lingering(tcp);
   } else if (len < 0) {
     uv_read_stop(handle);
+    tcp->ended = 1;
     end(tcp, len == UV_EOF
                  ? NULL
                  : error_of(tcp, len == UV_ENOBUFS ? UVOW_ENOMEM : (int)len));
@@ -150,9 +186,10 @@ static void on_written(uv_write_t *req, int status) {
     status = send_on(tcp);
   if (status || !tcp->stream.writing)
     uvow__loop_return_write(loop, &tcp->sending);
-  if (status)
+  if (status) {
+    tcp->ended = 1;
     end(tcp, error_of(tcp, status));
-  else if (!tcp->stream.writing)
+  } else if (!tcp->stream.writing)
     tcp->stream.callbacks->on_drained(tcp->stream.ctx);
   uvow__runtime_leave(&loop->rt);
 }
@@ -176,12 +213,27 @@ static int tcp_write(uvow__stream_t *stream, uvow__buf_t *out) {
   return send_later(tcp);
 }
 
-static void on_socket_closed(void *owner) {
-  gone((tcp_t *)owner);
-}
-
 static void run_gone(uvow__task_t *task) {
   gone(UVOW__CONTAINER(task, tcp_t, gone));
+}
+
+static void on_shut(uv_shutdown_t *req, int status) {
+  tcp_t *tcp = (tcp_t *)req->data;
+  if (status && status != UV_ECANCELED)
+    stop_lingering(tcp);
+}
+
+/* See (4). Returns 0, or why there's nothing to wait for. */
+static int linger(tcp_t *tcp) {
+  if (tcp->ended || tcp->loop->closing)
+    return UV_ENOTCONN;
+  int rc = uv_shutdown(&tcp->shutdown, &tcp->socket->handle.stream, on_shut);
+  if (rc)
+    return rc;
+  uv_unref(&tcp->socket->handle.base);
+  uvow__loop_linger(tcp->loop, &tcp->lingerer);
+  uvow__runtime_arm(&tcp->loop->rt, &tcp->patience, LINGER_MS);
+  return 0;
 }
 
 static void tcp_close(uvow__stream_t *stream) {
@@ -191,10 +243,10 @@ static void tcp_close(uvow__stream_t *stream) {
   tcp->closing = 1;
   if (tcp->connector)
     uvow__connect_cancel(tcp->connector);
-  if (tcp->socket)
-    uvow__socket_close(tcp->socket, on_socket_closed);
-  else
+  if (!tcp->socket)
     uvow__runtime_push(&tcp->loop->rt, &tcp->gone);
+  else if (linger(tcp))
+    uvow__socket_close(tcp->socket, on_socket_closed);
 }
 
 static void tcp_hold(uvow__stream_t *stream, int hold) {
@@ -251,7 +303,10 @@ static tcp_t *new_tcp(uvow_loop_t *loop,
   tcp->stream.ctx = ctx;
   tcp->stream.trouble = tcp_trouble;
   tcp->loop = loop;
-  tcp->write.data = tcp;
+  tcp->write.data = tcp->shutdown.data = tcp;
+  uvow__list_init(&tcp->lingerer.link);
+  tcp->lingerer.stop = on_lingerer_stopped;
+  uvow__deadline_init(&tcp->patience, on_patience);
   uvow__task_init(&tcp->gone, run_gone);
   uvow__buf_init(&tcp->sending, uvow__loop_mem(loop), SIZE_MAX);
   uvow__loop_stream_opened(loop);
