@@ -89,6 +89,16 @@ static double each(long long after, long long before, size_t requests) {
   return (double)(after - before) / (double)requests;
 }
 
+static void print_head(void) {
+  if (OWN_MALLOC)
+    printf("%-18s %21s %21s\n%-18s %10s %10s %10s %10s\n", "calls per request",
+           "client", "server", "payload", "uvow's", "malloc", "uvow's",
+           "malloc");
+  else
+    printf("%-18s %10s %10s\n%-18s %10s %10s\n", "calls per request", "client",
+           "server", "payload", "uvow's", "uvow's");
+}
+
 static void print_row(bed_t *bed, uvow_client_t *client, const row_t *row) {
   static char params[LEN_MAX];
   bed_load_t load = {0};
@@ -134,10 +144,7 @@ int main(int argc, char **argv) {
   bed_start(&bed);
   uvow_client_t *client = bed_client(&bed, BED_PLAIN);
   bed_await(&bed, client);
-  printf(OWN_MALLOC ? "%-18s %21s %21s\n%-18s %10s %10s %10s %10s\n"
-                    : "%-18s %10s %10s\n%-18s %10s %10s\n",
-         "calls per request", "client", "server", "payload", "uvow's",
-         OWN_MALLOC ? "malloc" : "uvow's", "uvow's", "malloc");
+  print_head();
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
     print_row(&bed, client, &rows[i]);
   uvow_client_free(client);

@@ -432,9 +432,9 @@ def compare(options):
     results = {n: summed_up(of) for n, of in runs.items()}
     print(table(results))
     for in_flight, of in results.items():
-        print("-", summary(in_flight, of) or f"{in_flight} in flight: no ratios.")
-    print("\nRatios are medians of the rounds' own (and the least and the most)."
-          "\n")
+        print("-", summary(in_flight, of)
+              or f"{in_flight} in flight: no ratios.")
+    print("\nRatios are medians of the rounds' own (the least to the most).\n")
     for name in options.only:
         if name in commands:
             print(f"- {name}: {ABOUT[name]}")
