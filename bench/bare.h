@@ -8,6 +8,13 @@
  */
 #include "measure.h"
 
+/* What a small request has on the wire: a header with its mask, and a text. */
+#define BARE_REQUEST                                                           \
+  (6 +                                                                         \
+   sizeof("{\"jsonrpc\":\"2.0\",\"id\":123456,\"method\":\"echo\","            \
+          "\"params\":{\"x\":123456}}") -                                      \
+   1)
+
 /* What a run sends. */
 typedef struct bare_load {
   size_t unit; /* bytes of a message */

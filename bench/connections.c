@@ -30,9 +30,6 @@ static const size_t counts[] = {1, 10, 100, 1000};
 enum { COUNTS = sizeof(counts) / sizeof(*counts) };
 
 static const char small[] = "{\"x\":123456}";
-static const char wire[] =
-    "HDMASK{\"jsonrpc\":\"2.0\",\"id\":123456,\"method\":\"echo\","
-    "\"params\":{\"x\":123456}}";
 
 static void open_all(bed_t *bed, bed_kind_t kind, uvow_client_t **clients,
                      size_t count) {
@@ -55,7 +52,7 @@ typedef struct way {
 /* A round over the first so many of the connections; the others are idle. */
 static double run_way(bed_t *bed, bare_t *bares, const bed_load_t *load,
                       way_t *way, double first) {
-  bare_load_t bare = {sizeof(wire) - 1, FLIGHT, load->requests, NULL};
+  bare_load_t bare = {BARE_REQUEST, FLIGHT, load->requests, NULL};
   double count = (double)load->requests;
   uint64_t start = uv_hrtime();
   bare_run(bares, load->client_count, &bare);

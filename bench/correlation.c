@@ -118,10 +118,7 @@ static void run_uvow(bench_t *bench) {
 
 static void run_bare(bench_t *bench) {
   bare_load_t load = {0};
-  /* A header and its mask, and the text of a request. */
-  load.unit = 6 + strlen(
-                      "{\"jsonrpc\":\"2.0\",\"id\":123456,"
-                      "\"method\":\"echo\",\"params\":{\"x\":123456}}");
+  load.unit = BARE_REQUEST;
   load.in_flight = bench->load->in_flight;
   load.messages = bench->load->requests;
   bare_run(&bench->bare, 1, &load);

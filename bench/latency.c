@@ -22,9 +22,6 @@
 enum { ROUNDS = 9, SHARES = 3 };
 
 static const char params[] = "{\"x\":123456}";
-static const char wire[] =
-    "HDMASK{\"jsonrpc\":\"2.0\",\"id\":123456,\"method\":\"echo\","
-    "\"params\":{\"x\":123456}}";
 
 static const double shares[SHARES] = {0.5, 0.99, 0.999};
 
@@ -77,7 +74,7 @@ int main(int argc, char **argv) {
   load.latencies = (uint32_t *)malloc(count * sizeof(uint32_t));
   MEASURE_CHECK(load.latencies);
   bare_load.latencies = load.latencies;
-  bare_load.unit = sizeof(wire) - 1;
+  bare_load.unit = BARE_REQUEST;
   for (int round = -1; round < ROUNDS; round++) { /* the first warms up */
     double us[2][SHARES];
     bed_run(&bed, &load);
