@@ -13,8 +13,7 @@
  *    clock is read once for each answer, a latency is from one such reading to
  *    another, and every answer is compared with its own request.
  * 2. Each frame has a mask key of its own, from a generator seeded once. Text
- *    is masked as it is written, in words: no byte is written twice, and none
- *    is read back before the write.
+ *    is masked in words as it is put down, and not read again before the write.
  * 3. Anything unexpected ends it: other frames, other texts, a lost connection.
  *
  * What it leaves out, and a library can't: pings, fragments, long frames, UTF-8
