@@ -39,10 +39,15 @@ int interop_free_port(interop_t *it) {
 }
 
 void interop_run(interop_t *it, const char *const *args) {
+  interop_run_with(it, args, NULL);
+}
+
+void interop_run_with(interop_t *it, const char *const *args,
+                      uv_tcp_t *socket) {
   free(it->log);
   it->log = NULL;
   it->log_len = 0;
-  process_start(&it->process, &it->uv, args, on_line, it);
+  process_start_with(&it->process, &it->uv, args, socket, on_line, it);
 }
 
 static char *copy(const char *bytes, size_t len) {

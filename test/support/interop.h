@@ -60,6 +60,8 @@ int interop_teardown(void **state);
 int interop_free_port(interop_t *it);
 /* Starts the program; skips the test without it. */
 void interop_run(interop_t *it, const char *const *args);
+/* The same with a socket for it: its descriptor 3. */
+void interop_run_with(interop_t *it, const char *const *args, uv_tcp_t *socket);
 /* Runs the loop until the program, a script of test/interop, has said
  * something; skips the test if that is "missing" and a package's name. */
 void interop_check_script(interop_t *it);

@@ -76,18 +76,21 @@ static void wait_for_handles(process_t *process) {
     uv_run(process->uv, UV_RUN_ONCE);
 }
 
-static int spawn(process_t *process, const char *const *args) {
+static int spawn(process_t *process, const char *const *args,
+                 uv_tcp_t *socket) {
   uv_process_options_t options;
-  uv_stdio_container_t stdio[3];
+  uv_stdio_container_t stdio[4];
   memset(&options, 0, sizeof(options));
   stdio[0] = stdio_of(&process->in, UV_CREATE_PIPE | UV_READABLE_PIPE);
   stdio[1] = stdio_of(&process->out.handle, UV_CREATE_PIPE | UV_WRITABLE_PIPE);
   stdio[2] = stdio_of(&process->err.handle, UV_CREATE_PIPE | UV_WRITABLE_PIPE);
+  stdio[3].flags = UV_INHERIT_STREAM;
+  stdio[3].data.stream = (uv_stream_t *)socket;
   options.file = args[0];
   options.args = (char **)(uintptr_t)args;
   options.exit_cb = on_exit_cb;
   options.stdio = stdio;
-  options.stdio_count = 3;
+  options.stdio_count = socket ? 4 : 3;
   process->handle.data = process;
   process->handles++;
   return uv_spawn(process->uv, &process->handle, &options);
@@ -95,6 +98,12 @@ static int spawn(process_t *process, const char *const *args) {
 
 void process_start(process_t *process, uv_loop_t *uv, const char *const *args,
                    process_line_cb on_line, void *data) {
+  process_start_with(process, uv, args, NULL, on_line, data);
+}
+
+void process_start_with(process_t *process, uv_loop_t *uv,
+                        const char *const *args, uv_tcp_t *socket,
+                        process_line_cb on_line, void *data) {
   memset(process, 0, sizeof(*process));
   process->uv = uv;
   process->on_line = on_line;
@@ -103,7 +112,7 @@ void process_start(process_t *process, uv_loop_t *uv, const char *const *args,
   open_pipe(process, &process->in);
   open_pipe(process, &process->out.handle);
   open_pipe(process, &process->err.handle);
-  int rc = spawn(process, args);
+  int rc = spawn(process, args, socket);
   if (rc == 0) {
     uv_read_start((uv_stream_t *)&process->out.handle, on_alloc, on_read);
     uv_read_start((uv_stream_t *)&process->err.handle, on_alloc, on_read);

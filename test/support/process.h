@@ -44,6 +44,10 @@ struct process {
  * started. */
 void process_start(process_t *process, uv_loop_t *uv, const char *const *args,
                    process_line_cb on_line, void *data);
+/* The same, and it inherits a socket as its descriptor 3 (NULL: none). */
+void process_start_with(process_t *process, uv_loop_t *uv,
+                        const char *const *args, uv_tcp_t *socket,
+                        process_line_cb on_line, void *data);
 /* Runs the loop until it has exited, and its output is read. */
 void process_wait(process_t *process);
 /* Kills it, if it still runs, and waits. */
