@@ -151,12 +151,16 @@ static void unpack(codec_t *codec, const peer_t *peer,
   free(out);
 }
 
-static void start(bed_t *bed, const terms_t *terms, int is_client) {
+static void prepare(bed_t *bed, const terms_t *terms, int is_client) {
   bed_init(bed, is_client);
   bed->peer.extensions = is_client ? terms->answer : terms->offer;
   assert_int_equal(uvow__deflate_configure(&bed->config.deflate,
                                            &terms->options, !is_client),
                    0);
+}
+
+static void start(bed_t *bed, const terms_t *terms, int is_client) {
+  prepare(bed, terms, is_client);
   bed_open(bed);
 }
 
@@ -205,15 +209,18 @@ static const size_t sizes[] = {16,        64,        0,         256,
                                16 * 1024, 32 * 1024, 64 * 1024, 128 * 1024};
 #define ROUNDS 3
 
-static void run_terms(const terms_t *terms, int is_client, size_t fragment,
-                      unsigned cut) {
+static void run_terms(const terms_t *terms, int is_client, int tls,
+                      size_t fragment, unsigned cut) {
   const size_t count = sizeof(sizes) / sizeof(*sizes) * ROUNDS;
   uint8_t *bytes = (uint8_t *)malloc(128 * 1024);
   bed_t bed;
   codec_t codec;
   print_message("# %s, as a %s\n", terms->name,
                 is_client ? "client" : "server");
-  start(&bed, terms, is_client);
+  prepare(&bed, terms, is_client);
+  if (tls)
+    (void)bed_use_tls(&bed);
+  bed_open(&bed);
   if (!is_client)
     expect_extension(&bed, terms->agreed);
   codec_init(&codec, terms, is_client);
@@ -248,9 +255,16 @@ static void test_terms(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof(all_terms) / sizeof(*all_terms); i++)
     for (int is_client = 0; is_client < 2; is_client++) {
-      run_terms(&all_terms[i], is_client, SIZE_MAX, 0);
-      run_terms(&all_terms[i], is_client, 700, 9);
+      run_terms(&all_terms[i], is_client, 0, SIZE_MAX, 0);
+      run_terms(&all_terms[i], is_client, 0, 700, 9);
     }
+}
+
+static void test_tls(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof(all_terms) / sizeof(*all_terms); i++)
+    for (int is_client = 0; is_client < 2; is_client++)
+      run_terms(&all_terms[i], is_client, 1, 3000, 9);
 }
 
 /* RFC 7692 7.1: an offer that can't be had, and what is answered. NULL:
@@ -408,6 +422,7 @@ static void test_bomb(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       {"messages of all sizes, on all terms", test_terms, NULL, NULL, NULL},
+      {"and over TLS", test_tls, NULL, NULL, NULL},
       {"an offer is taken as it stands, or not at all", test_offers, NULL, NULL,
        NULL},
       {"an answer that wasn't offered is refused", test_answers, NULL, NULL,
@@ -416,5 +431,6 @@ int main(void) {
        NULL},
       {"a bomb is refused", test_bomb, NULL, NULL, NULL},
   };
-  return cmocka_run_group_tests_name("conformance/deflate", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("conformance/deflate", tests, tls_setup,
+                                     tls_teardown);
 }

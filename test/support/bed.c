@@ -69,11 +69,31 @@ void bed_init(bed_t *bed, int is_client) {
   bed->peer.mask = 1;
 }
 
+SSL_CTX *bed_use_tls(bed_t *bed) {
+  uvow_tls_options_t options = tls_options(!bed->is_client);
+  const cert_t *cert = tls_certs()->good;
+  SSL_CTX *peer = SSL_CTX_new(TLS_method());
+  assert_non_null(peer);
+  if (bed->is_client) {
+    assert_int_equal(SSL_CTX_use_certificate(peer, cert->x509), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(peer, cert->key), 1);
+  }
+  assert_int_equal(uvow_tls_new(bed->loop, &options, &bed->tls, NULL), 0);
+  bed->peer.tls = peer;
+  if (!bed->is_client) {
+    bed->config.tls = bed->tls;
+    return peer;
+  }
+  uvow__tls_transport_init(&bed->tls_transport, &uvow__tcp_transport, bed->tls);
+  bed->config.transport = &bed->tls_transport.transport;
+  return peer;
+}
+
 void bed_open(bed_t *bed) {
   uint16_t port;
   char url[64];
   if (bed->is_client) {
-    snprintf(url, sizeof(url), "ws://127.0.0.1:%d/",
+    snprintf(url, sizeof(url), "%s://127.0.0.1:%d/", bed->tls ? "wss" : "ws",
              peer_listen(&bed->peer, &bed->uv));
     assert_int_equal(
         uvow__url_parse(&bed->alloc.allocator, url, strlen(url), &bed->url), 0);
@@ -111,6 +131,7 @@ void bed_done(bed_t *bed) {
     uvow__connection_abandon(bed->connection);
   peer_done(&bed->peer);
   uvow__url_done(&bed->url);
+  uvow_tls_unref(bed->tls);
   uvow_loop_close(bed->loop, NULL, NULL);
   uv_run(&bed->uv, UV_RUN_DEFAULT);
   assert_int_equal(uv_loop_close(&bed->uv), 0);
@@ -122,10 +143,12 @@ static const char *trimmed(const char *text) {
   return *text == ' ' ? text + 1 : text;
 }
 
-void bed_run_one(const bed_case_t *one, int is_client, unsigned cut,
-                 size_t piece) {
+static void run_one(const bed_case_t *one, int is_client, int tls, unsigned cut,
+                    size_t piece) {
   bed_t bed;
   bed_init(&bed, is_client);
+  if (tls)
+    (void)bed_use_tls(&bed);
   bed_open(&bed);
   peer_put(&bed.peer, one->send);
   bed_play(&bed, cut, piece);
@@ -133,13 +156,24 @@ void bed_run_one(const bed_case_t *one, int is_client, unsigned cut,
   if (strcmp(came, trimmed(one->expect)) != 0 || bed.code != one->code ||
       bed.status != one->status)
     fail_msg(
-        "%s, as a %s, cut %u\nsent     %.300s\nexpected %.300s\n"
+        "%s, as a %s, cut %u%s\nsent     %.300s\nexpected %.300s\n"
         "came     %.300s\nended    %s %d",
-        one->name, is_client ? "client" : "server", cut, one->send,
-        trimmed(one->expect), came, uvow_err_name(bed.code), bed.status);
+        one->name, is_client ? "client" : "server", cut, tls ? ", TLS" : "",
+        one->send, trimmed(one->expect), came, uvow_err_name(bed.code),
+        bed.status);
   assert_int_equal(bed.ended, 1);
   free(came);
   bed_done(&bed);
+}
+
+void bed_run_one(const bed_case_t *one, int is_client, unsigned cut,
+                 size_t piece) {
+  run_one(one, is_client, 0, cut, piece);
+}
+
+void bed_run_one_tls(const bed_case_t *one, int is_client, unsigned cut,
+                     size_t piece) {
+  run_one(one, is_client, 1, cut, piece);
 }
 
 void bed_run(const bed_case_t *cases, size_t count) {
@@ -147,4 +181,11 @@ void bed_run(const bed_case_t *cases, size_t count) {
     for (int is_client = 0; is_client < 2; is_client++)
       for (unsigned cut = 0; cut < 4; cut++)
         bed_run_one(&cases[i], is_client, cut, 7);
+}
+
+void bed_run_tls(const bed_case_t *cases, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    for (int is_client = 0; is_client < 2; is_client++)
+      for (unsigned cut = 0; cut < 3; cut++)
+        run_one(&cases[i], is_client, 1, cut, 7);
 }

@@ -2,6 +2,7 @@
 #define UVOW_TEST_BED_H
 
 #include "peer.h"
+#include "tls_peer.h"
 
 #include "rpc/connection.h"
 
@@ -16,6 +17,8 @@ typedef struct bed {
   peer_t peer;
   uvow__url_t url;
   uvow__connection_config_t config;
+  uvow_tls_t *tls; /* NULL: it's plain */
+  uvow__tls_transport_t tls_transport;
   uvow__listener_t *listener;
   uvow__connection_t *connection; /* NULL: ended */
   int is_client;                  /* uvow's role */
@@ -27,6 +30,9 @@ typedef struct bed {
 
 /* Ready to begin, with defaults in `config` and `peer`. */
 void bed_init(bed_t *bed, int is_client);
+/* It will be wss, with the certificates of tls_setup. Returns the peer's
+ * context, borrowed, for more. */
+SSL_CTX *bed_use_tls(bed_t *bed);
 /* Both ends are connected, and the handshake is done. */
 void bed_open(bed_t *bed);
 /* Sends what the peer has put; then until the connection is over. */
@@ -59,5 +65,11 @@ void bed_run(const bed_case_t *cases, size_t count);
 /* One case, one way. */
 void bed_run_one(const bed_case_t *one, int is_client, unsigned cut,
                  size_t piece);
+/* The same over TLS, where each piece is a record: needs tls_setup. */
+void bed_run_tls(const bed_case_t *cases, size_t count);
+#define BED_RUN_TLS(cases)                                                     \
+  bed_run_tls((cases), sizeof(cases) / sizeof(*(cases)))
+void bed_run_one_tls(const bed_case_t *one, int is_client, unsigned cut,
+                     size_t piece);
 
 #endif

@@ -309,11 +309,50 @@ static void take_head(peer_t *peer, char byte) {
 
 /* The socket. */
 
+/* As far as the other end takes it. Returns whether it took it all. */
+static int write_all(peer_t *peer, const uint8_t *bytes, size_t len) {
+  size_t sent = 0;
+  while (sent < len && !peer->ended) {
+    uv_buf_t buf =
+        uv_buf_init((char *)(uintptr_t)bytes + sent, (unsigned)(len - sent));
+    int rc = uv_try_write((uv_stream_t *)&peer->tcp, &buf, 1);
+    if (rc < 0 && rc != UV_EAGAIN)
+      return 0; /* it has had enough; what it said comes yet */
+    sent += rc > 0 ? (size_t)rc : 0;
+    if (rc == UV_EAGAIN)
+      uv_run(peer->uv, UV_RUN_ONCE);
+  }
+  return sent == len;
+}
+
+/* Writes what TLS has to say. */
+static int write_records(peer_t *peer) {
+  BIO *bio = SSL_get_wbio(peer->ssl);
+  size_t len = BIO_ctrl_pending(bio);
+  uint8_t *bytes = (uint8_t *)malloc(len + 1);
+  assert_non_null(bytes);
+  if (len)
+    assert_int_equal(BIO_read(bio, bytes, (int)len), (int)len);
+  int ok = write_all(peer, bytes, len);
+  free(bytes);
+  return ok;
+}
+
+static int write_piece(peer_t *peer, const uint8_t *bytes, size_t len) {
+  if (!peer->ssl)
+    return write_all(peer, bytes, len);
+  assert_int_equal(SSL_write(peer->ssl, bytes, (int)len), (int)len);
+  return write_records(peer);
+}
+
 static void on_closed(uv_handle_t *handle) {
   ((peer_t *)handle->data)->handles--;
 }
 
 void peer_close(peer_t *peer) {
+  if (peer->ssl && peer->open && !uv_is_closing((uv_handle_t *)&peer->tcp) &&
+      SSL_shutdown(peer->ssl) >= 0)
+    (void)write_records(peer);
   if (peer->connected && !uv_is_closing((uv_handle_t *)&peer->tcp))
     uv_close((uv_handle_t *)&peer->tcp, on_closed);
   if (peer->listening && !uv_is_closing((uv_handle_t *)&peer->listener))
@@ -342,9 +381,34 @@ static void take(peer_t *peer, const char *bytes, size_t len) {
     continue;
 }
 
+/* Shakes hands, until that's done. Then a client asks. */
+static void shake_hands(peer_t *peer) {
+  if (SSL_is_init_finished(peer->ssl))
+    return;
+  (void)SSL_do_handshake(peer->ssl);
+  (void)write_records(peer);
+  if (SSL_is_init_finished(peer->ssl) && peer->is_client) {
+    put_request(peer);
+    peer_send(peer, 0, 0);
+  }
+}
+
+/* Records came. */
+static void take_records(peer_t *peer, const char *bytes, size_t len) {
+  char plain[16384];
+  int size;
+  assert_int_equal(BIO_write(SSL_get_rbio(peer->ssl), bytes, (int)len),
+                   (int)len);
+  shake_hands(peer);
+  while ((size = SSL_read(peer->ssl, plain, sizeof(plain))) > 0)
+    take(peer, plain, (size_t)size);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf) {
   peer_t *peer = (peer_t *)stream->data;
-  if (len > 0)
+  if (len > 0 && peer->ssl)
+    take_records(peer, buf->base, (size_t)len);
+  else if (len > 0)
     take(peer, buf->base, (size_t)len);
   free(buf->base);
   if (len < 0) {
@@ -353,8 +417,23 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf) {
   }
 }
 
+static void start_tls(peer_t *peer) {
+  BIO *in = BIO_new(BIO_s_mem());
+  BIO *out = BIO_new(BIO_s_mem());
+  peer->ssl = SSL_new(peer->tls);
+  assert_true(in && out && peer->ssl);
+  BIO_set_mem_eof_return(in, -1); /* empty: more may come */
+  SSL_set_bio(peer->ssl, in, out);
+  if (peer->is_client)
+    SSL_set_connect_state(peer->ssl);
+  else
+    SSL_set_accept_state(peer->ssl);
+}
+
 static void start(peer_t *peer) {
   peer->connected = 1;
+  if (peer->tls)
+    start_tls(peer);
   uv_tcp_nodelay(&peer->tcp, 1); /* a byte that is sent alone goes alone */
   assert_int_equal(uv_read_start((uv_stream_t *)&peer->tcp, on_alloc, on_read),
                    0);
@@ -366,6 +445,10 @@ static void on_connect(uv_connect_t *connect, int status) {
     return;
   assert_int_equal(status, 0);
   start(peer);
+  if (peer->ssl) {
+    shake_hands(peer);
+    return;
+  }
   put_request(peer);
   peer_send(peer, 0, 0);
 }
@@ -418,6 +501,8 @@ void peer_done(peer_t *peer) {
   peer_close(peer);
   while (peer->handles)
     uv_run(peer->uv, UV_RUN_ONCE);
+  SSL_free(peer->ssl);
+  SSL_CTX_free(peer->tls);
   free(peer->in);
   free(peer->out);
   free(peer->frames);
@@ -439,14 +524,10 @@ void peer_send(peer_t *peer, unsigned cut, size_t piece) {
   size_t sent = 0;
   while (sent < peer->out_len && !peer->ended) {
     size_t size = piece_size(&cut, piece, peer->out_len - sent);
-    uv_buf_t buf = uv_buf_init((char *)peer->out + sent, (unsigned)size);
-    int rc = uv_try_write((uv_stream_t *)&peer->tcp, &buf, 1);
-    if (rc < 0 && rc != UV_EAGAIN)
-      break; /* the other end has had enough; what it said comes yet */
-    sent += rc > 0 ? (size_t)rc : 0;
-    if (rc == UV_EAGAIN)
-      uv_run(peer->uv, UV_RUN_ONCE);
-    else if (sent < peer->out_len)
+    if (!write_piece(peer, peer->out + sent, size))
+      break;
+    sent += size;
+    if (sent < peer->out_len)
       (void)(uv_run(peer->uv, UV_RUN_NOWAIT) &&
              uv_run(peer->uv, UV_RUN_NOWAIT));
   }

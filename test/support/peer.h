@@ -3,6 +3,7 @@
 
 #include "support.h"
 
+#include <openssl/ssl.h>
 #include <uv.h>
 
 /*
@@ -32,6 +33,8 @@ typedef struct peer {
   uv_loop_t *uv;
   int is_client;
   const char *extensions; /* what it offers, or answers; NULL: nothing */
+  SSL_CTX *tls;           /* taken; NULL: it's plain */
+  SSL *ssl;               /* on two memory BIOs */
   uv_tcp_t listener;
   uv_tcp_t tcp;
   uv_connect_t connect;
@@ -70,7 +73,7 @@ void peer_put_frame(peer_t *peer, unsigned first, const void *bytes,
                     size_t len);
 /* Sends all that was put, as far as the other end takes it. cut 0: whole, 1:
  * byte by byte, else: in random pieces of at most `piece` bytes, this is the
- * seed. */
+ * seed. With TLS each piece is a record. */
 void peer_send(peer_t *peer, unsigned cut, size_t piece);
 /* Whether a close frame came. */
 int peer_got_close(const peer_t *peer);
