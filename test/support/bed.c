@@ -12,6 +12,8 @@ static void on_message(void *ctx, int opcode, const uint8_t *bytes,
                        size_t len) {
   bed_t *bed = (bed_t *)ctx;
   bed->messages++;
+  if (bed->quiet)
+    return;
   assert_int_equal(uvow__connection_send(bed->connection, opcode, bytes, len),
                    0);
 }
@@ -51,12 +53,13 @@ static void on_listener_closed(void *ctx) {
 static const uvow__listener_callbacks_t listener_callbacks = {
     on_incoming, on_listener_closed};
 
-void bed_init(bed_t *bed, int is_client) {
+static void init(bed_t *bed, int is_client, int sized) {
   const size_t mib = (size_t)1024 * 1024;
   uvow_loop_options_t options = {0};
   memset(bed, 0, sizeof(*bed));
   (void)signal(SIGPIPE, SIG_IGN); /* the peer writes to ends that are gone */
   test_alloc_init(&bed->alloc);
+  bed->alloc.sized = sized;
   assert_int_equal(uv_loop_init(&bed->uv), 0);
   options.size = sizeof(options);
   options.allocator = &bed->alloc.allocator;
@@ -67,6 +70,14 @@ void bed_init(bed_t *bed, int is_client) {
   bed->config.close_ms = 600000; /* no time limit decides a test */
   bed->config.transport = &uvow__tcp_transport;
   bed->peer.mask = 1;
+}
+
+void bed_init(bed_t *bed, int is_client) {
+  init(bed, is_client, 0);
+}
+
+void bed_init_sized(bed_t *bed, int is_client) {
+  init(bed, is_client, 1);
 }
 
 SSL_CTX *bed_use_tls(bed_t *bed) {

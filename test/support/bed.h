@@ -22,6 +22,7 @@ typedef struct bed {
   uvow__listener_t *listener;
   uvow__connection_t *connection; /* NULL: ended */
   int is_client;                  /* uvow's role */
+  int quiet;                      /* it sends nothing back */
   int ended;
   int code;   /* of the end */
   int status; /* the close code that it had */
@@ -30,6 +31,8 @@ typedef struct bed {
 
 /* Ready to begin, with defaults in `config` and `peer`. */
 void bed_init(bed_t *bed, int is_client);
+/* The same, and bed->alloc counts bytes. */
+void bed_init_sized(bed_t *bed, int is_client);
 /* It will be wss, with the certificates of tls_setup. Returns the peer's
  * context, borrowed, for more. */
 SSL_CTX *bed_use_tls(bed_t *bed);

@@ -10,24 +10,54 @@ static int fails(test_alloc_t *alloc) {
   return 1;
 }
 
+/* Before a block that knows its size, aligned as that. */
+typedef union head {
+  size_t size;
+  max_align_t align;
+} head_t;
+
+static void count(test_alloc_t *alloc, size_t old_size, size_t size) {
+  alloc->bytes += size - old_size;
+  if (alloc->bytes > alloc->peak)
+    alloc->peak = alloc->bytes;
+}
+
+static void *resize(test_alloc_t *alloc, void *old, size_t size) {
+  head_t *head = old && alloc->sized ? (head_t *)old - 1 : (head_t *)old;
+  size_t old_size = head && alloc->sized ? head->size : 0;
+  if (size > SIZE_MAX - sizeof(head_t))
+    return NULL;
+  head = (head_t *)realloc(head, size + (alloc->sized ? sizeof(head_t) : 0));
+  if (!head || !alloc->sized)
+    return head;
+  head->size = size;
+  count(alloc, old_size, size);
+  return head + 1;
+}
+
 static void *alloc_malloc(size_t size, void *data) {
   test_alloc_t *alloc = (test_alloc_t *)data;
-  void *ptr = fails(alloc) ? NULL : malloc(size);
+  void *ptr = fails(alloc) ? NULL : resize(alloc, NULL, size);
   alloc->live += ptr != NULL;
   return ptr;
 }
 
 static void *alloc_realloc(void *old, size_t size, void *data) {
   test_alloc_t *alloc = (test_alloc_t *)data;
-  void *ptr = fails(alloc) ? NULL : realloc(old, size);
+  void *ptr = fails(alloc) ? NULL : resize(alloc, old, size);
   alloc->live += ptr != NULL && old == NULL;
   return ptr;
 }
 
 static void alloc_free(void *ptr, void *data) {
   test_alloc_t *alloc = (test_alloc_t *)data;
+  head_t *head = (head_t *)ptr;
   alloc->live--;
-  free(ptr);
+  if (alloc->sized) {
+    head--;
+    count(alloc, head->size, 0);
+  }
+  free(head);
 }
 
 void test_alloc_init(test_alloc_t *alloc) {
@@ -36,6 +66,11 @@ void test_alloc_init(test_alloc_t *alloc) {
   alloc->allocator.realloc_cb = alloc_realloc;
   alloc->allocator.free_cb = alloc_free;
   alloc->allocator.data = alloc;
+}
+
+void test_alloc_init_sized(test_alloc_t *alloc) {
+  test_alloc_init(alloc);
+  alloc->sized = 1;
 }
 
 static size_t sweep_once(void (*body)(test_alloc_t *alloc, void *data),

@@ -21,9 +21,15 @@ typedef struct test_alloc {
   size_t fail_at;             /* the calls-th call that fails; 0: none */
   int fail_all_after;         /* and all calls after it too */
   size_t failed;              /* how many calls failed */
+  int sized;                  /* each block knows its size: bytes are counted */
+  size_t bytes;               /* that are out now */
+  size_t peak;                /* the most that ever were */
 } test_alloc_t;
 
 void test_alloc_init(test_alloc_t *alloc);
+/* The same, and bytes are counted: a block that is over- or underread by a
+ * little is no longer seen. */
+void test_alloc_init_sized(test_alloc_t *alloc);
 
 /* Runs `body` with the 1st, 2nd, 3rd ... allocation failing, until a run has
  * none that fails. After each run nothing may be left allocated. `body` gets
