@@ -168,6 +168,18 @@ static void free_tls(uvow_tls_t *tls) {
   uvow__loop_unpin(loop);
 }
 
+/* Takes the error: NULL: the code alone. */
+static void give_error(uvow_loop_t *loop, int code, uvow_error_t *error,
+                       uvow_error_t **ret_error) {
+  if (!ret_error) {
+    uvow_error_unref(error);
+    return;
+  }
+  if (!error)
+    error = uvow__error_code(uvow__loop_mem(loop), code, UVOW_OUTCOME_NONE);
+  *ret_error = error;
+}
+
 int uvow_tls_new(uvow_loop_t *loop, const uvow_tls_options_t *options,
                  uvow_tls_t **ret_tls, uvow_error_t **ret_error) {
   uvow_tls_options_t defaults;
@@ -182,8 +194,10 @@ int uvow_tls_new(uvow_loop_t *loop, const uvow_tls_options_t *options,
     options = &defaults;
   uvow_tls_t *tls =
       (uvow_tls_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*tls));
-  if (!tls)
+  if (!tls) {
+    give_error(loop, UVOW_ENOMEM, NULL, ret_error);
     return UVOW_ENOMEM;
+  }
   loop->rt.pins++;
   tls->loop = loop;
   tls->refs = 1;
@@ -198,12 +212,7 @@ int uvow_tls_new(uvow_loop_t *loop, const uvow_tls_options_t *options,
     *ret_tls = tls;
     return 0;
   }
-  if (!error)
-    error = uvow__error_code(uvow__loop_mem(loop), rc, UVOW_OUTCOME_NONE);
-  if (ret_error)
-    *ret_error = error;
-  else
-    uvow_error_unref(error);
+  give_error(loop, rc, error, ret_error);
   free_tls(tls);
   return rc;
 }

@@ -325,6 +325,8 @@ static void make_from_files(test_alloc_t *alloc, void *data) {
   o.ca_pem = tls_certs()->ca->pem;
   int rc = s.loop ? uvow_tls_new(s.loop, &o, &tls, &error) : UVOW_ENOMEM;
   assert_int_equal(rc, alloc->failed ? UVOW_ENOMEM : 0);
+  if (s.loop)
+    assert_int_equal(uvow_error_code(error), rc);
   uvow_error_unref(error);
   uvow_tls_unref(tls);
   script_quit(&s);
