@@ -1,7 +1,7 @@
 #include "rpc/client.h"
 
 #include "rpc/server.h"
-#include "support/script.h"
+#include "support/tls_peer.h"
 
 #include <stdio.h>
 
@@ -12,8 +12,18 @@
 
 #define TURNS 3000
 
+/* How the two talk, and how often a whole session was had. */
+typedef struct way {
+  int tls;
+  const uvow_deflate_options_t *deflate; /* of both, or NULL */
+  int whole;
+} way_t;
+
 typedef struct session {
   script_t s;
+  const way_t *way;
+  uvow_tls_t *ours;   /* the client's, or NULL */
+  uvow_tls_t *theirs; /* the server's, or NULL */
   uvow_server_t *server;
   int promised; /* done was accepted */
   int settled;
@@ -45,8 +55,15 @@ static uvow_next_t fail_cb(const uvow_call_t *call, void *data) {
       uvow_error_new_peer(uvow_call_loop(call), 5, "no \xC3\xA9", "[1]", 3));
 }
 
+/* The end of a future; an error is one that tells something. */
 static void on_done(const uvow_result_t *result, void *data) {
   session_t *x = (session_t *)data;
+  if (result->error) {
+    assert_true(uvow_error_code(result->error) < 0);
+    assert_string_not_equal(uvow_err_name(uvow_error_code(result->error)),
+                            "UNKNOWN");
+    assert_string_not_equal(uvow_error_message(result->error), "");
+  }
   x->settled++;
   x->rejected += result->error != NULL;
 }
@@ -77,9 +94,30 @@ static void run(session_t *x) {
     uv_run(&x->s.uv, UV_RUN_ONCE); /* a resolver's thread may be slow */
 }
 
+/* Without memory, it says so. */
+static int make_tls(session_t *x, int is_server, uvow_tls_t **ret) {
+  uvow_tls_options_t options = tls_options(is_server);
+  uvow_error_t *error = NULL;
+  int rc = uvow_tls_new(x->s.loop, &options, ret, &error);
+  assert_int_equal(uvow_error_code(error), rc);
+  if (rc)
+    assert_int_equal(rc, UVOW_ENOMEM);
+  uvow_error_unref(error);
+  return rc;
+}
+
+static int prepare(session_t *x) {
+  int rc = x->way->tls ? make_tls(x, 0, &x->ours) : 0;
+  if (rc == 0 && x->way->tls)
+    rc = make_tls(x, 1, &x->theirs);
+  return rc;
+}
+
 static int listen_here(session_t *x) {
   const char *subprotocols[] = {"a"};
   uvow_server_options_t options = {0};
+  options.tls = x->theirs;
+  options.deflate = x->way->deflate;
   options.size = sizeof(options);
   options.protocol = uvow_protocol_jsonrpc2();
   options.subprotocols = subprotocols;
@@ -99,8 +137,10 @@ static int connect_here(session_t *x) {
   uvow_header_t header = {"X-A", "b"};
   char url[64];
   uvow_client_options_t options = script_options(&x->s);
-  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
+  snprintf(url, sizeof(url), "%s://127.0.0.1:%u/", x->way->tls ? "wss" : "ws",
            (unsigned)uvow_server_port(x->server));
+  options.tls = x->ours;
+  options.deflate = x->way->deflate;
   options.url = url;
   options.subprotocols = subprotocols;
   options.subprotocol_count = 2;
@@ -137,26 +177,53 @@ static void talk(session_t *x) {
 }
 
 static void body(test_alloc_t *alloc, void *data) {
+  way_t *way = (way_t *)data;
   session_t x;
   memset(&x, 0, sizeof(x));
+  x.way = way;
   script_init_with(&x.s, alloc);
-  if (x.s.loop && listen_here(&x) == 0 && connect_here(&x) == 0)
+  if (x.s.loop && prepare(&x) == 0 && listen_here(&x) == 0 &&
+      connect_here(&x) == 0)
     talk(&x);
   uvow_server_free(x.server);
+  uvow_tls_unref(x.ours);
+  uvow_tls_unref(x.theirs);
   script_quit(&x.s);
   assert_int_equal(x.settled, x.promised);
   if (alloc->failed == 0) {
     assert_int_equal(x.promised, 6);
     assert_int_equal(x.rejected, 1);
-    *(int *)data += 1;
+    way->whole++;
   }
 }
 
+static void sweep(int tls, int with_deflate) {
+  uvow_deflate_options_t deflate = {0};
+  way_t way = {tls, with_deflate ? &deflate : NULL, 0};
+  deflate.size = sizeof(deflate);
+  deflate.threshold_bytes = 1;
+  test_alloc_sweep(body, &way);
+  assert_int_equal(way.whole, 1);
+}
+
 static void test_session(void **state) {
-  int whole = 0;
   (void)state;
-  test_alloc_sweep(body, &whole);
-  assert_int_equal(whole, 1);
+  sweep(0, 0);
+}
+
+static void test_deflate(void **state) {
+  (void)state;
+  sweep(0, 1);
+}
+
+static void test_tls(void **state) {
+  (void)state;
+  sweep(1, 0);
+}
+
+static void test_tls_and_deflate(void **state) {
+  (void)state;
+  sweep(1, 1);
 }
 
 /* The same on the script: every allocation of a client alone. */
@@ -195,8 +262,9 @@ static void test_client(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_session),
+      cmocka_unit_test(test_session), cmocka_unit_test(test_deflate),
+      cmocka_unit_test(test_tls),     cmocka_unit_test(test_tls_and_deflate),
       cmocka_unit_test(test_client),
   };
-  return cmocka_run_group_tests_name("rpc/oom", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("rpc/oom", tests, tls_setup, tls_teardown);
 }
