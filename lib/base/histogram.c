@@ -2,7 +2,9 @@
  * A histogram with buckets of constant relative width (as HdrHistogram's).
  *
  * Values below 2^bits have a bucket each. Above, each power of two has 2^bits
- * buckets, of which a value's highest bits choose one.
+ * buckets, of which a value's highest bits choose one. So do the values between
+ * the two: 2^bits buckets are a row, which takes its memory with its first
+ * value. What is measured is mostly of a few sizes, and so are the rows.
  */
 #include "histogram.h"
 
@@ -20,13 +22,19 @@ void uvow__histogram_init(uvow__histogram_t *h, const uvow__mem_t *mem,
   h->bits = bits;
 }
 
-void uvow__histogram_done(uvow__histogram_t *h) {
-  uvow__free(h->mem, h->counts);
-  uvow__histogram_init(h, h->mem, h->bits);
+static size_t row_count(const uvow__histogram_t *h) {
+  return MAX_SHIFT - h->bits + 2;
 }
 
-static size_t bucket_count(const uvow__histogram_t *h) {
-  return (size_t)(MAX_SHIFT - h->bits + 2) << h->bits;
+static size_t row_size(const uvow__histogram_t *h) {
+  return (size_t)1 << h->bits;
+}
+
+void uvow__histogram_done(uvow__histogram_t *h) {
+  for (size_t i = 0; h->rows && i < row_count(h); i++)
+    uvow__free(h->mem, h->rows[i]);
+  uvow__free(h->mem, h->rows);
+  uvow__histogram_init(h, h->mem, h->bits);
 }
 
 _Static_assert(DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024 &&
@@ -58,11 +66,15 @@ static uint64_t bucket_end(const uvow__histogram_t *h, size_t bucket) {
   return ((top + 1) << shift) - 1;
 }
 
-static int need_counts(uvow__histogram_t *h) {
-  if (!h->counts)
-    h->counts =
-        (uint64_t *)uvow__calloc(h->mem, bucket_count(h) * sizeof(uint64_t));
-  return h->counts ? 0 : UVOW_ENOMEM;
+/* The row, made if need be; NULL: no memory. */
+static uint64_t *need_row(uvow__histogram_t *h, size_t row) {
+  if (!h->rows)
+    h->rows =
+        (uint64_t **)uvow__calloc(h->mem, row_count(h) * sizeof(*h->rows));
+  if (h->rows && !h->rows[row])
+    h->rows[row] =
+        (uint64_t *)uvow__calloc(h->mem, row_size(h) * sizeof(**h->rows));
+  return h->rows ? h->rows[row] : NULL;
 }
 
 static inline void note(uvow__histogram_t *h, uint64_t min, uint64_t max,
@@ -76,10 +88,16 @@ static inline void note(uvow__histogram_t *h, uint64_t min, uint64_t max,
 }
 
 int uvow__histogram_add(uvow__histogram_t *h, uint64_t value, uint64_t times) {
-  int rc = h->counts ? 0 : need_counts(h);
-  if (rc || times == 0)
-    return rc;
-  h->counts[bucket_of(h, value)] += times;
+  size_t bucket = bucket_of(h, value);
+  size_t at = bucket >> h->bits;
+  if (times == 0)
+    return 0;
+  uint64_t *row = h->rows ? h->rows[at] : NULL;
+  if (!row)
+    row = need_row(h, at);
+  if (!row)
+    return UVOW_ENOMEM;
+  row[bucket & (row_size(h) - 1)] += times;
   note(h, value, value, times, (double)value * (double)times);
   return 0;
 }
@@ -88,24 +106,36 @@ int uvow__histogram_merge(uvow__histogram_t *h,
                           const uvow__histogram_t *other) {
   if (other->total == 0)
     return 0;
-  int rc = need_counts(h);
-  if (rc)
-    return rc;
-  for (size_t i = 0; i < bucket_count(h); i++)
-    h->counts[i] += other->counts[i];
+  for (size_t i = 0; i < row_count(h); i++)
+    if (other->rows[i] && !need_row(h, i))
+      return UVOW_ENOMEM;
+  for (size_t i = 0; i < row_count(h); i++)
+    for (size_t n = 0; other->rows[i] && n < row_size(h); n++)
+      h->rows[i][n] += other->rows[i][n];
   note(h, other->min, other->max, other->total, other->sum);
   return 0;
 }
 
+/* The first bucket of a row with which `wanted` values are seen; the row's end:
+ * there is none. */
+static size_t find_in_row(const uvow__histogram_t *h, size_t row, double wanted,
+                          uint64_t *seen) {
+  size_t n = 0;
+  for (; n < row_size(h); n++) {
+    *seen += h->rows[row][n];
+    if (h->rows[row][n] && (double)*seen >= wanted)
+      break;
+  }
+  return n;
+}
+
 uint64_t uvow__histogram_at(const uvow__histogram_t *h, double share) {
-  if (h->total == 0)
-    return 0;
   double wanted = share * (double)h->total;
   uint64_t seen = 0;
-  for (size_t i = 0; i < bucket_count(h); i++) {
-    seen += h->counts[i];
-    if (h->counts[i] && (double)seen >= wanted) {
-      uint64_t end = bucket_end(h, i);
+  for (size_t i = 0; h->total && i < row_count(h); i++) {
+    size_t n = h->rows[i] ? find_in_row(h, i, wanted, &seen) : row_size(h);
+    if (n < row_size(h)) {
+      uint64_t end = bucket_end(h, (i << h->bits) + n);
       return end < h->max ? end : h->max;
     }
   }

@@ -5,11 +5,13 @@
 
 /*
  * How often values of each size came, within a relative error of 2^-bits: 5
- * bits (3 %) take 10 KiB, 8 bits (0.4 %) take 70 KiB.
+ * bits (3 %), 8 bits (0.4 %). Each power of two that has a value takes
+ * 2^(bits + 3) bytes, 256 or 2048, and all together 8 bytes for each that might
+ * have: at most 10 KiB, or 70 KiB.
  */
 typedef struct uvow__histogram {
   const uvow__mem_t *mem;
-  uint64_t *counts;
+  uint64_t **rows; /* of counts: one for each power of two; NULL: none yet */
   unsigned bits;
   uint64_t total;
   uint64_t min;

@@ -75,7 +75,7 @@ static void two_become_one(void **state) {
   uvow__histogram_init(&a, &uvow__mem_default, 5);
   uvow__histogram_init(&b, &uvow__mem_default, 5);
   assert_int_equal(uvow__histogram_merge(&a, &b), 0);
-  assert_null(a.counts);
+  assert_null(a.rows);
   uvow__histogram_add(&b, 5, 1);
   uvow__histogram_add(&b, 50, 1);
   assert_int_equal(uvow__histogram_merge(&a, &b), 0);
@@ -90,18 +90,48 @@ static void two_become_one(void **state) {
 }
 
 static void without_memory_nothing_is_counted(void **state) {
+  (void)state;
+  for (size_t fail_at = 1; fail_at <= 3; fail_at++) {
+    uvow__histogram_t h;
+    uvow__histogram_t other;
+    test_alloc_t alloc;
+    test_alloc_init(&alloc);
+    alloc.fail_at = fail_at;
+    uvow__histogram_init(&h, &alloc.allocator, 5);
+    uvow__histogram_init(&other, &uvow__mem_default, 5);
+    uvow__histogram_add(&other, 1, 1);
+    uvow__histogram_add(&other, 1000, 1);
+    assert_int_equal(uvow__histogram_merge(&h, &other), UVOW_ENOMEM);
+    assert_int_equal(h.total, 0);
+    assert_int_equal(uvow__histogram_at(&h, 1), 0);
+    alloc.fail_at = alloc.calls + 1;
+    assert_int_equal(uvow__histogram_add(&h, 1000, 1), UVOW_ENOMEM);
+    assert_int_equal(h.total, 0);
+    assert_int_equal(uvow__histogram_add(&h, 1000, 1), 0);
+    assert_int_equal(h.total, 1);
+    assert_int_equal(uvow__histogram_at(&h, 1), 1000);
+    uvow__histogram_done(&h);
+    uvow__histogram_done(&other);
+    assert_int_equal(alloc.live, 0);
+  }
+}
+
+static void values_of_one_size_take_little_memory(void **state) {
   uvow__histogram_t h;
   test_alloc_t alloc;
   (void)state;
-  test_alloc_init(&alloc);
-  alloc.fail_at = 1;
+  test_alloc_init_sized(&alloc);
   uvow__histogram_init(&h, &alloc.allocator, 5);
-  assert_int_equal(uvow__histogram_add(&h, 1, 1), UVOW_ENOMEM);
-  assert_int_equal(h.total, 0);
-  assert_int_equal(uvow__histogram_add(&h, 1, 1), 0);
-  assert_int_equal(h.total, 1);
+  assert_int_equal(uvow__histogram_add(&h, 7, 0), 0); /* nothing */
+  assert_int_equal(alloc.bytes, 0);
+  for (uint64_t v = 1024; v < 4096; v++) /* two powers of two */
+    assert_int_equal(uvow__histogram_add(&h, v, 1), 0);
+  assert_int_equal(alloc.bytes, 39 * sizeof(void *) + 2 * 256);
+  for (uint64_t v = 1; v <= UVOW__HISTOGRAM_MAX; v *= 2)
+    assert_int_equal(uvow__histogram_add(&h, v, 1), 0);
+  assert_true(alloc.bytes < 10 * 1024 + 512);
   uvow__histogram_done(&h);
-  assert_int_equal(alloc.live, 0);
+  assert_int_equal(alloc.bytes, 0);
 }
 
 int main(void) {
@@ -111,6 +141,7 @@ int main(void) {
       cmocka_unit_test(huge_values_count_as_the_largest),
       cmocka_unit_test(two_become_one),
       cmocka_unit_test(without_memory_nothing_is_counted),
+      cmocka_unit_test(values_of_one_size_take_little_memory),
   };
   return cmocka_run_group_tests_name("base/histogram", tests, NULL, NULL);
 }
