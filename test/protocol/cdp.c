@@ -1,88 +1,8 @@
 #include "protocol/protocol.h"
 
-#include "support/support.h"
-
-#include <uvow/error.h>
+#include "support/protocol_cases.h"
 
 #define P (&uvow__protocol_cdp)
-
-/* Decodes a copy without anything behind it, so that an over-read is seen. The
- * parts are rendered to text: the copy is gone. */
-static int decode(const char *text, size_t len, uvow__msg_t *ret,
-                  uvow__buf_t *out) {
-  char *copy = (char *)malloc(len ? len : 1);
-  assert_non_null(copy);
-  memcpy(copy, text, len);
-  int rc = uvow__protocol_decode(P, copy, len, ret);
-  const uvow__slice_t *parts[] = {&ret->raw_id,          &ret->name,
-                                  &ret->value,           &ret->session,
-                                  &ret->error_code_text, &ret->error_message,
-                                  &ret->error_data};
-  for (size_t i = 0; rc == 0 && i < UVOW__COUNT(parts); i++) {
-    assert_int_equal(uvow__buf_append(out, parts[i]->ptr, parts[i]->len), 0);
-    assert_int_equal(uvow__buf_append(out, "|", 1), 0);
-  }
-  free(copy);
-  return rc;
-}
-
-/* parts: id|name|value|session|code|message|data| */
-typedef struct decode_case {
-  const char *text;
-  int kind; /* or UVOW_EENVELOPE */
-  uint64_t id;
-  const char *parts;
-} decode_case_t;
-
-static void check_decode(const decode_case_t *c) {
-  uvow__msg_t msg;
-  uvow__buf_t out;
-  uvow__buf_init(&out, &uvow__mem_default, 10000);
-  int rc = decode(c->text, strlen(c->text), &msg, &out);
-  if ((rc ? rc : (int)msg.kind) != c->kind)
-    fail_msg("%d, kind %d: %s", rc, rc ? -1 : (int)msg.kind, c->text);
-  if (rc == 0) {
-    assert_int_equal(msg.id, c->id);
-    assert_int_equal(msg.has_id, c->id != 0);
-    assert_int_equal(uvow__buf_append(&out, "", 1), 0);
-    assert_string_equal((const char *)uvow__buf_front(&out), c->parts);
-  }
-  uvow__buf_done(&out);
-}
-
-/* Nothing that is cut short is a message. */
-static void check_prefixes(const char *text) {
-  for (size_t len = 0; len < strlen(text); len++) {
-    uvow__msg_t msg;
-    assert_int_equal(decode(text, len, &msg, NULL), UVOW_EENVELOPE);
-  }
-}
-
-/* expected: the text, or NULL: UVOW_EINVAL, and nothing appended. */
-typedef struct encode_case {
-  uvow__op_t op;
-  const char *expected;
-} encode_case_t;
-
-static void check_encode(const encode_case_t *c) {
-  uvow__buf_t out;
-  uvow__buf_init(&out, &uvow__mem_default, 10000);
-  int rc = uvow__protocol_encode(P, &c->op, &out);
-  assert_int_equal(uvow__buf_append(&out, "", 1), 0);
-  assert_string_equal((const char *)uvow__buf_front(&out),
-                      c->expected ? c->expected : "");
-  assert_int_equal(rc, c->expected ? 0 : UVOW_EINVAL);
-  uvow__buf_done(&out);
-}
-
-#define S(literal)                                                             \
-  { literal, sizeof(literal) - 1 }
-#define MALFORMED UVOW__MSG_MALFORMED
-#define OK UVOW__MSG_OK
-#define FAILED UVOW__MSG_ERROR
-#define EVENT UVOW__MSG_EVENT
-#define CALL UVOW__MSG_CALL
-#define BAD UVOW_EENVELOPE
 
 static const decode_case_t decode_cases[] = {
     /* as Chrome sends them */
@@ -179,21 +99,17 @@ static const encode_case_t encode_cases[] = {
 
 static void decodes(void **state) {
   (void)state;
-  for (size_t i = 0; i < UVOW__COUNT(decode_cases); i++)
-    check_decode(&decode_cases[i]);
+  check_decodes(P, decode_cases, UVOW__COUNT(decode_cases));
 }
 
 static void refuses_prefixes(void **state) {
   (void)state;
-  for (size_t i = 0; i < UVOW__COUNT(decode_cases); i++)
-    if (decode_cases[i].kind >= 0)
-      check_prefixes(decode_cases[i].text);
+  check_prefixes(P, decode_cases, UVOW__COUNT(decode_cases));
 }
 
 static void encodes(void **state) {
   (void)state;
-  for (size_t i = 0; i < UVOW__COUNT(encode_cases); i++)
-    check_encode(&encode_cases[i]);
+  check_encodes(P, encode_cases, UVOW__COUNT(encode_cases));
 }
 
 static void is_found_by_name(void **state) {
