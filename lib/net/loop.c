@@ -134,12 +134,6 @@ static void unhandled(uvow__runtime_t *rt, const uvow_error_t *error) {
             uvow_err_name(uvow_error_code(error)), uvow_error_message(error));
 }
 
-static int refill_random(uvow_loop_t *loop) {
-  int rc = uvow__random(loop->random, sizeof(loop->random));
-  loop->random_left = rc ? 0 : sizeof(loop->random);
-  return rc;
-}
-
 static void set_options(uvow_loop_t *loop, const uvow_loop_options_t *options) {
   if (options) {
     loop->on_unhandled = options->on_unhandled;
@@ -279,21 +273,6 @@ void uvow__loop_return_write(uvow_loop_t *loop, uvow__buf_t *buf) {
   if (loop->spare_write.cap == 0 && buf->cap <= SPARE_WRITE_MAX)
     swap_memory(buf, &loop->spare_write);
   uvow__buf_done(buf);
-}
-
-int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes, size_t len) {
-  while (len) {
-    int rc = loop->random_left ? 0 : refill_random(loop);
-    if (rc)
-      return rc;
-    size_t part = len < loop->random_left ? len : loop->random_left;
-    memcpy(bytes, loop->random + sizeof(loop->random) - loop->random_left,
-           part);
-    loop->random_left -= part;
-    bytes += part;
-    len -= part;
-  }
-  return 0;
 }
 
 void uvow__loop_enroll(uvow_loop_t *loop, uvow__resident_t *resident) {

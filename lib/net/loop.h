@@ -60,10 +60,8 @@ void uvow__loop_give_read(uvow_loop_t *loop, char *buffer);
 /* Lends capacity to an empty buffer, and takes it back from one. */
 void uvow__loop_lend_write(uvow_loop_t *loop, uvow__buf_t *buf);
 void uvow__loop_return_write(uvow_loop_t *loop, uvow__buf_t *buf);
-/* Fills in random bytes that nobody can guess: tls_random.c. Returns 0, or
- * libuv's error. */
-int uvow__random(uint8_t *bytes, size_t len);
-/* The same in small pieces, for keys and masks. */
+/* tls_random.c: random bytes that nobody can guess, in small pieces. Returns 0,
+ * or libuv's error. */
 int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes, size_t len);
 
 /* A stream begins to linger. */

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""What a continuation costs: instructions, which no busy machine changes.
+"""What a continuation and a request cost: instructions, which no busy machine
+changes.
 
 usage: budget.py <build directory>
 
+The difference of two runs under callgrind leaves out what starting costs.
 bench/future_chain.c, built with -O2 as a user would and linked with the
-library, runs N and 2 N turns under callgrind; the difference leaves out what
-starting costs. The caller's own loop and callback are in the count.
+library, runs N and 2 N turns; the caller's own loop and callback are in the
+count. `uvow bench` makes N and 3 N requests; what it says is compared with what
+docs/explanation/performance.md states.
 """
+import functools
 import os
 import pathlib
 import platform
@@ -51,11 +55,15 @@ def per_chain(program, links):
             - collected(program, links, TURNS)) / (TURNS * CHAINS)
 
 
-def over_budget(root, name):
+def must_count():
     if not shutil.which("valgrind"):
         raise Skip("valgrind is not installed")
     if platform.machine() not in ("x86_64", "AMD64"):
         raise Skip("the budget is one of x86-64 instructions")
+
+
+def over_budget(root, name):
+    must_count()
     library = pathlib.Path(sys.argv[1]).resolve() / "lib" / name
     with tempfile.TemporaryDirectory() as where:
         program = compiled(root, library, where)
@@ -79,10 +87,62 @@ def static_library(root):
     return over_budget(root, "libuvow.a")
 
 
-CHECKS = (shared_library, static_library)
+DOC = "docs/explanation/performance.md"
+STATED = re.compile(r"\*\*(\d+) instructions a request\*\*")
+SLACK = 0.02  # another version of a library that it calls
+REQUESTS = 10000
+
+
+def started_server(uvow):
+    """A server that runs until it's terminated, and its URL."""
+    server = subprocess.Popen([str(uvow), "serve", "--port", "0"], text=True,
+                              stdout=subprocess.PIPE)
+    return server, re.search(r"ws://\S+", server.stdout.readline())[0]
+
+
+def requests_take(uvow, url, count):
+    run = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+         str(uvow), "bench", "--url", url, "--inflight", "64", "--requests",
+         str(count), "--line"],
+        check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return int(re.search(r"Collected : (\d+)", run.stdout)[1])
+
+
+@functools.lru_cache
+def per_request():
+    uvow = pathlib.Path(sys.argv[1]).resolve() / "bench" / "uvow" / "uvow"
+    server, url = started_server(uvow)
+    try:
+        few = requests_take(uvow, url, REQUESTS)
+        return (requests_take(uvow, url, 3 * REQUESTS) - few) / (2 * REQUESTS)
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+
+
+def request(root):
+    """No more than is stated; and not so much less that it's outdated."""
+    must_count()
+    text = (root / DOC).read_text(encoding="utf-8")
+    stated = STATED.search(text)
+    if not stated:
+        return [f"{DOC}:1: states no instructions a request"]
+    count = per_request()
+    print(f"# {count:.0f} instructions a request, {stated[1]} are stated")
+    if abs(count / int(stated[1]) - 1) <= SLACK:
+        return []
+    return [f"{DOC}:{text.count(chr(10), 0, stated.start()) + 1}: a request "
+            f"takes {count:.0f} instructions, {stated[1]} are stated"]
+
+
+CHECKS = (shared_library, static_library, request)
 PLANTS = (
     Plant(shared_library, SOURCE, "l = 0; l <= length",
           replace="l = 0; l < length", expect="new, then, fulfill, run, free"),
+    Plant(request, DOC, "0 instructions a request**",
+          replace=" instructions a request**", expect="0 are stated"),
 )
 
 if __name__ == "__main__":
