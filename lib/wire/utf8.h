@@ -9,13 +9,11 @@
 
 /* Where a validator stands inside a character. All zero: between two. */
 typedef struct uvow__utf8 {
-  uint8_t left; /* continuation bytes still due */
-  uint8_t low;  /* the range of the next one */
-  uint8_t high;
+  uint8_t state; /* of the automaton in utf8.c */
 } uvow__utf8_t;
 
 static inline void uvow__utf8_init(uvow__utf8_t *utf8) {
-  utf8->left = utf8->low = utf8->high = 0;
+  utf8->state = 0;
 }
 
 static inline uint64_t uvow__utf8_word(const uint8_t *bytes) {

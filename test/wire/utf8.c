@@ -141,6 +141,64 @@ static void test_inside_ascii(void **state) {
   }
 }
 
+/* Each wrong byte in each place of a text without ASCII that is longer than a
+ * block of the automaton, cut everywhere. */
+static void test_inside_blocks(void **state) {
+  (void)state;
+  static const char *const texts[] = {"\xC3\xA9", "\xE6\x97\xA5",
+                                      "\xF0\x9F\x98\x80",
+                                      "a\xC3\xA9\xE6\x97\xA5\xF0\x9F\x98\x80"};
+  static const uint8_t wrong[] = {'a',  0x80, 0xBF, 0xC1,
+                                  0xE0, 0xED, 0xF4, 0xFF};
+  uint8_t bytes[600];
+  for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++) {
+    size_t n = strlen(texts[t]);
+    for (size_t i = 0; i < sizeof(bytes); i++)
+      bytes[i] = (uint8_t)texts[t][i % n];
+    for (size_t len = 60; len <= sizeof(bytes); len += 23)
+      check(bytes, len);
+    for (size_t at = 0; at < sizeof(bytes); at += at % 64 < 8 ? 1 : 7) {
+      uint8_t right = bytes[at];
+      bytes[at] = wrong[at % sizeof(wrong)];
+      check(bytes, sizeof(bytes));
+      bytes[at] = right;
+    }
+  }
+}
+
+/* Cut in three, around the ends of blocks: where a call ends, another begins
+ * inside a character. */
+static void test_three_pieces(void **state) {
+  (void)state;
+  static const char part[] = "\xE6\x97\xA5z\xF0\x9F\x98\x80\xC3\xA9";
+  uint8_t bytes[600];
+  for (size_t i = 0; i < sizeof(bytes); i++)
+    bytes[i] = (uint8_t)part[i % (sizeof(part) - 1)];
+  for (size_t bad = 0; bad <= sizeof(bytes); bad += 29) {
+    int open;
+    uint8_t right = bad < sizeof(bytes) ? bytes[bad] : 0;
+    if (bad < sizeof(bytes))
+      bytes[bad] = 0xFE;
+    size_t first = first_bad(bytes, sizeof(bytes), &open);
+    for (size_t a = 0; a < sizeof(bytes); a += 13) {
+      for (size_t b = a; b <= sizeof(bytes); b += 1 + b % 3) {
+        size_t cuts[] = {0, a, b, sizeof(bytes)};
+        uvow__utf8_t utf8;
+        uvow__utf8_init(&utf8);
+        for (size_t i = 0; i < 3; i++) {
+          int rc =
+              uvow__utf8_feed(&utf8, bytes + cuts[i], cuts[i + 1] - cuts[i]);
+          assert_int_equal(rc, first < cuts[i + 1] ? UVOW_EUTF8 : 0);
+          if (rc)
+            break;
+        }
+      }
+    }
+    if (bad < sizeof(bytes))
+      bytes[bad] = right;
+  }
+}
+
 /* The look that is inlined: one high byte, in each place of each length. */
 static void test_is_ascii(void **state) {
   (void)state;
@@ -190,6 +248,8 @@ int main(void) {
       cmocka_unit_test(test_every_sequence_of_three),
       cmocka_unit_test(test_borders_of_four),
       cmocka_unit_test(test_inside_ascii),
+      cmocka_unit_test(test_inside_blocks),
+      cmocka_unit_test(test_three_pieces),
       cmocka_unit_test(test_is_ascii),
       cmocka_unit_test(test_random),
   };
