@@ -1,8 +1,9 @@
 /*
  * RFC 6455 framing on wslay's frame API. The one file that knows wslay.
  *
- *   feed -> wslay_frame_recv -> pull, pull_masked (wslay wants input)
+ *   feed -> wslay_frame_recv -> pull, pull_masked -> skip (it wants input)
  *                            -> take -> message_begin, message_piece
+ *                                    -> take_direct -> message_copy
  *   send -> (send_compressed -> send) -> wslay_frame_send
  *        -> push (wslay has a header), then finish
  *
@@ -17,7 +18,11 @@
  *    by frame, so that `head` of unmask is the one that wslay looks at.
  * 4. Room for a whole frame is made before wslay is called: push can't fail. A
  *    compressed message that fails before that is forgotten.
- * 5. A short whole message in ASCII takes a short way: take_short. All else
+ * 5. wslay holds 4 KiB. What is behind that in a long payload never goes there:
+ *    skip says that so much was written, wslay counts it and reports a piece of
+ *    that length, and take_direct has it from where it lies. wslay looks at no
+ *    byte of a payload that isn't masked.
+ * 6. A short whole message in ASCII takes a short way: take_short. All else
  * goes through message.c, whose rules are the only ones.
  *
  * Not here: what frames may say (message.c).
@@ -32,6 +37,20 @@
 
 #define SHORT_MAX 125 /* bytes of the longest payload of a two-byte header */
 
+/* More of a payload, for take_direct: wslay counts it, and never sees it. It
+ * wants no more than it has room for. */
+static ssize_t skip(uvow__framer_t *framer, size_t len) {
+  framer->direct = framer->in;
+  if (framer->message.is_server)
+    return (ssize_t)uvow__unmask_skip(&framer->unmask, len, &framer->in,
+                                      &framer->in_left, framer->direct_key);
+  if (len > framer->message.left)
+    len = (size_t)framer->message.left;
+  framer->in += len;
+  framer->in_left -= len;
+  return (ssize_t)len;
+}
+
 static ssize_t pull(uint8_t *buf, size_t len, int flags, void *data) {
   uvow__framer_t *framer = (uvow__framer_t *)data;
   (void)flags;
@@ -39,6 +58,8 @@ static ssize_t pull(uint8_t *buf, size_t len, int flags, void *data) {
     len = framer->in_left;
   if (len == 0)
     return 0;
+  if (uvow__message_copies(&framer->message))
+    return skip(framer, len);
   memcpy(buf, framer->in, len);
   framer->in += len;
   framer->in_left -= len;
@@ -53,6 +74,8 @@ static ssize_t pull_masked(uint8_t *buf, size_t len, int flags, void *data) {
   (void)flags;
   if (framer->in_left == 0)
     return 0;
+  if (uvow__message_copies(&framer->message))
+    return skip(framer, len);
   len = uvow__unmask(&framer->unmask, buf, len, &framer->in, &framer->in_left);
   framer->ahead = framer->unmask.head_len;
   return (ssize_t)len;
@@ -166,9 +189,20 @@ static inline void note(uvow__framer_t *framer, size_t len) {
   framer->ahead = framer->message.is_server ? 0 : framer->ahead - len;
 }
 
+/* A piece that wslay has counted. */
+static int take_direct(uvow__framer_t *framer, size_t len) {
+  const uint8_t *bytes = framer->direct;
+  framer->direct = NULL;
+  return uvow__message_copy(&framer->message, bytes, len,
+                            framer->message.is_server ? framer->direct_key
+                                                      : NULL);
+}
+
 /* A server's frames were all masked: see pull_masked. */
 static int take(uvow__framer_t *framer, const struct wslay_frame_iocb *iocb) {
   uvow__message_t *m = &framer->message;
+  if (framer->direct)
+    return take_direct(framer, iocb->data_length);
   if (m->left == 0) {
     unsigned first = (unsigned)iocb->fin << 7 | (unsigned)iocb->rsv << 4 |
                      (unsigned)iocb->opcode;

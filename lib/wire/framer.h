@@ -29,9 +29,11 @@ typedef struct uvow__framer {
   int (*random)(void *ctx, uint8_t *bytes, size_t len);
   const uint8_t *in; /* what wslay has not pulled yet of this feed */
   size_t in_left;
-  size_t ahead;                 /* pulled by wslay, not reported yet */
-  uvow__unmask_t unmask;        /* of a server */
-  uint8_t head[UVOW__HEAD_MAX]; /* of a header that isn't whole yet */
+  size_t ahead;          /* pulled by wslay, not reported yet */
+  const uint8_t *direct; /* a piece that wslay only counted; or NULL */
+  uint8_t direct_key[UVOW__MASK_KEY]; /* of a server: it is masked with it */
+  uvow__unmask_t unmask;              /* of a server */
+  uint8_t head[UVOW__HEAD_MAX];       /* of a header that isn't whole yet */
   uint8_t *head_to; /* where the header of the frame being sent goes */
   size_t head_len;
   size_t short_max; /* bytes of a message that is sent the short way */

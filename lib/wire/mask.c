@@ -15,6 +15,26 @@
 
 #include <assert.h>
 
+#define STEP 64 /* bytes that are masked at once; a multiple of the key */
+
+void uvow__mask_long(uint8_t *to, const uint8_t *from, size_t len,
+                     const uint8_t *key) {
+  uint8_t keys[2 * UVOW__MASK_KEY];
+  uint64_t word;
+  memcpy(keys, key, UVOW__MASK_KEY);
+  memcpy(keys + UVOW__MASK_KEY, key, UVOW__MASK_KEY);
+  memcpy(&word, keys, sizeof(word));
+  for (; len >= STEP; to += STEP, from += STEP, len -= STEP) {
+    uint64_t words[STEP / 8]; /* all read before any is written: vectors */
+    memcpy(words, from, STEP);
+    for (size_t i = 0; i < STEP / 8; i++)
+      words[i] ^= word;
+    memcpy(to, words, STEP);
+  }
+  for (size_t i = 0; i < len; i++)
+    to[i] = from[i] ^ key[i & 3];
+}
+
 /* Bytes of the length behind the first two bytes. */
 static size_t length_size(const uint8_t *head) {
   unsigned length = head[1] & 0x7F;
@@ -61,10 +81,9 @@ static size_t write_head(uvow__unmask_t *unmask, uint8_t *to) {
   return size;
 }
 
-static void write_payload(uvow__unmask_t *unmask, uint8_t *to,
-                          const uint8_t *from, size_t len) {
+/* So many bytes of the payload are done. */
+static void advance(uvow__unmask_t *unmask, size_t len) {
   uint8_t keys[2 * UVOW__MASK_KEY];
-  uvow__mask(to, from, len, unmask->key);
   unmask->left -= len;
   if (unmask->left == 0) {
     unmask->state = UVOW__UNMASK_BETWEEN;
@@ -94,9 +113,23 @@ size_t uvow__unmask(uvow__unmask_t *unmask, uint8_t *to, size_t room,
   if (len > unmask->left)
     len = (size_t)unmask->left;
   if (len) {
-    write_payload(unmask, to + written, *in, len);
+    uvow__mask(to + written, *in, len, unmask->key);
+    advance(unmask, len);
     *in += len;
     *in_left -= len;
   }
   return written + len;
+}
+
+size_t uvow__unmask_skip(uvow__unmask_t *unmask, size_t max, const uint8_t **in,
+                         size_t *in_left, uint8_t *ret_key) {
+  size_t len = *in_left < max ? *in_left : max;
+  assert(unmask->state == UVOW__UNMASK_PAYLOAD);
+  if (len > unmask->left)
+    len = (size_t)unmask->left;
+  memcpy(ret_key, unmask->key, UVOW__MASK_KEY);
+  advance(unmask, len);
+  *in += len;
+  *in_left -= len;
+  return len;
 }

@@ -7,6 +7,7 @@
 
 #define UVOW__HEAD_MAX 14 /* bytes of the longest frame header */
 #define UVOW__MASK_KEY 4
+#define UVOW__MASK_LONG 256 /* bytes that are masked in larger steps */
 
 static inline void uvow__mask_word(uint8_t *to, const uint8_t *from,
                                    uint64_t key) {
@@ -15,6 +16,10 @@ static inline void uvow__mask_word(uint8_t *to, const uint8_t *from,
   word ^= key;
   memcpy(to, &word, sizeof(word));
 }
+
+/* As uvow__mask, in larger steps: at least UVOW__MASK_LONG bytes. */
+void uvow__mask_long(uint8_t *to, const uint8_t *from, size_t len,
+                     const uint8_t *key);
 
 /* Masks or unmasks a copy (RFC 6455 5.3). The two don't overlap. */
 static inline void uvow__mask(uint8_t *to, const uint8_t *from, size_t len,
@@ -32,6 +37,10 @@ static inline void uvow__mask(uint8_t *to, const uint8_t *from, size_t len,
   memcpy(&word, keys, sizeof(word));
   const uint8_t *last = from + len - 8;
   uint8_t *last_to = to + len - 8;
+  if (len >= UVOW__MASK_LONG) {
+    uvow__mask_long(to, from, len, key);
+    return;
+  }
   for (; last - from >= 16; from += 16, to += 16) {
     uvow__mask_word(to, from, word);
     uvow__mask_word(to + 8, from + 8, word);
@@ -66,5 +75,10 @@ typedef struct uvow__unmask {
  */
 size_t uvow__unmask(uvow__unmask_t *unmask, uint8_t *to, size_t room,
                     const uint8_t **in, size_t *in_left);
+
+/* Inside a payload: takes bytes of it off the front of `in` as they are, at
+ * most max, and returns how many. Writes the key that unmasks them. */
+size_t uvow__unmask_skip(uvow__unmask_t *unmask, size_t max, const uint8_t **in,
+                         size_t *in_left, uint8_t *ret_key);
 
 #endif

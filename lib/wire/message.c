@@ -10,7 +10,10 @@
  * 2. A message over the limit is refused by a header: what is assembled never
  *    exceeds max.
  * 3. A message that is a single piece is never copied. Others are assembled in
- *    parts, which keeps no more than PARTS_KEEP bytes between messages.
+ *    parts, which keeps no more than PARTS_KEEP bytes between messages. Each
+ *    piece is copied there once, unmasked on the way, and checked while it is
+ *    in the cache. What a frame announces is believed up to TRUST times what
+ *    has come.
  * 4. Control frames have their own room, so they may come inside a message.
  * 5. Of a compressed message, `parts` holds what its pieces inflate to, so the
  *    limit and UTF-8 are judged as early as for any other. The length of its
@@ -24,7 +27,10 @@
 
 #include <uvow/error.h>
 
+#include "mask.h"
+
 #define PARTS_KEEP 4096
+#define TRUST 16 /* times what has come of a message is room made for more */
 #define KNOWN_OPCODES 0x0707u /* bits 0, 1, 2, 8, 9, 10 */
 
 static int refuse(uvow__message_t *m, int code, const char *why) {
@@ -203,36 +209,84 @@ static int inflate_piece(uvow__message_t *m, const uint8_t *bytes, size_t len,
   return rc ? refuse(m, rc, m->sink.why) : 0;
 }
 
+/* Whether the text goes on as UTF-8. */
+static int check_text(uvow__message_t *m, const uint8_t *bytes, size_t len,
+                      int last) {
+  if (m->kind != UVOW__OP_TEXT || m->rsv1)
+    return 0;
+  if (uvow__utf8_feed(&m->utf8, bytes, len))
+    return refuse(m, UVOW_EUTF8, "text is not UTF-8");
+  if (last && uvow__utf8_end(&m->utf8))
+    return refuse(m, UVOW_EUTF8, "text ends inside a character");
+  return 0;
+}
+
+/* Room for a piece, and for what is to come of its frame, as far as that can be
+ * believed. */
+static int make_room(uvow__message_t *m, size_t len) {
+  uvow__buf_t *parts = &m->parts;
+  if (len <= parts->cap - parts->len)
+    return 0;
+  size_t more = m->left < m->max ? (size_t)m->left : m->max;
+  size_t trusted = uvow__buf_size(parts) + len;
+  if (more / TRUST > trusted)
+    more = trusted * TRUST;
+  if (uvow__buf_reserve(parts, len + more))
+    return refuse(m, UVOW_ENOMEM, "no memory for a message");
+  return 0;
+}
+
+/* The message is whole, in `parts`. */
+static void deliver_parts(uvow__message_t *m) {
+  m->open = 0;
+  m->callbacks->on_message(m->ctx, m->kind, m->rsv1 && !m->packed,
+                           uvow__buf_front(&m->parts),
+                           uvow__buf_size(&m->parts));
+  uvow__buf_clear(&m->parts, PARTS_KEEP);
+}
+
 static int take_data(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   int last = m->fin && m->left == 0;
-  int rc = 0;
-  if (m->kind == UVOW__OP_TEXT && !m->rsv1) {
-    if (uvow__utf8_feed(&m->utf8, bytes, len))
-      return refuse(m, UVOW_EUTF8, "text is not UTF-8");
-    if (last && uvow__utf8_end(&m->utf8))
-      return refuse(m, UVOW_EUTF8, "text ends inside a character");
-  }
+  int rc = check_text(m, bytes, len, last);
+  if (rc)
+    return rc;
   if (m->packed) {
     rc = inflate_piece(m, bytes, len, last);
   } else if (last && uvow__buf_size(&m->parts) == 0) {
     m->open = 0;
     m->callbacks->on_message(m->ctx, m->kind, m->rsv1, bytes, len);
     return 0;
-  } else if (uvow__buf_append(&m->parts, bytes, len)) {
-    rc = refuse(m, UVOW_ENOMEM, "no memory for a message");
+  } else {
+    rc = make_room(m, len);
+    if (rc == 0)
+      uvow__buf_append(&m->parts, bytes, len);
   }
-  if (rc || !last)
-    return rc;
-  m->open = 0;
-  m->callbacks->on_message(m->ctx, m->kind, m->rsv1 && !m->packed,
-                           uvow__buf_front(&m->parts),
-                           uvow__buf_size(&m->parts));
-  uvow__buf_clear(&m->parts, PARTS_KEEP);
-  return 0;
+  if (rc == 0 && last)
+    deliver_parts(m);
+  return rc;
 }
 
 int uvow__message_piece(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   m->left -= len;
   return is_control(m->opcode) ? take_control(m, bytes, len)
                                : take_data(m, bytes, len);
+}
+
+int uvow__message_copy(uvow__message_t *m, const uint8_t *bytes, size_t len,
+                       const uint8_t *key) {
+  m->left -= len;
+  int last = m->fin && m->left == 0;
+  int rc = make_room(m, len);
+  if (rc)
+    return rc;
+  uint8_t *to = m->parts.data + m->parts.len;
+  if (key)
+    uvow__mask(to, bytes, len, key);
+  else
+    memcpy(to, bytes, len);
+  m->parts.len += len;
+  rc = check_text(m, to, len, last);
+  if (rc == 0 && last)
+    deliver_parts(m);
+  return rc;
 }

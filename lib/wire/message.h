@@ -73,6 +73,16 @@ int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
  * UVOW_ENOMEM. */
 int uvow__message_piece(uvow__message_t *m, const uint8_t *bytes, size_t len);
 
+/* Whether more of a payload is to come that is kept as it is: its pieces are
+ * then for uvow__message_copy. */
+static inline int uvow__message_copies(const uvow__message_t *m) {
+  return m->left && m->opcode < UVOW__OP_CLOSE && !m->packed;
+}
+/* As uvow__message_piece, once a part of the message is there; unmasks it with
+ * the key, unless that is NULL. */
+int uvow__message_copy(uvow__message_t *m, const uint8_t *bytes, size_t len,
+                       const uint8_t *key);
+
 /* Whether a close frame may carry this code (RFC 6455 7.4). */
 int uvow__close_code_ok(int code);
 
