@@ -2,8 +2,10 @@
  * A growable byte buffer with a limit, and slices.
  *
  * 1. off <= len <= cap; content is at most max.
- * 2. Capacity doubles. Consumed room at the front is used again once it is as
- *    large as the content: so a byte is moved at most once a byte consumed.
+ * 2. Capacity doubles; for something long that is much more than it, it becomes
+ *    what is needed, and a little more. Consumed room at the front is used
+ * again once it is as large as the content: so a byte is moved at most once a
+ * byte consumed.
  * 3. A failed append changes nothing.
  */
 #include "buf.h"
@@ -13,6 +15,7 @@
 #include <uvow/error.h>
 
 #define BUF_MIN 256
+#define BUF_LARGE 65536
 
 void uvow__buf_init(uvow__buf_t *buf, const uvow__mem_t *mem, size_t max) {
   memset(buf, 0, sizeof(*buf));
@@ -26,12 +29,32 @@ void uvow__buf_done(uvow__buf_t *buf) {
   buf->off = buf->len = buf->cap = 0;
 }
 
+/* To a block of its own: the allocator may have one, and there is little to
+ * copy. */
+static int move(uvow__buf_t *buf, size_t cap) {
+  uint8_t *data = (uint8_t *)uvow__malloc(buf->mem, cap);
+  if (!data)
+    return UVOW_ENOMEM;
+  if (buf->len)
+    memcpy(data, buf->data, buf->len);
+  uvow__free(buf->mem, buf->data);
+  buf->data = data;
+  buf->cap = cap;
+  return 0;
+}
+
 static int grow(uvow__buf_t *buf, size_t need) {
   size_t cap = buf->cap ? buf->cap : BUF_MIN;
-  while (cap < need)
-    cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+  if (need >= BUF_LARGE && need / 2 > cap) {
+    cap = need > SIZE_MAX - need / 16 ? need : need + need / 16;
+  } else {
+    while (cap < need)
+      cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+  }
   if (cap > buf->max && need <= buf->max)
     cap = buf->max;
+  if (cap >= BUF_LARGE && cap / 2 > buf->cap)
+    return move(buf, cap);
   uint8_t *data = (uint8_t *)uvow__realloc(buf->mem, buf->data, cap);
   if (!data)
     return UVOW_ENOMEM;

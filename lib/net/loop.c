@@ -14,6 +14,7 @@
  */
 #include "loop.h"
 
+#include "base/spare.h"
 #include "future/future.h"
 
 #include <stdio.h>
@@ -119,10 +120,12 @@ static void rest(uvow__runtime_t *rt) {
 
 static void release(uvow__runtime_t *rt) {
   uvow_loop_t *loop = loop_of(rt);
-  uvow__mem_t mem = rt->mem;
-  uvow__free(&mem, loop->spare_read);
+  uvow__mem_t spares = rt->mem;
+  uvow__mem_t mem = uvow__spares_below(&spares);
+  uvow__free(&spares, loop->spare_read);
   uvow__buf_done(&loop->spare_write);
   uvow__free(&mem, loop);
+  uvow__spares_close(&spares);
 }
 
 static void unhandled(uvow__runtime_t *rt, const uvow_error_t *error) {
@@ -158,15 +161,22 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
   uvow_loop_t *loop = (uvow_loop_t *)uvow__calloc(mem, sizeof(*loop));
   if (!loop)
     return UVOW_ENOMEM;
-  uvow__runtime_init(&loop->rt, mem, uv_hrtime());
+  uvow__mem_t spares;
+  int rc = uvow__spares_new(mem, &spares);
+  if (rc) {
+    uvow__free(mem, loop);
+    return rc;
+  }
+  uvow__runtime_init(&loop->rt, &spares, uv_hrtime());
   uvow__buf_init(&loop->spare_write, &loop->rt.mem, SIZE_MAX);
   uvow__list_init(&loop->residents);
   uvow__list_init(&loop->lingerers);
   loop->uv = uv;
   set_options(loop, options);
-  int rc = uv_random(NULL, NULL, &loop->rt.rng, sizeof(loop->rt.rng), 0, NULL);
+  rc = uv_random(NULL, NULL, &loop->rt.rng, sizeof(loop->rt.rng), 0, NULL);
   if (rc) {
     uvow__free(mem, loop);
+    uvow__spares_close(&spares);
     return rc;
   }
   /* Neither can fail: they only fill in the struct. */
