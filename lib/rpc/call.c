@@ -96,15 +96,30 @@ static void answer_error(uvow_call_t *call, const uvow_error_t *error) {
     send_error(call->peer, call->id, INTERNAL_ERROR, uvow_strerror(rc));
 }
 
+/* A value as JSON text, which is in `result`; a payload is such a text. */
+static int text_of(const uvow_value_t *value, uvow__buf_t *result,
+                   uvow__slice_t *ret_text) {
+  void *payload;
+  if (value->type &&
+      uvow_value_get_ptr(value, &uvow_type_payload, &payload) == 0) {
+    ret_text->ptr =
+        uvow_payload_bytes((uvow_payload_t *)payload, &ret_text->len);
+    if (ret_text->len)
+      return 0;
+  }
+  int rc = uvow__value_to_json(value, result);
+  ret_text->ptr = (const char *)uvow__buf_front(result);
+  ret_text->len = uvow__buf_size(result);
+  return rc;
+}
+
 static void answer_value(uvow_call_t *call, const uvow_value_t *value) {
   uvow_server_t *server = call->peer->server;
   uvow__op_t op = {0};
-  int rc = uvow__value_to_json(value, &server->result);
+  int rc = text_of(value, &server->result, &op.params);
   if (rc == 0) {
     op.kind = UVOW__OP_REPLY;
     op.raw_id = call->id;
-    op.params.ptr = (const char *)uvow__buf_front(&server->result);
-    op.params.len = uvow__buf_size(&server->result);
     rc = send_op(call->peer, &op);
   }
   if (rc)
