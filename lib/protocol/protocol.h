@@ -27,6 +27,7 @@ typedef struct uvow__op {
   uvow__slice_t raw_id;  /* the peer's, as it stood in its call; before id */
   uvow__slice_t method;  /* plain text, may be empty; of an event, its name */
   uvow__slice_t params;  /* JSON text; of a reply, its result */
+  int params_checked;    /* a value that uvow__protocol_decode has found */
   uvow__slice_t session; /* plain text; only where has_session */
   /* Plain text; dropped where the protocol has no place for it. */
   uvow__slice_t traceparent;
@@ -74,6 +75,7 @@ static inline int uvow__protocol_can(const uvow_protocol_t *protocol,
 /*
  * Appends the message of an operation, all or nothing. Params and data must be
  * JSON as far as uvow__envelope_value looks, so that they can't forge an id.
+ * Params that were looked at when they came aren't again.
  * Returns 0, UVOW_EINVAL: the protocol has no such operation or can't carry
  * what's in it, a text isn't UTF-8, params of the wrong kind or with a reserved
  * member, no method; UVOW_ENOMEM, UVOW_EOVERLOAD (see uvow__buf_reserve).

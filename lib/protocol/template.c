@@ -20,6 +20,8 @@
 #include "wire/utf8.h"
 #include "wire/word.h"
 
+#define SHORT 512 /* bytes */
+
 /* ---- reading ---- */
 
 /* The piece's text at p: what's behind it, or NULL. */
@@ -194,7 +196,9 @@ static int put_nothing(writer_t *w, const uvow__piece_t *piece) {
 static inline int check_json(const uvow__piece_t *piece, uvow__slice_t text,
                              uvow__slice_t *ret_text) {
   uvow__json_kind_t kind;
-  if (!uvow__utf8_is_ascii((const uint8_t *)text.ptr, text.len) &&
+  /* Short texts mostly are ASCII; for others that would be one look more. */
+  if ((text.len > SHORT ||
+       !uvow__utf8_is_ascii((const uint8_t *)text.ptr, text.len)) &&
       !uvow__json_utf8(text))
     return UVOW_EINVAL;
   if (uvow__envelope_value(text, &kind, ret_text) ||
@@ -212,6 +216,17 @@ static int put_json(writer_t *w, const uvow__piece_t *piece,
   if (rc == 0)
     rc = put_text(w, piece);
   return rc ? rc : put(w, trimmed.ptr, trimmed.len);
+}
+
+/* The params. */
+static inline int put_params(writer_t *w, const uvow__piece_t *piece,
+                             const uvow__op_t *op) {
+  if (!op->params_checked || op->params.len == 0)
+    return put_json(w, piece, op->params);
+  if (!(piece->kinds & (unsigned)uvow__envelope_kind(*op->params.ptr)))
+    return UVOW_EINVAL;
+  int rc = put_text(w, piece);
+  return rc ? rc : put(w, op->params.ptr, op->params.len);
 }
 
 /* The members of an object, none of them reserved. */
@@ -313,7 +328,7 @@ static inline int put_piece(writer_t *w, const uvow__piece_t *piece,
   if (kind == UVOW__PUT_ID)
     return put_id(w, piece, op);
   if (kind == UVOW__PUT_PARAMS)
-    return put_json(w, piece, op->params);
+    return put_params(w, piece, op);
   if (kind == UVOW__PUT_METHOD)
     return op->method.ptr ? put_string(w, piece, op->method)
                           : put_nothing(w, piece);

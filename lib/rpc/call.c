@@ -96,27 +96,28 @@ static void answer_error(uvow_call_t *call, const uvow_error_t *error) {
     send_error(call->peer, call->id, INTERNAL_ERROR, uvow_strerror(rc));
 }
 
-/* A value as JSON text, which is in `result`; a payload is such a text. */
-static int text_of(const uvow_value_t *value, uvow__buf_t *result,
-                   uvow__slice_t *ret_text) {
-  void *payload;
-  if (value->type &&
-      uvow_value_get_ptr(value, &uvow_type_payload, &payload) == 0) {
-    ret_text->ptr =
-        uvow_payload_bytes((uvow_payload_t *)payload, &ret_text->len);
-    if (ret_text->len)
+/* A value as JSON text, which is in `result`. A payload is such a text, and
+ * unless it's the user's own, it was checked when it came. */
+static int set_result(uvow__op_t *op, const uvow_value_t *value,
+                      uvow__buf_t *result) {
+  void *ptr;
+  if (value->type && uvow_value_get_ptr(value, &uvow_type_payload, &ptr) == 0) {
+    const uvow_payload_t *payload = (uvow_payload_t *)ptr;
+    op->params = (uvow__slice_t){payload->bytes, payload->len};
+    op->params_checked = payload->where != UVOW__PAYLOAD_HEAP;
+    if (payload->len)
       return 0;
   }
   int rc = uvow__value_to_json(value, result);
-  ret_text->ptr = (const char *)uvow__buf_front(result);
-  ret_text->len = uvow__buf_size(result);
+  op->params.ptr = (const char *)uvow__buf_front(result);
+  op->params.len = uvow__buf_size(result);
   return rc;
 }
 
 static void answer_value(uvow_call_t *call, const uvow_value_t *value) {
   uvow_server_t *server = call->peer->server;
   uvow__op_t op = {0};
-  int rc = text_of(value, &server->result, &op.params);
+  int rc = set_result(&op, value, &server->result);
   if (rc == 0) {
     op.kind = UVOW__OP_REPLY;
     op.raw_id = call->id;

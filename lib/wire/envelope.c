@@ -409,6 +409,10 @@ int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
   return 0;
 }
 
+uvow__json_kind_t uvow__envelope_kind(char first) {
+  return (uvow__json_kind_t)kind_of[(unsigned char)first];
+}
+
 const char *uvow__envelope_skip(const char *p, const char *end,
                                 uvow__json_kind_t *ret_kind) {
   unsigned kind = p < end ? kind_of[(unsigned char)*p] : 0;

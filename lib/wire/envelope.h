@@ -104,6 +104,9 @@ struct uvow__level {
 int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
                         uvow__captures_t *ret);
 
+/* What a value that begins with this character is; 0: there's none. */
+uvow__json_kind_t uvow__envelope_kind(char first);
+
 /*
  * The JSON value that begins at p, without space before it, skipped as a
  * payload: returns what's behind it and writes its kind; NULL: there's none.
