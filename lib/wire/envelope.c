@@ -9,7 +9,7 @@
  *    Two ids in one message can't be trusted.
  *
  * scan_value -> scan_object, scan_array   for what the tree describes
- *            -> skip_container            for payloads
+ *            -> uvow__json_skip           for payloads
  *            -> scan_short, scan_number, scan_word
  *
  * It doesn't check UTF-8 (the framer did), and it converts nothing.
@@ -20,11 +20,9 @@
 
 #include <uvow/error.h>
 
+#include "json_skip.h"
 #include "json_text.h"
 #include "word.h"
-
-/* Strings up to so long are skipped byte by byte. */
-#define SHORT 8
 
 static const uvow__key_t unknown_key = UVOW__ITEM(UVOW__CAPTURE_NONE, NULL);
 
@@ -83,74 +81,6 @@ static inline const char *scan_short(const char *p, const char *end) {
       return p + uvow__word_lowest(marks) + 1;
   }
   return scan_string(p, end);
-}
-
-/* The same within a payload, where all that matters is where it ends: a few
- * words, then by the C library, which is faster once it runs. */
-static const char *skip_long(const char *p, const char *end) {
-  for (int words = 4; words > 0 && end - p >= 8; words--) {
-    uint64_t word = uvow__word(p);
-    uint64_t marks = uvow__word_equal(word, '"') | uvow__word_equal(word, '\\');
-    if (marks && p[uvow__word_lowest(marks)] == '"')
-      return p + uvow__word_lowest(marks) + 1;
-    if (marks)
-      break;
-    p += 8;
-  }
-  const char *quote = NULL;
-  while (p < end) {
-    if (!quote || quote < p)
-      quote = (const char *)memchr(p, '"', (size_t)(end - p));
-    if (!quote)
-      return NULL;
-    const char *escape = (const char *)memchr(p, '\\', (size_t)(quote - p));
-    if (!escape)
-      return quote + 1;
-    p = escape + 2; /* at most behind the quote */
-  }
-  return NULL;
-}
-
-/* The same for a short one, inline. */
-static inline const char *skip_short(const char *p, const char *end) {
-  const char *stop = end - p > SHORT ? p + SHORT : end;
-  for (; p < stop && *p != '\\'; p++)
-    if (*p == '"')
-      return p + 1;
-  return skip_long(p, end);
-}
-
-/* What matters in a payload: an opening bracket has the one that closes it. */
-enum { PLAIN, QUOTE, CLOSING };
-static const uint8_t marks_payload[256] = {
-    ['"'] = QUOTE, ['{'] = '}', ['['] = ']', ['}'] = CLOSING, [']'] = CLOSING};
-
-/* A payload's container, p at its bracket. `closing` holds the brackets that
- * are still to come. */
-static const char *skip_container(const char *p, const char *end) {
-  uint8_t closing[UVOW__JSON_DEPTH];
-  size_t depth = 0;
-  for (;;) {
-    while (p < end && marks_payload[(unsigned char)*p] == PLAIN)
-      p++;
-    if (p == end)
-      return NULL;
-    unsigned mark = marks_payload[(unsigned char)*p++];
-    if (mark == QUOTE) {
-      p = skip_short(p, end);
-      if (!p)
-        return NULL;
-    } else if (mark == CLOSING) {
-      if (closing[--depth] != (unsigned char)p[-1])
-        return NULL;
-      if (depth == 0)
-        return p;
-    } else {
-      if (depth == UVOW__JSON_DEPTH)
-        return NULL;
-      closing[depth++] = (uint8_t)mark;
-    }
-  }
 }
 
 static inline int is_digit(const char *p, const char *end) {
@@ -216,7 +146,7 @@ static const uint8_t kind_of[256] = {
 static inline const char *scan_leaf(const char *p, const char *end,
                                     unsigned kind) {
   if (kind & (UVOW__JSON_OBJECT | UVOW__JSON_ARRAY))
-    return skip_container(p, end);
+    return uvow__json_skip(p, end);
   if (kind & UVOW__JSON_NUMBER)
     return scan_number(p, end);
   if (kind & UVOW__JSON_STRING)
@@ -253,7 +183,7 @@ static const char *scan_nested(const char *p, const char *end, unsigned kind,
     return scan_object(p, end, level, ret);
   if (kind == UVOW__JSON_ARRAY && level->item_count)
     return scan_array(p, end, level, ret);
-  return skip_container(p, end);
+  return uvow__json_skip(p, end);
 }
 
 /* A value, with space before it. */

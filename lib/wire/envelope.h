@@ -2,6 +2,7 @@
 #define UVOW__ENVELOPE_H
 
 #include "base/buf.h"
+#include "json_skip.h"
 
 /*
  * The values at a few fixed places of a JSON text, in one pass, without
@@ -26,9 +27,6 @@ typedef enum uvow__json_kind {
   UVOW__JSON_ARRAY = 64,
   UVOW__JSON_OBJECT = 128
 } uvow__json_kind_t;
-
-/* Containers may be nested so deep within a payload. */
-#define UVOW__JSON_DEPTH 512
 
 #define UVOW__CAPTURES_MAX 16
 /* Never there: what has no place. */
