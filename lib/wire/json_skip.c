@@ -1,7 +1,7 @@
 /*
  * Payloads skipped: where a container ends.
  *
- *   uvow__json_skip -> skip_blocks  64 bytes at a time, while there are as many
+ *   uvow__json_skip -> skip_blocks  64 bytes at a time, while there are many
  *                   -> skip_bytes   one at a time: the rest, or a block with
  *                                   escapes
  *
@@ -31,9 +31,7 @@
 #define QUOTES (UVOW__WORD_ONES * '"')
 
 typedef struct skipper {
-  const char *end;
   size_t depth;
-  int in_string;                     /* between two blocks */
   uint8_t closing[UVOW__JSON_DEPTH]; /* the brackets that are still to come */
 } skipper_t;
 
@@ -77,34 +75,28 @@ enum { PLAIN, QUOTE, CLOSING };
 static const uint8_t marks_payload[256] = {
     ['"'] = QUOTE, ['{'] = '}', ['['] = ']', ['}'] = CLOSING, [']'] = CLOSING};
 
-/* A bracket, or what looks like one. Returns 0: it can't be there. */
-static inline int take_bracket(skipper_t *s, unsigned char c) {
-  unsigned mark = marks_payload[c];
-  if (mark == CLOSING)
-    return s->closing[--s->depth] == c;
-  if (mark == PLAIN)
-    return 1;
-  if (s->depth == UVOW__JSON_DEPTH)
-    return 0;
-  s->closing[s->depth++] = (uint8_t)mark;
-  return 1;
-}
-
 /* Until the outermost bracket is closed, or at least up to `stop`. */
-static const char *skip_bytes(skipper_t *s, const char *p, const char *stop) {
-  while (p < stop) {
+static inline const char *skip_bytes(skipper_t *s, const char *p,
+                                     const char *stop, const char *end) {
+  size_t depth = s->depth;
+  while (p && p < stop && depth) {
     while (p < stop && marks_payload[(unsigned char)*p] == PLAIN)
       p++;
     if (p == stop)
-      return p;
-    unsigned char c = (unsigned char)*p++;
-    if (c == '"')
-      p = skip_short(p, s->end);
-    else if (!take_bracket(s, c))
-      return NULL;
-    if (!p || s->depth == 0)
-      return p;
+      break;
+    unsigned mark = marks_payload[(unsigned char)*p++];
+    if (mark == QUOTE) {
+      p = skip_short(p, end);
+    } else if (mark == CLOSING) {
+      if (s->closing[--depth] != (unsigned char)p[-1])
+        return NULL;
+    } else {
+      if (depth == UVOW__JSON_DEPTH)
+        return NULL;
+      s->closing[depth++] = (uint8_t)mark;
+    }
   }
+  s->depth = depth;
   return p;
 }
 
@@ -148,6 +140,19 @@ static inline int read_block(const char *p, uint64_t *ret_quotes,
   return !escapes;
 }
 
+/* A bracket, or what looks like one. Returns 0: it can't be there. */
+static inline int take_bracket(skipper_t *s, unsigned char c) {
+  unsigned mark = marks_payload[c];
+  if (mark == CLOSING)
+    return s->closing[--s->depth] == c;
+  if (mark == PLAIN)
+    return 1;
+  if (s->depth == UVOW__JSON_DEPTH)
+    return 0;
+  s->closing[s->depth++] = (uint8_t)mark;
+  return 1;
+}
+
 /* The brackets of a block: what is behind the last one that matters, `stop` if
  * that's not the end, NULL: they don't match. */
 static inline const char *take_brackets(skipper_t *s, uint64_t brackets,
@@ -162,36 +167,40 @@ static inline const char *take_brackets(skipper_t *s, uint64_t brackets,
   return stop;
 }
 
-/* One block, or more where a string is long. */
-static inline const char *skip_block(skipper_t *s, const char *p) {
+/* Goes on for as long as a block at a time will do. What follows is for
+ * skip_bytes, up to *ret_stop. */
+static const char *skip_blocks(skipper_t *s, const char *p, const char *end,
+                               const char **ret_stop) {
   uint64_t quotes;
   uint64_t brackets;
-  if (!read_block(p, &quotes, &brackets) || (s->in_string && !quotes)) {
-    if (s->in_string)
-      p = skip_long(p, s->end);
-    else
-      p = skip_bytes(s, p, p + BLOCK);
-    s->in_string = 0;
-    return p;
+  uint64_t in_string = 0; /* between two blocks: all bits, or none */
+  while (p && s->depth && end - p >= BLOCK) {
+    int plain = read_block(p, &quotes, &brackets);
+    if (in_string && (!plain || !quotes)) {
+      p = skip_long(p, end);
+      in_string = 0;
+    } else if (!plain) {
+      *ret_stop = p + BLOCK;
+      return p;
+    } else {
+      uint64_t strings = parities(quotes) ^ in_string;
+      in_string = 0 - (strings >> 63);
+      p = take_brackets(s, brackets & ~strings, p, p + BLOCK);
+    }
   }
-  uint64_t strings = parities(quotes) ^ (0 - (uint64_t)s->in_string);
-  s->in_string = (int)(strings >> 63);
-  return take_brackets(s, brackets & ~strings, p, p + BLOCK);
+  *ret_stop = end;
+  return p && in_string && s->depth ? skip_long(p, end) : p;
 }
 
 const char *uvow__json_skip(const char *p, const char *end) {
   skipper_t s;
-  s.end = end;
-  s.in_string = 0;
   s.closing[0] = marks_payload[(unsigned char)*p++];
   s.depth = 1;
-  if (end - p >= BLOCKS_MIN) {
-    while (p && s.depth && end - p >= BLOCK)
-      p = skip_block(&s, p);
-    if (p && s.in_string && s.depth)
-      p = skip_long(p, end);
-  }
-  if (p && s.depth)
-    p = skip_bytes(&s, p, end);
-  return p && s.depth == 0 ? p : NULL;
+  do {
+    const char *stop = end;
+    if (end - p >= BLOCKS_MIN)
+      p = skip_blocks(&s, p, end, &stop);
+    p = skip_bytes(&s, p, stop, end);
+  } while (p && s.depth && p < end);
+  return s.depth == 0 ? p : NULL;
 }
