@@ -22,6 +22,13 @@ typedef struct uvow__slice {
   size_t len;
 } uvow__slice_t;
 
+/* A text with another one inside, `at` bytes from its start. */
+typedef struct uvow__splice {
+  uvow__slice_t text;
+  uvow__slice_t inner; /* len 0: there's none */
+  size_t at;
+} uvow__splice_t;
+
 #define UVOW__SLICE(literal) ((uvow__slice_t){(literal), sizeof(literal) - 1})
 
 /* Takes no memory before the first byte. */

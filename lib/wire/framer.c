@@ -6,6 +6,7 @@
  *                                    -> take_direct -> message_copy
  *   send -> (send_compressed -> send) -> wslay_frame_send
  *        -> push (wslay has a header), then finish
+ *   send_splice -> the same with finish_pieces; to be compressed: joined, send
  *
  * 1. wslay's codes never leave this file: -100 and -101 are libuv's on Linux.
  * 2. wslay reports a header only with the first byte behind it. So whatever it
@@ -352,6 +353,81 @@ int uvow__framer_send(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
   out->len +=
       finish(out->data + out->len, framer->head_len, key, iocb.data, len);
   return 0;
+}
+
+/* A message in one piece. */
+static int send_joined(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
+                       const uvow__slice_t pieces[3]) {
+  uvow__buf_t joined;
+  int rc = 0;
+  uvow__buf_init(&joined, framer->message.parts.mem, SIZE_MAX);
+  for (int i = 0; i < 3 && !rc; i++)
+    rc = uvow__buf_append(&joined, pieces[i].ptr, pieces[i].len);
+  if (!rc)
+    rc = uvow__framer_send(framer, out, opcode, 0, uvow__buf_front(&joined),
+                           uvow__buf_size(&joined));
+  uvow__buf_done(&joined);
+  return rc;
+}
+
+/* As finish, for a payload in pieces. */
+static size_t finish_pieces(uint8_t *to, size_t head_len, const uint8_t *key,
+                            const uvow__slice_t pieces[3]) {
+  static const uint8_t none[UVOW__MASK_KEY] = {0};
+  uint8_t keys[2 * UVOW__MASK_KEY];
+  size_t at = finish(to, head_len, key, none, 0);
+  size_t start = at;
+  if (key) {
+    memcpy(keys, key, UVOW__MASK_KEY);
+    memcpy(keys + UVOW__MASK_KEY, key, UVOW__MASK_KEY);
+  }
+  for (int i = 0; i < 3; at += pieces[i++].len) {
+    const uint8_t *bytes = (const uint8_t *)pieces[i].ptr;
+    if (key)
+      uvow__mask(to + at, bytes, pieces[i].len, keys + ((at - start) & 3));
+    else if (pieces[i].len)
+      memcpy(to + at, bytes, pieces[i].len);
+  }
+  return at;
+}
+
+static int send_pieces(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
+                       const uvow__slice_t pieces[3], size_t len) {
+  struct wslay_frame_iocb iocb = {0};
+  const uint8_t *key = NULL;
+  int rc = reserve(out, len, !framer->message.is_server);
+  if (rc == 0 && !framer->message.is_server)
+    rc = next_key(framer, &key);
+  if (rc)
+    return rc;
+  iocb.fin = 1;
+  iocb.opcode = (uint8_t)opcode;
+  iocb.payload_length = iocb.data_length = len;
+  /* push doesn't look: wslay only makes a header of the length. */
+  iocb.data = (const uint8_t *)pieces[0].ptr;
+  framer->head_to = out->data + out->len;
+  if (wslay_frame_send(framer->wslay, &iocb) < 0)
+    return UVOW_ETOOBIG;
+  out->len +=
+      finish_pieces(out->data + out->len, framer->head_len, key, pieces);
+  return 0;
+}
+
+int uvow__framer_send_splice(uvow__framer_t *framer, uvow__buf_t *out,
+                             int opcode, const uvow__splice_t *splice) {
+  size_t len;
+  const uvow__slice_t pieces[3] = {
+      {splice->text.ptr, splice->at},
+      splice->inner,
+      {splice->text.ptr + splice->at, splice->text.len - splice->at}};
+  if (opcode != UVOW__OP_TEXT && opcode != UVOW__OP_BINARY)
+    return UVOW_EINVAL;
+  int rc = uvow__size_add(splice->text.len, splice->inner.len, &len);
+  if (rc)
+    return rc;
+  return framer->message.deflate
+             ? send_joined(framer, out, opcode, pieces)
+             : send_pieces(framer, out, opcode, pieces, len);
 }
 
 int uvow__framer_send_close(uvow__framer_t *framer, uvow__buf_t *out, int code,

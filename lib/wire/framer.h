@@ -87,6 +87,10 @@ int uvow__framer_close_code(int err);
 int uvow__framer_send(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
                       int rsv1, const void *bytes, size_t len);
 
+/* The same for a message (not a control frame) that has another text inside. */
+int uvow__framer_send_splice(uvow__framer_t *framer, uvow__buf_t *out,
+                             int opcode, const uvow__splice_t *splice);
+
 /* Appends a close frame; UVOW__CLOSE_NONE: without a code. Errors as send;
  * UVOW_EINVAL also: a code that none may send, a reason that isn't UTF-8, has
  * more than 123 bytes, or comes without a code. */

@@ -150,6 +150,37 @@ static void takes_compressed_frames_however_they_are_cut(void **state) {
   }
 }
 
+/* A message in pieces is compressed as one. */
+static void sends_pieces_as_one(void **state) {
+  (void)state;
+  static uint8_t bytes[70000];
+  deflate_prose(bytes, sizeof(bytes), 1);
+  for (int server = 0; server < 2; server++) {
+    end_t ends[2];
+    uvow__buf_t out;
+    begin(&ends[0], 0, 0);
+    begin(&ends[1], 1, 0);
+    ends[!server].expected = bytes;
+    uvow__buf_init(&out, &uvow__mem_default, sizeof(bytes));
+    char text[200];
+    memcpy(text, bytes, 90);
+    memcpy(text + 90, bytes + sizeof(bytes) - 110, 110);
+    uvow__splice_t splice = {
+        {text, 200}, {(char *)bytes + 90, sizeof(bytes) - 200}, 90};
+    assert_int_equal(
+        uvow__framer_send_splice(&ends[server].framer, &out, 1, &splice), 0);
+    assert_int_equal(uvow__buf_front(&out)[0], 0xC1);
+    assert_int_equal(uvow__framer_feed(&ends[!server].framer,
+                                       uvow__buf_front(&out),
+                                       uvow__buf_size(&out)),
+                     0);
+    assert_true(ends[!server].len > 0);
+    uvow__buf_done(&out);
+    finish(&ends[0]);
+    finish(&ends[1]);
+  }
+}
+
 static void sends_what_the_peer_reads(void **state) {
   (void)state;
   static uint8_t bytes[300000];
@@ -324,6 +355,7 @@ static void survives_every_failing_allocation(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_compressed_frames_however_they_are_cut),
+      cmocka_unit_test(sends_pieces_as_one),
       cmocka_unit_test(sends_what_the_peer_reads),
       cmocka_unit_test(sends_uncompressed_what_is_short_or_control),
       cmocka_unit_test(what_had_no_room_is_forgotten),
