@@ -9,6 +9,15 @@
 /* The largest id of ours: every JSON reader keeps it exactly. */
 #define UVOW__ID_MAX UINT64_C(0x1FFFFFFFFFFFFF)
 
+#define UVOW__SPLICE_MIN 16384
+
+/* Bits: params are a value that uvow__protocol_decode has found; they are not
+ * copied if they have at least UVOW__SPLICE_MIN bytes and a place of their own:
+ * `inner` of the splice is them, `at` where they belong, from the front of what
+ * it is appended to. */
+#define UVOW__PARAMS_CHECKED 1
+#define UVOW__PARAMS_SPLICED 2
+
 /* What can be written. */
 typedef enum uvow__op_kind {
   UVOW__OP_CALL,
@@ -23,12 +32,13 @@ typedef enum uvow__op_kind {
 /* All of it borrowed; what isn't there is all zero. */
 typedef struct uvow__op {
   uvow__op_kind_t kind;
-  uint64_t id;           /* ours: 1 to UVOW__ID_MAX */
-  uvow__slice_t raw_id;  /* the peer's, as it stood in its call; before id */
-  uvow__slice_t method;  /* plain text, may be empty; of an event, its name */
-  uvow__slice_t params;  /* JSON text; of a reply, its result */
-  int params_checked;    /* a value that uvow__protocol_decode has found */
-  uvow__slice_t session; /* plain text; only where has_session */
+  int params_how;         /* UVOW__PARAMS_* */
+  uint64_t id;            /* ours: 1 to UVOW__ID_MAX */
+  uvow__slice_t raw_id;   /* the peer's, as it stood in its call; before id */
+  uvow__slice_t method;   /* plain text, may be empty; of an event, its name */
+  uvow__slice_t params;   /* JSON text; of a reply, its result */
+  uvow__splice_t *splice; /* see UVOW__PARAMS_SPLICED */
+  uvow__slice_t session;  /* plain text; only where has_session */
   /* Plain text; dropped where the protocol has no place for it. */
   uvow__slice_t traceparent;
   int64_t error_code;          /* of REPLY_ERROR, as all that follows */

@@ -20,8 +20,6 @@
 #include "wire/utf8.h"
 #include "wire/word.h"
 
-#define SHORT 512 /* bytes */
-
 /* ---- reading ---- */
 
 /* The piece's text at p: what's behind it, or NULL. */
@@ -192,19 +190,23 @@ static int put_nothing(writer_t *w, const uvow__piece_t *piece) {
   return rc ? rc : put(w, "null", 4);
 }
 
-/* JSON text of one of the kinds a piece allows: 0 or UVOW_EINVAL. */
-static inline int check_json(const uvow__piece_t *piece, uvow__slice_t text,
-                             uvow__slice_t *ret_text) {
+/* UTF-8, as a value of one of the kinds a piece allows: 0 or UVOW_EINVAL. */
+static inline int check_value(const uvow__piece_t *piece, uvow__slice_t text,
+                              uvow__slice_t *ret_text) {
   uvow__json_kind_t kind;
-  /* Short texts mostly are ASCII; for others that would be one look more. */
-  if ((text.len > SHORT ||
-       !uvow__utf8_is_ascii((const uint8_t *)text.ptr, text.len)) &&
-      !uvow__json_utf8(text))
-    return UVOW_EINVAL;
   if (uvow__envelope_value(text, &kind, ret_text) ||
       !(piece->kinds & (unsigned)kind))
     return UVOW_EINVAL;
   return 0;
+}
+
+/* The same for any text. */
+static inline int check_json(const uvow__piece_t *piece, uvow__slice_t text,
+                             uvow__slice_t *ret_text) {
+  if (!uvow__utf8_is_ascii((const uint8_t *)text.ptr, text.len) &&
+      !uvow__json_utf8(text))
+    return UVOW_EINVAL;
+  return check_value(piece, text, ret_text);
 }
 
 static int put_json(writer_t *w, const uvow__piece_t *piece,
@@ -218,15 +220,24 @@ static int put_json(writer_t *w, const uvow__piece_t *piece,
   return rc ? rc : put(w, trimmed.ptr, trimmed.len);
 }
 
-/* The params. */
-static inline int put_params(writer_t *w, const uvow__piece_t *piece,
-                             const uvow__op_t *op) {
-  if (!op->params_checked || op->params.len == 0)
-    return put_json(w, piece, op->params);
-  if (!(piece->kinds & (unsigned)uvow__envelope_kind(*op->params.ptr)))
+/* The same for params that needn't be looked at, or needn't be copied. */
+static int put_specially(writer_t *w, const uvow__piece_t *piece,
+                         const uvow__op_t *op) {
+  uvow__slice_t params = op->params;
+  if (params.len == 0)
+    return put_nothing(w, piece);
+  if (!(op->params_how & UVOW__PARAMS_CHECKED) &&
+      (!uvow__json_utf8(params) || check_value(piece, op->params, &params)))
+    return UVOW_EINVAL;
+  if (!(piece->kinds & (unsigned)uvow__envelope_kind(*params.ptr)))
     return UVOW_EINVAL;
   int rc = put_text(w, piece);
-  return rc ? rc : put(w, op->params.ptr, op->params.len);
+  if (rc || !(op->params_how & UVOW__PARAMS_SPLICED) ||
+      params.len < UVOW__SPLICE_MIN)
+    return rc ? rc : put(w, params.ptr, params.len);
+  op->splice->inner = params;
+  op->splice->at = (size_t)(w->to - w->out->data) - w->out->off;
+  return 0;
 }
 
 /* The members of an object, none of them reserved. */
@@ -328,7 +339,8 @@ static inline int put_piece(writer_t *w, const uvow__piece_t *piece,
   if (kind == UVOW__PUT_ID)
     return put_id(w, piece, op);
   if (kind == UVOW__PUT_PARAMS)
-    return put_params(w, piece, op);
+    return op->params_how ? put_specially(w, piece, op)
+                          : put_json(w, piece, op->params);
   if (kind == UVOW__PUT_METHOD)
     return op->method.ptr ? put_string(w, piece, op->method)
                           : put_nothing(w, piece);

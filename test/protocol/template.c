@@ -269,6 +269,57 @@ static void writes_all_params(void **state) {
   }
 }
 
+/* Large params stay where they are: with them in their place, the message is
+ * what it would have been. They are checked as ever, unless they have been. */
+static void splices_large_params(void **state) {
+  (void)state;
+  static char params[UVOW__SPLICE_MIN + 2];
+  for (size_t len = UVOW__SPLICE_MIN - 1; len <= UVOW__SPLICE_MIN; len++) {
+    uvow__buf_t whole, spliced;
+    uvow__splice_t splice = {{NULL, 0}, {NULL, 0}, 0};
+    uvow__op_t op = {.kind = UVOW__OP_CALL, .id = 7, .method = S("m")};
+    uvow__buf_init(&whole, &uvow__mem_default, SIZE_MAX);
+    uvow__buf_init(&spliced, &uvow__mem_default, SIZE_MAX);
+    memset(params, 'a', sizeof(params));
+    memcpy(params, " [\"", 3);
+    memcpy(params + len - 1, "\"]", 2);
+    op.params = (uvow__slice_t){params, len + 1};
+    assert_int_equal(
+        uvow__protocol_encode(&uvow__protocol_jsonrpc2, &op, &whole), 0);
+    op.params_how = UVOW__PARAMS_SPLICED;
+    op.splice = &splice;
+    assert_int_equal(
+        uvow__protocol_encode(&uvow__protocol_jsonrpc2, &op, &spliced), 0);
+    if (len < UVOW__SPLICE_MIN) {
+      assert_int_equal(splice.inner.len, 0);
+      assert_int_equal(whole.len, spliced.len);
+    } else {
+      assert_ptr_equal(splice.inner.ptr, params + 1);
+      assert_int_equal(splice.inner.len, len);
+      assert_int_equal(whole.len, spliced.len + len);
+      assert_memory_equal(whole.data, spliced.data, splice.at);
+      assert_memory_equal(whole.data + splice.at, params + 1, len);
+      assert_memory_equal(whole.data + splice.at + len,
+                          spliced.data + splice.at, spliced.len - splice.at);
+    }
+    params[100] = '\xFF';
+    assert_int_equal(
+        uvow__protocol_encode(&uvow__protocol_jsonrpc2, &op, &spliced),
+        UVOW_EINVAL);
+    params[100] = '"';
+    assert_int_equal(
+        uvow__protocol_encode(&uvow__protocol_jsonrpc2, &op, &spliced),
+        UVOW_EINVAL);
+    op.params = (uvow__slice_t)S("1"); /* no kind for params, whoever says so */
+    op.params_how |= UVOW__PARAMS_CHECKED;
+    assert_int_equal(
+        uvow__protocol_encode(&uvow__protocol_jsonrpc2, &op, &spliced),
+        UVOW_EINVAL);
+    uvow__buf_done(&whole);
+    uvow__buf_done(&spliced);
+  }
+}
+
 /* The literal texts fit: what's behind them is copied too, and must be there.
  */
 static void literals_have_zeros_behind_them(void **state) {
@@ -366,6 +417,7 @@ int main(void) {
       cmocka_unit_test(writes_every_code),
       cmocka_unit_test(writes_every_name),
       cmocka_unit_test(writes_all_params),
+      cmocka_unit_test(splices_large_params),
       cmocka_unit_test(literals_have_zeros_behind_them),
       cmocka_unit_test(a_limit_changes_nothing),
       cmocka_unit_test(a_failure_survives_a_move),
