@@ -60,11 +60,14 @@ void uvow__calls_drop(uvow__peer_t *peer) {
 }
 
 /* Returns why it can't be written, or 0. */
-static int send_op(uvow__peer_t *peer, const uvow__op_t *op) {
+static int send_op(uvow__peer_t *peer, uvow__op_t *op) {
   uvow_server_t *server = peer->server;
+  uvow__splice_t splice = {{NULL, 0}, {NULL, 0}, 0};
+  op->params_how |= UVOW__PARAMS_SPLICED;
+  op->splice = &splice;
   int rc = uvow__protocol_encode(server->protocol, op, &server->scratch);
   if (rc == 0)
-    uvow__peer_send(peer);
+    uvow__peer_send(peer, &splice);
   uvow__buf_clear(&server->scratch, UVOW__READ_SIZE);
   return rc;
 }
@@ -104,7 +107,8 @@ static int set_result(uvow__op_t *op, const uvow_value_t *value,
   if (value->type && uvow_value_get_ptr(value, &uvow_type_payload, &ptr) == 0) {
     const uvow_payload_t *payload = (uvow_payload_t *)ptr;
     op->params = (uvow__slice_t){payload->bytes, payload->len};
-    op->params_checked = payload->where != UVOW__PAYLOAD_HEAP;
+    if (payload->where != UVOW__PAYLOAD_HEAP)
+      op->params_how = UVOW__PARAMS_CHECKED;
     if (payload->len)
       return 0;
   }

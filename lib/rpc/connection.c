@@ -424,6 +424,18 @@ int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
   return rc;
 }
 
+int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
+                                 const uvow__splice_t *splice) {
+  if (splice->inner.len == 0)
+    return uvow__connection_send(c, opcode, splice->text.ptr, splice->text.len);
+  if (c->state != OPEN)
+    return UVOW_ECLOSED;
+  int rc = uvow__framer_send_splice(&c->framer, &c->out, opcode, splice);
+  if (rc == 0)
+    uvow__connection_write_late(c);
+  return rc;
+}
+
 void uvow__connection_close(uvow__connection_t *c, int code,
                             const char *reason) {
   if (c->state < OPEN) {

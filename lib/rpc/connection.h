@@ -82,6 +82,9 @@ int uvow__connection_is_open(const uvow__connection_t *c);
  * wait already; UVOW_ENOMEM. */
 int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
                           size_t len);
+/* The same for a message that may have another text inside. */
+int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
+                                 const uvow__splice_t *splice);
 /* Bytes that wait to be written. */
 size_t uvow__connection_unsent(const uvow__connection_t *c);
 /* Begins the close handshake; on_end follows, within close_ms. */

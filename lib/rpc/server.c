@@ -108,12 +108,17 @@ void uvow__peer_doom(uvow__peer_t *peer) {
     uvow__runtime_push(&peer->server->loop->rt, &peer->doom);
 }
 
-void uvow__peer_send(uvow__peer_t *peer) {
+void uvow__peer_send(uvow__peer_t *peer, const uvow__splice_t *splice) {
   uvow__buf_t *text = &peer->server->scratch;
+  uvow__splice_t whole = {{NULL, 0}, {NULL, 0}, 0};
   if (!peer->connection)
     return;
-  int rc = uvow__connection_send(peer->connection, UVOW__OP_TEXT,
-                                 uvow__buf_front(text), uvow__buf_size(text));
+  if (splice)
+    whole = *splice;
+  whole.text.ptr = (const char *)uvow__buf_front(text);
+  whole.text.len = uvow__buf_size(text);
+  int rc =
+      uvow__connection_send_splice(peer->connection, UVOW__OP_TEXT, &whole);
   /* Closing: nobody waits for it. Else it doesn't read what it asked for. */
   if (rc && rc != UVOW_ECLOSED)
     uvow__peer_doom(peer);
@@ -326,7 +331,7 @@ int uvow_server_publish(uvow_server_t *server, const char *name,
   int rc = uvow__protocol_encode(server->protocol, &op, &server->scratch);
   for (uvow__list_t *at = server->peers.next; rc == 0 && at != &server->peers;
        at = at->next)
-    uvow__peer_send(UVOW__CONTAINER(at, uvow__peer_t, link));
+    uvow__peer_send(UVOW__CONTAINER(at, uvow__peer_t, link), NULL);
   uvow__buf_clear(&server->scratch, UVOW__READ_SIZE);
   return rc;
 }

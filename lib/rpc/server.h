@@ -89,8 +89,9 @@ void uvow__peer_ask(uvow__task_t *task);
 void uvow__peer_accept(uvow_server_t *server, uvow__listener_t *listener);
 /* It goes: its calls are given up, its memory too. */
 void uvow__peer_drop(uvow__peer_t *peer);
-/* Sends what is in scratch. On error the peer is dropped, later. */
-void uvow__peer_send(uvow__peer_t *peer);
+/* Sends what is in scratch, and what goes inside of it (NULL: nothing does). On
+ * error the peer is dropped, later. */
+void uvow__peer_send(uvow__peer_t *peer, const uvow__splice_t *splice);
 /* Drops it, later. */
 void uvow__peer_doom(uvow__peer_t *peer);
 /* Begins a call: queues it. */
