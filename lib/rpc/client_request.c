@@ -53,12 +53,9 @@ static int keep_text(uvow_client_t *client, uvow__request_t *request,
   return uvow__request_keep_text(request, text);
 }
 
-static int send_now(uvow_client_t *client, uvow__request_t *request,
-                    uvow__slice_t text) {
-  int rc = request ? keep_text(client, request, text) : 0;
-  if (rc == 0)
-    rc = uvow__connection_send(client->connection, UVOW__OP_TEXT, text.ptr,
-                               text.len);
+/* It has been sent, unless rc. */
+static inline int note_sent(uvow_client_t *client, uvow__request_t *request,
+                            int rc) {
   if (rc)
     return rc == UVOW_ECLOSED && !client->closing ? UVOW_ELOST : rc;
   if (request) {
@@ -70,6 +67,15 @@ static int send_now(uvow_client_t *client, uvow__request_t *request,
           client->config.trace.data);
   }
   return 0;
+}
+
+static int send_now(uvow_client_t *client, uvow__request_t *request,
+                    uvow__slice_t text) {
+  int rc = request ? keep_text(client, request, text) : 0;
+  if (rc == 0)
+    rc = uvow__connection_send(client->connection, UVOW__OP_TEXT, text.ptr,
+                               text.len);
+  return note_sent(client, request, rc);
 }
 
 static int wait_in_backlog(uvow_client_t *client, uvow__request_t *request,
@@ -93,9 +99,33 @@ static int has_room(const uvow_client_t *client, size_t len) {
          MESSAGE_OVERHEAD <= max - unsent - len;
 }
 
+/* The same for large params that can be sent at once, and aren't kept: they are
+ * copied only once. */
+static int transmit_large(uvow_client_t *client, const uvow__op_t *op,
+                          uvow__request_t *request) {
+  uvow__splice_t splice = {{NULL, 0}, {NULL, 0}, 0};
+  uvow__op_t spliced = *op;
+  spliced.params_how |= UVOW__PARAMS_SPLICED;
+  spliced.splice = &splice;
+  int rc = uvow__protocol_encode(client->protocol, &spliced, &client->scratch);
+  splice.text = text_in(&client->scratch);
+  if (rc == 0 && !has_room(client, splice.text.len + splice.inner.len))
+    rc = UVOW_EOVERLOAD;
+  if (rc == 0)
+    rc = note_sent(client, request,
+                   uvow__connection_send_splice(client->connection,
+                                                UVOW__OP_TEXT, &splice));
+  uvow__buf_clear(&client->scratch, UVOW__SCRATCH_KEEP);
+  return rc;
+}
+
 int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
                           uvow__request_t *request) {
   uvow__buf_t *scratch = &client->scratch;
+  if (op->params.len >= UVOW__SPLICE_MIN && uvow__client_can_send(client) &&
+      uvow__backlog_empty(&client->backlog) &&
+      !(request && (request->idempotent || at_cap(client))))
+    return transmit_large(client, op, request);
   int rc = uvow__protocol_encode(client->protocol, op, scratch);
   if (rc == 0) {
     uvow__slice_t text = text_in(scratch);
