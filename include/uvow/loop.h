@@ -47,7 +47,9 @@ typedef void (*uvow_leak_cb)(const uvow_future_info_t *info, void *data);
 typedef struct uvow_loop_options {
   /** Required. sizeof(uvow_loop_options_t). */
   size_t size;
-  /** Optional, default malloc, realloc and free. Copied. */
+  /** Optional, default malloc, realloc and free. Copied. Up to 8 MiB, in
+   * blocks of at least 128 KiB, are kept for what is large, until the loop is
+   * closed. */
   const uvow_allocator_t *allocator;
   /** Optional, default: one line to stderr (F8). */
   uvow_unhandled_cb on_unhandled;

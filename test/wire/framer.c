@@ -433,51 +433,6 @@ static void test_round_trip(void **state) {
   free(bytes);
 }
 
-/* A message with another text inside is one message, wherever that begins. */
-static void test_splice(void **state) {
-  (void)state;
-  static const size_t lens[] = {1, 2, 3, 5, 300, 5000};
-  static const size_t ats[] = {0, 1, 2, 3, 33, 70};
-  char joined[5070];
-  for (size_t i = 0; i < 6 * 6 * 2; i++) {
-    int server = i & 1;
-    size_t len = lens[i / 2 % 6];
-    size_t at = ats[i / 12];
-    uvow__framer_t from;
-    heard_t heard;
-    char want[512];
-    char text[70];
-    char *inner = (char *)malloc(len);
-    uvow__buf_t out;
-    assert_non_null(inner);
-    memset(text, 'o', sizeof(text));
-    for (size_t k = 0; k < len; k++)
-      inner[k] = (char)('a' + k % 23);
-    memcpy(joined, text, at);
-    memcpy(joined + at, inner, len);
-    memcpy(joined + at + len, text + at, sizeof(text) - at);
-    uvow__buf_init(&out, &uvow__mem_default, 6000);
-    start(&from, server, 0, &heard);
-    uvow__splice_t splice = {{text, sizeof(text)}, {inner, len}, at};
-    assert_int_equal(uvow__framer_send_splice(&from, &out, 9, &splice),
-                     UVOW_EINVAL);
-    assert_int_equal(uvow__framer_send_splice(&from, &out, 1, &splice), 0);
-    free(inner);
-    hear(&heard, "message", 1, (uint8_t *)joined, len + sizeof(text));
-    memcpy(want, heard.text, heard.len + 1);
-    stream_t s = {!server, 0, 0, out.data, out.len, 0, want};
-    check(&s);
-    out.max = out.len + 10; /* no room: nothing is appended */
-    size_t before = out.len;
-    splice.inner.ptr = joined;
-    assert_int_equal(uvow__framer_send_splice(&from, &out, 1, &splice),
-                     UVOW_EOVERLOAD);
-    assert_int_equal(out.len, before);
-    uvow__buf_done(&out);
-    uvow__framer_done(&from);
-  }
-}
-
 static void test_send_control(void **state) {
   (void)state;
   static const struct {
@@ -636,7 +591,6 @@ int main(void) {
       cmocka_unit_test(test_stop_and_close),
       cmocka_unit_test(test_burst),
       cmocka_unit_test(test_round_trip),
-      cmocka_unit_test(test_splice),
       cmocka_unit_test(test_send_control),
       cmocka_unit_test(test_send_all_or_nothing),
       cmocka_unit_test(test_default_limit),
