@@ -264,6 +264,30 @@ static void test_packed_text_is_not_checked(void **state) {
   uvow__message_done(&m);
 }
 
+/* A frame that announces much gets room for 16 times what has come, and in the
+ * end for itself, not for twice that. */
+static void test_believes_little(void **state) {
+  (void)state;
+  static const uint8_t piece[4096];
+  const size_t length = 1000 * sizeof(piece);
+  uvow__message_t m;
+  heard_t heard = {"", 0};
+  start(&m, 2 * length, &heard);
+  assert_int_equal(uvow__message_begin(&m, 0x02, 0, length), 0);
+  assert_int_equal(uvow__message_piece(&m, piece, sizeof(piece)), 0);
+  for (size_t come = sizeof(piece);; come += sizeof(piece)) {
+    assert_true(m.parts.cap <= 19 * come);
+    if (come == length)
+      break;
+    assert_true(uvow__message_copies(&m));
+    assert_int_equal(uvow__message_copy(&m, piece, sizeof(piece), NULL), 0);
+  }
+  assert_true(m.parts.cap <= length + length / 8);
+  assert_true(m.parts.cap >= length);
+  assert_int_equal(heard.len, 0); /* it isn't the last fragment */
+  uvow__message_done(&m);
+}
+
 static void test_keeps_little_room(void **state) {
   (void)state;
   static char big[10000];
@@ -310,6 +334,7 @@ int main(void) {
       cmocka_unit_test(test_control_inside_message),
       cmocka_unit_test(test_limit_counts_fragments),
       cmocka_unit_test(test_packed_text_is_not_checked),
+      cmocka_unit_test(test_believes_little),
       cmocka_unit_test(test_keeps_little_room),
       cmocka_unit_test(test_no_memory),
   };
