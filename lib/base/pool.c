@@ -2,8 +2,9 @@
  * A pool of blocks of one size.
  *
  * 1. A free block's first pointer links to the next free one.
- * 2. Slabs grow with the pool, from 4 KiB to 256 KiB, so that a million blocks
- *    take few hundred calls of malloc and a dozen take one.
+ * 2. Slabs grow with the pool, from 4 KiB to 128 KiB, so that a million blocks
+ *    take about a thousand calls of malloc and a dozen take one. Larger ones would
+ *    be large blocks for spare.c, which has a table of those in use.
  * 3. Blocks are taken last in, first out: the warm one first.
  * 4. Under AddressSanitizer a free block is poisoned, all of it, and the walk
  *    skips it; elsewhere the walk shows the free ones too, and a bit map would
@@ -32,7 +33,7 @@ void uvow__pool_unlock(void *block, size_t size) {
 #endif
 
 #define SLAB_BYTES_MIN 4096
-#define SLAB_BYTES_MAX (256 * 1024)
+#define SLAB_BYTES_MAX (64 * 1024)
 
 /* What blocks are aligned for. C11's max_align_t would waste half of it. */
 union unit {

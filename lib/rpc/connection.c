@@ -432,7 +432,7 @@ int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
     return UVOW_ECLOSED;
   int rc = uvow__framer_send_splice(&c->framer, &c->out, opcode, splice);
   if (rc == 0)
-    uvow__connection_write_late(c);
+    write_soon(c);
   return rc;
 }
 

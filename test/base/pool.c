@@ -60,7 +60,7 @@ static void blocks_do_not_overlap(void **state) {
     assert_memory_equal(blocks[i]->rest, expected, sizeof(expected));
     uvow__pool_give(&pool, blocks[i]);
   }
-  assert_true(alloc.calls < 40); /* 4 MB in slabs of up to 256 KiB */
+  assert_true(alloc.calls < 40); /* 4 MB in slabs of up to 128 KiB */
   uvow__pool_done(&pool);
   assert_int_equal(alloc.live, 0);
 }
