@@ -11,42 +11,6 @@
 #define IN_FLIGHT 64
 #define PARAMS_MAX 3000
 
-/* ---- an allocator that knows how many bytes are out ---- */
-
-/* Before each block; as large as the largest alignment. */
-typedef union head {
-  size_t size;
-  long double align;
-} head_t;
-
-typedef struct meter {
-  uvow_allocator_t allocator;
-  size_t calls; /* of malloc and realloc */
-  size_t bytes; /* out now */
-} meter_t;
-
-static void *meter_realloc(void *old, size_t size, void *data) {
-  meter_t *meter = (meter_t *)data;
-  head_t *head = old ? (head_t *)old - 1 : NULL;
-  size_t before = head ? head->size : 0;
-  head = (head_t *)realloc(head, sizeof(*head) + size);
-  assert_non_null(head);
-  head->size = size;
-  meter->calls++;
-  meter->bytes += size - before;
-  return head + 1;
-}
-
-static void *meter_malloc(size_t size, void *data) {
-  return meter_realloc(NULL, size, data);
-}
-
-static void meter_free(void *ptr, void *data) {
-  head_t *head = (head_t *)ptr - 1;
-  ((meter_t *)data)->bytes -= head->size;
-  free(head);
-}
-
 /* ---- a server and a client of it, on real sockets in one loop ---- */
 
 typedef struct warm warm_t;
@@ -59,7 +23,7 @@ typedef struct slot {
 struct warm {
   uv_loop_t uv;
   uvow_loop_t *loop;
-  meter_t meter;
+  test_alloc_t alloc;
   uvow_server_t *server;
   uvow_client_t *client;
   slot_t slots[IN_FLIGHT];
@@ -96,9 +60,8 @@ static void start(warm_t *warm) {
   uvow_loop_options_t of_loop = {.size = sizeof(of_loop)};
   char url[64];
   memset(warm, 0, sizeof(*warm));
-  warm->meter.allocator =
-      (uvow_allocator_t){meter_malloc, meter_realloc, meter_free, &warm->meter};
-  of_loop.allocator = &warm->meter.allocator;
+  test_alloc_init_sized(&warm->alloc);
+  of_loop.allocator = &warm->alloc.allocator;
   assert_int_equal(uv_loop_init(&warm->uv), 0);
   assert_int_equal(uvow_loop_new(&warm->uv, &of_loop, &warm->loop), 0);
   served.protocol = options.protocol = uvow_protocol_jsonrpc2();
@@ -126,7 +89,7 @@ static void end(warm_t *warm) {
   uvow_loop_close(warm->loop, NULL, NULL);
   assert_int_equal(uv_run(&warm->uv, UV_RUN_DEFAULT), 0);
   assert_int_equal(uv_loop_close(&warm->uv), 0);
-  assert_int_equal(warm->meter.bytes, 0);
+  assert_int_equal(warm->alloc.bytes, 0);
 }
 
 static void on_answer(const uvow_result_t *result, void *data);
@@ -207,11 +170,11 @@ static void p2_no_allocation_once_warm(void **state) {
     warm.chains = i & 1;
     fill(&warm, sizes[i / 2]);
     run(&warm, 6 * in_flight, in_flight);
-    size_t calls = warm.meter.calls;
+    size_t calls = warm.alloc.calls;
     run(&warm, 10 * in_flight, in_flight);
-    if (warm.meter.calls != calls)
+    if (warm.alloc.calls != calls)
       fail_msg("%zu calls of the allocator for %u requests of %zu bytes",
-               warm.meter.calls - calls, 10 * in_flight, warm.params_len);
+               warm.alloc.calls - calls, 10 * in_flight, warm.params_len);
   }
   free(warm.params);
   end(&warm);
@@ -230,18 +193,14 @@ static void p2_a_pending_request_takes_at_most_200_bytes(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
     script_t s;
-    meter_t meter = {0};
     test_alloc_t alloc;
-    test_alloc_init(&alloc);
-    meter.allocator =
-        (uvow_allocator_t){meter_malloc, meter_realloc, meter_free, &meter};
-    alloc.allocator = meter.allocator;
+    test_alloc_init_sized(&alloc);
     script_init_with(&s, &alloc);
     uvow_client_options_t options = script_options(&s);
     options.max_pending = options.max_in_flight = counts[i];
     options.max_unsent_bytes = 1 << 30;
     script_open_client(&s, &options);
-    size_t before = meter.bytes;
+    size_t before = alloc.bytes;
     script_mark_t mark = script_mark(&s, NULL);
     for (unsigned n = 0; n < counts[i]; n++) {
       script_watch(script_request(&s, "echo", "{\"x\":123456}"), &mark);
@@ -249,7 +208,7 @@ static void p2_a_pending_request_takes_at_most_200_bytes(void **state) {
         script_turns(&s); /* what is written has left */
     }
     script_turns(&s);
-    double each = (double)(meter.bytes - before) / counts[i];
+    double each = (double)(alloc.bytes - before) / counts[i];
     print_message("%u pending: %.1f bytes each\n", counts[i], each);
     assert_true(each <= 200);
     script_quit(&s);
