@@ -190,10 +190,6 @@ int uvow__spares_new(const uvow__mem_t *mem, uvow__mem_t *ret) {
   return 0;
 }
 
-uvow__mem_t uvow__spares_below(const uvow__mem_t *spares) {
-  return ((spares_t *)spares->data)->below;
-}
-
 void uvow__spares_close(const uvow__mem_t *spares) {
   spares_t *s = (spares_t *)spares->data;
   while (s->kept_count)

@@ -10,8 +10,6 @@
  * next ask for one. Writes it to ret; it's for a loop, and released with it.
  * Copies mem. Returns 0 or UVOW_ENOMEM. */
 int uvow__spares_new(const uvow__mem_t *mem, uvow__mem_t *ret);
-/* The allocator below. */
-uvow__mem_t uvow__spares_below(const uvow__mem_t *spares);
 /* Keeps nothing from now on. Blocks that are still in use may be freed later,
  * with any copy of the allocator; with the last, the allocator is gone. */
 void uvow__spares_close(const uvow__mem_t *spares);

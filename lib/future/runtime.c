@@ -24,7 +24,7 @@
 void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
                         uint64_t now_ns) {
   memset(rt, 0, sizeof(*rt));
-  rt->mem = *mem;
+  rt->mem = rt->plain = *mem;
   rt->budget = DRAIN_BUDGET;
   uvow__queue_init(&rt->queue);
   uvow__list_init(&rt->unhandled);

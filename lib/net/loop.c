@@ -121,7 +121,7 @@ static void rest(uvow__runtime_t *rt) {
 static void release(uvow__runtime_t *rt) {
   uvow_loop_t *loop = loop_of(rt);
   uvow__mem_t spares = rt->mem;
-  uvow__mem_t mem = uvow__spares_below(&spares);
+  uvow__mem_t mem = rt->plain;
   uvow__free(&spares, loop->spare_read);
   uvow__buf_done(&loop->spare_write);
   uvow__free(&mem, loop);
@@ -168,6 +168,7 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
     return rc;
   }
   uvow__runtime_init(&loop->rt, &spares, uv_hrtime());
+  loop->rt.plain = *mem;
   uvow__buf_init(&loop->spare_write, &loop->rt.mem, SIZE_MAX);
   uvow__list_init(&loop->residents);
   uvow__list_init(&loop->lingerers);

@@ -58,7 +58,7 @@ void uvow__dispatcher_init(uvow__dispatcher_t *d, uvow__runtime_t *rt,
 
 void uvow__dispatcher_done(uvow__dispatcher_t *d) {
   assert(d->live == 0);
-  uvow__free(&d->rt->mem, d->slots);
+  uvow__free(&d->rt->plain, d->slots);
   d->slots = NULL;
 }
 
@@ -71,13 +71,13 @@ static int grow(uvow__dispatcher_t *d) {
   size_t size;
   if (uvow__size_mul(count, sizeof(uint64_t), &size))
     return UVOW_ENOMEM;
-  uint64_t *slots = (uint64_t *)uvow__calloc(&d->rt->mem, size);
+  uint64_t *slots = (uint64_t *)uvow__calloc(&d->rt->plain, size);
   if (!slots)
     return UVOW_ENOMEM;
   for (size_t i = 0; d->slots && i <= d->mask; i++)
     if (d->slots[i])
       slots[id_in(d->slots[i]) & (count - 1)] = d->slots[i];
-  uvow__free(&d->rt->mem, d->slots);
+  uvow__free(&d->rt->plain, d->slots);
   d->slots = slots;
   d->mask = count - 1;
   d->most = count / 4 * 3;
