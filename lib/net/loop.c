@@ -124,6 +124,8 @@ static void release(uvow__runtime_t *rt) {
   uvow__mem_t mem = rt->plain;
   uvow__free(&spares, loop->spare_read);
   uvow__buf_done(&loop->spare_write);
+  uvow__buf_done(&loop->scratch);
+  uvow__buf_done(&loop->params);
   uvow__free(&mem, loop);
   uvow__spares_close(&spares);
 }
@@ -170,6 +172,8 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
   uvow__runtime_init(&loop->rt, &spares, uv_hrtime());
   loop->rt.plain = *mem;
   uvow__buf_init(&loop->spare_write, &loop->rt.mem, SIZE_MAX);
+  uvow__buf_init(&loop->scratch, &loop->rt.mem, SIZE_MAX);
+  uvow__buf_init(&loop->params, &loop->rt.mem, SIZE_MAX);
   uvow__list_init(&loop->residents);
   uvow__list_init(&loop->lingerers);
   loop->uv = uv;

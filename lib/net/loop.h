@@ -46,6 +46,8 @@ struct uvow_loop {
   const struct uvow__network *network; /* a test's, of connect.h; or NULL */
   char *spare_read; /* a read buffer of UVOW__READ_SIZE that nobody uses */
   uvow__buf_t spare_write; /* capacity that nobody uses, for a turn's output */
+  uvow__buf_t scratch;     /* a client's message, while it's made; else empty */
+  uvow__buf_t params;      /* its json_t as text, the same */
   size_t random_left;
   unsigned char random[UVOW__RANDOM_BLOCK];
 };

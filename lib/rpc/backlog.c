@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define KEEP 65536 /* bytes of capacity that an empty one keeps */
+#define KEEP 4096 /* bytes of capacity that an empty one keeps */
 
 typedef struct head {
   uint64_t id;

@@ -19,7 +19,6 @@ static void free_client(uvow_client_t *client) {
   uvow_future_unref(client->drained);
   uvow__dispatcher_done(&client->dispatcher);
   uvow__backlog_done(&client->backlog);
-  uvow__buf_done(&client->scratch);
   uvow__intern_done(&client->methods);
   uvow__histogram_done(&client->rtt);
   uvow__client_config_done(&client->config, uvow__client_mem(client));
@@ -90,7 +89,6 @@ static void init(uvow_client_t *client, uvow_loop_t *loop,
   client->data = options->data;
   uvow__list_init(&client->notices);
   uvow__deadline_init(&client->drain, on_drain_deadline);
-  uvow__buf_init(&client->scratch, mem, SIZE_MAX);
   uvow__intern_init(&client->methods, mem);
   uvow__histogram_init(&client->rtt, mem, 5);
 }

@@ -14,8 +14,6 @@
 #include "tunnel.h"
 #include "protocol/protocol.h"
 
-#define UVOW__SCRATCH_KEEP 65536
-
 /* Where to connect, and what to say there. */
 typedef struct uvow__target {
   uvow__url_t url;
@@ -83,9 +81,8 @@ struct uvow_client {
   uint32_t attempts;    /* in a row */
   uint64_t down_since;  /* ns: when this row began */
   uvow__backlog_t backlog;
-  size_t notes;        /* in it: how many no request waits for */
-  size_t dead;         /* in it: how many are of requests that were given up */
-  uvow__buf_t scratch; /* the message being written */
+  size_t notes; /* in it: how many no request waits for */
+  size_t dead;  /* in it: how many are of requests that were given up */
   uvow__intern_t methods;
   uvow__list_t notices;
   uvow__histogram_t rtt;
@@ -146,7 +143,7 @@ void uvow__client_maybe_drained(uvow_client_t *client);
 /* Stops the pause before the next attempt. */
 void uvow__client_stop_pause(uvow_client_t *client);
 
-/* client_request.c: encodes into scratch and sends, or puts it into the
+/* client_request.c: encodes and sends, or puts it into the
  * backlog. request: NULL for a message without a future. */
 int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
                           uvow__request_t *request);

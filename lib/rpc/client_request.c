@@ -107,21 +107,22 @@ static int transmit_large(uvow_client_t *client, const uvow__op_t *op,
   uvow__op_t spliced = *op;
   spliced.params_how |= UVOW__PARAMS_SPLICED;
   spliced.splice = &splice;
-  int rc = uvow__protocol_encode(client->protocol, &spliced, &client->scratch);
-  splice.text = text_in(&client->scratch);
+  int rc =
+      uvow__protocol_encode(client->protocol, &spliced, &client->loop->scratch);
+  splice.text = text_in(&client->loop->scratch);
   if (rc == 0 && !has_room(client, splice.text.len + splice.inner.len))
     rc = UVOW_EOVERLOAD;
   if (rc == 0)
     rc = note_sent(client, request,
                    uvow__connection_send_splice(client->connection,
                                                 UVOW__OP_TEXT, &splice));
-  uvow__buf_clear(&client->scratch, UVOW__SCRATCH_KEEP);
+  uvow__buf_clear(&client->loop->scratch, UVOW__READ_SIZE);
   return rc;
 }
 
 int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
                           uvow__request_t *request) {
-  uvow__buf_t *scratch = &client->scratch;
+  uvow__buf_t *scratch = &client->loop->scratch;
   if (op->params.len >= UVOW__SPLICE_MIN && uvow__client_can_send(client) &&
       uvow__backlog_empty(&client->backlog) &&
       !(request && (request->idempotent || at_cap(client))))
@@ -139,19 +140,19 @@ int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
       rc = waits ? wait_in_backlog(client, request, text)
                  : send_now(client, request, text);
   }
-  uvow__buf_clear(scratch, UVOW__SCRATCH_KEEP);
+  uvow__buf_clear(scratch, UVOW__READ_SIZE);
   return rc;
 }
 
 void uvow__client_send_aside(uvow_client_t *client, const uvow__op_t *op) {
-  uvow__buf_t *scratch = &client->scratch;
+  uvow__buf_t *scratch = &client->loop->scratch;
   if (!uvow__client_can_send(client) ||
       !uvow__protocol_can(client->protocol, op->kind))
     return;
   if (uvow__protocol_encode(client->protocol, op, scratch) == 0 &&
       has_room(client, uvow__buf_size(scratch)))
     (void)send_now(client, NULL, text_in(scratch));
-  uvow__buf_clear(scratch, UVOW__SCRATCH_KEEP);
+  uvow__buf_clear(scratch, UVOW__READ_SIZE);
 }
 
 /* One message of the backlog. Returns 0: the rest has to wait. */
@@ -277,29 +278,35 @@ static uvow_future_t *request(uvow_client_t *client, const char *method,
   return f;
 }
 
-/* json as text in ret: empty for NULL. Takes json. */
-static int dump(uvow_client_t *client, struct json_t *json, uvow__buf_t *ret) {
+/* json as text, borrowed until dump_done: empty for NULL. Takes json. */
+static int dump(uvow_client_t *client, struct json_t *json,
+                uvow__slice_t *ret_text) {
+  uvow__buf_t *text = &client->loop->params;
   int rc = 0;
-  uvow__buf_init(ret, uvow__client_mem(client),
-                 client->config.max_unsent_bytes);
+  text->max = client->config.max_unsent_bytes;
   if (json)
-    rc = uvow__json_dump(json, ret);
+    rc = uvow__json_dump(json, text);
   uvow__json_unref(json);
+  *ret_text = text_in(text);
   return rc;
+}
+
+static void dump_done(uvow_client_t *client) {
+  uvow__buf_clear(&client->loop->params, UVOW__READ_SIZE);
 }
 
 uvow_future_t *uvow_client_request(uvow_client_t *client, const char *method,
                                    struct json_t *params,
                                    const uvow_request_options_t *options) {
-  uvow__buf_t text;
+  uvow__slice_t text;
   if (!client) {
     uvow__json_unref(params);
     return NULL;
   }
   int rc = dump(client, params, &text);
-  uvow_future_t *f = rc ? rejected(client, rc)
-                        : request(client, method, text_in(&text), options, 1);
-  uvow__buf_done(&text);
+  uvow_future_t *f =
+      rc ? rejected(client, rc) : request(client, method, text, options, 1);
+  dump_done(client);
   return f;
 }
 
@@ -325,15 +332,15 @@ static int notify(uvow_client_t *client, const char *method,
 
 int uvow_client_notify(uvow_client_t *client, const char *method,
                        struct json_t *params) {
-  uvow__buf_t text;
+  uvow__slice_t text;
   if (!client) {
     uvow__json_unref(params);
     return UVOW_EINVAL;
   }
   int rc = dump(client, params, &text);
   if (rc == 0)
-    rc = notify(client, method, text_in(&text));
-  uvow__buf_done(&text);
+    rc = notify(client, method, text);
+  dump_done(client);
   return rc;
 }
 
