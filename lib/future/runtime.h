@@ -23,7 +23,7 @@ typedef void (*uvow__unhandled_cb)(uvow__runtime_t *rt,
 
 struct uvow__runtime {
   uvow__mem_t mem;
-  uvow__mem_t plain; /* below it: for what is large and stays, see spare.h */
+  uvow__mem_t plain; /* below it: for what is large and stays, and threads */
   uvow__queue_t queue;
   uvow__pool_t links;  /* futures */
   uvow__pool_t blocks; /* futures with a tail: uvow__block_t */

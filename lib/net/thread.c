@@ -159,7 +159,8 @@ static void evict(uvow__resident_t *resident) {
 }
 
 static uvow__mailbox_t *new_mailbox(uvow_loop_t *loop) {
-  const uvow__mem_t *mem = uvow__loop_mem(loop);
+  /* Threads settle and free: not the spares, which are the loop's alone. */
+  const uvow__mem_t *mem = &loop->rt.plain;
   uvow__mailbox_t *box = (uvow__mailbox_t *)uvow__calloc(mem, sizeof(*box));
   if (!box)
     return NULL;
