@@ -2,10 +2,12 @@
  * The command line.
  *
  * One table has every option, with the commands that know it. An option is
- * "--name value", "--name=value", or a flag; the last one of a name counts.
+ * "--name value", "--name=value", or a flag; the last one of a name counts. A
+ * few have a letter, curl's: "-x value".
  */
 #include "args.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stddef.h>
@@ -17,12 +19,14 @@
 
 typedef enum kind {
   KIND_FLAG,
+  KIND_UNFLAG, /* takes a flag back */
   KIND_TEXT,
   KIND_COUNT,
   KIND_REAL,
   KIND_PROTOCOL,
   KIND_REPORT,
   KIND_HEADER,
+  KIND_PROXY,
   KIND_SUBPROTOCOL
 } kind_t;
 
@@ -33,6 +37,7 @@ typedef struct option {
   size_t offset; /* in args_t */
   double min;    /* of a number */
   double max;
+  char letter; /* or none */
 } option_t;
 
 #define CLIENT (COMMAND_BENCH | COMMAND_CALL)
@@ -40,34 +45,42 @@ typedef struct option {
 #define AT(field) offsetof(args_t, field)
 #define MILLION 1e6
 
+/* Names are curl's where it has one. */
 static const option_t options[] = {
-    {"help", ANY, KIND_FLAG, AT(help), 0, 0},
-    {"version", ANY, KIND_FLAG, AT(version), 0, 0},
-    {"url", CLIENT, KIND_TEXT, AT(url), 0, 0},
-    {"protocol", ANY, KIND_PROTOCOL, AT(protocol), 0, 0},
-    {"header", CLIENT, KIND_HEADER, 0, 0, 0},
-    {"subprotocol", CLIENT, KIND_SUBPROTOCOL, 0, 0, 0},
-    {"ca", CLIENT, KIND_TEXT, AT(ca), 0, 0},
-    {"insecure", CLIENT, KIND_FLAG, AT(insecure), 0, 0},
-    {"deflate", ANY, KIND_FLAG, AT(deflate), 0, 0},
-    {"timeout", CLIENT, KIND_COUNT, AT(timeout_ms), 1, 1000 * MILLION},
-    {"pretty", COMMAND_CALL, KIND_FLAG, AT(pretty), 0, 0},
-    {"host", COMMAND_SERVE, KIND_TEXT, AT(host), 0, 0},
-    {"port", COMMAND_SERVE, KIND_COUNT, AT(port), 0, 65535},
-    {"cert", COMMAND_SERVE, KIND_TEXT, AT(cert), 0, 0},
-    {"key", COMMAND_SERVE, KIND_TEXT, AT(key), 0, 0},
-    {"inflight", COMMAND_BENCH, KIND_COUNT, AT(inflight), 1, 16 * MILLION},
-    {"connections", COMMAND_BENCH, KIND_COUNT, AT(connections), 1, 60000},
-    {"seconds", COMMAND_BENCH, KIND_REAL, AT(seconds), 0.01, MILLION},
-    {"requests", COMMAND_BENCH, KIND_COUNT, AT(requests), 1, 1e15},
-    {"warmup", COMMAND_BENCH, KIND_REAL, AT(warmup), 0, 3600},
-    {"rate", COMMAND_BENCH, KIND_REAL, AT(rate), 0.001, 100 * MILLION},
-    {"method", COMMAND_BENCH, KIND_TEXT, AT(method), 0, 0},
-    {"params", COMMAND_BENCH, KIND_TEXT, AT(params), 0, 0},
-    {"json-values", COMMAND_BENCH, KIND_FLAG, AT(json_values), 0, 0},
-    {"verify", COMMAND_BENCH, KIND_FLAG, AT(verify), 0, 0},
-    {"line", COMMAND_BENCH, KIND_FLAG, AT(line), 0, 0},
-    {"report", COMMAND_BENCH, KIND_REPORT, AT(report), 0, 0},
+    {"help", ANY, KIND_FLAG, AT(help), 0, 0, 'h'},
+    {"version", ANY, KIND_FLAG, AT(version), 0, 0, 0},
+    {"url", CLIENT, KIND_TEXT, AT(url), 0, 0, 0},
+    {"protocol", ANY, KIND_PROTOCOL, AT(protocol), 0, 0, 0},
+    {"header", CLIENT, KIND_HEADER, 0, 0, 0, 'H'},
+    {"oauth2-bearer", CLIENT, KIND_TEXT, AT(bearer), 0, 0, 0},
+    {"origin", CLIENT, KIND_TEXT, AT(origin), 0, 0, 0},
+    {"subprotocol", ANY, KIND_SUBPROTOCOL, 0, 0, 0, 0},
+    {"cacert", ANY, KIND_TEXT, AT(ca), 0, 0, 0},
+    {"cert", ANY, KIND_TEXT, AT(cert), 0, 0, 'E'},
+    {"key", ANY, KIND_TEXT, AT(key), 0, 0, 0},
+    {"pass", ANY, KIND_TEXT, AT(password), 0, 0, 0},
+    {"insecure", CLIENT, KIND_FLAG, AT(insecure), 0, 0, 'k'},
+    {"proxy", CLIENT, KIND_PROXY, AT(proxy), 0, 0, 'x'},
+    {"proxy-env", CLIENT, KIND_FLAG, AT(proxy_env), 0, 0, 0},
+    {"deflate", ANY, KIND_FLAG, AT(deflate), 0, 0, 0},
+    {"no-deflate", ANY, KIND_UNFLAG, AT(deflate), 0, 0, 0},
+    {"timeout", CLIENT, KIND_COUNT, AT(timeout_ms), 1, 1000 * MILLION, 0},
+    {"pretty", COMMAND_CALL, KIND_FLAG, AT(pretty), 0, 0, 0},
+    {"host", COMMAND_SERVE, KIND_TEXT, AT(host), 0, 0, 0},
+    {"port", COMMAND_SERVE, KIND_COUNT, AT(port), 0, 65535, 0},
+    {"unix-socket", COMMAND_SERVE, KIND_TEXT, AT(socket_path), 0, 0, 0},
+    {"inflight", COMMAND_BENCH, KIND_COUNT, AT(inflight), 1, 16 * MILLION, 0},
+    {"connections", COMMAND_BENCH, KIND_COUNT, AT(connections), 1, 60000, 0},
+    {"seconds", COMMAND_BENCH, KIND_REAL, AT(seconds), 0.01, MILLION, 0},
+    {"requests", COMMAND_BENCH, KIND_COUNT, AT(requests), 1, 1e15, 0},
+    {"warmup", COMMAND_BENCH, KIND_REAL, AT(warmup), 0, 3600, 0},
+    {"rate", COMMAND_BENCH, KIND_REAL, AT(rate), 0.001, 100 * MILLION, 0},
+    {"method", COMMAND_BENCH, KIND_TEXT, AT(method), 0, 0, 0},
+    {"params", COMMAND_BENCH, KIND_TEXT, AT(params), 0, 0, 0},
+    {"json-values", COMMAND_BENCH, KIND_FLAG, AT(json_values), 0, 0, 0},
+    {"verify", COMMAND_BENCH, KIND_FLAG, AT(verify), 0, 0, 0},
+    {"line", COMMAND_BENCH, KIND_FLAG, AT(line), 0, 0, 0},
+    {"report", COMMAND_BENCH, KIND_REPORT, AT(report), 0, 0, 0},
 };
 
 static int wrong(args_t *args, const char *format, const char *name,
@@ -132,11 +145,23 @@ static int add_header(args_t *args, char *value) {
   return 0;
 }
 
+/* Not with the value: there may be a password in it. */
+static int set_proxy(args_t *args, const char *value) {
+  static const char scheme[] = "http://";
+  for (size_t i = 0; *value && i < sizeof(scheme) - 1; i++)
+    if (tolower((unsigned char)value[i]) != scheme[i])
+      return wrong(args, "--proxy wants %s%s", scheme,
+                   "[user:password@]host[:port]");
+  args->proxy = value;
+  return 0;
+}
+
 static int set(args_t *args, const option_t *option, char *value) {
   void *to = (char *)args + option->offset;
   switch (option->kind) {
   case KIND_FLAG:
-    *(int *)to = 1;
+  case KIND_UNFLAG:
+    *(int *)to = option->kind == KIND_FLAG;
     return 0;
   case KIND_TEXT:
     *(const char **)to = value;
@@ -154,6 +179,8 @@ static int set(args_t *args, const option_t *option, char *value) {
     return set_report(args, value);
   case KIND_HEADER:
     return add_header(args, value);
+  case KIND_PROXY:
+    return set_proxy(args, value);
   case KIND_SUBPROTOCOL:
     if (args->subprotocol_count == ARGS_LISTED)
       return wrong(args, "too many --%s%s", option->name, "");
@@ -171,17 +198,28 @@ static const option_t *find(const args_t *args, const char *name, size_t len) {
   return NULL;
 }
 
+static const option_t *find_letter(const args_t *args, const char *word) {
+  for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+    if (options[i].letter == word[1] && !word[2] &&
+        (options[i].commands & (unsigned)args->command))
+      return &options[i];
+  return NULL;
+}
+
 /* An option; *at goes on past its value. */
 static int take_option(args_t *args, char **argv, int *at, int argc) {
-  char *name = argv[*at] + 2;
-  size_t len = strcspn(name, "=");
-  char *value = name[len] ? name + len + 1 : NULL;
-  const option_t *option = find(args, name, len);
+  char *word = argv[*at];
+  int is_long = word[1] == '-';
+  size_t len = is_long ? strcspn(word + 2, "=") : 0;
+  char *value = is_long && word[len + 2] ? word + len + 3 : NULL;
+  const option_t *option =
+      is_long ? find(args, word + 2, len) : find_letter(args, word);
   if (!option)
-    return wrong(args, "unknown option %.80s%s", argv[*at], "");
-  if (option->kind == KIND_FLAG && value)
+    return wrong(args, "unknown option %.80s%s", word, "");
+  int is_flag = option->kind == KIND_FLAG || option->kind == KIND_UNFLAG;
+  if (is_flag && value)
     return wrong(args, "--%s takes no value%s", option->name, "");
-  if (option->kind != KIND_FLAG && !value) {
+  if (!is_flag && !value) {
     if (*at + 1 >= argc)
       return wrong(args, "--%s wants a value%s", option->name, "");
     value = argv[++*at];
@@ -242,13 +280,27 @@ static int check_bench(args_t *args) {
   return 0;
 }
 
+static int check_connection(args_t *args) {
+  if (args->key && !args->cert)
+    return wrong(args, "--key is the key of a --%s: there is none%s", "cert",
+                 "");
+  if (args->command == COMMAND_SERVE && args->ca && !args->cert)
+    return wrong(args, "--cacert is for wss: not without --%s%s", "cert", "");
+  if (args->proxy && args->proxy_env)
+    return wrong(args, "--proxy or --proxy-env, not both%s%s", "", "");
+  if (args->socket_path && (args->host || args->port || args->cert))
+    return wrong(args, "--unix-socket: not with --host, --port or --%s%s",
+                 "cert", "");
+  return 0;
+}
+
 static int check(args_t *args) {
   if (args->command & CLIENT && !args->url)
     return wrong(args, "--url is missing%s%s", "", "");
   if (args->command == COMMAND_CALL && !args->method)
     return wrong(args, "METHOD is missing%s%s", "", "");
-  if (!args->cert != !args->key)
-    return wrong(args, "--cert and --key go together%s%s", "", "");
+  if (check_connection(args))
+    return -1;
   if (args->command == COMMAND_BENCH && check_bench(args))
     return -1;
   return check_json(args);
@@ -282,12 +334,8 @@ int args_parse(args_t *args, int argc, char **argv) {
     int rc = 0;
     if (words_only || *argv[i] != '-' || !argv[i][1])
       rc = take_word(args, argv[i]);
-    else if (strcmp(argv[i], "-h") == 0)
-      args->help = 1;
     else if (strcmp(argv[i], "--") == 0)
       words_only = 1;
-    else if (argv[i][1] != '-')
-      rc = wrong(args, "unknown option %.80s%s", argv[i], "");
     else
       rc = take_option(args, argv, &i, argc);
     if (rc)

@@ -51,10 +51,16 @@ typedef struct args {
   double seconds;
   double warmup;  /* seconds */
   double rate;    /* a second; 0: as fast as answers come */
-  const char *ca; /* of a client's TLS */
+  const char *ca; /* whom to trust: a client the server, a server its peers */
   int insecure;
-  const char *cert; /* of a server's */
-  const char *key;
+  const char *cert;     /* our own */
+  const char *key;      /* its key; in the file of cert if that isn't named */
+  const char *password; /* of the key */
+  const char *proxy;
+  int proxy_env;
+  const char *bearer;
+  const char *origin;
+  const char *socket_path; /* of a server */
   int deflate;
   int json_values;
   int verify;
@@ -71,7 +77,7 @@ typedef struct args {
 int args_parse(args_t *args, int argc, char **argv);
 
 /* What the options say of a connection, but for its TLS; the rest is as it
- * was. */
+ * was. Points into args. */
 void args_to_client(const args_t *args, uvow_client_options_t *options);
 
 /* The same of a server. */
@@ -80,6 +86,9 @@ void args_to_server(const args_t *args, uvow_server_options_t *options);
 /* The context that the options ask for, for this loop; NULL: they ask for none.
  * 1: there's something wrong with them, which has been said on stderr. */
 int args_to_tls(const args_t *args, uvow_loop_t *loop, uvow_tls_t **ret_tls);
+
+/* Says on stderr why a client can't be made; returns the exit status. */
+int args_refused(int code);
 
 /* The text of --help. */
 const char *args_help(subcommand_t command);

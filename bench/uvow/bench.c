@@ -319,10 +319,8 @@ int bench_main(const args_t *args) {
   bench.on_terminal = uv_guess_handle(2) == UV_TTY;
   measure_init(&bench.measure);
   rc = run(&bench);
-  if (rc < 0)
-    fprintf(stderr, "uvow: %s\n", uvow_strerror(rc));
   if (rc)
-    bench.status = EXIT_NOT_SENT;
+    bench.status = rc < 0 ? args_refused(rc) : EXIT_NOT_SENT;
   finish(&bench);
   return bench.status;
 }

@@ -130,8 +130,7 @@ int call_main(const args_t *args) {
   }
   rc = start(&call);
   if (rc < 0)
-    fprintf(stderr, "uvow: %s, not sent: %s\n", uvow_err_name(rc),
-            uvow_strerror(rc));
+    call.status = args_refused(rc);
   if (rc) {
     uvow_client_free(call.client);
     uvow_loop_close(call.loop, NULL, NULL);

@@ -5,6 +5,7 @@
  */
 #include "commands.h"
 
+#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,45 @@ static int add_methods(uvow_server_t *server) {
   return rc;
 }
 
+static void cant_listen(const uvow_server_options_t *options, int rc) {
+  if (options->socket_path)
+    fprintf(stderr, "uvow: can't listen on %s: %s\n", options->socket_path,
+            uvow_strerror(rc));
+  else
+    fprintf(stderr, "uvow: can't listen on %s port %u: %s\n", options->host,
+            (unsigned)options->port, uvow_strerror(rc));
+}
+
+/* Escaped, for a URL. */
+static void put_path(const char *path) {
+  for (; *path; path++)
+    printf(isalnum((unsigned char)*path) || strchr("/-._~", *path) ? "%c"
+                                                                   : "%%%02X",
+           (unsigned char)*path);
+}
+
+/* A URL that a client can take as it is. */
+static void print_url(const serve_t *serve, const args_t *args,
+                      const uvow_server_options_t *options) {
+  const char *path = options->socket_path;
+  char cwd[4096];
+  size_t size = sizeof(cwd);
+  if (!path) {
+    int is_v6 = strchr(options->host, ':') != NULL;
+    printf("listening on %s://%s%s%s:%u/\n", args->cert ? "wss" : "ws",
+           is_v6 ? "[" : "", options->host, is_v6 ? "]" : "",
+           (unsigned)uvow_server_port(serve->server));
+    return;
+  }
+  printf("listening on ws+unix://");
+  if (*path != '/' && uv_cwd(cwd, &size) == 0) {
+    put_path(cwd);
+    putchar('/');
+  }
+  put_path(path);
+  putchar('\n');
+}
+
 static int start(serve_t *serve, const args_t *args) {
   uvow_server_options_t options = {.size = sizeof(options)};
   args_to_server(args, &options);
@@ -133,14 +173,10 @@ static int start(serve_t *serve, const args_t *args) {
   if (rc == 0)
     rc = add_methods(serve->server);
   if (rc) {
-    fprintf(stderr, "uvow: can't listen on %s port %u: %s\n", options.host,
-            (unsigned)options.port, uvow_strerror(rc));
+    cant_listen(&options, rc);
     return rc;
   }
-  int is_v6 = strchr(options.host, ':') != NULL;
-  printf("listening on %s://%s%s%s:%u/\n", args->cert ? "wss" : "ws",
-         is_v6 ? "[" : "", options.host, is_v6 ? "]" : "",
-         (unsigned)uvow_server_port(serve->server));
+  print_url(serve, args, &options);
   return fflush(stdout) ? UV_EIO : 0;
 }
 

@@ -95,6 +95,58 @@ static void headers_and_subprotocols_may_be_many(void **state) {
   assert_int_equal(options.timeout_ms, 30000);
 }
 
+static void a_connection_is_as_the_options_say(void **state) {
+  args_t args;
+  uvow_client_options_t options = {.size = sizeof(options)};
+  (void)state;
+  assert_int_equal(PARSE(&args, "bench", "--url", "u"), 0);
+  args_to_client(&args, &options);
+  assert_null(options.proxy);
+  assert_false(options.proxy_from_environment);
+  assert_null(options.bearer);
+  assert_null(options.origin);
+  assert_null(options.deflate);
+  assert_int_equal(PARSE(&args, "call", "--url", "u", "-x", "HTTP://p:1",
+                         "--oauth2-bearer", "t", "--origin", "o", "--deflate",
+                         "-H", "A: b", "-k", "m"),
+                   0);
+  args_to_client(&args, &options);
+  assert_string_equal(options.proxy, "HTTP://p:1");
+  assert_string_equal(options.bearer, "t");
+  assert_string_equal(options.origin, "o");
+  assert_string_equal(options.headers[0].value, "b");
+  assert_non_null(options.deflate);
+  assert_true(args.insecure);
+  assert_int_equal(PARSE(&args, "bench", "--url", "u", "--proxy-env",
+                         "--deflate", "--no-deflate"),
+                   0);
+  args_to_client(&args, &options);
+  assert_true(options.proxy_from_environment);
+  assert_null(options.deflate);
+  assert_int_equal(PARSE(&args, "call", "--url", "u", "--proxy=", "m"), 0);
+  args_to_client(&args, &options);
+  assert_string_equal(options.proxy, ""); /* none */
+}
+
+static void a_server_is_as_the_options_say(void **state) {
+  args_t args;
+  uvow_server_options_t options = {.size = sizeof(options)};
+  (void)state;
+  assert_int_equal(PARSE(&args, "serve", "--unix-socket", "/s", "--subprotocol",
+                         "a", "--subprotocol", "b", "--deflate"),
+                   0);
+  args_to_server(&args, &options);
+  assert_string_equal(options.socket_path, "/s");
+  assert_null(options.host);
+  assert_int_equal(options.subprotocol_count, 2);
+  assert_non_null(options.deflate);
+  assert_int_equal(PARSE(&args, "serve", "--host", "::1", "--port", "7"), 0);
+  args_to_server(&args, &options);
+  assert_null(options.socket_path);
+  assert_string_equal(options.host, "::1");
+  assert_int_equal(options.port, 7);
+}
+
 static void a_call_has_a_method_and_params(void **state) {
   args_t args;
   (void)state;
@@ -153,6 +205,14 @@ static void a_bad_value_is_named(void **state) {
                "5s");
   ASSERT_WRONG("--header wants \"Name: value\", not \"x\"", "call", "--header",
                "x");
+  ASSERT_WRONG("--header wants a value", "call", "-H");
+  ASSERT_WRONG("unknown option -Hx", "call", "-Hx");
+  ASSERT_WRONG("unknown option -k", "serve", "-k");
+  /* What is wrong isn't shown: there's a password in it. */
+  ASSERT_WRONG("--proxy wants http://[user:password@]host[:port]", "call", "-x",
+               "socks5://u:secret@h");
+  ASSERT_WRONG("--proxy wants http://[user:password@]host[:port]", "bench",
+               "--proxy=localhost:3128");
   ASSERT_WRONG("--report wants a .html, .svg or .json file, not \"a.txt\"",
                "bench", "--report", "a.txt");
 }
@@ -161,7 +221,14 @@ static void what_is_missing_or_too_much_is_named(void **state) {
   (void)state;
   ASSERT_WRONG("--url is missing", "bench");
   ASSERT_WRONG("--url is missing", "call", "m");
-  ASSERT_WRONG("--cert and --key go together", "serve", "--cert", "c");
+  ASSERT_WRONG("--key is the key of a --cert: there is none", "serve", "--key",
+               "c");
+  ASSERT_WRONG("--cacert is for wss: not without --cert", "serve", "--cacert",
+               "c");
+  ASSERT_WRONG("--unix-socket: not with --host, --port or --cert", "serve",
+               "--unix-socket", "/s", "--port", "1");
+  ASSERT_WRONG("--proxy or --proxy-env, not both", "call", "--url", "u",
+               "--proxy", "", "--proxy-env", "m");
   ASSERT_WRONG("METHOD is missing", "call", "--url", "u");
   ASSERT_WRONG("x: METHOD and PARAMS are there already", "call", "--url", "u",
                "m", "1", "x");
@@ -188,6 +255,8 @@ int main(void) {
       cmocka_unit_test(each_option_is_taken),
       cmocka_unit_test(requests_replace_seconds_and_warmup),
       cmocka_unit_test(headers_and_subprotocols_may_be_many),
+      cmocka_unit_test(a_connection_is_as_the_options_say),
+      cmocka_unit_test(a_server_is_as_the_options_say),
       cmocka_unit_test(a_call_has_a_method_and_params),
       cmocka_unit_test(help_needs_nothing_else),
       cmocka_unit_test(what_is_unknown_is_named),

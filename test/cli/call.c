@@ -198,7 +198,7 @@ static void wss_is_spoken_with_those_who_are_trusted(void **state) {
   assert_int_equal(COMMAND_RUN(command, "call", "--url", "URL", "echo", "[1]"),
                    EXIT_NOT_SENT);
   assert_non_null(strstr(command->err, "not sent"));
-  assert_int_equal(COMMAND_RUN(command, "call", "--url", "URL", "--ca",
+  assert_int_equal(COMMAND_RUN(command, "call", "--url", "URL", "--cacert",
                                place.file, "echo", "[1]"),
                    EXIT_OK);
   assert_string_equal(command->out, "[1]\n");
@@ -209,9 +209,9 @@ static void wss_is_spoken_with_those_who_are_trusted(void **state) {
   assert_int_equal(COMMAND_RUN(command, "bench", "--url", "URL", "--insecure",
                                "--requests", "100", "--verify", "--line"),
                    EXIT_OK);
-  assert_int_equal(
-      COMMAND_RUN(command, "call", "--url", "URL", "--ca", place.dir, "echo"),
-      EXIT_NOT_SENT);
+  assert_int_equal(COMMAND_RUN(command, "call", "--url", "URL", "--cacert",
+                               place.dir, "echo"),
+                   EXIT_NOT_SENT);
   assert_int_equal(strncmp(command->err, "uvow: ca_file ", 14), 0);
   assert_int_equal(strcspn(command->err, "\n") + 1, strlen(command->err));
   assert_int_equal(command_stop(command), 0);

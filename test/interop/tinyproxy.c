@@ -1,20 +1,18 @@
 /*
  * A client of a server of ours, through tinyproxy.
  */
-#include "support/interop.h"
+#include "support/tinyproxy.h"
 
 #include <stdio.h>
 
 #include "support/certs.h"
-#include "support/folder.h"
 
 /* A server, and the proxy that may be asked for it. */
 typedef struct scene {
   interop_t *it;
   uvow_server_t *server;
   uvow_tls_t *ours; /* NULL: it's plain ws */
-  uint16_t other;   /* the proxy may be asked for this port too */
-  int port;         /* of the proxy */
+  unsigned other;   /* the proxy may be asked for this port too */
   char proxy[96];
   char url[64];
 } scene_t;
@@ -36,44 +34,14 @@ static void serve(scene_t *x, uvow_tls_t *theirs) {
            (unsigned)uvow_server_port(x->server));
 }
 
-static void write_config(const scene_t *x, const folder_t *folder,
-                         const char *more, char path[FOLDER_PATH]) {
-  char config[512];
-  snprintf(config, sizeof(config),
-           "Port %d\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\n"
-           "LogLevel Info\nMaxClients 10\nConnectPort %u\nConnectPort %u\n%s",
-           x->port, (unsigned)uvow_server_port(x->server), (unsigned)x->other,
-           more);
-  folder_file(folder, "config", config, path);
-}
-
-/* Starts tinyproxy, with more lines in its configuration. */
-static void run_proxy(scene_t *x, const char *more) {
-  char path[FOLDER_PATH];
-  const char *args[] = {"tinyproxy", "-d", "-c", path, NULL};
-  folder_t folder;
-  char *line = NULL;
-  folder_make(&folder);
-  for (int tries = 0; !line; tries++) {
-    x->port = interop_free_port(x->it);
-    write_config(x, &folder, more, path);
-    interop_run(x->it, args);
-    line = interop_line(x->it, "Starting main loop");
-    if (!line && tries == 10)
-      fail_msg("tinyproxy ended: %s", x->it->log);
-  }
-  free(line);
-  folder_remove(&folder);
-}
-
 /* A server, tinyproxy, and a client that goes through it as this user. */
 static void meet(scene_t *x, void **state, uvow_tls_t *theirs, const char *more,
                  const char *user) {
   x->it = (interop_t *)*state;
   serve(x, theirs);
-  x->other = x->other ? x->other : 1;
-  run_proxy(x, more);
-  snprintf(x->proxy, sizeof(x->proxy), "http://%s127.0.0.1:%d", user, x->port);
+  const unsigned ports[2] = {uvow_server_port(x->server), x->other};
+  snprintf(x->proxy, sizeof(x->proxy), "http://%s127.0.0.1:%d", user,
+           tinyproxy_run(x->it, ports, more));
   uvow_client_options_t options =
       interop_options(x->it, x->url, uvow_protocol_jsonrpc2());
   options.proxy = x->proxy;
