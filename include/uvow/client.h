@@ -310,7 +310,8 @@ UVOW_API int uvow_client_new(uvow_loop_t *loop,
 
 /**
  * A future of the connection: fulfilled (no value) when it's open, rejected
- * when that fails.
+ * when that fails: by its cause, whose outcome is UVOW_OUTCOME_NONE, as this is
+ * no request.
  *
  * Returns new, or NULL: no memory. Nobody needs to look at it: a request may be
  * made before, and waits. Since 0.1.

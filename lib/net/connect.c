@@ -88,7 +88,6 @@ static uvow_error_t *make_error(const uvow__connector_t *c, int code,
                                 size_t count) {
   uvow__error_spec_t spec = {0};
   spec.code = code;
-  spec.outcome = UVOW_NOT_SENT;
   spec.detail.ptr = detail;
   spec.detail.len = len < DETAIL ? (size_t)len : DETAIL - 1;
   spec.causes = causes;

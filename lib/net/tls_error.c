@@ -56,8 +56,6 @@ static uvow_error_t *make(const uvow__tls_stream_t *stream, int code,
   uvow__error_spec_t spec = {0};
   spec.code = code;
   spec.status = status;
-  spec.outcome =
-      stream->state == UVOW__TLS_OPEN ? UVOW_OUTCOME_NONE : UVOW_NOT_SENT;
   spec.cause = cause;
   spec.detail.len = uvow__buf_size(text);
   if (spec.detail.len)

@@ -250,7 +250,6 @@ static int pass_proxy(uvow_client_t *client,
   if (proxy->code) {
     uvow__error_spec_t spec = {0};
     spec.code = UVOW_EPROXY;
-    spec.outcome = UVOW_NOT_SENT;
     spec.detail = UVOW__SLICE(
         "what the environment names as proxy isn't one "
         "that uvow knows: http://host:port");
@@ -312,7 +311,7 @@ int uvow__client_connect(uvow_client_t *client) {
   client->attempts++;
   uvow__client_enter(client, UVOW_CLIENT_CONNECTING, NULL);
   if (code) { /* no attempt makes it better */
-    uvow__client_end(client, uvow__error_code(mem, code, UVOW_NOT_SENT));
+    uvow__client_end(client, uvow__error_code(mem, code, UVOW_OUTCOME_NONE));
     return 0;
   }
   code = open_connection(client, &error);
@@ -320,7 +319,7 @@ int uvow__client_connect(uvow_client_t *client) {
     uvow_error_unref(error);
     return code;
   }
-  lost(client, error ? error : uvow__error_code(mem, code, UVOW_NOT_SENT));
+  lost(client, error ? error : uvow__error_code(mem, code, UVOW_OUTCOME_NONE));
   return 0;
 }
 
@@ -355,7 +354,8 @@ static void run_connect(uvow__task_t *task) {
   else
     client->attempts++; /* one that renew has ended */
   if (rc)
-    lost(client, uvow__error_code(uvow__client_mem(client), rc, UVOW_NOT_SENT));
+    lost(client,
+         uvow__error_code(uvow__client_mem(client), rc, UVOW_OUTCOME_NONE));
 }
 
 static void on_pause_over(uvow__deadline_t *deadline) {

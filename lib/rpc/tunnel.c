@@ -56,7 +56,6 @@ static uvow_error_t *make_error(const tunnel_t *t, int status, const char *what,
                      cause ? uvow_error_message(cause) : "");
   spec.code = UVOW_EPROXY;
   spec.status = status;
-  spec.outcome = UVOW_NOT_SENT;
   spec.detail.ptr = detail;
   spec.detail.len = (size_t)len;
   spec.cause = cause;

@@ -177,7 +177,7 @@ static void expect_tries(const char *names) {
 static void expect_error(const uvow_error_t *error, int code, size_t causes,
                          const char *const *words) {
   assert_int_equal(uvow_error_code(error), code);
-  assert_int_equal(uvow_error_outcome(error), UVOW_NOT_SENT);
+  assert_int_equal(uvow_error_outcome(error), UVOW_OUTCOME_NONE);
   assert_int_equal(uvow_error_cause_count(error), causes);
   assert_non_null(strstr(uvow_error_message(error), "h.test"));
   for (size_t i = 0; i < causes; i++) {

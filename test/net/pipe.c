@@ -200,7 +200,7 @@ static void expect_failure(const char *path, int code, const char *word) {
   connect_to(&x, path ? path : x.path);
   script_until(&x.s, &x.a.ended);
   assert_int_equal(uvow_error_code(x.a.error), code);
-  assert_int_equal(uvow_error_outcome(x.a.error), UVOW_NOT_SENT);
+  assert_int_equal(uvow_error_outcome(x.a.error), UVOW_OUTCOME_NONE);
   assert_non_null(strstr(uvow_error_message(x.a.error), word));
   assert_int_equal(x.a.opened, 0);
   end(&x);

@@ -156,7 +156,7 @@ static void test_refused(void **state) {
   script_until(&x.s, &x.a.ended);
   assert_int_equal(x.a.opened, 0);
   assert_int_equal(uvow_error_code(x.a.error), UV_ECONNREFUSED);
-  assert_int_equal(uvow_error_outcome(x.a.error), UVOW_NOT_SENT);
+  assert_int_equal(uvow_error_outcome(x.a.error), UVOW_OUTCOME_NONE);
   snprintf(port, sizeof(port), " %u", (unsigned)unused);
   assert_non_null(strstr(uvow_error_message(x.a.error), "127.0.0.1"));
   assert_non_null(strstr(uvow_error_message(x.a.error), port));

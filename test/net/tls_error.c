@@ -34,7 +34,7 @@ static void meet_cert(cert_t *cert, const char *host,
   if (status) {
     tls_pair_expect_end(&pair, UVOW_ECERT, a, b, host);
     assert_int_equal(uvow_error_status(pair.error), status);
-    assert_int_equal(uvow_error_outcome(pair.error), UVOW_NOT_SENT);
+    assert_int_equal(uvow_error_outcome(pair.error), UVOW_OUTCOME_NONE);
     assert_int_equal(pair.peer_error, SSL_ERROR_SSL); /* it was told, too */
   } else {
     assert_false(pair.ended);
@@ -348,7 +348,7 @@ static void meet_bytes(int is_server, const char *bytes, size_t len,
   if (!pair.ended)
     script_hang_up(&pair.s, 0);
   tls_pair_expect_end(&pair, UVOW_ETLS, word);
-  assert_int_equal(uvow_error_outcome(pair.error), UVOW_NOT_SENT);
+  assert_int_equal(uvow_error_outcome(pair.error), UVOW_OUTCOME_NONE);
   tls_pair_end(&pair);
 }
 

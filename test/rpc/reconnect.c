@@ -198,9 +198,9 @@ static void test_a_transport_may_fail_at_once(void **state) {
   s.connect_error = UV_EMFILE;
   assert_int_equal(script_client(&s, &options), 0);
   script_turns(&s);
-  script_expect(&s, "state:CONNECTING state:WAITING!EMFILE:NOT");
+  script_expect(&s, "state:CONNECTING state:WAITING!EMFILE");
   script_advance(&s, 101);
-  script_expect(&s, "state:CONNECTING state:WAITING!EMFILE:NOT");
+  script_expect(&s, "state:CONNECTING state:WAITING!EMFILE");
   s.connect_error = 0;
   link_again(&s);
   script_expect(&s, "state:CONNECTING state:OPEN");
@@ -220,7 +220,7 @@ static void test_a_bad_url_ends_it(void **state) {
   assert_int_equal(script_client(&s, &options), 0);
   script_call(&s, "m", &a);
   script_turns(&s);
-  script_expect(&s, "state:CONNECTING state:CLOSED!ESCHEME:NOT a!ESCHEME:NOT");
+  script_expect(&s, "state:CONNECTING state:CLOSED!ESCHEME a!ESCHEME:NOT");
   script_end(&s);
 }
 

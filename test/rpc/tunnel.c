@@ -203,7 +203,7 @@ static void expect_error(fixture_t *x, int status, const char *text) {
   assert_int_equal(x->opened, 0);
   assert_int_equal(x->ended, 1);
   assert_int_equal(uvow_error_code(x->error), UVOW_EPROXY);
-  assert_int_equal(uvow_error_outcome(x->error), UVOW_NOT_SENT);
+  assert_int_equal(uvow_error_outcome(x->error), UVOW_OUTCOME_NONE);
   assert_int_equal(uvow_error_status(x->error), status);
   assert_string_equal(uvow_error_message(x->error), text);
 }
