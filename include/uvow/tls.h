@@ -98,9 +98,10 @@ typedef struct uvow_tls_stats {
  *
  * Borrows loop and options (NULL: a client's, with all defaults). Returns new
  * in ret_tls; release it with uvow_tls_unref: until then the loop's memory
- * stays. ret_error (may be NULL) gets a new error that says which option is
- * wrong, and how; it's untouched on success. Blocks while it reads: some ms
- * for the system's CAs, so share a context where you can.
+ * stays. On every failure ret_error (may be NULL) gets a new error of the code
+ * that is returned; where an option is wrong it says which, and how. It's
+ * untouched on success. Blocks while it reads: some ms for the system's CAs, so
+ * share a context where you can.
  *
  * Errors: UVOW_EINVAL: options of another size, or that exclude each other;
  * UVOW_ETLS: no PEM, no certificate in it, a key that isn't the certificate's,

@@ -180,6 +180,13 @@ static void give_error(uvow_loop_t *loop, int code, uvow_error_t *error,
   *ret_error = error;
 }
 
+/* There's no loop to ask for memory: of these codes an error takes none. */
+static int fail_early(int code, uvow_error_t **ret_error) {
+  if (ret_error)
+    *ret_error = uvow__error_code(NULL, code, UVOW_OUTCOME_NONE);
+  return code;
+}
+
 int uvow_tls_new(uvow_loop_t *loop, const uvow_tls_options_t *options,
                  uvow_tls_t **ret_tls, uvow_error_t **ret_error) {
   uvow_tls_options_t defaults;
@@ -187,9 +194,9 @@ int uvow_tls_new(uvow_loop_t *loop, const uvow_tls_options_t *options,
   memset(&defaults, 0, sizeof(defaults));
   defaults.size = sizeof(defaults);
   if (!loop || !ret_tls || (options && options->size != sizeof(*options)))
-    return UVOW_EINVAL;
+    return fail_early(UVOW_EINVAL, ret_error);
   if (loop->rt.closed)
-    return UVOW_ECLOSED;
+    return fail_early(UVOW_ECLOSED, ret_error);
   if (!options)
     options = &defaults;
   uvow_tls_t *tls =

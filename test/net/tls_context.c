@@ -237,16 +237,27 @@ static void a_file_without_end_is_too_big(void **state) {
   refuse_with(&o, UVOW_ETOOBIG, "ca_file /dev/zero", "");
 }
 
+/* Every failure has its error, whoever wants it. */
+static void expect_no_context(uvow_loop_t *loop, const uvow_tls_options_t *o,
+                              uvow_tls_t **ret_tls, int code) {
+  uvow_error_t *error = NULL;
+  assert_int_equal(uvow_tls_new(loop, o, ret_tls, &error), code);
+  assert_int_equal(uvow_error_code(error), code);
+  uvow_error_unref(error);
+  assert_int_equal(uvow_tls_new(loop, o, ret_tls, NULL), code);
+}
+
 static void arguments_are_checked(void **state) {
   uvow_tls_options_t o = tls_options(0);
   uvow_tls_t *tls = NULL;
   script_t s;
   (void)state;
   script_init(&s);
-  assert_int_equal(uvow_tls_new(NULL, &o, &tls, NULL), UVOW_EINVAL);
-  assert_int_equal(uvow_tls_new(s.loop, &o, NULL, NULL), UVOW_EINVAL);
+  expect_no_context(NULL, &o, &tls, UVOW_EINVAL);
+  expect_no_context(s.loop, &o, NULL, UVOW_EINVAL);
   o.size--;
-  assert_int_equal(uvow_tls_new(s.loop, &o, &tls, NULL), UVOW_EINVAL);
+  expect_no_context(s.loop, &o, &tls, UVOW_EINVAL);
+  o.size++;
   assert_null(uvow_tls_ref(NULL));
   uvow_tls_unref(NULL);
   script_end(&s);
@@ -298,6 +309,7 @@ static void own_cas_replace_the_systems_or_add_to_them(void **state) {
 static void it_may_outlive_its_loop(void **state) {
   uvow_tls_options_t o = tls_options(0);
   uvow_tls_t *tls = NULL;
+  uvow_tls_t *other = NULL;
   test_alloc_t alloc;
   script_t s;
   (void)state;
@@ -306,8 +318,11 @@ static void it_may_outlive_its_loop(void **state) {
   assert_int_equal(uvow_tls_new(s.loop, &o, &tls, NULL), 0);
   assert_ptr_equal(uvow_tls_ref(tls), tls);
   uvow_tls_unref(tls);
+  uvow_loop_t *loop = s.loop;
   script_quit(&s);
   assert_true(alloc.live > 0);
+  expect_no_context(loop, &o, &other, UVOW_ECLOSED);
+  assert_null(other);
   uvow_tls_unref(tls);
   assert_int_equal(alloc.live, 0);
 }
