@@ -329,7 +329,9 @@ UVOW_API uvow_future_t *uvow_client_ready(uvow_client_t *client);
  * UVOW_EPAYLOAD   the result isn't JSON (uvow_error_data has the bytes);
  * UVOW_EENVELOPE  the answer is none that the protocol allows;
  * UVOW_ETIMEDOUT  no answer in time;
- * UVOW_ELOST      the connection was lost; or the cause that it never opened;
+ * UVOW_ELOST      the connection was lost, or closed by the server (its message
+ *                 then has the close code and reason); or the cause that it
+ *                 never opened;
  * UVOW_ECLOSED    the client is closed; UVOW_EOVERLOAD: a limit is reached;
  * UVOW_EINVAL     the method or params can't be sent by this protocol.
  *

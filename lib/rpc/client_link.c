@@ -56,7 +56,7 @@ void uvow__client_maybe_drained(uvow_client_t *client) {
 }
 
 /* What a request rejects with when its connection ends so. */
-static void spec_of_end(const uvow_client_t *client, uvow_error_t *error,
+static void spec_of_end(const uvow_client_t *client, const uvow_error_t *error,
                         uvow__error_spec_t *ret) {
   memset(ret, 0, sizeof(*ret));
   ret->code = uvow_error_code(error);
@@ -106,7 +106,7 @@ static int send_again(uvow__request_t *request, void *data) {
 }
 
 /* What was sent on the connection settles, or waits for the next one. */
-static void requests_lost(uvow_client_t *client, uvow_error_t *error) {
+static void requests_lost(uvow_client_t *client, const uvow_error_t *error) {
   uvow__error_spec_t spec;
   uvow__backlog_t again;
   spec_of_end(client, error, &spec);
@@ -208,21 +208,16 @@ static void on_message(void *ctx, int opcode, const uint8_t *bytes,
 }
 
 /* No answer follows, though the stream may take its time to end (R2). */
-static void on_peer_close(void *ctx, int code) {
+static void on_peer_close(void *ctx, const uvow_error_t *why) {
   uvow_client_t *client = (uvow_client_t *)ctx;
-  uvow__error_spec_t spec = {0};
-  spec.code = UVOW_ECLOSED;
-  spec.status = code;
-  spec.detail = UVOW__SLICE("the server closed the connection");
-  uvow_error_t *error = uvow__error_make(uvow__client_mem(client), &spec);
+  uvow__error_spec_t spec;
   if (may_reconnect(client)) {
-    uvow__client_enter(client, UVOW_CLIENT_WAITING, error);
-    requests_lost(client, error);
+    uvow__client_enter(client, UVOW_CLIENT_WAITING, why);
+    requests_lost(client, why);
   } else {
-    spec_of_end(client, error, &spec);
+    spec_of_end(client, why, &spec);
     uvow__dispatcher_fail_all(&client->dispatcher, &spec);
   }
-  uvow_error_unref(error);
 }
 
 static void on_writable(void *ctx) {

@@ -24,6 +24,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "goodbye.h"
+
 #define PART 16384 /* bytes: see (2) */
 
 static void free_connection(uvow__connection_t *c) {
@@ -36,6 +38,7 @@ static void free_connection(uvow__connection_t *c) {
   }
   uvow__http_done(&c->http);
   uvow__body_done(&c->body);
+  uvow_error_unref(c->goodbye);
   uvow__buf_done(&c->early);
   uvow__buf_done(&c->out);
   uvow__free(uvow__connection_mem(c), c);
@@ -71,6 +74,17 @@ void uvow__connection_fail(uvow__connection_t *c, int code, int status,
   uvow__connection_finish(c, uvow__error_make(uvow__connection_mem(c), &spec));
 }
 
+/* It's closed in order: as the peer said, or else as `detail` (or NULL) says.
+ */
+static void finish_closed(uvow__connection_t *c, const char *detail) {
+  uvow_error_t *goodbye = c->goodbye;
+  c->goodbye = NULL;
+  if (goodbye)
+    uvow__connection_finish(c, goodbye);
+  else
+    uvow__connection_fail(c, UVOW_ECLOSED, c->close_code, detail, NULL);
+}
+
 /* What the stream has yet to write counts against the bound of `out`, whatever
  * is put there: messages, pongs. */
 static void set_writing(uvow__connection_t *c, size_t size) {
@@ -101,7 +115,7 @@ void uvow__connection_write_last(uvow__connection_t *c) {
 static void maybe_finish(uvow__connection_t *c) {
   if (c->state == CLOSING && c->peer_closed && c->is_server &&
       !c->stream->writing && uvow__buf_size(&c->out) == 0)
-    uvow__connection_fail(c, UVOW_ECLOSED, c->close_code, NULL, NULL);
+    finish_closed(c, NULL);
 }
 
 static void run_flush(uvow__task_t *task) {
@@ -131,9 +145,8 @@ static void on_deadline(uvow__deadline_t *deadline) {
   uvow__connection_t *c =
       UVOW__CONTAINER(deadline, uvow__connection_t, deadline);
   if (c->state == CLOSING)
-    uvow__connection_fail(
-        c, UVOW_ECLOSED, c->close_code,
-        "closed; the peer did not finish the close handshake in time", NULL);
+    finish_closed(
+        c, "closed; the peer did not finish the close handshake in time");
   else if (c->state == CONNECTING)
     connect_late(c);
   else if (c->state == REFUSED)
@@ -187,18 +200,17 @@ static void on_frame_pong(void *ctx, const uint8_t *bytes, size_t len) {
 static void on_frame_close(void *ctx, int code, const char *reason,
                            size_t len) {
   uvow__connection_t *c = (uvow__connection_t *)ctx;
-  (void)reason;
-  (void)len;
   c->peer_closed = 1;
   c->close_code = code;
   if (c->state == OPEN) {
+    c->goodbye = uvow__goodbye(uvow__connection_mem(c), code, reason, len);
     uvow__framer_send_close(&c->framer, &c->out, code, "", 0);
     c->state = CLOSING;
     limit(c, c->close_ms);
   }
   uvow__connection_write_late(c);
-  if (c->callbacks)
-    c->callbacks->on_peer_close(c->ctx, code);
+  if (c->goodbye && c->callbacks)
+    c->callbacks->on_peer_close(c->ctx, c->goodbye);
 }
 
 static const uvow__framer_callbacks_t framer_callbacks = {
@@ -289,7 +301,7 @@ static void on_stream_end(void *ctx, uvow_error_t *error) {
     return;
   }
   if (c->peer_closed)
-    uvow__connection_fail(c, UVOW_ECLOSED, c->close_code, NULL, NULL);
+    finish_closed(c, NULL);
   else if (c->state == REFUSED)
     uvow__opening_report(c); /* without a length, this ends its body */
   else if (c->state < OPEN)

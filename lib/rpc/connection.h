@@ -24,8 +24,9 @@ typedef struct uvow__connection_callbacks {
   void (*on_open)(void *ctx);
   /* A whole message. Borrowed for the call. */
   void (*on_message)(void *ctx, int opcode, const uint8_t *bytes, size_t len);
-  /* Its close frame came: no message follows; on_end does, later. */
-  void (*on_peer_close)(void *ctx, int code);
+  /* It closes: its close frame came, and we had sent none. No message follows;
+   * on_end does, later, with this error. Borrowed for the call. */
+  void (*on_peer_close)(void *ctx, const uvow_error_t *why);
   /* All that was sent has left: at once, or after a while. */
   void (*on_writable)(void *ctx);
   /* It's over. Takes the error, never NULL: UVOW_ECLOSED after an orderly

@@ -24,9 +24,10 @@ struct uvow__connection {
   uvow__stream_t *stream;
   state_t state;
   int is_server;
-  int framing;     /* the framer is there */
-  int peer_closed; /* its close frame came */
-  int close_code;  /* of the peer, or ours if it had none to say */
+  int framing;           /* the framer is there */
+  int peer_closed;       /* its close frame came */
+  int close_code;        /* of the peer, or ours if it had none to say */
+  uvow_error_t *goodbye; /* what the peer said of its close; or NULL */
   uint64_t close_ms;
   uvow__http_t http;
   int (*on_request)(void *ctx, uvow__http_t *http);

@@ -45,9 +45,9 @@ static void on_peer_end(void *ctx, uvow_error_t *error) {
   uvow__peer_drop(peer);
 }
 
-static void on_peer_close(void *ctx, int code) {
+static void on_peer_close(void *ctx, const uvow_error_t *why) {
   (void)ctx; /* its end follows, once the echo is out */
-  (void)code;
+  (void)why;
 }
 
 static void on_peer_writable(void *ctx) {

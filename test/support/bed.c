@@ -18,9 +18,9 @@ static void on_message(void *ctx, int opcode, const uint8_t *bytes,
                    0);
 }
 
-static void on_peer_close(void *ctx, int code) {
+static void on_peer_close(void *ctx, const uvow_error_t *why) {
   (void)ctx;
-  (void)code;
+  (void)why;
 }
 
 static void on_writable(void *ctx) {
