@@ -53,8 +53,9 @@ typedef struct uvow_server_options {
   /** Optional, default: the system chooses, see uvow_server_port. */
   uint16_t port;
   /** Optional. The path of a Unix domain socket to listen on, instead of host
-   * and port, which are not to be set then. It may not be there yet, and is
-   * removed when the server closes. */
+   * and port, which are not to be set then. It is removed when the server
+   * closes. One that is there: UV_EADDRINUSE, unless it's a socket that refuses
+   * connections, as its server was killed: it's replaced. */
   const char *socket_path;
   /** Optional, default 0: off. After so many seconds of silence TCP probes the
    * peer: 1 to 32767. */

@@ -14,6 +14,7 @@
 
 #include "listener.h"
 #include "loop.h"
+#include "stale.h"
 
 #define BACKLOG 511
 
@@ -92,11 +93,19 @@ static int to_address(const char *host, uint16_t port,
   return UVOW_EINVAL;
 }
 
+/* Where a server was killed, its file is in the way. */
+static int bind_path(uvow__listener_t *listener, const char *path) {
+  int rc = uv_pipe_bind(&listener->handle.pipe, path);
+  if (rc == UV_EADDRINUSE && uvow__stale_remove(path))
+    rc = uv_pipe_bind(&listener->handle.pipe, path);
+  return rc;
+}
+
 /* Binds with the address, or to the path where that's NULL, and listens. */
 static int open_listener(uvow__listener_t *listener,
                          const struct sockaddr *address, const char *path) {
   int rc = address ? uv_tcp_bind(&listener->handle.tcp, address, 0)
-                   : uv_pipe_bind(&listener->handle.pipe, path);
+                   : bind_path(listener, path);
   return rc ? rc : uv_listen(&listener->handle.stream, BACKLOG, on_waiting);
 }
 

@@ -238,6 +238,24 @@ static void a_unix_domain_socket_will_do(void **state) {
   folder_remove(&folder);
 }
 
+static void a_killed_servers_socket_is_taken_over(void **state) {
+  command_t *command = (command_t *)*state;
+  folder_t folder;
+  char path[FOLDER_PATH];
+  folder_make(&folder);
+  folder_file(&folder, "socket", NULL, path);
+  const char *const options[] = {"--unix-socket", path, NULL};
+  command_serve(command, options);
+  process_kill(&command->server);
+  assert_int_equal(COMMAND_RUN(command, "call", "--url", "URL", "echo", "[1]"),
+                   EXIT_NOT_SENT);
+  command_serve(command, options);
+  assert_int_equal(COMMAND_RUN(command, "call", "--url", "URL", "echo", "[1]"),
+                   EXIT_OK);
+  assert_int_equal(command_stop(command), 0);
+  folder_remove(&folder);
+}
+
 int main(void) {
 #define CASE(name)                                                             \
   cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
@@ -249,6 +267,7 @@ int main(void) {
       CASE(a_key_may_have_a_password),
       CASE(insecure_says_so),
       CASE(a_unix_domain_socket_will_do),
+      CASE(a_killed_servers_socket_is_taken_over),
   };
   return cmocka_run_group_tests_name("cli/connection", tests, NULL, NULL);
 }
