@@ -18,6 +18,8 @@
  *    may bring more.
  * 4. The stream below calls nothing back from its write and close: so what is
  *    on the stack here stays.
+ * 5. While the SSL has read a part of a message that is for itself (a ticket in
+ *    several records), it seals nothing: plain text waits for the next read.
  */
 #include "tls_private.h"
 
@@ -75,13 +77,23 @@ static void keep_capacity(tls_t *t, uvow__buf_t *buf) {
 
 /* Writing. */
 
-/* Seals the next part. Returns 0, or why it can't. */
+/* Whether something of the plain text waits: for the stream below, or for the
+ * rest of a message to the SSL itself. */
+static int is_writing(const tls_t *t) {
+  return t->lower->writing || uvow__buf_size(&t->plain);
+}
+
+/* Seals the next part, unless that has to wait: see (5). Returns 0, or why it
+ * can't. */
 static int seal(tls_t *t) {
   size_t part = uvow__buf_size(&t->plain);
   size_t done = 0;
   part = part < PART ? part : PART;
   ERR_clear_error();
-  if (!SSL_write_ex(t->ssl, uvow__buf_front(&t->plain), part, &done)) {
+  int rc = SSL_write_ex(t->ssl, uvow__buf_front(&t->plain), part, &done);
+  if (!rc && SSL_get_error(t->ssl, rc) == SSL_ERROR_WANT_READ)
+    return 0;
+  if (!rc) {
     ERR_clear_error();
     t->broken = 1;
     return t->no_memory ? UVOW_ENOMEM : UVOW_ETLS;
@@ -92,8 +104,8 @@ static int seal(tls_t *t) {
   return 0;
 }
 
-/* Writes until all has left, or the stream below takes no more. Returns 0, or
- * an error. */
+/* Writes until all has left, or what is left has to wait. Returns 0, or an
+ * error. */
 static int pump(tls_t *t) {
   int rc = 0;
   while (rc == 0 && !t->lower->writing) {
@@ -116,7 +128,7 @@ static int tls_write(uvow__stream_t *stream, uvow__buf_t *out) {
   out->data = NULL;
   out->off = out->len = out->cap = 0;
   int rc = pump(t);
-  stream->writing = rc == 0 && t->lower->writing;
+  stream->writing = rc == 0 && is_writing(t);
   return rc;
 }
 
@@ -133,11 +145,15 @@ static uvow_error_t *error_of(tls_t *t, int code) {
   return uvow__error_code(uvow__loop_mem(loop_of(t)), code, UVOW_OUTCOME_NONE);
 }
 
-/* Sends what the SSL wrote by itself. */
+/* Sends what the SSL wrote by itself, and what could not leave before. */
 static void flush(tls_t *t) {
   int rc = pump(t);
-  if (rc)
+  if (rc) {
     end(t, error_of(t, rc));
+  } else if (t->stream.writing && !is_writing(t)) {
+    t->stream.writing = 0;
+    t->stream.callbacks->on_drained(t->stream.ctx);
+  }
 }
 
 /* The handshake. */
@@ -259,15 +275,8 @@ static void on_lower_read(void *ctx, const uint8_t *bytes, size_t len) {
 
 static void on_lower_drained(void *ctx) {
   tls_t *t = (tls_t *)ctx;
-  if (t->state != UVOW__TLS_OPEN && t->state != UVOW__TLS_SHAKING)
-    return;
-  int rc = pump(t);
-  if (rc) {
-    end(t, error_of(t, rc));
-  } else if (t->stream.writing && !t->lower->writing) {
-    t->stream.writing = 0;
-    t->stream.callbacks->on_drained(t->stream.ctx);
-  }
+  if (t->state == UVOW__TLS_OPEN || t->state == UVOW__TLS_SHAKING)
+    flush(t);
 }
 
 static void on_lower_end(void *ctx, uvow_error_t *error) {
