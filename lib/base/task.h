@@ -52,8 +52,9 @@ static inline void uvow__task_cancel(uvow__task_t *task) {
   uvow__list_remove(&task->link);
 }
 
-/* Runs tasks, in order, those too that they push, at most `budget` of them.
- * Returns how many of the budget are left: 0 may mean that work is left. */
+/* Runs tasks, in order, those too that they push, at most `budget` of them, and
+ * late ones even then. Returns how many of the budget are left: 0 may mean that
+ * work is left. */
 unsigned uvow__queue_drain(uvow__queue_t *queue, unsigned budget);
 
 #endif

@@ -147,6 +147,29 @@ static void p1_late_tasks_run_when_nothing_else_is_ready(void **state) {
   turn_end(&turn);
 }
 
+/* What leaves at the end of a turn does, also of one that never gets done. */
+static void f5_an_endless_chain_does_not_starve_late_tasks(void **state) {
+  (void)state;
+  turn_t turn;
+  turn_init(&turn);
+  endless_t e = {turn.loop, 0, 0};
+  turn_mark_t l = turn_mark(&turn, "late");
+  late_t late[2];
+  turn.rt.budget = 50;
+  uvow_future_t *f = uvow_future_fulfilled(turn.loop, uvow_value_none());
+  uvow_future_detach(uvow_future_then(f, endless, &e));
+  for (int i = 0; i < 2; i++) {
+    late[i].mark = &l;
+    uvow__task_init(&late[i].task, run_late);
+    uvow__runtime_push_late(&turn.rt, &late[i].task);
+  }
+  turn_once(&turn);
+  turn_expect(&turn, "late. late.");
+  e.stop = 1;
+  turn_run(&turn);
+  turn_end(&turn);
+}
+
 static void on_expire(uvow__deadline_t *deadline) {
   (void)deadline;
 }
@@ -412,6 +435,7 @@ int main(void) {
       cmocka_unit_test(f8_a_report_wakes_the_loop_too),
       cmocka_unit_test(f5_an_endless_chain_leaves_after_its_budget),
       cmocka_unit_test(p1_late_tasks_run_when_nothing_else_is_ready),
+      cmocka_unit_test(f5_an_endless_chain_does_not_starve_late_tasks),
       cmocka_unit_test(a_deadline_counts_from_the_end_of_its_turn),
       cmocka_unit_test(close_rejects_what_is_pending),
       cmocka_unit_test(close_ends_a_cleanup_that_waits),
