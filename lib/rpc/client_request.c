@@ -166,8 +166,11 @@ static int pump_one(uvow_client_t *client) {
     return 0;
   if (request || id == 0)
     rc = send_now(client, request, text);
-  if (rc == UVOW_EOVERLOAD || rc == UVOW_ELOST)
-    return 0; /* until there's room; until the connection's end has come */
+  /* Until there's room: but if all of it is free already, there never is. Until
+   * the connection's end has come. */
+  if ((rc == UVOW_EOVERLOAD && uvow__connection_unsent(client->connection)) ||
+      rc == UVOW_ELOST)
+    return 0;
   uvow__backlog_pop(&client->backlog);
   client->notes -= id == 0;
   client->dead -= id && !request && client->dead;

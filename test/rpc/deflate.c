@@ -224,6 +224,67 @@ static void a_client_says_what_it_wants(void **state) {
   }
 }
 
+/* JSON of two-byte characters, all of them equally likely: with the smallest
+ * window zlib makes it longer, by more than a frame has beside its text. */
+static size_t make_growing(char *text, size_t len, uint32_t seed) {
+  text[0] = '[';
+  text[1] = '"';
+  for (size_t i = 2; i < len; i += 2) {
+    seed = seed * 1664525 + 1013904223;
+    text[i] = (char)(0xC2 + (seed >> 24) % 30);
+    text[i + 1] = (char)(0x80 + (seed >> 16) % 64);
+  }
+  memcpy(text + len, "\"]", 3);
+  return len + 2;
+}
+
+#define AROUND "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":}"
+#define DONE "{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":0}"
+
+/* What just fits into the backlog, but not into the connection once it's
+ * compressed: it fails, and nothing waits for ever behind it. */
+static void what_grows_over_the_limit_does_not_hang(void **state) {
+  int sent = 0;
+  (void)state;
+  for (uint32_t seed = 0; seed < 64; seed++) {
+    char text[512];
+    script_t s;
+    script_init(&s);
+    uvow_deflate_options_t deflate = deflate_options();
+    uvow_client_options_t options = script_options(&s);
+    script_mark_t a = script_mark(&s, "a");
+    script_mark_t b = script_mark(&s, "b");
+    size_t len = make_growing(text, 252 + seed % 8 * 2, seed);
+    deflate.client_max_window_bits = 9;
+    deflate.level = 1;
+    options.deflate = &deflate;
+    options.max_unsent_bytes = strlen(AROUND) + len + 16;
+    assert_int_equal(script_client(&s, &options), 0);
+    script_watch(uvow_client_request_bytes(s.client, "m", text, len, NULL), &a);
+    script_connected(&s);
+    len = script_accept_text(&s, text, sizeof(text));
+    snprintf(text + len - 2, sizeof(text) - len + 2,
+             "Sec-WebSocket-Extensions: " D
+             "; client_max_window_bits=9\r\n\r\n");
+    script_feed(&s, text, strlen(text));
+    script_turns(&s);
+    script_call(&s, "m", &b);
+    script_turns(&s);
+    assert_true(script_stats(&s).in_flight == 1 + !a.calls);
+    int failed = a.calls;
+    sent += !failed;
+    for (int id = 1 + failed; id <= 2; id++) {
+      snprintf(text, sizeof(text), DONE, id);
+      script_text(&s, text);
+    }
+    assert_true(a.done && b.done);
+    s.log[0] = 0;
+    s.sent_at = s.sent_len;
+    script_end(&s);
+  }
+  assert_in_range(sent, 1, 63);
+}
+
 /* Refuses an answer, and says how it ended. */
 static void a_client_refuses_what_it_did_not_offer(void **state) {
   (void)state;
@@ -422,6 +483,7 @@ int main(void) {
       cmocka_unit_test(answers_are_the_same_with_all_terms),
       cmocka_unit_test(wrong_options_are_refused),
       cmocka_unit_test(a_client_says_what_it_wants),
+      cmocka_unit_test(what_grows_over_the_limit_does_not_hang),
       cmocka_unit_test(a_client_refuses_what_it_did_not_offer),
       cmocka_unit_test(a_bomb_is_answered_with_1009),
       cmocka_unit_test(a_server_agrees_and_compresses),
