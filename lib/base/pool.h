@@ -1,6 +1,7 @@
 #ifndef UVOW__POOL_H
 #define UVOW__POOL_H
 
+#include "apart.h"
 #include "mem.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -38,7 +39,7 @@ void uvow__pool_init(uvow__pool_t *pool, const uvow__mem_t *mem,
 void uvow__pool_done(uvow__pool_t *pool);
 
 /* Gets more free blocks. Returns 0, or UVOW_ENOMEM: no memory, or sealed. */
-int uvow__pool_grow(uvow__pool_t *pool);
+UVOW__APART int uvow__pool_grow(uvow__pool_t *pool);
 
 /* Tells AddressSanitizer whether a block may be touched. */
 #ifdef UVOW__POOL_ASAN

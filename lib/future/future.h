@@ -102,13 +102,13 @@ static inline uvow_future_t *uvow__future_new(uvow__runtime_t *rt,
 
 /* promise_new and then where there is no free link, or a NULL. In another file
  * than those: inlined, they would make them save registers on every call. */
-uvow_future_t *uvow__promise_new_slowly(uvow_loop_t *loop,
-                                        uvow_promise_t **ret_promise);
-uvow_future_t *uvow__future_then_slowly(uvow_future_t *f, uvow_then_cb on_value,
-                                        void *data);
+UVOW__APART uvow_future_t *
+uvow__promise_new_slowly(uvow_loop_t *loop, uvow_promise_t **ret_promise);
+UVOW__APART uvow_future_t *
+uvow__future_then_slowly(uvow_future_t *f, uvow_then_cb on_value, void *data);
 
 /* Its last owner has gone. */
-void uvow__future_free(uvow_future_t *f);
+UVOW__APART void uvow__future_free(uvow_future_t *f);
 
 /* Whether a fulfilled future's value owns nothing. */
 static inline int uvow__future_is_plain(const uvow_future_t *f) {
@@ -129,7 +129,7 @@ static inline void uvow__future_unref(uvow_future_t *f) {
 }
 
 /* Of one that is being settled: disarms its deadline. */
-void uvow__future_disarm(uvow_future_t *f);
+UVOW__APART void uvow__future_disarm(uvow_future_t *f);
 
 /* State and content are set: the reactions may go. */
 static inline void uvow__future_announce(uvow_future_t *f) {
@@ -149,7 +149,7 @@ static inline void uvow__future_fulfill(uvow_future_t *f, uvow_value_t value) {
   uvow__future_announce(f);
 }
 void uvow__future_reject(uvow_future_t *f, uvow_error_t *error);
-void uvow__future_reject_code(uvow_future_t *f, int code);
+UVOW__APART void uvow__future_reject_code(uvow_future_t *f, int code);
 /* Settles as a settled future was. Borrows it. */
 void uvow__future_forward(uvow_future_t *f, uvow_future_t *settled);
 /* The value of a fulfilled future, for one more owner: now the caller's.
@@ -236,8 +236,8 @@ static inline void uvow__future_result(uvow_future_t *f, uvow_result_t *ret) {
 
 /* Settles f by a callback's answer to `source`. Takes what next owns, and one
  * reference of f. */
-void uvow__future_next(uvow_future_t *f, const uvow_next_t *next,
-                       uvow_future_t *source);
+UVOW__APART void uvow__future_next(uvow_future_t *f, const uvow_next_t *next,
+                                   uvow_future_t *source);
 /* Releases what a callback's answer owns. */
 void uvow__next_drop(uvow_next_t *next);
 
