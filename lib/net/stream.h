@@ -18,7 +18,8 @@ typedef struct uvow__stream uvow__stream_t;
 typedef struct uvow__stream_callbacks {
   /* It may be written to, and reads. */
   void (*on_open)(void *ctx);
-  /* Bytes of the peer, borrowed for the call. */
+  /* Bytes of the peer, borrowed for the call; len 0: some came, and with what
+   * follows they will be bytes to read. */
   void (*on_read)(void *ctx, const uint8_t *bytes, size_t len);
   /* What write could not send at once has left. */
   void (*on_drained)(void *ctx);

@@ -186,8 +186,10 @@ static void shake(tls_t *t) {
 static void deliver(tls_t *t, const char *bytes, size_t *len) {
   size_t size = *len;
   *len = 0;
-  if (size && t->state == UVOW__TLS_OPEN)
-    t->stream.callbacks->on_read(t->stream.ctx, (const uint8_t *)bytes, size);
+  if (size == 0 || t->state != UVOW__TLS_OPEN)
+    return;
+  t->delivered = 1;
+  t->stream.callbacks->on_read(t->stream.ctx, (const uint8_t *)bytes, size);
 }
 
 /* Reads all that there is, through the buffer. Returns SSL_ERROR_*: why there
@@ -265,12 +267,16 @@ static void on_lower_read(void *ctx, const uint8_t *bytes, size_t len) {
   note_first(t, bytes, len);
   t->in = bytes;
   t->in_len = len;
+  t->delivered = 0;
   if (t->state == UVOW__TLS_SHAKING)
     shake(t);
   if (t->state == UVOW__TLS_OPEN)
     read_all(t);
   t->in = NULL;
   t->in_len = 0;
+  /* A part of a record: nothing to read, but the peer isn't silent. */
+  if (t->state == UVOW__TLS_OPEN && !t->delivered)
+    t->stream.callbacks->on_read(t->stream.ctx, bytes, 0);
 }
 
 static void on_lower_drained(void *ctx) {

@@ -42,6 +42,7 @@ typedef struct uvow__tls_stream {
   uvow__tls_state_t state;
   int broken;      /* no alert may follow any more */
   int lower_ended; /* nobody is there to read one */
+  int delivered;   /* something, since bytes came last */
   int no_memory;   /* for what the SSL wrote */
   SSL *ssl;
   const uint8_t *in; /* what the SSL reads: borrowed from below */

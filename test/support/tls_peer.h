@@ -32,6 +32,7 @@ typedef struct tls_pair {
   uint8_t *got;        /* plain bytes that we read */
   size_t got_len;
   size_t reads; /* calls of on_read */
+  size_t heard; /* those without a byte */
   /* The peer. */
   SSL_CTX *peer_ctx;
   SSL *peer; /* made by tls_pair_start */
