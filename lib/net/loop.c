@@ -305,6 +305,20 @@ void uvow__loop_unpin(uvow_loop_t *loop) {
   uvow__runtime_maybe_release(&loop->rt);
 }
 
+void uvow__loop_linger(uvow_loop_t *loop, uvow__lingerer_t *lingerer) {
+  uvow__list_append(&loop->lingerers, &lingerer->link);
+  if (++loop->lingering <= UVOW__LINGER_MAX)
+    return;
+  uvow__lingerer_t *first =
+      UVOW__CONTAINER(loop->lingerers.next, uvow__lingerer_t, link);
+  first->stop(first);
+}
+
+void uvow__loop_unlinger(uvow_loop_t *loop, uvow__lingerer_t *lingerer) {
+  uvow__list_remove(&lingerer->link);
+  loop->lingering--;
+}
+
 void uvow__loop_stream_opened(uvow_loop_t *loop) {
   loop->streams++;
 }

@@ -9,6 +9,7 @@
 #include "future/runtime.h"
 
 #define UVOW__READ_SIZE 65536
+#define UVOW__LINGER_MAX 256 /* streams: each holds a descriptor */
 #define UVOW__RANDOM_BLOCK 4096
 
 /* What must be closed before the loop: clients and servers. Lives in them. */
@@ -35,6 +36,7 @@ struct uvow_loop {
   size_t streams;     /* open ones of the net room */
   uvow__list_t residents;
   uvow__list_t lingerers;
+  size_t lingering;              /* how many */
   struct uvow__mailbox *mailbox; /* NULL: no thread promise was made yet */
   uvow_unhandled_cb on_unhandled;
   void *unhandled_data;
@@ -66,11 +68,10 @@ void uvow__loop_return_write(uvow_loop_t *loop, uvow__buf_t *buf);
  * or libuv's error. */
 int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes, size_t len);
 
-/* A stream begins to linger. */
-static inline void uvow__loop_linger(uvow_loop_t *loop,
-                                     uvow__lingerer_t *lingerer) {
-  uvow__list_append(&loop->lingerers, &lingerer->link);
-}
+/* A stream begins to linger. Of too many, the one that came first stops. */
+void uvow__loop_linger(uvow_loop_t *loop, uvow__lingerer_t *lingerer);
+/* It stops. */
+void uvow__loop_unlinger(uvow_loop_t *loop, uvow__lingerer_t *lingerer);
 
 /* A client or server comes. The loop's memory stays until it has gone. */
 void uvow__loop_enroll(uvow_loop_t *loop, uvow__resident_t *resident);

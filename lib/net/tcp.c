@@ -18,8 +18,9 @@
  * 4. A socket that is closed while bytes of the peer's wait in it is reset, and
  *    what was sent last may be lost with that: a close frame, an alert. So ours
  *    is only shut down at first, and what the peer still sends is read and
- *    dropped until it ends its side (RFC 6455 7.1.1), for LINGER_MS at most.
- *    That doesn't hold the loop, and ends with it.
+ *    dropped until it ends its side (RFC 6455 7.1.1), for LINGER_MS at most,
+ *    and by UVOW__LINGER_MAX streams at most. That doesn't hold the loop, and
+ *    ends with it.
  */
 #include "tcp.h"
 
@@ -92,7 +93,7 @@ static void on_socket_closed(void *owner) {
 static void stop_lingering(tcp_t *tcp) {
   if (uvow__list_empty(&tcp->lingerer.link))
     return;
-  uvow__list_remove(&tcp->lingerer.link);
+  uvow__loop_unlinger(tcp->loop, &tcp->lingerer);
   uvow__wheel_disarm(&tcp->patience);
   uvow__socket_close(tcp->socket, on_socket_closed);
 }

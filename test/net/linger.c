@@ -205,6 +205,36 @@ static void test_it_does_not_hold_the_loop(void **state) {
   end(&x);
 }
 
+static void on_stopped(uvow__lingerer_t *lingerer) {
+  uvow_loop_t *loop = *(uvow_loop_t **)(void *)(lingerer + 1);
+  uvow__loop_unlinger(loop, lingerer);
+}
+
+/* Whoever makes many linger doesn't use up our descriptors: the one that has
+ * waited longest goes. */
+static void test_few_linger_at_once(void **state) {
+  static struct {
+    uvow__lingerer_t lingerer;
+    uvow_loop_t *loop;
+  } many[UVOW__LINGER_MAX];
+  fixture_t x;
+  (void)state;
+  start(&x);
+  listen_to_it(&x);
+  say_last_words(&x);
+  script_until(&x.s, &x.status);
+  for (size_t i = 0; i < UVOW__LINGER_MAX; i++) {
+    assert_int_equal(x.closed, 0);
+    many[i].lingerer.stop = on_stopped;
+    many[i].loop = x.s.loop;
+    uvow__loop_linger(x.s.loop, &many[i].lingerer);
+    assert_int_equal(x.s.loop->lingering,
+                     i + 2 > UVOW__LINGER_MAX ? UVOW__LINGER_MAX : i + 2);
+  }
+  script_until(&x.s, &x.closed);
+  end(&x); /* the loop's close stops the others */
+}
+
 /* E4: the loop's close doesn't wait for it. */
 static void test_the_loop_closes_at_once(void **state) {
   fixture_t x;
@@ -228,6 +258,7 @@ int main(void) {
       cmocka_unit_test(test_patience_has_an_end),
       cmocka_unit_test(test_a_reset_ends_it),
       cmocka_unit_test(test_it_does_not_hold_the_loop),
+      cmocka_unit_test(test_few_linger_at_once),
       cmocka_unit_test(test_the_loop_closes_at_once),
   };
   return cmocka_run_group_tests_name("net/linger", tests, NULL, NULL);
