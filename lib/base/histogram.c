@@ -87,7 +87,8 @@ static inline void note(uvow__histogram_t *h, uint64_t min, uint64_t max,
   h->sum += sum;
 }
 
-int uvow__histogram_add(uvow__histogram_t *h, uint64_t value, uint64_t times) {
+int uvow__histogram_add_other(uvow__histogram_t *h, uint64_t value,
+                              uint64_t times) {
   size_t bucket = bucket_of(h, value);
   size_t at = bucket >> h->bits;
   if (times == 0)
@@ -97,7 +98,9 @@ int uvow__histogram_add(uvow__histogram_t *h, uint64_t value, uint64_t times) {
     row = need_row(h, at);
   if (!row)
     return UVOW_ENOMEM;
-  row[bucket & (row_size(h) - 1)] += times;
+  h->last = value;
+  h->count = &row[bucket & (row_size(h) - 1)];
+  *h->count += times;
   note(h, value, value, times, (double)value * (double)times);
   return 0;
 }
