@@ -279,7 +279,8 @@ static int keep_message(uvow_call_t *call, const uvow__mem_t *mem,
   if (rc == 0)
     rc = keep_texts(call, mem, name, id);
   if (rc == 0)
-    rc = uvow__payload_init(&call->params, &call->loop->rt.texts, msg->value);
+    rc = uvow__payload_take(&call->params, &call->loop->rt.texts, msg->value,
+                            uvow__connection_whole(call->peer->connection));
   keep_traceparent(call, msg->traceparent);
   uvow__buf_done(&unescaped);
   return rc;

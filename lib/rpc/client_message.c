@@ -71,7 +71,8 @@ static void answer(uvow_client_t *client, const uvow__msg_t *msg,
   uvow__histogram_add(
       &client->rtt, uvow__runtime_now(&client->loop->rt) - request->sent_ns, 1);
   if (msg->kind == UVOW__MSG_OK) {
-    uvow__dispatcher_fulfill(request, msg->value);
+    uvow__dispatcher_fulfill(request, msg->value,
+                             uvow__connection_whole(client->connection));
   } else if (msg->kind == UVOW__MSG_ERROR) {
     uvow__dispatcher_reject(request, remote_error(client, msg));
   } else {

@@ -408,6 +408,10 @@ int uvow__connection_is_open(const uvow__connection_t *c) {
   return c->state == OPEN;
 }
 
+uvow__buf_t *uvow__connection_whole(uvow__connection_t *c) {
+  return &c->framer.message.parts;
+}
+
 size_t uvow__connection_unsent(const uvow__connection_t *c) {
   if (c->state < OPEN)
     return 0; /* that's no message */

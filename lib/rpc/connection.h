@@ -86,6 +86,9 @@ int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
 /* The same for a message that may have another text inside. */
 int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
                                  const uvow__splice_t *splice);
+/* What the message is in that on_message has, if it had to be put together: its
+ * memory may be taken. */
+uvow__buf_t *uvow__connection_whole(uvow__connection_t *c);
 /* Bytes that wait to be written. */
 size_t uvow__connection_unsent(const uvow__connection_t *c);
 /* Begins the close handshake; on_end follows, within close_ms. */

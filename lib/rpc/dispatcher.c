@@ -226,22 +226,25 @@ uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
   return UVOW__STRAY_LATE;
 }
 
-/* An answer that can't be kept, or read as the JSON it was asked for as. */
+/* An answer that can't be kept, or read as the JSON it was asked for as. The
+ * text may be the payload's. */
 static void reject_payload(uvow_future_t *f, uvow_payload_t *payload, int code,
                            uvow__slice_t text) {
   uvow__error_spec_t spec = {0};
-  uvow__payload_done(payload);
   spec.code = code;
   spec.outcome = UVOW_ANSWERED;
   spec.data = text;
-  uvow__future_reject(f, uvow__error_make(&f->rt->mem, &spec));
+  uvow_error_t *error = uvow__error_make(&f->rt->mem, &spec);
+  uvow__payload_done(payload);
+  uvow__future_reject(f, error);
 }
 
 /* From here on the tail is the payload. */
-static void become_payload(uvow_future_t *f, uvow__slice_t text, int json) {
+static void become_payload(uvow_future_t *f, uvow__slice_t text,
+                           uvow__buf_t *whole, int json) {
   uvow_payload_t *payload = (uvow_payload_t *)(void *)(f + 1);
   struct json_t *parsed;
-  int rc = uvow__payload_init(payload, &f->rt->texts, text);
+  int rc = uvow__payload_take(payload, &f->rt->texts, text, whole);
   if (rc == 0 && json && text.ptr)
     rc = uvow_payload_json(payload, &parsed);
   if (rc == 0)
@@ -250,12 +253,13 @@ static void become_payload(uvow_future_t *f, uvow__slice_t text, int json) {
     reject_payload(f, payload, rc, text);
 }
 
-void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload) {
+void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload,
+                              uvow__buf_t *whole) {
   int json = request->json;
   request->owner->count.answered++;
   uvow_future_t *f = leave_slot(request, ANSWERED);
   tell_settled(request, NULL);
-  become_payload(f, payload, json);
+  become_payload(f, payload, whole, json);
   uvow_future_unref(f);
 }
 

@@ -95,8 +95,10 @@ uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id);
 uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
                                         uint64_t id);
 
-/* Answers: the slot is freed, then the future settles. */
-void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload);
+/* Answers: the slot is freed, then the future settles. The payload is copied,
+ * or takes the memory of `whole`: see uvow__payload_take. */
+void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload,
+                              uvow__buf_t *whole);
 /* Takes the error. */
 void uvow__dispatcher_reject(uvow__request_t *request, uvow_error_t *error);
 /* Rejects with a code; the outcome is the request's own. */

@@ -6,6 +6,7 @@
  */
 #include "payload.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "wire/json.h"
@@ -61,10 +62,42 @@ int uvow__payload_init(uvow_payload_t *payload, uvow__cache_t *cache,
   return 0;
 }
 
+/* Whether the text is in it, and wastes less than it has. */
+static int is_most_of(uvow__slice_t text, const uvow__buf_t *whole) {
+  uintptr_t from = (uintptr_t)whole->data;
+  uintptr_t at = (uintptr_t)text.ptr;
+  return whole->data && at >= from && at - from <= whole->len &&
+         text.len <= whole->len - (at - from) && text.len >= whole->cap / 2;
+}
+
+int uvow__payload_take(uvow_payload_t *payload, uvow__cache_t *cache,
+                       uvow__slice_t text, uvow__buf_t *whole) {
+  if (text.len < UVOW__PAYLOAD_LARGE || !is_most_of(text, whole))
+    return uvow__payload_init(payload, cache, text);
+  assert(whole->mem == cache->mem);
+  payload->bytes = text.ptr;
+  payload->json = NULL;
+  payload->cache = cache;
+  payload->len = text.len;
+  payload->where = UVOW__PAYLOAD_TAKEN;
+  memcpy(payload->small, &whole->data, sizeof(whole->data));
+  whole->data = NULL;
+  whole->off = whole->len = whole->cap = 0;
+  return 0;
+}
+
+static void free_taken(uvow_payload_t *payload) {
+  void *block;
+  memcpy(&block, payload->small, sizeof(block));
+  uvow__free(payload->cache->mem, block);
+}
+
 void uvow__payload_done(uvow_payload_t *payload) {
   uvow__json_unref(payload->json);
   payload->json = NULL;
-  if (payload->where == UVOW__PAYLOAD_OUTSIDE)
+  if (payload->where == UVOW__PAYLOAD_TAKEN)
+    free_taken(payload);
+  else if (payload->where == UVOW__PAYLOAD_OUTSIDE)
     uvow__cache_give(payload->cache, (char *)(uintptr_t)payload->bytes,
                      payload->len);
   else if (payload->where == UVOW__PAYLOAD_HEAP)

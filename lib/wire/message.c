@@ -236,7 +236,7 @@ static int make_room(uvow__message_t *m, size_t len) {
   return 0;
 }
 
-/* The message is whole, in `parts`. */
+/* The message is whole, in `parts`, whose memory may be taken. */
 static void deliver_parts(uvow__message_t *m) {
   m->open = 0;
   m->callbacks->on_message(m->ctx, m->kind, m->rsv1 && !m->packed,

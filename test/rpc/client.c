@@ -172,6 +172,46 @@ static void test_a_long_burst_leaves_in_parts(void **state) {
   script_end(&s);
 }
 
+/* A large answer, in pieces, that isn't JSON after all: its error has all of
+ * it, though the payload had taken the message's memory. */
+static void on_large_garbage(const uvow_result_t *result, void *data) {
+  size_t len;
+  assert_int_equal(uvow_error_code(result->error), UVOW_EPAYLOAD);
+  const char *bytes = uvow_error_data(result->error, &len);
+  assert_int_equal(len, 50000);
+  for (size_t i = 1; i < len - 1; i++)
+    assert_int_equal(bytes[i], ',');
+  *(int *)data = 1;
+}
+
+static void test_large_garbage_is_told_whole(void **state) {
+  static char text[50100];
+  script_t s;
+  int told = 0;
+  (void)state;
+  script_init(&s);
+  script_open_client(&s, NULL);
+  for (unsigned cut = 0; cut < 5000; cut += 1667) {
+    int head =
+        snprintf(text, sizeof(text),
+                 "{\"jsonrpc\":\"2.0\",\"id\":%u,\"result\":", 1 + cut / 1667);
+    memset(text + head, ',', 50000);
+    text[head] = '[';
+    memcpy(text + head + 49999, "]}", 3);
+    s.cut = cut;
+    assert_int_equal(
+        uvow_future_done(uvow_client_request(s.client, "m", NULL, NULL),
+                         on_large_garbage, &told),
+        0);
+    script_turns(&s);
+    script_text(&s, text);
+    script_turns(&s);
+    assert_int_equal(told, 1);
+    told = 0;
+  }
+  script_end(&s);
+}
+
 /* While a write is under way nothing is written; then all of it, at once. */
 static void test_backpressure(void **state) {
   script_t s;
@@ -501,6 +541,7 @@ int main(void) {
       cmocka_unit_test(test_remote_error),
       cmocka_unit_test(test_one_write_a_burst),
       cmocka_unit_test(test_a_long_burst_leaves_in_parts),
+      cmocka_unit_test(test_large_garbage_is_told_whole),
       cmocka_unit_test(test_backpressure),
       cmocka_unit_test(test_limits),
       cmocka_unit_test(test_invalid),

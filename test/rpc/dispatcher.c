@@ -41,6 +41,8 @@ static uvow_future_t *take(fixture_t *x, uint32_t ms,
   return f;
 }
 
+static uvow__buf_t none; /* answers that are in no memory of their own */
+
 static uvow__slice_t text(const char *literal) {
   uvow__slice_t slice = {literal, strlen(literal)};
   return slice;
@@ -63,11 +65,11 @@ static void test_answer(void **state) {
   uvow__dispatcher_mark_sent(request, 1);
   uvow__dispatcher_mark_sent(request, 1);
   assert_int_equal(x.d.sent, 1);
-  uvow__dispatcher_fulfill(uvow__dispatcher_find(&x.d, 2), text("[2]"));
+  uvow__dispatcher_fulfill(uvow__dispatcher_find(&x.d, 2), text("[2]"), &none);
   assert_int_equal(x.d.sent, 0);
   assert_null(uvow__dispatcher_find(&x.d, 2));
   assert_int_equal(uvow__dispatcher_classify(&x.d, 2), UVOW__STRAY_DUPLICATE);
-  uvow__dispatcher_fulfill(uvow__dispatcher_find(&x.d, 1), text("[1]"));
+  uvow__dispatcher_fulfill(uvow__dispatcher_find(&x.d, 1), text("[1]"), &none);
   assert_int_equal(uvow__dispatcher_classify(&x.d, 3), UVOW__STRAY_UNKNOWN);
   assert_int_equal(uvow__dispatcher_classify(&x.d, 0), UVOW__STRAY_UNKNOWN);
   script_turns(&x.s);
@@ -95,7 +97,7 @@ static void test_the_end_is_in_the_request(void **state) {
   assert_int_equal(x.s.loop->rt.links.live, links + 2);
   script_watch(uvow_future_ref(f), &c);
   assert_int_equal(x.s.loop->rt.links.live, links + 3);
-  uvow__dispatcher_fulfill(request, text("[1]"));
+  uvow__dispatcher_fulfill(request, text("[1]"), &none);
   script_expect(&x.s, "");
   script_turns(&x.s);
   script_expect(&x.s, "b=[1] c=[1] a=[1]");
@@ -244,7 +246,7 @@ static void test_one_old(void **state) {
   for (uint64_t i = 0; i < 100000; i++) {
     uvow_future_t *g = take(&x, 0, &request);
     assert_true((request->id & x.d.mask) != (old->id & x.d.mask));
-    uvow__dispatcher_fulfill(request, text("1"));
+    uvow__dispatcher_fulfill(request, text("1"), &none);
     uvow_future_unref(g);
     assert_ptr_equal(uvow__dispatcher_find(&x.d, 1), old);
     /* Ids that share its slot, of the past and to come, are not it. */
@@ -289,7 +291,7 @@ static void test_random(void **state) {
       size_t at = (dice ^ (uint32_t)i) % count;
       assert_ptr_equal(uvow__dispatcher_find(&x.d, live[at].id),
                        live[at].request);
-      uvow__dispatcher_fulfill(live[at].request, text("0"));
+      uvow__dispatcher_fulfill(live[at].request, text("0"), &none);
       assert_null(uvow__dispatcher_find(&x.d, live[at].id));
       uvow_future_unref(live[at].f);
       live[at] = live[--count];
@@ -302,7 +304,7 @@ static void test_random(void **state) {
     count--;
     assert_ptr_equal(uvow__dispatcher_find(&x.d, live[count].id),
                      live[count].request);
-    uvow__dispatcher_fulfill(live[count].request, text("0"));
+    uvow__dispatcher_fulfill(live[count].request, text("0"), &none);
     uvow_future_unref(live[count].f);
   }
   end(&x);
@@ -315,7 +317,7 @@ static uvow_next_t reuse(const uvow_result_t *result, void *data) {
   (void)result;
   assert_int_equal(x->d.live, 0);
   uvow_future_t *f = take(x, 0, &request);
-  uvow__dispatcher_fulfill(request, text("[\"again\"]"));
+  uvow__dispatcher_fulfill(request, text("[\"again\"]"), &none);
   return uvow_next_future(f);
 }
 
@@ -326,7 +328,7 @@ static void test_reuse_in_continuation(void **state) {
   start(&x, 1);
   script_mark_t a = script_mark(&x.s, "a");
   script_watch(uvow_future_then(take(&x, 0, &request), reuse, &x), &a);
-  uvow__dispatcher_fulfill(request, text("1"));
+  uvow__dispatcher_fulfill(request, text("1"), &none);
   script_turns(&x.s);
   script_expect(&x.s, "a=[\"again\"]");
   end(&x);
@@ -345,7 +347,7 @@ static void test_payload(void **state) {
       script_mark_t a = script_mark(&x.s, "a");
       script_watch(take(&x, 0, &request), &a);
       request->json = (uint8_t)json;
-      uvow__dispatcher_fulfill(request, text(bad[i]));
+      uvow__dispatcher_fulfill(request, text(bad[i]), &none);
       script_turns(&x.s);
       snprintf(expected, sizeof(expected), "a=%s", bad[i]);
       script_expect(&x.s, json ? "a!EPAYLOAD:ANSWERED" : expected);
@@ -353,7 +355,7 @@ static void test_payload(void **state) {
   }
   uvow_future_t *f = take(&x, 0, &request);
   request->json = 1;
-  uvow__dispatcher_fulfill(request, text("[1"));
+  uvow__dispatcher_fulfill(request, text("[1"), &none);
   uvow_result_t result;
   size_t len;
   assert_int_equal(uvow_future_peek(f, &result), 0);

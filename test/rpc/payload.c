@@ -44,6 +44,59 @@ static void test_sizes(void **state) {
   uvow__payload_done(&payload);
 }
 
+/* What a message was put together in: `size` bytes, of which `cap` are its. */
+static uvow__buf_t whole_of(const uvow__mem_t *mem, size_t size, size_t cap) {
+  uvow__buf_t whole;
+  uvow__buf_init(&whole, mem, SIZE_MAX);
+  assert_int_equal(uvow__buf_reserve(&whole, cap), 0);
+  whole.cap = cap;
+  memset(whole.data, 'a', size);
+  whole.len = size;
+  return whole;
+}
+
+/* A large text takes the memory that its message was put together in; one that
+ * is small, or a small part of it, or elsewhere, is copied. */
+static void test_large_text_is_taken(void **state) {
+  static char elsewhere[100000];
+  const size_t large = UVOW__PAYLOAD_LARGE;
+  const struct {
+    size_t len;
+    size_t cap;
+    int is_elsewhere;
+    int taken;
+  } cases[] = {{large, large + 100, 0, 1}, {large - 1, large + 100, 0, 0},
+               {large, 2 * large, 0, 1},   {large, 2 * large + 2, 0, 0},
+               {large, large + 100, 1, 0}, {90000, 90100, 0, 1}};
+  (void)state;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    test_alloc_t alloc;
+    uvow__cache_t cache;
+    uvow_payload_t payload;
+    test_alloc_init(&alloc);
+    uvow__cache_init(&cache, &alloc.allocator);
+    uvow__buf_t whole =
+        whole_of(&alloc.allocator, cases[i].len + 50, cases[i].cap);
+    uint8_t *block = whole.data;
+    const char *at =
+        cases[i].is_elsewhere ? elsewhere : (const char *)block + 20;
+    assert_int_equal(
+        uvow__payload_take(&payload, &cache, slice(at, cases[i].len), &whole),
+        0);
+    assert_int_equal(uvow_payload_bytes(&payload, NULL) == at, cases[i].taken);
+    assert_int_equal(whole.data == NULL, cases[i].taken);
+    assert_int_equal(alloc.live, 2 - cases[i].taken);
+    uvow__buf_done(&whole);
+    const char *bytes = uvow_payload_bytes(&payload, NULL);
+    char expected = cases[i].is_elsewhere ? '\0' : 'a';
+    for (size_t n = 0; n < cases[i].len; n++)
+      assert_int_equal(bytes[n], expected);
+    uvow__payload_done(&payload);
+    uvow__cache_done(&cache);
+    assert_int_equal(alloc.live, 0);
+  }
+}
+
 /* None at all; and what can't be read. */
 static void test_json(void **state) {
   uvow_payload_t payload;
@@ -176,9 +229,9 @@ static void test_results(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sizes),   cmocka_unit_test(test_json),
-      cmocka_unit_test(test_to_json), cmocka_unit_test(test_keep),
-      cmocka_unit_test(test_results),
+      cmocka_unit_test(test_sizes), cmocka_unit_test(test_large_text_is_taken),
+      cmocka_unit_test(test_json),  cmocka_unit_test(test_to_json),
+      cmocka_unit_test(test_keep),  cmocka_unit_test(test_results),
   };
   return cmocka_run_group_tests_name("rpc/payload", tests, NULL, NULL);
 }
