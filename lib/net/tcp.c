@@ -19,8 +19,8 @@
  *    what was sent last may be lost with that: a close frame, an alert. So ours
  *    is only shut down at first, and what the peer still sends is read and
  *    dropped until it ends its side (RFC 6455 7.1.1), for LINGER_MS at most,
- *    and by UVOW__LINGER_MAX streams at most. That doesn't hold the loop, and
- *    ends with it.
+ *    and by UVOW__LINGER_MAX streams at most. That ends with the loop, and
+ *    doesn't hold it, but for bytes of ours that have yet to leave.
  */
 #include "tcp.h"
 
