@@ -89,7 +89,7 @@ def static_library(root):
 
 DOC = "docs/explanation/performance.md"
 STATED = re.compile(r"\*\*(\d+) instructions a request\*\*")
-SLACK = 0.02  # another version of a library that it calls
+SLACK = 0.04  # another libc, another processor that valgrind shows it
 REQUESTS = 10000
 
 
