@@ -93,6 +93,12 @@ static uvow_next_t again(const uvow_result_t *result, void *data) {
   return uvow_next_future(script_request(s, "again", NULL));
 }
 
+static uvow_next_t pass_on(const uvow_result_t *result, void *data) {
+  (void)result;
+  (void)data;
+  return uvow_next_pass();
+}
+
 #define BURST 50
 
 /* P1: a burst of answers whose continuations ask again makes one write. */
@@ -128,6 +134,38 @@ static void test_one_write_a_burst(void **state) {
   }
   for (int i = 0; i < BURST; i++)
     assert_int_equal(marks[i].calls, 1);
+  script_end(&s);
+}
+
+/* P1: however long the chains are to those that ask: what has just become ready
+ * runs before the write. */
+static void test_one_write_though_chains_differ(void **state) {
+  script_t s;
+  uint8_t burst[BURST * 64];
+  size_t len = 0;
+  char text[64];
+  (void)state;
+  script_init(&s);
+  script_open_client(&s, NULL);
+  script_mark_t mark = script_mark(&s, NULL);
+  for (int i = 0; i < BURST; i++) {
+    uvow_future_t *f = script_request(&s, "m", NULL);
+    for (int links = 0; links < i % 5; links++)
+      f = uvow_future_then(f, pass_on, NULL);
+    script_watch(uvow_future_then(f, again, &s), &mark);
+    int n = snprintf(text, sizeof(text),
+                     "{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":1}", i + 1);
+    len += script_put_frame(burst + len, 0x81, text, (size_t)n);
+  }
+  script_turns(&s);
+  s.writes = 0;
+  script_feed(&s, burst, len);
+  assert_int_equal(s.writes, 1);
+  assert_int_equal(script_stats(&s).pending, BURST);
+  uvow_client_free(s.client);
+  s.client = NULL;
+  script_turns(&s);
+  assert_int_equal(mark.calls, BURST);
   script_end(&s);
 }
 
@@ -540,6 +578,7 @@ int main(void) {
       cmocka_unit_test(test_queue_before_open),
       cmocka_unit_test(test_remote_error),
       cmocka_unit_test(test_one_write_a_burst),
+      cmocka_unit_test(test_one_write_though_chains_differ),
       cmocka_unit_test(test_a_long_burst_leaves_in_parts),
       cmocka_unit_test(test_large_garbage_is_told_whole),
       cmocka_unit_test(test_backpressure),
