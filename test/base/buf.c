@@ -299,7 +299,7 @@ static void survives_every_failed_allocation(void **state) {
   test_alloc_sweep(sweep_body, NULL);
 }
 
-int main(void) {
+TEST_MODULE(buf) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_no_memory_before_the_first_byte),
       cmocka_unit_test(appends_and_consumes),

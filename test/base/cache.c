@@ -91,7 +91,7 @@ static void without_memory_there_is_none(void **state) {
   test_alloc_sweep(take_some, NULL);
 }
 
-int main(void) {
+TEST_MODULE(cache) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_given_back_is_taken_again),
       cmocka_unit_test(no_more_is_kept_than_the_limit),

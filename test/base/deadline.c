@@ -361,7 +361,7 @@ static void a_million_are_armed(void **state) {
   teardown(&c);
 }
 
-int main(void) {
+TEST_MODULE(deadline) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(agrees_with_a_naive_model),
       cmocka_unit_test(agrees_when_callbacks_arm_and_disarm),

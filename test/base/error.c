@@ -312,7 +312,7 @@ static void survives_every_failed_allocation(void **state) {
   test_alloc_sweep(sweep_body, NULL);
 }
 
-int main(void) {
+TEST_MODULE(error) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(carries_all_it_was_given),
       cmocka_unit_test(an_error_of_a_code_has_its_text),

@@ -136,7 +136,7 @@ static void values_of_one_size_take_little_memory(void **state) {
   assert_int_equal(alloc.bytes, 0);
 }
 
-int main(void) {
+TEST_MODULE(histogram) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(small_values_are_exact),
       cmocka_unit_test(percentiles_are_within_the_error),

@@ -102,7 +102,7 @@ static void without_memory_it_is_another(void **state) {
   test_alloc_sweep(intern_some, NULL);
 }
 
-int main(void) {
+TEST_MODULE(intern) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_same_text_is_kept_once),
       cmocka_unit_test(texts_never_move),

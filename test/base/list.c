@@ -105,7 +105,7 @@ static void splices(void **state) {
   list_is(&f.b, "3");
 }
 
-int main(void) {
+TEST_MODULE(list) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(keeps_order),
       cmocka_unit_test(removes_anywhere_and_twice),

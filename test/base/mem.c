@@ -110,7 +110,7 @@ static void sizes_are_checked(void **state) {
   assert_int_equal(size, 0);
 }
 
-int main(void) {
+TEST_MODULE(mem) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_size_of_0_is_taken_for_1),
       cmocka_unit_test(free_of_null_is_nothing),

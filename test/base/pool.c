@@ -179,7 +179,7 @@ static void survives_every_failed_allocation(void **state) {
   test_alloc_sweep(sweep_body, NULL);
 }
 
-int main(void) {
+TEST_MODULE(pool) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_no_memory_before_the_first_block),
       cmocka_unit_test(the_last_one_given_is_taken_first),

@@ -209,7 +209,7 @@ static void no_memory_for_it_is_an_error(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-int main(void) {
+TEST_MODULE(spare) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_large_block_is_used_again),
       cmocka_unit_test(a_small_block_is_not_kept),

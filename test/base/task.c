@@ -162,7 +162,7 @@ static void a_task_may_free_itself(void **state) {
   assert_true(uvow__queue_empty(&queue));
 }
 
-int main(void) {
+TEST_MODULE(task) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(first_in_first_out),
       cmocka_unit_test(a_pushed_task_comes_after_all_that_wait),

@@ -249,7 +249,7 @@ static void params_must_be_json(void **state) {
   assert_int_equal(PARSE(&args, "call", "--url", "u", "m", "null"), 0);
 }
 
-int main(void) {
+TEST_MODULE(args) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_bench_has_defaults),
       cmocka_unit_test(each_option_is_taken),

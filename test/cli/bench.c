@@ -376,7 +376,7 @@ static void what_is_overdue_counts_with_its_age(void **state) {
   json_decref(json);
 }
 
-int main(void) {
+TEST_MODULE(bench) {
 #define CASE(name)                                                             \
   cmocka_unit_test_setup_teardown(name, service_setup, service_teardown)
   const struct CMUnitTest tests[] = {

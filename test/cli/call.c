@@ -266,7 +266,7 @@ static void a_call_that_it_answers_does_not_keep_the_server(void **state) {
   uvow_loop_close(loop, NULL, NULL);
 }
 
-int main(void) {
+TEST_MODULE(call) {
 #define CASE(name)                                                             \
   cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
   const struct CMUnitTest tests[] = {

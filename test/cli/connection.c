@@ -256,7 +256,7 @@ static void a_killed_servers_socket_is_taken_over(void **state) {
   folder_remove(&folder);
 }
 
-int main(void) {
+TEST_MODULE(connection) {
 #define CASE(name)                                                             \
   cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
   const struct CMUnitTest tests[] = {

@@ -239,7 +239,7 @@ static void times_are_written_with_three_digits(void **state) {
   assert_formatted(12345e9, "12345 s");
 }
 
-int main(void) {
+TEST_MODULE(measure) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_schedule_is_even_and_exact),
       cmocka_unit_test(what_is_due_is_taken_once),

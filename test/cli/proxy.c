@@ -132,7 +132,7 @@ static void the_environment_is_asked(void **state) {
                    EXIT_OK);
 }
 
-int main(void) {
+TEST_MODULE(proxy) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
       CASE(ws_goes_through),

@@ -238,7 +238,7 @@ static void steps_are_round_numbers(void **state) {
     }
 }
 
-int main(void) {
+TEST_MODULE(report) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pictures_and_pages_are_well_formed),
       cmocka_unit_test(a_page_has_the_numbers),

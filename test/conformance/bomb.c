@@ -210,7 +210,7 @@ static void test_empty_fragments(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(bomb) {
   const struct CMUnitTest tests[] = {
       {"a gigabyte in a megabyte", test_gigabyte, NULL, NULL, NULL},
       {"in many fragments, finished or not", test_fragments, NULL, NULL, NULL},

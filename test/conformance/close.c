@@ -142,7 +142,7 @@ static void test_no_close(void **state) {
     }
 }
 
-int main(void) {
+TEST_MODULE(close) {
   const struct CMUnitTest tests[] = {
       {"nothing counts behind a close frame", test_orders, NULL, NULL, NULL},
       {"close frames say what they may", test_payloads, NULL, NULL, NULL},

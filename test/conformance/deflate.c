@@ -419,7 +419,7 @@ static void test_bomb(void **state) {
     }
 }
 
-int main(void) {
+TEST_MODULE(deflate) {
   const struct CMUnitTest tests[] = {
       {"messages of all sizes, on all terms", test_terms, NULL, NULL, NULL},
       {"and over TLS", test_tls, NULL, NULL, NULL},

@@ -174,7 +174,7 @@ static void test_every_first_byte(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(framing) {
   const struct CMUnitTest tests[] = {
       {"frames have every length, in its shortest form", test_lengths, NULL,
        NULL, NULL},

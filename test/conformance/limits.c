@@ -140,7 +140,7 @@ static void test_over_the_limit(void **state) {
     bed_run_one(&fits, is_client, 0, 0);
 }
 
-int main(void) {
+TEST_MODULE(limits) {
   const struct CMUnitTest tests[] = {
       {"messages have every size to 16 MiB", test_sizes, NULL, NULL, NULL},
       {"fragments have every size", test_fragments, NULL, NULL, NULL},

@@ -55,7 +55,7 @@ static void test_utf8(void **state) {
   BED_RUN_TLS(cases);
 }
 
-int main(void) {
+TEST_MODULE(tls) {
   const struct CMUnitTest tests[] = {
       {"messages come back as they were sent", test_order, NULL, NULL, NULL},
       {"messages of many records", test_long_messages, NULL, NULL, NULL},

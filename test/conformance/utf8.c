@@ -165,7 +165,7 @@ static void test_first_offending_byte(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(utf8) {
   const struct CMUnitTest tests[] = {
       {"text is checked across fragments", test_fragments, NULL, NULL, NULL},
       {"valid text comes back", test_valid, NULL, NULL, NULL},

@@ -544,7 +544,7 @@ static void aplus_2_3_4_any_other_value_fulfills(void **state) {
          "a+1 b+text");
 }
 
-int main(void) {
+TEST_MODULE(aplus) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(aplus_2_1_1_pending_may_become_either),
       cmocka_unit_test(aplus_2_1_2_fulfilled_stays_with_its_value),

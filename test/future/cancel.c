@@ -407,7 +407,7 @@ static void cancel_takes_no_memory(void **state) {
   turn_end(&turn);
 }
 
-int main(void) {
+TEST_MODULE(cancel) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cancel_takes_no_memory),
       cmocka_unit_test(cancel_a_promises_future),

@@ -555,7 +555,7 @@ static void closing_ends_groups(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(combine) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_keeps_the_order),
       cmocka_unit_test(all_rejects_at_once),

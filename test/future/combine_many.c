@@ -378,7 +378,7 @@ static void causes_are_freed_in_a_loop(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-int main(void) {
+TEST_MODULE(combine_many) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_destructor_cancels_the_group),
       cmocka_unit_test(wrong_attempts),

@@ -249,7 +249,7 @@ static void a_round_that_is_held_is_not_shortened_away(void **state) {
   turn_end(&turn);
 }
 
-int main(void) {
+TEST_MODULE(cycle) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(follow_its_own_future_is_a_cycle),
       cmocka_unit_test(follow_its_own_future_with_no_other_owner),

@@ -307,7 +307,7 @@ DEEP(share)
 DEEP(close_pending)
 DEEP(wide)
 
-int main(void) {
+TEST_MODULE(deep) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f6_deep_settle),
       cmocka_unit_test(f6_deep_settle_by_futures),

@@ -308,7 +308,7 @@ static void finally_on_an_endless_chain_waits_for_its_end(void **state) {
   turn_end(&w.turn);
 }
 
-int main(void) {
+TEST_MODULE(finally) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f3_finally_passes_the_result_on),
       cmocka_unit_test(f3_an_error_of_finally_replaces_the_result),

@@ -402,7 +402,7 @@ static void f10_a_rejection_passes_links_without_malloc(void **state) {
   turn_end(&turn);
 }
 
-int main(void) {
+TEST_MODULE(future) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f1_null_in_gives_null_out),
       cmocka_unit_test(f1_chain_with_bad_options_takes_all),

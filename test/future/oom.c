@@ -281,7 +281,7 @@ static void f12_an_error_without_memory_is_no_memory(void **state) {
   turn_end(&turn);
 }
 
-int main(void) {
+TEST_MODULE(oom) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f12_every_allocation_may_fail),
       cmocka_unit_test(f12_a_link_without_memory_takes_its_source),

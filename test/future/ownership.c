@@ -398,7 +398,7 @@ static int say_seed(void **state) {
   return 0;
 }
 
-int main(void) {
+TEST_MODULE(ownership) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f1_data_is_destroyed_after_the_callback),
       cmocka_unit_test(f1_data_is_destroyed_where_no_callback_runs),

@@ -268,7 +268,7 @@ static void on_cancel_is_told_by_nothing_else(void **state) {
   turn_end(&turn);
 }
 
-int main(void) {
+TEST_MODULE(promise) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f2_settling_again_only_releases),
       cmocka_unit_test(f2_a_null_promise_only_releases),

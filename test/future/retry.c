@@ -566,7 +566,7 @@ static void every_allocation_fails(void **state) {
     test_alloc_sweep(sweep_body, &i);
 }
 
-int main(void) {
+TEST_MODULE(retry) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_first_succeeds),
       cmocka_unit_test(three_by_default),

@@ -425,7 +425,7 @@ static void a_hook_that_rejects_leaves_after_each_report(void **state) {
   turn_end(&turn);
 }
 
-int main(void) {
+TEST_MODULE(runtime) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(close_reports_nothing_that_it_closed),
       cmocka_unit_test(a_hook_that_rejects_leaves_after_each_report),

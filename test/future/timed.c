@@ -409,7 +409,7 @@ static void every_allocation_fails(void **state) {
   test_alloc_sweep(sweep_body, NULL);
 }
 
-int main(void) {
+TEST_MODULE(timed) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_delay_is_never_early),
       cmocka_unit_test(a_delay_counts_from_the_turns_end),

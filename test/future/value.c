@@ -306,7 +306,7 @@ static void f4_a_peers_error_says_what_it_was_made_of(void **state) {
   turn_end(&turn);
 }
 
-int main(void) {
+TEST_MODULE(value) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f4_a_value_is_read_as_what_it_is),
       cmocka_unit_test(f4_an_unknown_type_is_never_called),

@@ -225,7 +225,7 @@ static void no_other_path_is_a_websocket(void **state) {
 #define TEST(name)                                                             \
   cmocka_unit_test_setup_teardown(name, interop_setup, interop_teardown)
 
-int main(void) {
+TEST_MODULE(aria2) {
   const struct CMUnitTest tests[] = {
       TEST(it_tells_its_version_and_methods),
       TEST(a_refusal_rejects),

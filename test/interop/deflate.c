@@ -150,7 +150,7 @@ static void a_server_for_node_ws_with_all_terms(void **state) {
   each_case(state, servers, sizeof(servers) / sizeof(servers[0]), run_server);
 }
 
-int main(void) {
+TEST_MODULE(deflate) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_client_of_node_ws_with_all_terms),
       cmocka_unit_test(a_server_for_node_ws_with_all_terms),

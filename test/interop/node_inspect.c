@@ -254,7 +254,7 @@ static void a_wrong_path_is_refused(void **state) {
 #define TEST(name)                                                             \
   cmocka_unit_test_setup_teardown(name, interop_setup, interop_teardown)
 
-int main(void) {
+TEST_MODULE(node_inspect) {
   const struct CMUnitTest tests[] = {
       TEST(each_gets_its_own_value),
       TEST(a_throw_is_in_the_result),

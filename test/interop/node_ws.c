@@ -331,7 +331,7 @@ static void the_callers_parameters_stay_as_they_were(void **state) {
 #define TEST(name)                                                             \
   cmocka_unit_test_setup_teardown(name, interop_setup, interop_teardown)
 
-int main(void) {
+TEST_MODULE(node_ws) {
   const struct CMUnitTest tests[] = {
       TEST(answers_come_in_any_order),
       TEST(an_old_request_keeps_its_answer),

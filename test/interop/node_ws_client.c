@@ -150,7 +150,7 @@ static int setup(void **state) {
         (void *)(uintptr_t)name                                                \
   }
 
-int main(void) {
+TEST_MODULE(node_ws_client) {
   const struct CMUnitTest tests[] = {
       CASE("echo"),      CASE("order"),    CASE("many"),        CASE("unknown"),
       CASE("fail"),      CASE("notify"),   CASE("garbage"),     CASE("ping"),

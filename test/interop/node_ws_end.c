@@ -248,7 +248,7 @@ static void nobody_listens_any_more(void **state) {
 #define TEST(name)                                                             \
   cmocka_unit_test_setup_teardown(name, interop_setup, interop_teardown)
 
-int main(void) {
+TEST_MODULE(node_ws_end) {
   const struct CMUnitTest tests[] = {
       TEST(the_handshake_says_what_was_asked),
       TEST(close_waits_for_the_answers),

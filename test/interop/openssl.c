@@ -163,7 +163,7 @@ static void s_client_is_answered(void **state) {
   cert_free(ca);
 }
 
-int main(void) {
+TEST_MODULE(openssl) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_good_server_is_talked_to, interop_setup,
                                       interop_teardown),

@@ -119,7 +119,7 @@ static void its_client_is_answered(void **state) {
 #define TEST(name)                                                             \
   cmocka_unit_test_setup_teardown(name, interop_setup, interop_teardown)
 
-int main(void) {
+TEST_MODULE(python_websockets) {
   const struct CMUnitTest tests[] = {
       TEST(its_server_answers),
       TEST(its_server_closes),

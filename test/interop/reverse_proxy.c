@@ -98,7 +98,7 @@ static void haproxy_is_gone_through(void **state) {
 #define TEST(name)                                                             \
   cmocka_unit_test_setup_teardown(name, interop_setup, interop_teardown)
 
-int main(void) {
+TEST_MODULE(reverse_proxy) {
   const struct CMUnitTest tests[] = {
       TEST(nginx_is_gone_through),
       TEST(haproxy_is_gone_through),

@@ -379,7 +379,7 @@ EACH(is_killed_and_every_future_settles, killed)
       cmocka_unit_test_setup_teardown(haproxy_##name, interop_setup,           \
                                       interop_teardown)
 
-int main(void) {
+TEST_MODULE(reverse_proxy_tls) {
   const struct CMUnitTest tests[] = {
       TEST(ends_tls),
       TEST(speaks_tls_to_the_server_too),

@@ -171,7 +171,7 @@ static void a_server_that_is_not_there_is_the_proxys_error(void **state) {
 #define TEST(name)                                                             \
   cmocka_unit_test_setup_teardown(name, interop_setup, interop_teardown)
 
-int main(void) {
+TEST_MODULE(tinyproxy) {
   const struct CMUnitTest tests[] = {
       TEST(ws_goes_through),
       TEST(a_megabyte_goes_through),

@@ -492,7 +492,7 @@ static void without_memory_it_fails_in_order(void **state) {
   test_alloc_sweep(connect_with, NULL);
 }
 
-int main(void) {
+TEST_MODULE(connect) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ipv6_goes_first_and_families_take_turns),
       cmocka_unit_test(the_next_begins_250_ms_later),

@@ -252,7 +252,7 @@ static void test_the_loop_closes_at_once(void **state) {
   script_end(&x.s);
 }
 
-int main(void) {
+TEST_MODULE(linger) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_last_words_reach_a_peer_that_talks),
       cmocka_unit_test(test_patience_has_an_end),

@@ -342,7 +342,7 @@ static void test_buffers(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(loop) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_two_loops),
       cmocka_unit_test(test_new_errors),

@@ -405,7 +405,7 @@ static void without_memory_it_fails_in_order(void **state) {
   folder_remove(&folder);
 }
 
-int main(void) {
+TEST_MODULE(pipe) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_go_both_ways),
       cmocka_unit_test(the_file_comes_and_goes),

@@ -195,7 +195,7 @@ static void a_server_takes_no_other_place(void **state) {
   folder_remove(&x.folder);
 }
 
-int main(void) {
+TEST_MODULE(stale) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_gone_servers_is_removed),
       cmocka_unit_test(one_that_listens_stays),

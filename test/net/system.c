@@ -72,7 +72,7 @@ static void addresses_are_told_from_names(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(system) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_variable_is_read_whole),
       cmocka_unit_test(it_survives_no_memory),

@@ -476,7 +476,7 @@ static void test_listen_errors(void **state) {
   end(&x);
 }
 
-int main(void) {
+TEST_MODULE(tcp) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_unresolved),

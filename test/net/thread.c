@@ -257,7 +257,7 @@ static void every_allocation_fails_once(void **state) {
   test_alloc_sweep(body_oom, NULL);
 }
 
-int main(void) {
+TEST_MODULE(thread) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(four_threads_settle_100000),
       cmocka_unit_test(the_loop_waits_for_what_is_out),

@@ -517,7 +517,7 @@ static void every_allocation_may_fail(void **state) {
   test_alloc_sweep(talk_without_memory, &role);
 }
 
-int main(void) {
+TEST_MODULE(tls) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(both_roles_and_versions_talk),
       cmocka_unit_test(it_reads_one_byte_at_a_time),

@@ -357,7 +357,7 @@ static void every_allocation_may_fail(void **state) {
   folder_remove(&folder);
 }
 
-int main(void) {
+TEST_MODULE(tls_context) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(options_that_exclude_each_other_are_refused),
       cmocka_unit_test(versions_that_are_none_are_refused),

@@ -414,7 +414,7 @@ static void an_old_version_is_refused_in_both_roles(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(tls_error) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_good_certificate_is_accepted),
       cmocka_unit_test(an_expired_one_is_told_with_its_date),

@@ -230,7 +230,7 @@ static void stats_want_their_size(void **state) {
   tls_pair_end(&pair);
 }
 
-int main(void) {
+TEST_MODULE(tls_session) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_clients_second_connection_resumes),
       cmocka_unit_test(another_host_or_port_does_not),

@@ -101,7 +101,7 @@ static void it_may_be_closed_while_a_write_waits(void **state) {
   tls_pair_end(&pair);
 }
 
-int main(void) {
+TEST_MODULE(tls_ticket) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_write_within_a_ticket_arrives),
       cmocka_unit_test(a_write_within_a_ticket_waits_for_the_stream_too),

@@ -126,7 +126,7 @@ static void nothing_leaks_nothing_is_reported(void **state) {
   assert_int_equal(leaks.total, 0);
 }
 
-int main(void) {
+TEST_MODULE(walk) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_walk_shows_what_is_unsettled),
       cmocka_unit_test(what_is_owned_after_close_is_reported),

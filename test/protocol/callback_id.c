@@ -215,7 +215,7 @@ static void is_found_by_name(void **state) {
   assert_string_equal(uvow_protocol_name(P), "callback_id");
 }
 
-int main(void) {
+TEST_MODULE(callback_id) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decodes),
       cmocka_unit_test(refuses_prefixes),

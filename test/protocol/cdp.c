@@ -119,7 +119,7 @@ static void is_found_by_name(void **state) {
   assert_string_equal(uvow_protocol_name(P), "cdp");
 }
 
-int main(void) {
+TEST_MODULE(cdp) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decodes),
       cmocka_unit_test(refuses_prefixes),

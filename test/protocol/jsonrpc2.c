@@ -283,7 +283,7 @@ static void is_found_by_name(void **state) {
   assert_string_equal(uvow_protocol_name(P), "jsonrpc2");
 }
 
-int main(void) {
+TEST_MODULE(jsonrpc2) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decodes),
       cmocka_unit_test(refuses_prefixes),

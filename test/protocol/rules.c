@@ -115,7 +115,7 @@ static void finds_protocols(void **state) {
   assert_false(uvow__protocol_can(uvow_protocol_cdp(), UVOW__OP_NOTIFY));
 }
 
-int main(void) {
+TEST_MODULE(rules) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(first_rule_wins),
       cmocka_unit_test(no_rule_is_malformed),

@@ -407,7 +407,7 @@ static void survives_no_memory(void **state) {
   test_alloc_sweep(without_memory, NULL);
 }
 
-int main(void) {
+TEST_MODULE(template) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_we_would_write_is_read_the_short_way),
       cmocka_unit_test(both_ways_agree_on_what_is_nearly_so),

@@ -176,7 +176,7 @@ static void test_memory_may_fail(void **state) {
   test_alloc_sweep(sweep, NULL);
 }
 
-int main(void) {
+TEST_MODULE(backlog) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_messages_come_out_in_order),
       cmocka_unit_test(test_it_is_bounded_by_bytes),

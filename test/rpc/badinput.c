@@ -293,7 +293,7 @@ static void test_too_big(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(badinput) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_url),

@@ -401,7 +401,7 @@ static void test_no_memory_for_a_peer(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(call) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_bad_handshake),
       cmocka_unit_test(test_subprotocol),

@@ -573,7 +573,7 @@ static void test_connect_error(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(client) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_queue_before_open),
       cmocka_unit_test(test_remote_error),

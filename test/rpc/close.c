@@ -473,7 +473,7 @@ static void test_loop_close_within(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(close) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_drains),
       cmocka_unit_test(test_deadlines),

@@ -235,7 +235,7 @@ static void test_every_split(void **state) {
     run_session(0, seed * 7919u, &len);
 }
 
-int main(void) {
+TEST_MODULE(connection) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ping),
       cmocka_unit_test(test_ping_flood),

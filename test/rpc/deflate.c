@@ -478,7 +478,7 @@ static void a_server_refuses_a_malformed_offer(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(deflate) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(answers_are_the_same_with_all_terms),
       cmocka_unit_test(wrong_options_are_refused),

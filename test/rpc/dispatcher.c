@@ -391,7 +391,7 @@ static void test_closed_loop(void **state) {
   script_end(&x.s);
 }
 
-int main(void) {
+TEST_MODULE(dispatcher) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_answer),
       cmocka_unit_test(test_the_end_is_in_the_request),

@@ -116,7 +116,7 @@ static void what_we_closed_is_not_closed_by_the_peer(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(goodbye) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_code_and_the_reason_are_told),
       cmocka_unit_test(without_a_reason_the_code_says_it),

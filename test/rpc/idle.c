@@ -249,7 +249,7 @@ static void deflate_holds_its_two_windows(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(idle) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ws_is_small),
       cmocka_unit_test(wss_holds_what_openssl_needs),

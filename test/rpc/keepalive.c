@@ -243,7 +243,7 @@ static void test_nothing_before_open_or_after_close(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(keepalive) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_silence_is_pinged),
       cmocka_unit_test(test_a_silent_peer_is_lost),

@@ -99,7 +99,7 @@ static void test_no_memory(void **state) {
   test_alloc_sweep(body, NULL);
 }
 
-int main(void) {
+TEST_MODULE(methods) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_many),
       cmocka_unit_test(test_names),

@@ -135,7 +135,7 @@ static void long_members_match_nothing(void **state) {
   assert_int_equal(uvow__no_proxy(list, "h", 80), 1);
 }
 
-int main(void) {
+TEST_MODULE(no_proxy) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_table_holds),
       cmocka_unit_test(long_members_match_nothing),

@@ -260,7 +260,7 @@ static void test_client(void **state) {
   test_alloc_sweep(script_body, NULL);
 }
 
-int main(void) {
+TEST_MODULE(oom) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_session), cmocka_unit_test(test_deflate),
       cmocka_unit_test(test_tls),     cmocka_unit_test(test_tls_and_deflate),

@@ -227,7 +227,7 @@ static void test_results(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(payload) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sizes), cmocka_unit_test(test_large_text_is_taken),
       cmocka_unit_test(test_json),  cmocka_unit_test(test_to_json),

@@ -185,7 +185,7 @@ static void ws_and_wss_go_through_a_proxy(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(proxied) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ws_and_wss_go_through_a_proxy),
   };

@@ -229,7 +229,7 @@ static void it_survives_no_memory(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void) {
+TEST_MODULE(proxy) {
   const struct CMUnitTest tests[] = {
       TEST(a_proxy_has_a_url),
       TEST(what_is_none_is_refused),

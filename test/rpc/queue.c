@@ -448,7 +448,7 @@ static void test_close_drains_the_queue(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(queue) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_cap_on_requests_in_flight_is_kept),
       cmocka_unit_test(test_a_message_never_overtakes_another),

@@ -351,7 +351,7 @@ static void test_the_server_goes_away(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(reconnect) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pauses_grow_with_full_jitter),
       cmocka_unit_test(test_an_open_connection_resets_the_pauses),

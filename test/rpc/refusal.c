@@ -297,7 +297,7 @@ static void test_injection(void **state) {
     }
 }
 
-int main(void) {
+TEST_MODULE(refusal) {
   const struct CMUnitTest tests[] = {
       {"a refusal has its status, headers and body", test_statuses, NULL, NULL,
        NULL},

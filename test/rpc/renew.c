@@ -386,7 +386,7 @@ static void test_a_deadline_expires_in_a_pause(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(renew) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_new_url_and_headers_are_used),
       cmocka_unit_test(test_set_target_is_for_the_next_attempt),

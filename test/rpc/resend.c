@@ -349,7 +349,7 @@ static void test_memory_may_fail(void **state) {
   test_alloc_sweep(body, NULL);
 }
 
-int main(void) {
+TEST_MODULE(resend) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_was_lost_is_sent_again_if_idempotent),
       cmocka_unit_test(test_each_loss_sends_again),

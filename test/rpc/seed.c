@@ -447,7 +447,7 @@ static void seed_18_a_future_is_not_its_value(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(seed) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(seed_1_entries_are_deleted_after_their_answer),
       cmocka_unit_test(seed_2_no_live_request_loses_its_id),

@@ -577,7 +577,7 @@ static void test_loop_close(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(server) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_answers),
       cmocka_unit_test(test_notification),

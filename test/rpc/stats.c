@@ -238,7 +238,7 @@ static void test_too_many_methods_share_a_name(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(stats) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_counts_add_up_at_every_step),
       cmocka_unit_test(test_a_closed_connection_is_not_lost),

@@ -230,7 +230,7 @@ static void test_no_hook(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(stray) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_kinds),    cmocka_unit_test(test_ids),
       cmocka_unit_test(test_envelope), cmocka_unit_test(test_payload),

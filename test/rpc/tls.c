@@ -352,7 +352,7 @@ static void a_handshake_has_its_time(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(tls) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_request_is_answered),
       cmocka_unit_test(both_close_in_order),

@@ -282,7 +282,7 @@ static void test_a_method_sees_its_traceparent(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(trace) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_hooks_are_called_in_order),
       cmocka_unit_test(test_hooks_are_optional),

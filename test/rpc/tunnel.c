@@ -538,7 +538,7 @@ static void the_environments_is_a_rejection(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(tunnel) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_proxy_is_asked_for_the_server),
       cmocka_unit_test(brackets_are_put_around_ipv6),

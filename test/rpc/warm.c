@@ -216,7 +216,7 @@ static void p2_a_pending_request_takes_at_most_200_bytes(void **state) {
 #endif
 }
 
-int main(void) {
+TEST_MODULE(warm) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(p2_no_allocation_once_warm),
       cmocka_unit_test(p2_a_pending_request_takes_at_most_200_bytes),

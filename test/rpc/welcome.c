@@ -420,7 +420,7 @@ static void test_oom(void **state) {
   test_alloc_sweep(sweep, NULL);
 }
 
-int main(void) {
+TEST_MODULE(welcome) {
   const struct CMUnitTest tests[] = {
       {"a handshake is shown", test_shown, NULL, NULL, NULL},
       {"a subprotocol is chosen", test_subprotocol, NULL, NULL, NULL},

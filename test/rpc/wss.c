@@ -277,7 +277,7 @@ static void nobody_is_asked_about_who_distrusts_the_server(void **state) {
   end(&door);
 }
 
-int main(void) {
+TEST_MODULE(wss) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(deflate_keeps_what_was_agreed_on),
       cmocka_unit_test(deflate_that_only_one_wants_is_off),

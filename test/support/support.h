@@ -13,6 +13,12 @@
 
 #include <uvow/base.h>
 
+/* The tests of test/<room>/<name>.c: returns how many failed. A room's modules
+ * are one program, which runs the one that is named: test_rpc client. */
+#define TEST_MODULE(name)                                                      \
+  int test_module_##name(void);                                                \
+  int test_module_##name(void)
+
 /* An allocator that counts, and fails when told to. */
 typedef struct test_alloc {
   uvow_allocator_t allocator; /* give this one away */

@@ -61,7 +61,7 @@ static void codes_all_of_base64(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(base64) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(codes_base64),
       cmocka_unit_test(codes_all_of_base64),

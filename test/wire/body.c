@@ -134,7 +134,7 @@ static void test_no_memory(void **state) {
   uvow__http_done(&http);
 }
 
-int main(void) {
+TEST_MODULE(body) {
   const struct CMUnitTest tests[] = {
       {"a body ends where its head says, however it's cut", test_split, NULL,
        NULL, NULL},

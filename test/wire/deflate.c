@@ -417,7 +417,7 @@ static void survives_every_failing_allocation(void **state) {
     test_alloc_sweep(no_memory, &forgets);
 }
 
-int main(void) {
+TEST_MODULE(deflate) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_the_examples_of_rfc_7692_however_they_are_cut),
       cmocka_unit_test(writes_the_examples_of_rfc_7692),

@@ -348,7 +348,7 @@ static void values_are_whole(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(envelope) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(captures_values),
       cmocka_unit_test(knows_every_kind),

@@ -347,7 +347,7 @@ static void the_handshake_carries_it(void **state) {
   uvow__buf_done(&out);
 }
 
-int main(void) {
+TEST_MODULE(extension) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(knows_a_list_from_what_is_none),
       cmocka_unit_test(offers_what_is_wanted),

@@ -582,7 +582,7 @@ static void test_no_memory(void **state) {
   test_alloc_sweep(no_memory, NULL);
 }
 
-int main(void) {
+TEST_MODULE(framer) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rfc_examples),
       cmocka_unit_test(test_violations),

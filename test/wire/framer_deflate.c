@@ -352,7 +352,7 @@ static void survives_every_failing_allocation(void **state) {
   test_alloc_sweep(no_memory, NULL);
 }
 
-int main(void) {
+TEST_MODULE(framer_deflate) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_compressed_frames_however_they_are_cut),
       cmocka_unit_test(sends_pieces_as_one),

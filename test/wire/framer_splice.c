@@ -153,7 +153,7 @@ static void a_long_payload_is_cut_anywhere(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(framer_splice) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_splice_is_one_message),
       cmocka_unit_test(a_long_payload_is_cut_anywhere),

@@ -513,7 +513,7 @@ static void survives_no_memory(void **state) {
     test_alloc_sweep(write_with, &which);
 }
 
-int main(void) {
+TEST_MODULE(handshake) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(knows_the_rfcs_example),
       cmocka_unit_test(writes_requests),

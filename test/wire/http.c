@@ -374,7 +374,7 @@ static void survives_no_memory(void **state) {
   test_alloc_sweep(feed_with, NULL);
 }
 
-int main(void) {
+TEST_MODULE(http) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_strictly),
       cmocka_unit_test(refuses_nul),

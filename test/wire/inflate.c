@@ -180,7 +180,7 @@ static void refuses_wrong_text_at_its_first_piece(void **state) {
   deflate_stop(&pair);
 }
 
-int main(void) {
+TEST_MODULE(inflate) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(stops_a_bomb_at_the_limit),
       cmocka_unit_test(inflates_up_to_the_very_limit),

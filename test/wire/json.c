@@ -80,7 +80,7 @@ static void dumps_finite_numbers(void **state) {
   uvow__buf_done(&out);
 }
 
-int main(void) {
+TEST_MODULE(json) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(parses_any_value),
       cmocka_unit_test(refuses_what_is_none),

@@ -161,7 +161,7 @@ static void depth_has_a_limit(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(json_skip) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_bytes),
       cmocka_unit_test(random_json),

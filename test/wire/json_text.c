@@ -210,7 +210,7 @@ static void knows_what_stands_for_itself(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(json_text) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(escapes_and_back),
       cmocka_unit_test(unescapes),

@@ -180,7 +180,7 @@ static void hands_over_nothing_of_an_unmasked_frame(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(mask) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(masks_every_length),
       cmocka_unit_test(unmasks_a_stream_cut_anywhere),

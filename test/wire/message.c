@@ -325,7 +325,7 @@ static void test_no_memory(void **state) {
   test_alloc_sweep(no_memory, NULL);
 }
 
-int main(void) {
+TEST_MODULE(message) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_headers),
       cmocka_unit_test(test_lengths),

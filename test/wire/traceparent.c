@@ -54,7 +54,7 @@ static void anything_else_is_not(void **state) {
       is_valid("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
 }
 
-int main(void) {
+TEST_MODULE(traceparent) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_the_specification_shows_is_valid),
       cmocka_unit_test(ids_of_zeros_are_not),

@@ -332,7 +332,7 @@ static void survives_no_memory(void **state) {
   test_alloc_sweep(parse_with, of_socket);
 }
 
-int main(void) {
+TEST_MODULE(url) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_apart),
       cmocka_unit_test(refuses),

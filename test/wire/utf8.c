@@ -243,7 +243,7 @@ static void test_random(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(utf8) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_sequence_of_three),
       cmocka_unit_test(test_borders_of_four),

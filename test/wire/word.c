@@ -65,7 +65,7 @@ static void reads_the_first_byte_lowest(void **state) {
   assert_true(uvow__word_half("\1\2\3\xff") == UINT64_C(0xFF030201));
 }
 
-int main(void) {
+TEST_MODULE(word) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(marks_every_byte_at_every_place),
       cmocka_unit_test(reads_the_first_byte_lowest),
