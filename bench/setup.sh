@@ -2,13 +2,13 @@
 # README says to, for speed. build: where; build_bench <target> ...
 
 build=$root/.build/bench
-lto=$build/lto # that it was configured so; older builds weren't
+asked=$build/asked-for # that it was configured so; older builds weren't
 
 configure_bench() {
-  [ -f "$lto" ] && return 0
+  [ -f "$asked" ] && return 0
   rm -rf "$build"
   meson setup "$build" "$root" --buildtype=release -Db_lto=true \
-    -Db_ndebug=if-release -Dtests=disabled && : >"$lto"
+    -Db_ndebug=if-release -Dbench=enabled -Dexamples=enabled && : >"$asked"
 }
 
 # Says nothing unless it fails.

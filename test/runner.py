@@ -144,6 +144,8 @@ def build(config, compiler, options, wanted=None):
     """
     where = BUILD / config
     env = {**os.environ, "CC": compiler}
+    options = options + [f"-D{part}=enabled" for part in
+                         ("command", "tests", "examples", "bench")]
     # Elsewhere another compiler may know more warnings.
     options = options + [f"-Dwerror={str(is_debian_12()).lower()}"]
     ninja = ["ninja", "-C", str(where)]

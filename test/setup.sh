@@ -26,15 +26,30 @@ missing_packages() {
   done
 }
 
-# apt-get, with sudo where needed. 1: we may not.
-as_root_apt() {
+# A command as root, with sudo where needed. 1: we may not.
+as_root() {
   if [ "$(id -u)" -eq 0 ]; then
-    DEBIAN_FRONTEND=noninteractive apt-get "$@"
+    "$@"
   elif command -v sudo >/dev/null; then
-    sudo DEBIAN_FRONTEND=noninteractive apt-get "$@"
+    sudo "$@"
   else
     return 1
   fi
+}
+
+# Debian's packages of servers start them: a policy that says no is in place
+# while they are installed, unless the machine has one of its own.
+install_quietly() {
+  as_root sh -c '
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap "rm -f $policy" EXIT
+      printf "#!/bin/sh\nexit 101\n" >"$policy"
+      chmod 755 "$policy"
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+      --no-upgrade -o DPkg::Lock::Timeout=300 install "$@"
+  ' sh "$@" >&2
 }
 
 need_packages() {
@@ -46,8 +61,9 @@ need_packages() {
   fi
   missing=$(missing_packages "$@")
   [ -z "$missing" ] && return 0
-  say "Installing:" $missing
-  as_root_apt -qq update >&2 ||
+  say "Installing what $(basename "$0") needs (compilers, libraries, and the" \
+    "programs it talks to); no service is started:" $missing
+  as_root apt-get -qq update >&2 ||
     say "apt-get update failed; going on with the lists that are here."
   known=
   for package in $missing; do
@@ -58,8 +74,7 @@ need_packages() {
     fi
   done
   [ -z "$known" ] && return 0
-  as_root_apt -qq -y --no-install-recommends --no-upgrade \
-    -o DPkg::Lock::Timeout=300 install $known >&2 ||
+  install_quietly $known ||
     say "Could not install them; as root: apt-get install$known"
 }
 

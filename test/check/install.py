@@ -3,6 +3,7 @@
 
 usage: install.py <build directory>
 """
+import json
 import os
 import pathlib
 import re
@@ -156,6 +157,17 @@ def subproject(where):
         + [f"built in a subproject: {name}" for name in built]
 
 
+def builds_what_it_installs(where):
+    """Unless asked for, no test, benchmark or example is built."""
+    run("meson", "setup", where / "build", ROOT)
+    targets = json.loads(run("meson", "introspect", "--targets",
+                             where / "build"))
+    return [f"built though not installed: {target['name']}"
+            for target in targets
+            if target["build_by_default"] and not target["installed"]
+            and target["type"] in ("executable", "shared library")]
+
+
 def broken_pc_is_seen(where):
     """The static program needs the private part of uvow.pc: or it's blind."""
     libraries = installed(where)
@@ -174,7 +186,8 @@ def broken_pc_is_seen(where):
 
 CHECKS = tuple(checked(body) for body in (
     pkg_config_shared, pkg_config_static, pkg_config_version,
-    headers_installed, subproject, broken_pc_is_seen))
+    headers_installed, subproject, builds_what_it_installs,
+    broken_pc_is_seen))
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
