@@ -6,12 +6,12 @@
 #include "backlog.h"
 #include "base/histogram.h"
 #include "base/intern.h"
-#include "connection.h"
+#include "websocket/connection.h"
 #include "dispatcher.h"
 #include "future/backoff.h"
 #include "net/tls.h"
-#include "proxy.h"
-#include "tunnel.h"
+#include "websocket/proxy.h"
+#include "websocket/tunnel.h"
 #include "protocol/protocol.h"
 
 /* Where to connect, and what to say there. */

@@ -3,7 +3,7 @@
 
 #include <uvow/server.h>
 
-#include "connection.h"
+#include "websocket/connection.h"
 #include "methods.h"
 #include "payload.h"
 #include "protocol/protocol.h"

@@ -12,8 +12,12 @@ ROOMS = {
     "wire": ("base",),
     "protocol": ("base", "wire"),
     "net": ("base", "future"),
-    "rpc": ("base", "future", "wire", "protocol", "net"),
-    "command": ("base", "future", "wire", "protocol", "net", "rpc"),
+    "websocket": ("base", "future", "wire", "net"),
+    "rpc": ("base", "future", "wire", "protocol", "net", "websocket"),
+    "uv": ("base", "future", "net"),
+    "fiber": ("base", "future", "net"),
+    "command": ("base", "future", "wire", "protocol", "net", "websocket",
+                "rpc"),
 }
 
 # A public header belongs to the room with its .c file; these have none.
@@ -28,7 +32,7 @@ PROGRAM = "lib/command/"
 
 # Where what isn't ours may be included.
 THIRD_PARTY = (
-    (r"uv\.h|uv/.*", r"lib/net/.*"),
+    (r"uv\.h|uv/.*", r"lib/(net|uv|fiber)/.*"),
     (r"wslay/.*", r"lib/wire/framer\.c"),
     (r"jansson\.h", r"lib/wire/json\.c"),
     (r"zlib\.h", r"lib/wire/deflate\.c"),
@@ -155,12 +159,16 @@ PLANTS = (
     Plant(rooms, "lib/protocol/planted.h", '#include "rpc/client.h"\n'),
     Plant(rooms, "lib/net/planted.h", '# include  "wire/framer.h"\n'),
     Plant(rooms, "lib/base/planted.h", "#include <uvow.h>\n"),
+    Plant(rooms, "lib/websocket/planted.h", '#include "rpc/client.h"\n'),
+    Plant(rooms, "lib/websocket/planted.h",
+          '#include "protocol/protocol.h"\n'),
     Plant(rooms, "lib/rpc/planted.c", '#include "../base/buf.h"\n'),
     Plant(rooms, "lib/rpc/planted.h", '#include "command/args.h"\n'),
     Plant(rooms, "lib/other/planted.c", "\n"),
     Plant(rooms, "include/uvow/error.h", '#include "future.h"\n'),
     Plant(rooms, "include/uvow/planted.h", "\n"),
     Plant(third_party, "lib/rpc/planted.c", "#include <uv.h>\n"),
+    Plant(third_party, "lib/websocket/planted.c", "#include <uv.h>\n"),
     Plant(third_party, "include/uvow/base.h", "#include <uv.h>\n"),
     Plant(third_party, "lib/wire/url.c", "#include <wslay/wslay.h>\n"),
     Plant(third_party, "lib/rpc/planted.c", "#include <jansson.h>\n"),

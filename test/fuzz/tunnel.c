@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "net/loop.h"
-#include "rpc/tunnel.h"
+#include "websocket/tunnel.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

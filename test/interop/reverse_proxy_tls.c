@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "rpc/client.h"
-#include "rpc/connection_private.h"
+#include "websocket/connection_private.h"
 #include "support/certs.h"
 
 #define MIB ((size_t)1024 * 1024)

@@ -11,7 +11,7 @@
 
 #include "net/tls_private.h"
 #include "rpc/client.h"
-#include "rpc/connection_private.h"
+#include "websocket/connection_private.h"
 #include "rpc/server.h"
 
 void soak_set_budget(soak_t *soak, unsigned budget) {

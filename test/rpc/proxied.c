@@ -1,5 +1,5 @@
 /* A client and a server, and between them a proxy of the test's own, on TCP. */
-#include "rpc/tunnel.h"
+#include "websocket/tunnel.h"
 
 #include "support/tls_peer.h"
 

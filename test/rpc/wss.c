@@ -8,7 +8,7 @@
 
 #include <uvow/server.h>
 
-#include "rpc/connection_private.h"
+#include "websocket/connection_private.h"
 
 #define BIG 60000 /* bytes of a message: more than a record holds */
 

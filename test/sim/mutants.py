@@ -82,11 +82,11 @@ MUTANTS = (
     ("an event is dropped", "rpc/client_notice.c",
      "    free_notice(notice, mem);\n  else\n    tell(notice);\n",
      "    free_notice(notice, mem);\n  else\n    free_notice(notice, mem);\n"),
-    ("a dead peer is never noticed", "rpc/silence.c",
+    ("a dead peer is never noticed", "websocket/silence.c",
      "silence->doubt = silence->dead_ms && silence->quiet_ms >= "
      "silence->dead_ms;", "silence->doubt = 0;"),
     ("what gathered during a write stays when that is done",
-     "rpc/connection.c", "  set_writing(c, 0);\n"
+     "websocket/connection.c", "  set_writing(c, 0);\n"
      "  uvow__connection_write_late(c);\n", "  set_writing(c, 0);\n"),
     ("a deadline is rounded down", "base/deadline.c",
      " + (now_ns % NS_PER_MS != 0);", ";"),

@@ -4,7 +4,7 @@
 #include "peer.h"
 #include "tls_peer.h"
 
-#include "rpc/connection.h"
+#include "websocket/connection.h"
 
 /*
  * One end of uvow's, on loopback, that sends back every message; against it, a

@@ -1,5 +1,5 @@
 /* HTTP CONNECT: streams through a proxy that the test plays. */
-#include "rpc/tunnel.h"
+#include "websocket/tunnel.h"
 
 #include "support/script.h"
 
@@ -561,5 +561,5 @@ TEST_MODULE(tunnel) {
       cmocka_unit_test(an_option_that_is_no_proxy_is_refused),
       cmocka_unit_test(the_environments_is_a_rejection),
   };
-  return cmocka_run_group_tests_name("rpc/tunnel", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("websocket/tunnel", tests, NULL, NULL);
 }

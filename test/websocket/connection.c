@@ -1,4 +1,4 @@
-#include "rpc/connection.h"
+#include "websocket/connection.h"
 
 #include "support/script.h"
 
@@ -245,5 +245,5 @@ TEST_MODULE(connection) {
       cmocka_unit_test(test_randomness),
       cmocka_unit_test(test_every_split),
   };
-  return cmocka_run_group_tests_name("rpc/connection", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("websocket/connection", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "rpc/silence.h"
+#include "websocket/silence.h"
 
 #include "support/link.h"
 
@@ -256,5 +256,5 @@ TEST_MODULE(keepalive) {
       cmocka_unit_test(test_nothing_happens_unasked),
       cmocka_unit_test(test_nothing_before_open_or_after_close),
   };
-  return cmocka_run_group_tests_name("rpc/keepalive", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("websocket/keepalive", tests, NULL, NULL);
 }

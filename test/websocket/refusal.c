@@ -309,5 +309,5 @@ TEST_MODULE(refusal) {
       {"bearer and origin are sent", test_bearer_and_origin, NULL, NULL, NULL},
       {"bearer and origin can't end a line", test_injection, NULL, NULL, NULL},
   };
-  return cmocka_run_group_tests_name("rpc/refusal", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("websocket/refusal", tests, NULL, NULL);
 }

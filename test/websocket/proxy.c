@@ -1,5 +1,5 @@
 /* Which proxy leads where: options and the environment. */
-#include "rpc/proxy.h"
+#include "websocket/proxy.h"
 
 #include "support/support.h"
 
@@ -240,5 +240,5 @@ TEST_MODULE(proxy) {
       TEST(a_wrong_one_matters_when_it_is_needed),
       TEST(it_survives_no_memory),
   };
-  return cmocka_run_group_tests_name("rpc/proxy", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("websocket/proxy", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* The words for a connection that the peer closed. */
-#include "rpc/goodbye.h"
+#include "websocket/goodbye.h"
 
 #include "support/script.h"
 
@@ -125,5 +125,5 @@ TEST_MODULE(goodbye) {
       cmocka_unit_test(a_request_says_why_its_server_closed),
       cmocka_unit_test(what_we_closed_is_not_closed_by_the_peer),
   };
-  return cmocka_run_group_tests_name("rpc/goodbye", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("websocket/goodbye", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* NO_PROXY's rules, as a table. */
-#include "rpc/no_proxy.h"
+#include "websocket/no_proxy.h"
 
 #include "support/support.h"
 
@@ -140,5 +140,5 @@ TEST_MODULE(no_proxy) {
       cmocka_unit_test(the_table_holds),
       cmocka_unit_test(long_members_match_nothing),
   };
-  return cmocka_run_group_tests_name("rpc/no_proxy", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("websocket/no_proxy", tests, NULL, NULL);
 }
