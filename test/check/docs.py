@@ -2,7 +2,7 @@
 """What the documents show is what is compiled, and what they link to exists."""
 import re
 
-from house import Plant, files, line_of, main, read
+from house import Plant, files, line_of, main, read, sources
 
 FROM = re.compile(r"<!-- from (\S+): (\w+) -->\n```c\n(.*?)```", re.S)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -50,13 +50,33 @@ def links_lead_somewhere(root):
     return wrong
 
 
-CHECKS = (code_is_compiled, links_lead_somewhere)
+TAG = re.compile(r"\((?:contracts? )?([BEFPQRSTWX]\d{1,2}(?:, [BEFPQRSTWX]\d{1,2})*)\)"
+                 r"|\bcontracts? ([BEFPQRSTWX]\d{1,2})\b|/\* ([BEFPQRSTWX]\d{1,2})[:.]")
+
+
+def tags_can_be_looked_up(root):
+    """A contract that a comment names stands in contracts.md."""
+    wrong = []
+    known = set(re.findall(r"^\*\*([BEFPQRSTWX]\d{1,2})\.",
+                           read(root, "docs/explanation/contracts.md"), re.M))
+    for path in sources(root, "lib", "include", "test", "bench"):
+        text = read(root, path)
+        for found in TAG.finditer(text):
+            for tag in (found[1] or found[2] or found[3]).split(", "):
+                if tag not in known:
+                    wrong.append(f"{path}:{line_of(text, found.start())}: "
+                                 f"{tag} isn't in contracts.md")
+    return wrong
+
+
+CHECKS = (code_is_compiled, links_lead_somewhere, tags_can_be_looked_up)
 PLANTS = (
     Plant(code_is_compiled, "docs/planted.md", "```c\nint a;\n```\n"),
     Plant(code_is_compiled, "README.md", "f = uvow_future_than(f",
           replace="f = uvow_future_then(f"),
     Plant(code_is_compiled, "docs/planted.md",
           "<!-- from docs/examples/none.c: a -->\n```c\n```\n"),
+    Plant(tags_can_be_looked_up, "lib/base/buf.c", "/* See (F99). */\n"),
     Plant(links_lead_somewhere, "README.md", "see [x](docs/planted.md)\n"),
     Plant(links_lead_somewhere, "docs/planted.md", "[x](../nothing.c#a)\n"),
 )
