@@ -313,8 +313,10 @@ UVOW_API int uvow_client_new(uvow_loop_t *loop,
  * when that fails: by its cause, whose outcome is UVOW_OUTCOME_NONE, as this is
  * no request.
  *
- * Returns new, or NULL: no memory. Nobody needs to look at it: a request may be
- * made before, and waits. Since 0.1.
+ * Returns new: each asker's own, so that its cancel or timeout is nobody else's;
+ * the same for uvow_client_drained and uvow_client_close. NULL: no memory.
+ * Nobody needs to wait for it: a request may be made before, and waits. Since
+ * 0.1.
  */
 UVOW_API uvow_future_t *uvow_client_ready(uvow_client_t *client);
 

@@ -12,6 +12,7 @@
  *    settle it and ours.
  */
 #include "future.h"
+#include "gate.h"
 
 #include <string.h>
 
@@ -320,7 +321,7 @@ const char *uvow__future_kind(const uvow_future_t *f) {
   if (f->state != UVOW_PENDING)
     return "settled";
   if (f->flags & UVOW__OWNED)
-    return "request";
+    return uvow__gate_holds(f) ? "gate" : "request";
   if (f->flags & UVOW__TIMED)
     return "timer";
   if (!(f->flags & UVOW__WAITS))

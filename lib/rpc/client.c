@@ -14,9 +14,6 @@ static void free_client(uvow_client_t *client) {
   uvow_loop_t *loop = client->loop;
   int enrolled = client->freed; /* one that failed to start never was */
   uvow_error_unref(client->ended);
-  uvow_future_unref(client->ready);
-  uvow_future_unref(client->closed);
-  uvow_future_unref(client->drained);
   uvow__dispatcher_done(&client->dispatcher);
   uvow__backlog_done(&client->backlog);
   uvow__intern_done(&client->methods);
@@ -88,6 +85,9 @@ static void init(uvow_client_t *client, uvow_loop_t *loop,
   client->on_state = options->on_state;
   client->data = options->data;
   uvow__list_init(&client->notices);
+  uvow__gate_init(&client->ready, &loop->rt);
+  uvow__gate_init(&client->closed, &loop->rt);
+  uvow__gate_init(&client->drained, &loop->rt);
   uvow__deadline_init(&client->drain, on_drain_deadline);
   uvow__intern_init(&client->methods, mem);
   uvow__histogram_init(&client->rtt, mem, 5);
@@ -107,17 +107,8 @@ static void init_limits(uvow_client_t *client) {
   uvow__client_link_init(client);
 }
 
-static int start(uvow_client_t *client) {
-  client->ready = uvow__future_new(&client->loop->rt, 1, UVOW__OBSERVED);
-  if (!client->ready)
-    return UVOW_ENOMEM;
-  return uvow__client_connect(client);
-}
-
 /* Nobody ever saw it. */
 static void abort_client(uvow_client_t *client) {
-  if (client->ready)
-    uvow__future_fulfill(client->ready, uvow_value_none());
   uvow__client_stop_pause(client);
   uvow__client_drop_notices(client);
   free_client(client);
@@ -141,7 +132,7 @@ int uvow__client_new(uvow_loop_t *loop, const uvow_client_options_t *options,
       uvow__client_config_init(&client->config, uvow__loop_mem(loop), options);
   init_limits(client);
   if (rc == 0)
-    rc = start(client);
+    rc = uvow__client_connect(client);
   if (rc) {
     abort_client(client);
     return rc;
@@ -156,14 +147,6 @@ int uvow_client_new(uvow_loop_t *loop, const uvow_client_options_t *options,
   return uvow__client_new(loop, options, &uvow__tcp_transport, ret_client);
 }
 
-/* A new reader of a future of the client's own, which is made now if it isn't
- * there. */
-static uvow_future_t *reader(uvow_client_t *client, uvow_future_t **own) {
-  if (!*own)
-    *own = uvow__future_new(&client->loop->rt, 1, UVOW__OBSERVED);
-  return uvow_future_ref(*own);
-}
-
 uvow_future_t *uvow_client_ready(uvow_client_t *client) {
   if (!client)
     return NULL;
@@ -171,7 +154,7 @@ uvow_future_t *uvow_client_ready(uvow_client_t *client) {
     return uvow_future_rejected(client->loop, uvow_error_ref(client->ended));
   if (uvow__client_is_open(client))
     return uvow_future_fulfilled(client->loop, uvow_value_none());
-  return reader(client, &client->ready);
+  return uvow__gate_wait(&client->ready);
 }
 
 uvow_future_t *uvow_client_drained(uvow_client_t *client) {
@@ -179,7 +162,7 @@ uvow_future_t *uvow_client_drained(uvow_client_t *client) {
     return NULL;
   if (client->ended)
     return uvow_future_rejected(client->loop, uvow_error_ref(client->ended));
-  uvow_future_t *f = reader(client, &client->drained);
+  uvow_future_t *f = uvow__gate_wait(&client->drained);
   uvow__client_maybe_drained(client);
   return f;
 }
@@ -189,7 +172,7 @@ uvow_future_t *uvow_client_close(uvow_client_t *client) {
     return NULL;
   if (client->ended)
     return uvow_future_fulfilled(client->loop, uvow_value_none());
-  uvow_future_t *f = reader(client, &client->closed);
+  uvow_future_t *f = uvow__gate_wait(&client->closed);
   if (client->closing)
     return f;
   client->closing = 1;

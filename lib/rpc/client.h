@@ -9,6 +9,7 @@
 #include "websocket/connection.h"
 #include "dispatcher.h"
 #include "future/backoff.h"
+#include "future/gate.h"
 #include "net/tls.h"
 #include "websocket/proxy.h"
 #include "websocket/tunnel.h"
@@ -64,9 +65,9 @@ struct uvow_client {
   uvow_client_state_t state;
   uvow__connection_t *connection; /* NULL: not yet, or no more */
   uvow_error_t *ended;            /* why there won't be one any more */
-  uvow_future_t *ready;           /* settled by the client, as the next two */
-  uvow_future_t *closed;          /* NULL: nobody asked to close */
-  uvow_future_t *drained;         /* NULL: nobody waits for it */
+  uvow__gate_t ready;             /* it's open */
+  uvow__gate_t closed;            /* it's over */
+  uvow__gate_t drained;           /* little is unsent */
   int closing;
   int was_open; /* at least once */
   int unheld;

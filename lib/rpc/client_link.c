@@ -27,17 +27,6 @@ static uvow__slice_t slice_of(const char *text) {
   return slice;
 }
 
-/* Settles a future of the client's own, and lets it go. */
-static void settle_own(uvow_future_t **own, uvow_error_t *error) {
-  uvow_future_t *f = *own;
-  *own = NULL;
-  if (f && f->state == UVOW_PENDING && error)
-    uvow__future_reject(f, uvow_error_ref(error));
-  else if (f && f->state == UVOW_PENDING)
-    uvow__future_fulfill(f, uvow_value_none());
-  uvow_future_unref(f);
-}
-
 void uvow__client_enter(uvow_client_t *client, uvow_client_state_t state,
                         const uvow_error_t *why) {
   if (client->state == state)
@@ -50,9 +39,9 @@ void uvow__client_enter(uvow_client_t *client, uvow_client_state_t state,
 }
 
 void uvow__client_maybe_drained(uvow_client_t *client) {
-  if (client->drained &&
+  if (uvow__gate_awaited(&client->drained) &&
       uvow__client_unsent(client) <= client->config.max_unsent_bytes / 2)
-    settle_own(&client->drained, NULL);
+    uvow__gate_pass(&client->drained);
 }
 
 /* What a request rejects with when its connection ends so. */
@@ -80,9 +69,9 @@ void uvow__client_end(uvow_client_t *client, uvow_error_t *error) {
   client->notes = client->dead = 0;
   uvow__wheel_disarm(&client->drain);
   uvow__client_enter(client, UVOW_CLIENT_CLOSED, error);
-  settle_own(&client->ready, error);
-  settle_own(&client->drained, error);
-  settle_own(&client->closed, NULL);
+  uvow__gate_fail(&client->ready, error);
+  uvow__gate_fail(&client->drained, error);
+  uvow__gate_pass(&client->closed);
 }
 
 void uvow__client_maybe_close(uvow_client_t *client) {
@@ -190,7 +179,7 @@ static void on_open(void *ctx) {
   if (!client->closing)
     uvow__client_enter(client, UVOW_CLIENT_OPEN, NULL);
   uvow__client_pump(client);
-  settle_own(&client->ready, NULL);
+  uvow__gate_pass(&client->ready);
   uvow__client_maybe_close(client);
 }
 
