@@ -38,6 +38,11 @@ struct uvow_future {
     } wait;
     uvow_value_t value;
     uvow_error_t *error;
+    struct {
+      uvow_future_t *next;
+      uint64_t key;
+    } line; /* of a pending UVOW__OWNED one: its owner's, to put some in order
+             */
   } u;
   union {
     uvow_then_cb then;

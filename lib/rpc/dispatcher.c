@@ -281,38 +281,71 @@ void uvow__dispatcher_fail(uvow__request_t *request, int code) {
                                                     code, outcome_of(request)));
 }
 
-/* A way through all live requests, the oldest first. Requests may leave their
- * slots meanwhile; none may come. */
-typedef struct cursor {
-  uint64_t id;
-  size_t left; /* ids of this turn of the ring */
-} cursor_t;
+/*
+ * All live requests, the oldest first, in a line through their futures: a merge
+ * sort of lists, which needs no memory. The ring is in the order of ids within
+ * one turn of it; whoever waits for longer than that stands among the others.
+ * So mostly it is one ascending run from next_id on, and the sort has nothing
+ * to do; at worst it's O(n log n).
+ */
 
-/* The lowest live id that isn't below `from`, or UINT64_MAX. */
-static uint64_t lowest_id(const uvow__dispatcher_t *d, uint64_t from) {
-  uint64_t lowest = UINT64_MAX;
-  for (size_t i = 0; d->live && i <= d->mask; i++)
-    if (is_live(d->slots[i]) && id_in(d->slots[i]) >= from &&
-        id_in(d->slots[i]) < lowest)
-      lowest = id_in(d->slots[i]);
-  return lowest;
+#define BINS 48 /* lists of 1, 2, 4 ... runs: more than there are slots */
+
+static uvow_future_t *merge(uvow_future_t *a, uvow_future_t *b) {
+  uvow_future_t *first = NULL;
+  uvow_future_t **end = &first;
+  while (a && b) {
+    uvow_future_t **least = a->u.line.key < b->u.line.key ? &a : &b;
+    *end = *least;
+    end = &(*least)->u.line.next;
+    *least = *end;
+  }
+  *end = a ? a : b;
+  return first;
 }
 
-/* The ring is in the order of ids within one turn of it; whoever waits for
- * longer than that stands among the others, in a turn of its own. */
-static uvow__request_t *next(const uvow__dispatcher_t *d, cursor_t *at) {
-  for (;;) {
-    if (at->left == 0) {
-      at->id = lowest_id(d, at->id);
-      if (at->id == UINT64_MAX)
-        return NULL;
-      at->left = d->mask + 1;
-    }
-    uvow__request_t *request = live_at(d, at->id++);
-    at->left--;
-    if (request)
-      return request;
+/* One more run: bins as the bits of a number, to which 1 is added. */
+static void add_run(uvow_future_t *bins[BINS], uvow_future_t *run) {
+  size_t i = 0;
+  for (; bins[i]; i++) {
+    run = merge(bins[i], run);
+    bins[i] = NULL;
   }
+  bins[i] = run;
+}
+
+static uvow_future_t *in_line(const uvow__dispatcher_t *d) {
+  uvow_future_t *bins[BINS] = {NULL};
+  uvow_future_t *run = NULL;
+  uvow_future_t *last = NULL;
+  for (size_t i = 0; d->live && i <= d->mask; i++) {
+    uint64_t slot = d->slots[(d->next_id + i) & d->mask];
+    if (!is_live(slot))
+      continue;
+    uvow_future_t *f = (uvow_future_t *)(uintptr_t)slot;
+    f->u.line.key = request_in(slot)->id;
+    f->u.line.next = NULL;
+    if (last && last->u.line.key < f->u.line.key) {
+      last->u.line.next = f;
+    } else {
+      if (run)
+        add_run(bins, run);
+      run = f;
+    }
+    last = f;
+  }
+  for (size_t i = 0; i < BINS; i++)
+    run = merge(bins[i], run);
+  return run;
+}
+
+/* The line's first, out of it; NULL: there's none. */
+static uvow__request_t *next_in(uvow_future_t **line) {
+  uvow_future_t *f = *line;
+  if (!f)
+    return NULL;
+  *line = f->u.line.next;
+  return request_of(f);
 }
 
 /* An error for many requests: one object for each outcome. */
@@ -333,9 +366,9 @@ void uvow__dispatcher_lost(uvow__dispatcher_t *d,
                            int (*again)(uvow__request_t *request, void *data),
                            void *data) {
   uvow_error_t *errors[2] = {NULL, NULL};
-  cursor_t at = {0, 0};
+  uvow_future_t *line = in_line(d);
   uvow__request_t *request;
-  while (d->sent && (request = next(d, &at)) != NULL) {
+  while (d->sent && (request = next_in(&line)) != NULL) {
     if (!request->sent)
       continue;
     if (request->text) {
@@ -354,18 +387,18 @@ void uvow__dispatcher_walk(const uvow__dispatcher_t *d,
                            void (*cb)(const uvow__request_t *request,
                                       void *data),
                            void *data) {
-  cursor_t at = {0, 0};
+  uvow_future_t *line = in_line(d);
   uvow__request_t *request;
-  while ((request = next(d, &at)) != NULL)
+  while ((request = next_in(&line)) != NULL)
     cb(request, data);
 }
 
 void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
                                const uvow__error_spec_t *spec) {
   uvow_error_t *errors[2] = {NULL, NULL};
-  cursor_t at = {0, 0};
+  uvow_future_t *line = in_line(d);
   uvow__request_t *request;
-  while ((request = next(d, &at)) != NULL)
+  while ((request = next_in(&line)) != NULL)
     reject_shared(request, spec, errors);
   uvow_error_unref(errors[0]);
   uvow_error_unref(errors[1]);

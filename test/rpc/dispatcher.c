@@ -202,6 +202,65 @@ static void test_fail_all(void **state) {
   end(&x);
 }
 
+#define FAR 3000
+
+static void keep_order(const uvow__request_t *request, void *data) {
+  uint64_t *last = (uint64_t *)data;
+  assert_true(request->id > last[0]);
+  last[0] = request->id;
+  last[1]++;
+}
+
+static void settled_in_order(uvow__dispatcher_t *d,
+                             const uvow__request_t *request,
+                             const uvow_error_t *error) {
+  (void)error;
+  keep_order(request, ((fixture_t *)d->data)->s.extra);
+}
+
+/* Ids so far apart that each stands in a turn of the ring of its own, or many
+ * in one: the walk and the end of all are in the order of the requests. */
+static void test_the_oldest_first(void **state) {
+  static const uint64_t gaps[] = {1, 2, 63, 64, 65, 4095, 4096, 4097, 20000};
+  (void)state;
+  for (size_t g = 0; g <= sizeof(gaps) / sizeof(*gaps); g++) {
+    fixture_t x;
+    uvow__request_t *request;
+    uvow__error_spec_t spec = {0};
+    uint64_t seen[2] = {0, 0};
+    size_t count = 0;
+    unsigned random = 7;
+    start(&x, FAR);
+    x.d.on_settled = settled_in_order;
+    x.s.extra = seen;
+    for (int i = 0; i < FAR; i++) {
+      uvow_future_t *f = take(&x, 0, &request);
+      random = random * 1103515245u + 12345u;
+      /* The last round: gaps of all lengths. */
+      x.d.next_id += g < sizeof(gaps) / sizeof(*gaps)
+                         ? gaps[g] - 1
+                         : random >> 8 >> (random >> 16) % 24;
+      f->flags |= UVOW__OBSERVED;
+      if (random >> 20 & 1)
+        uvow__dispatcher_mark_sent(request, 1);
+      uvow_future_unref(f);
+      count++;
+    }
+    uvow__dispatcher_walk(&x.d, keep_order, seen);
+    assert_int_equal(seen[1], count);
+    seen[0] = seen[1] = 0;
+    spec.code = UVOW_ELOST;
+    uvow__dispatcher_lost(&x.d, &spec, NULL, NULL); /* what was sent */
+    assert_int_equal(x.d.sent, 0);
+    assert_int_equal(x.d.live, count - seen[1]);
+    seen[0] = 0;
+    uvow__dispatcher_fail_all(&x.d, &spec);
+    assert_int_equal(seen[1], count);
+    x.d.on_settled = NULL;
+    end(&x);
+  }
+}
+
 static void test_limits(void **state) {
   fixture_t x;
   uvow__request_t *request;
@@ -398,6 +457,7 @@ TEST_MODULE(dispatcher) {
       cmocka_unit_test(test_the_end_of_a_canceled_request),
       cmocka_unit_test(test_late),
       cmocka_unit_test(test_fail_all),
+      cmocka_unit_test(test_the_oldest_first),
       cmocka_unit_test(test_limits),
       cmocka_unit_test(test_one_old),
       cmocka_unit_test(test_random),

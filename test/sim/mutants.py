@@ -44,9 +44,8 @@ MUTANTS = (
     ("a message that is kept for a resend leaks", "rpc/dispatcher.c",
      "  uvow__free(&d->rt->mem, request->text);\n", ""),
     ("the ring is walked as if nobody outlived a turn of it",
-     "rpc/dispatcher.c", "      at->id = lowest_id(d, at->id);\n",
-     "      at->id = at->id ? UINT64_MAX : lowest_id(d, d->next_id > d->mask ?"
-     " d->next_id - d->mask - 1 : 0);\n"),
+     "rpc/dispatcher.c", "    run = merge(bins[i], run);\n  return run;\n",
+     "    run = i ? run : merge(bins[i], run);\n  return run;\n"),
     ("an answer counts for a request sent on another connection",
      "rpc/client_message.c", "if (!request || !request->sent) {",
      "if (!request) {"),
