@@ -173,7 +173,7 @@ static void it_can_be_told_from_a_request(void **state) {
   turn_end(&x.turn);
 }
 
-int main(void) {
+TEST_MODULE(gate) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_pass_in_order),
       cmocka_unit_test(it_passes_again),

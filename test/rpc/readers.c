@@ -129,7 +129,7 @@ static void no_memory_gives_null(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(readers) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_cancel_is_ones_own),
       cmocka_unit_test(a_timeout_is_ones_own),
