@@ -42,13 +42,14 @@ extern "C" {
   XX(EALL, -5024, "every future was rejected")                                 \
   XX(ETLS, -5025, "TLS failed")                                                \
   XX(ECERT, -5026, "certificate not accepted")                                 \
-  XX(EPROXY, -5027, "the proxy can't be used")
+  XX(EPROXY, -5027, "the proxy can't be used")                                 \
+  XX(EFIBER, -5028, "only within a fiber")
 
 enum uvow_error_code {
 #define UVOW_XX(name, code, text) UVOW_##name = (code),
   UVOW_ERROR_MAP(UVOW_XX)
 #undef UVOW_XX
-      UVOW_ERROR_LAST = -5028
+      UVOW_ERROR_LAST = -5029
 };
 
 /** What is known of a request that failed (contract R2). */

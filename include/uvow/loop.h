@@ -31,8 +31,8 @@ typedef struct uvow_future_info {
   /** What uvow_future_name gave it, or where it was made (see UVOW_SITES);
    * NULL if it has none, or the library is no debug build. */
   const char *name;
-  /** What it is: "promise", "request", "timer", "then", "finally", "done",
-   * "adopted", or "settled". Static text. */
+  /** What it is: "promise", "request", "fiber", "system" (libuv's), "timer",
+   * "then", "finally", "done", "adopted", or "settled". Static text. */
   const char *kind;
   /** How many own it. */
   unsigned owners;

@@ -17,6 +17,9 @@ enum {
   UVOW__LAST = 128    /* the runtime is closed, and waits for it to be freed */
 };
 
+/* What an UVOW__OWNED one is, for reports. */
+enum { UVOW__KIND_REQUEST, UVOW__KIND_FIBER, UVOW__KIND_SYSTEM };
+
 /*
  * A link of a chain: the future, and, until it has run, the reaction to the
  * future before it. 96 bytes on 64-bit machines (F10).
@@ -27,7 +30,8 @@ struct uvow_future {
   uint32_t refs;
   uint8_t state; /* uvow_state_t; 0: free */
   uint8_t flags;
-  uint8_t spare[2];
+  uint8_t kind; /* of an UVOW__OWNED one: UVOW__KIND_* */
+  uint8_t spare;
   union {
     struct {
       uvow_future_t *source; /* owned */
@@ -94,7 +98,8 @@ static inline uvow_future_t *uvow__future_new(uvow__runtime_t *rt,
   f->refs = refs;
   f->state = UVOW_PENDING;
   f->flags = (uint8_t)flags;
-  f->spare[0] = f->spare[1] = 0; /* so that the four are one store */
+  f->kind = UVOW__KIND_REQUEST;
+  f->spare = 0; /* so that the four are one store */
   f->cb.then = NULL;
   f->data = NULL;
   f->end.done = NULL;

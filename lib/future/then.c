@@ -211,9 +211,11 @@ uvow_future_t *uvow_future_finally(uvow_future_t *f, uvow_finally_cb cb,
 }
 
 /* A pending request waits for nothing, so its task is free: it takes one
- * terminal callback without a link. Most requests have that and no more. */
+ * terminal callback without a link. Most requests have that and no more. A
+ * fiber's future needs its task, to follow what the fiber returns. */
 static inline int holds_its_end(const uvow_future_t *f) {
-  return (f->flags & UVOW__OWNED) && f->state == UVOW_PENDING && !f->end.done;
+  return (f->flags & UVOW__OWNED) && f->state == UVOW_PENDING &&
+         f->kind == UVOW__KIND_REQUEST && !f->end.done;
 }
 
 int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data) {
@@ -317,11 +319,13 @@ int uvow__task_is_link(const uvow__task_t *task) {
          task->run == run_finally_wait || task->run == run_done;
 }
 
+static const char *const owned_kinds[] = {"request", "fiber", "system"};
+
 const char *uvow__future_kind(const uvow_future_t *f) {
   if (f->state != UVOW_PENDING)
     return "settled";
   if (f->flags & UVOW__OWNED)
-    return uvow__gate_holds(f) ? "gate" : "request";
+    return uvow__gate_holds(f) ? "gate" : owned_kinds[f->kind];
   if (f->flags & UVOW__TIMED)
     return "timer";
   if (!(f->flags & UVOW__WAITS))

@@ -38,6 +38,7 @@ struct uvow_loop {
   uvow__list_t lingerers;
   size_t lingering;              /* how many */
   struct uvow__mailbox *mailbox; /* NULL: no thread promise was made yet */
+  struct uvow__fibers *fibers;   /* NULL: none was spawned yet */
   uvow_unhandled_cb on_unhandled;
   void *unhandled_data;
   uvow_leak_cb on_leak;

@@ -32,12 +32,14 @@ PROGRAM = "lib/command/"
 
 # Where what isn't ours may be included.
 THIRD_PARTY = (
-    (r"uv\.h|uv/.*", r"lib/(net|uv|fiber)/.*"),
+    (r"uv\.h|uv/.*", r"lib/(net|uv|fiber)/.*|include/uvow/uv\.h"),
     (r"wslay/.*", r"lib/wire/framer\.c"),
     (r"jansson\.h", r"lib/wire/json\.c"),
     (r"zlib\.h", r"lib/wire/deflate\.c"),
     (r"openssl/.*", r"lib/net/tls[^/]*|lib/wire/handshake\.c"),
-    (r"sanitizer/.*", r"lib/base/pool\.c"),
+    (r"sanitizer/.*", r"lib/base/pool\.c|lib/fiber/switch\.c"),
+    (r"ucontext\.h", r"lib/fiber/switch\.h"),
+    (r"sys/mman\.h|unistd\.h|valgrind/.*", r"lib/fiber/stack\.c"),
 )
 
 # Of the C library; what else the system does, libuv does for us.

@@ -1,0 +1,136 @@
+/* Fibers used in ways that can't work: each has its error, or its message. */
+#include "support/fiber_bed.h"
+
+typedef struct scene {
+  fiber_bed_t bed;
+  fiber_bed_t other;
+  uvow_future_t *future;
+  int code;
+  int ends_after;
+} scene_t;
+
+static uvow_future_t *settled(uvow_loop_t *loop) {
+  return uvow_future_fulfilled(loop, uvow_value_none());
+}
+
+static uvow_next_t await_in_then(const uvow_result_t *result, void *data) {
+  scene_t *s = data;
+  s->code = uvow_await(settled(result->loop), NULL);
+  return uvow_next_pass();
+}
+
+static void await_in_destroy(void *data) {
+  scene_t *s = data;
+  s->code = uvow_await(settled(s->bed.loop), NULL);
+}
+
+static uvow_next_t keeps_busy(uvow_loop_t *loop, void *data) {
+  scene_t *s = data;
+  uvow_chain_options_t options = {
+      .size = sizeof(options), .on_value = await_in_then, .data = s};
+  /* Their stack is the loop's, though a fiber caused them. */
+  uvow_await(uvow_future_chain(settled(loop), &options), NULL);
+  assert_int_equal(s->code, UVOW_EFIBER);
+  s->code = 0;
+  options.on_value = NULL;
+  options.destroy = await_in_destroy;
+  uvow_await(uvow_future_chain(settled(loop), &options), NULL);
+  return uvow_next_pass();
+}
+
+static void an_await_outside_of_fibers(void **state) {
+  scene_t s;
+  (void)state;
+  memset(&s, 0, sizeof(s));
+  fiber_bed_open(&s.bed);
+  assert_int_equal(uvow_await(NULL, NULL), UVOW_EFIBER);
+  assert_int_equal(uvow_await(settled(s.bed.loop), NULL), UVOW_EFIBER);
+  assert_int_equal(uvow_await_delay(s.bed.loop, 0), UVOW_EFIBER);
+  uvow_future_detach(uvow_fiber_spawn(s.bed.loop, keeps_busy, &s));
+  fiber_bed_run(&s.bed);
+  assert_int_equal(s.code, UVOW_EFIBER);
+  fiber_bed_close(&s.bed, "closed");
+}
+
+static uvow_next_t awaits_badly(uvow_loop_t *loop, void *data) {
+  scene_t *s = data;
+  assert_int_equal(uvow_await(NULL, NULL), UVOW_ENOMEM);
+  assert_int_equal(uvow_await(settled(s->other.loop), NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_await(uvow_future_ref(s->future), NULL), UVOW_ECYCLE);
+  assert_int_equal(uvow_await_delay(loop, 0), 0);
+  s->code = 1;
+  return uvow_next_pass();
+}
+
+static void futures_that_cannot_be_awaited(void **state) {
+  scene_t s;
+  (void)state;
+  memset(&s, 0, sizeof(s));
+  fiber_bed_open(&s.bed);
+  fiber_bed_open(&s.other);
+  s.future = uvow_fiber_spawn(s.bed.loop, awaits_badly, &s);
+  fiber_bed_run(&s.bed);
+  assert_int_equal(s.code, 1);
+  uvow_future_unref(s.future);
+  fiber_bed_close(&s.other, "closed");
+  fiber_bed_close(&s.bed, "closed");
+}
+
+static uvow_next_t never_returns(uvow_loop_t *loop, void *data) {
+  scene_t *s = data;
+  while (s->code < s->ends_after)
+    if (uvow_await_delay(loop, 0))
+      s->code++;
+  return uvow_next_pass();
+}
+
+static void a_fiber_that_ignores_its_cancel(void **state) {
+  uvow_fiber_options_t options = {.size = sizeof(options), .name = "ticker"};
+  scene_t s;
+  (void)state;
+  memset(&s, 0, sizeof(s));
+  fiber_bed_open(&s.bed);
+  s.ends_after = 100001;
+  uvow_future_t *f =
+      uvow_fiber_spawn_with(s.bed.loop, never_returns, &s, &options);
+  uvow_future_cancel(f);
+  uvow_future_unref(f);
+  fiber_bed_run(&s.bed);
+  assert_string_equal(s.bed.unhandled,
+                      "the fiber ticker was canceled and awaits again and "
+                      "again: it must return");
+  s.bed.unhandled[0] = '\0';
+  s.code = 0;
+  s.ends_after = 99999;
+  uvow_future_detach(uvow_fiber_spawn(s.bed.loop, never_returns, &s));
+  fiber_bed_close(&s.bed, "closed");
+  assert_string_equal(s.bed.unhandled, "");
+}
+
+static void spawns_that_cannot_be(void **state) {
+  uvow_fiber_options_t options = {.size = sizeof(options)};
+  scene_t s;
+  (void)state;
+  memset(&s, 0, sizeof(s));
+  fiber_bed_open(&s.bed);
+  assert_null(uvow_fiber_spawn(NULL, never_returns, &s));
+  assert_null(uvow_fiber_spawn(s.bed.loop, NULL, &s));
+  options.size--;
+  assert_null(uvow_fiber_spawn_with(s.bed.loop, never_returns, &s, &options));
+  options.size++;
+  options.stack_bytes = 1;
+  assert_null(uvow_fiber_spawn_with(s.bed.loop, never_returns, &s, &options));
+  options.stack_bytes = SIZE_MAX;
+  assert_null(uvow_fiber_spawn_with(s.bed.loop, never_returns, &s, &options));
+  fiber_bed_close(&s.bed, "closed");
+}
+
+TEST_MODULE(misuse) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_await_outside_of_fibers),
+      cmocka_unit_test(futures_that_cannot_be_awaited),
+      cmocka_unit_test(a_fiber_that_ignores_its_cancel),
+      cmocka_unit_test(spawns_that_cannot_be),
+  };
+  return cmocka_run_group_tests_name("fiber/misuse", tests, NULL, NULL);
+}

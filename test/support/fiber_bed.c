@@ -1,0 +1,78 @@
+#include "fiber_bed.h"
+
+#include <stdio.h>
+
+static void on_unhandled(uvow_loop_t *loop, const uvow_error_t *error,
+                         void *data) {
+  fiber_bed_t *bed = (fiber_bed_t *)data;
+  (void)loop;
+  snprintf(bed->unhandled, sizeof(bed->unhandled), "%s",
+           uvow_error_message(error));
+}
+
+static void on_closed(void *data) {
+  fiber_bed_t *bed = (fiber_bed_t *)data;
+  bed->closed = 1;
+  fiber_bed_log(bed, "closed");
+}
+
+int fiber_bed_open_with(fiber_bed_t *bed, test_alloc_t *alloc) {
+  uvow_loop_options_t options = {.size = sizeof(options)};
+  memset(bed, 0, sizeof(*bed));
+  bed->alloc = alloc;
+  options.allocator = &alloc->allocator;
+  options.on_unhandled = on_unhandled;
+  options.unhandled_data = bed;
+  assert_int_equal(uv_loop_init(&bed->uv), 0);
+  return uvow_loop_new(&bed->uv, &options, &bed->loop);
+}
+
+void fiber_bed_open(fiber_bed_t *bed) {
+  memset(bed, 0, sizeof(*bed));
+  test_alloc_t *alloc = &bed->own_alloc;
+  uvow_loop_options_t options = {.size = sizeof(options)};
+  test_alloc_init(alloc);
+  bed->alloc = alloc;
+  options.allocator = &alloc->allocator;
+  options.on_unhandled = on_unhandled;
+  options.unhandled_data = bed;
+  assert_int_equal(uv_loop_init(&bed->uv), 0);
+  assert_int_equal(uvow_loop_new(&bed->uv, &options, &bed->loop), 0);
+}
+
+void fiber_bed_run(fiber_bed_t *bed) {
+  uv_run(&bed->uv, UV_RUN_DEFAULT);
+}
+
+void fiber_bed_close(fiber_bed_t *bed, const char *log) {
+  if (bed->loop)
+    uvow_loop_close(bed->loop, on_closed, bed);
+  uv_run(&bed->uv, UV_RUN_DEFAULT);
+  assert_int_equal(uv_loop_close(&bed->uv), 0);
+  assert_string_equal(bed->log, log);
+  if (bed->alloc == &bed->own_alloc)
+    assert_int_equal(bed->alloc->live, 0);
+}
+
+void fiber_bed_log(fiber_bed_t *bed, const char *word) {
+  size_t len = strlen(bed->log);
+  assert_true(len + strlen(word) + 2 < sizeof(bed->log));
+  snprintf(bed->log + len, sizeof(bed->log) - len, "%s%s", len ? " " : "",
+           word);
+}
+
+void fiber_bed_log_number(fiber_bed_t *bed, const char *word, int number) {
+  char text[64];
+  snprintf(text, sizeof(text), "%s%d", word, number);
+  fiber_bed_log(bed, text);
+}
+
+int fiber_bed_many(int wanted) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return wanted / 30;
+#else
+  return getenv("LD_PRELOAD") && strstr(getenv("LD_PRELOAD"), "vgpreload")
+             ? wanted / 30
+             : wanted;
+#endif
+}
