@@ -83,23 +83,29 @@ static int dig(int depth) {
   return depth ? dig(depth - 1) + room[0] : 0;
 }
 
+static uvow_next_t waits(uvow_loop_t *loop, void *data) {
+  (void)data;
+  return uvow_next_code(uvow_await_delay(loop, 1000000), NULL);
+}
+
 static uvow_next_t overflows(uvow_loop_t *loop, void *data) {
   (void)loop;
-  *(int *)data = dig(1000000);
+  *(int *)data = dig(800); /* 400 KiB and more */
   return uvow_next_pass();
 }
 
 /* The neighbour below is in use: without the guard, it would be overwritten. */
 static void overflow_in_child(void) {
+  struct rlimit none = {0, 0};
   fiber_bed_t bed;
   int sum = 0;
-  struct rlimit none = {0, 0};
   signal(SIGSEGV, SIG_DFL);
   setrlimit(RLIMIT_CORE, &none);
   (void)freopen("/dev/null", "w", stderr);
   fiber_bed_open(&bed);
+  uvow_future_detach(uvow_fiber_spawn(bed.loop, waits, NULL));
   uvow_future_detach(uvow_fiber_spawn(bed.loop, overflows, &sum));
-  fiber_bed_run(&bed);
+  uv_run(&bed.uv, UV_RUN_NOWAIT);
   _exit(sum == 1);
 }
 
