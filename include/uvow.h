@@ -14,6 +14,7 @@
 #include "uvow/loop.h"
 #include "uvow/thread.h"
 #include "uvow/payload.h"
+#include "uvow/json.h"
 #include "uvow/protocol.h"
 #include "uvow/deflate.h"
 #include "uvow/tls.h"

@@ -31,6 +31,13 @@ extern "C" {
 /** uvow's side of one uv_loop_t. Everything else belongs to one. */
 typedef struct uvow_loop uvow_loop_t;
 
+/** Bytes that belong to someone else; no NUL ends them. Passed by value: its
+ * layout never changes. */
+typedef struct uvow_slice {
+  const char *bytes;
+  size_t len;
+} uvow_slice_t;
+
 /** Releases what a callback's data points to. Runs exactly once. */
 typedef void (*uvow_destroy_cb)(void *data);
 

@@ -372,6 +372,20 @@ UVOW_API int uvow_client_notify(uvow_client_t *client, const char *method,
 UVOW_API int uvow_client_notify_bytes(uvow_client_t *client, const char *method,
                                       const char *params, size_t len);
 
+/**
+ * Sends a request with parameters written by a format, as those of
+ * uvow_value_jsonf: uvow_client_requestf(client, "add", "{s:i}", "x", 1).
+ *
+ * As uvow_client_request_bytes, with all defaults. Rejects with UVOW_EINVAL if
+ * the format is wrong or what it is given can't be written. Since 0.2.
+ */
+UVOW_API uvow_future_t *uvow_client_requestf(uvow_client_t *client,
+                                             const char *method,
+                                             const char *format, ...);
+/** Sends a notification with parameters written by a format. Since 0.2. */
+UVOW_API int uvow_client_notifyf(uvow_client_t *client, const char *method,
+                                 const char *format, ...);
+
 /** How the connection stands; UVOW_CLIENT_CLOSED for NULL. */
 UVOW_API uvow_client_state_t uvow_client_state(const uvow_client_t *client);
 

@@ -1,5 +1,8 @@
 /*
- * Payloads: JSON text that is parsed only when someone asks.
+ * Payloads: JSON text that is checked or parsed only when someone asks.
+ *
+ * What its strings mean is kept beside the text, at the same places: so there's
+ * one allocation, whoever asks for whichever of them how often.
  *
  * A request's payload lives in the tail of its future's block; as its type has
  * no ref, whoever keeps it keeps that future.
@@ -9,7 +12,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "value_format.h"
 #include "wire/json.h"
+#include "wire/json_check.h"
 #include "wire/json_text.h"
 
 static void destroy_cb(void *ptr) {
@@ -43,10 +48,11 @@ uvow_next_t uvow_next_json(struct json_t *json) {
 int uvow__payload_init(uvow_payload_t *payload, uvow__cache_t *cache,
                        uvow__slice_t text) {
   payload->bytes = NULL;
-  payload->json = NULL;
+  payload->u.json = NULL;
   payload->cache = cache;
   payload->len = 0;
   payload->where = UVOW__PAYLOAD_INSIDE;
+  payload->seen = 0;
   if (!text.ptr)
     return 0;
   char *room = payload->small;
@@ -76,10 +82,11 @@ int uvow__payload_take(uvow_payload_t *payload, uvow__cache_t *cache,
     return uvow__payload_init(payload, cache, text);
   assert(whole->mem == cache->mem);
   payload->bytes = text.ptr;
-  payload->json = NULL;
+  payload->u.json = NULL;
   payload->cache = cache;
   payload->len = text.len;
   payload->where = UVOW__PAYLOAD_TAKEN;
+  payload->seen = 0;
   memcpy(payload->small, &whole->data, sizeof(whole->data));
   whole->data = NULL;
   whole->off = whole->len = whole->cap = 0;
@@ -92,9 +99,23 @@ static void free_taken(uvow_payload_t *payload) {
   uvow__free(payload->cache->mem, block);
 }
 
+static struct json_t **json_of(uvow_payload_t *payload) {
+  return payload->seen & UVOW__PAYLOAD_HAS_TEXTS ? &payload->u.texts->json
+                                                 : &payload->u.json;
+}
+
+static void free_seen(uvow_payload_t *payload) {
+  uvow__json_unref(*json_of(payload));
+  if (payload->seen & UVOW__PAYLOAD_HAS_TEXTS)
+    uvow__cache_give(payload->cache, payload->u.texts,
+                     sizeof(uvow__payload_texts_t) + payload->len);
+  payload->seen = 0;
+  payload->u.json = NULL;
+}
+
 void uvow__payload_done(uvow_payload_t *payload) {
-  uvow__json_unref(payload->json);
-  payload->json = NULL;
+  if (payload->u.json)
+    free_seen(payload);
   if (payload->where == UVOW__PAYLOAD_TAKEN)
     free_taken(payload);
   else if (payload->where == UVOW__PAYLOAD_OUTSIDE)
@@ -116,10 +137,74 @@ int uvow_payload_json(uvow_payload_t *payload, struct json_t **ret_json) {
     return UVOW_EINVAL;
   text.ptr = payload->bytes;
   text.len = payload->len;
-  int rc = payload->json ? 0 : uvow__json_parse(text, &payload->json);
+  struct json_t **json = json_of(payload);
+  int rc = *json ? 0 : uvow__json_parse(text, json);
   if (rc == 0)
-    *ret_json = payload->json;
+    *ret_json = *json;
   return rc;
+}
+
+int uvow__payload_check(uvow_payload_t *payload) {
+  if (!(payload->seen & (UVOW__PAYLOAD_IS_JSON | UVOW__PAYLOAD_NO_JSON))) {
+    uvow__slice_t text = {payload->bytes, payload->len};
+    payload->seen |= uvow__json_check(text) == 0 ? UVOW__PAYLOAD_IS_JSON
+                                                 : UVOW__PAYLOAD_NO_JSON;
+  }
+  return payload->seen & UVOW__PAYLOAD_IS_JSON ? 0 : UVOW_EPAYLOAD;
+}
+
+/* Room for what the strings mean. */
+static int take_texts(uvow_payload_t *payload) {
+  size_t size;
+  if (uvow__size_add(sizeof(uvow__payload_texts_t), payload->len, &size))
+    return UVOW_ENOMEM;
+  uvow__payload_texts_t *texts =
+      (uvow__payload_texts_t *)uvow__cache_take(payload->cache, size);
+  if (!texts)
+    return UVOW_ENOMEM;
+  texts->json = payload->u.json;
+  payload->u.texts = texts;
+  payload->seen |= UVOW__PAYLOAD_HAS_TEXTS;
+  return 0;
+}
+
+/* The same for one with escapes: into its own place, which has room. */
+static int unescape(const uvow_payload_t *payload, uvow__slice_t raw, char *to,
+                    size_t *ret_len) {
+  uvow__buf_t place;
+  uvow__buf_init(&place, payload->cache->mem, raw.len);
+  place.data = (uint8_t *)to;
+  place.cap = raw.len;
+  if (uvow__json_unescape(&place, raw) ||
+      memchr(to, '\0', uvow__buf_size(&place)))
+    return UVOW_ETYPE;
+  *ret_len = uvow__buf_size(&place);
+  return 0;
+}
+
+int uvow__payload_text(uvow_payload_t *payload, uvow__slice_t raw,
+                       uvow__slice_t *ret_text) {
+  uvow__slice_t text;
+  int rc = 0;
+  if (raw.len < 2 || *raw.ptr != '"')
+    return UVOW_ETYPE;
+  if (!(payload->seen & UVOW__PAYLOAD_HAS_TEXTS))
+    rc = take_texts(payload);
+  if (rc)
+    return rc;
+  char *to = payload->u.texts->texts + (raw.ptr - payload->bytes);
+  if (uvow__json_plain(raw, &text)) {
+    if (text.len)
+      memcpy(to, text.ptr, text.len);
+  } else {
+    rc = unescape(payload, raw, to, &text.len);
+  }
+  if (rc)
+    return rc;
+  to[text.len] = '\0';
+  ret_text->ptr = to;
+  ret_text->len = text.len;
+  return 0;
 }
 
 uvow_payload_t *uvow_result_payload(const uvow_result_t *result) {
@@ -128,10 +213,6 @@ uvow_payload_t *uvow_result_payload(const uvow_result_t *result) {
       uvow_value_get_ptr(&result->value, &uvow_type_payload, &ptr))
     return NULL;
   return (uvow_payload_t *)ptr;
-}
-
-const char *uvow_result_bytes(const uvow_result_t *result, size_t *ret_len) {
-  return uvow_payload_bytes(uvow_result_payload(result), ret_len);
 }
 
 struct json_t *uvow_result_json(const uvow_result_t *result) {
@@ -143,19 +224,27 @@ struct json_t *uvow_result_json(const uvow_result_t *result) {
   return uvow_payload_json(uvow_result_payload(result), &json) ? NULL : json;
 }
 
-uvow_value_t uvow_value_bytes(uvow_loop_t *loop, const char *text, size_t len) {
-  uvow__cache_t *cache = &uvow__runtime_of(loop)->texts;
+uvow_payload_t *uvow__payload_new(uvow__cache_t *cache, size_t len) {
   size_t size;
   if (uvow__size_add(sizeof(uvow_payload_t), len, &size))
-    return uvow_value_none();
+    return NULL;
   uvow_payload_t *payload = (uvow_payload_t *)uvow__cache_take(cache, size);
   if (!payload)
-    return uvow_value_none();
-  payload->json = NULL;
+    return NULL;
+  payload->u.json = NULL;
   payload->cache = cache;
   payload->len = len;
   payload->where = UVOW__PAYLOAD_HEAP;
+  payload->seen = 0;
   payload->bytes = payload->small;
+  return payload;
+}
+
+uvow_value_t uvow_value_bytes(uvow_loop_t *loop, const char *text, size_t len) {
+  uvow_payload_t *payload =
+      uvow__payload_new(&uvow__runtime_of(loop)->texts, len);
+  if (!payload)
+    return uvow_value_none();
   if (len)
     memcpy(payload->small, text, len);
   return uvow_value_ptr(&uvow_type_payload, payload);
@@ -180,6 +269,8 @@ int uvow__value_to_json(const uvow_value_t *value, uvow__buf_t *out) {
   void *ptr;
   if (!value->type)
     return uvow__buf_append_text(out, "null");
+  if (value->type == &uvow__type_failed)
+    return (int)value->as.i64;
   if (uvow_value_get_ptr(value, &uvow_type_payload, &ptr) == 0)
     return payload_to_json((uvow_payload_t *)ptr, out);
   if (uvow_value_get_ptr(value, &uvow_type_json, &ptr) == 0)

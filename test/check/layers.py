@@ -24,6 +24,7 @@ ROOMS = {
 PUBLIC_ROOMS = {
     "base.h": "base",
     "value.h": "base",
+    "json.h": "rpc",
     "protocol.h": "protocol",
 }
 
