@@ -189,8 +189,11 @@ typedef struct uvow_client_options {
   /** Optional, default 4194304: requests that aren't settled. One more is
    * refused: UVOW_EOVERLOAD. */
   size_t max_pending;
-  /** Optional, default: max_pending. Requests that the server has and hasn't
-   * answered. More wait for their turn, first come, first served. */
+  /** Optional, default: max_pending. Requests that were sent and not settled;
+   * more wait, first come, first served. One given up while it waits was never
+   * sent (UVOW_NOT_SENT). One that was sent and is given up (a timeout, a
+   * cancel) makes room for another, though the server may still work on it: see
+   * count_unanswered. */
   size_t max_in_flight;
   /** Optional, default: max_pending. Messages that wait for their turn, or for
    * the connection. One more is refused: UVOW_EOVERLOAD. */
@@ -205,6 +208,10 @@ typedef struct uvow_client_options {
    * canceled at the server too, if the protocol knows how (jsonrpc2:
    * $/cancelRequest). */
   int send_cancel;
+  /** Optional, default 0. 1: max_in_flight counts a request that was given up
+   * until the server has answered it, or the connection is lost: so the server
+   * never has more of them to work on. For servers that answer all. */
+  int count_unanswered;
   /** Optional, default: the first connection is the only one. */
   const uvow_reconnect_options_t *reconnect;
   /** Optional. */
@@ -313,10 +320,10 @@ UVOW_API int uvow_client_new(uvow_loop_t *loop,
  * when that fails: by its cause, whose outcome is UVOW_OUTCOME_NONE, as this is
  * no request.
  *
- * Returns new: each asker's own, so that its cancel or timeout is nobody else's;
- * the same for uvow_client_drained and uvow_client_close. NULL: no memory.
- * Nobody needs to wait for it: a request may be made before, and waits. Since
- * 0.1.
+ * Returns new: each asker's own, so that its cancel or timeout is nobody
+ * else's; the same for uvow_client_drained and uvow_client_close. NULL: no
+ * memory. Nobody needs to wait for it: a request may be made before, and waits.
+ * Since 0.1.
  */
 UVOW_API uvow_future_t *uvow_client_ready(uvow_client_t *client);
 

@@ -85,6 +85,7 @@ static void init(uvow_client_t *client, uvow_loop_t *loop,
   client->on_state = options->on_state;
   client->data = options->data;
   uvow__list_init(&client->notices);
+  uvow__task_init(&client->pump, uvow__client_run_pump);
   uvow__gate_init(&client->ready, &loop->rt);
   uvow__gate_init(&client->closed, &loop->rt);
   uvow__gate_init(&client->drained, &loop->rt);
@@ -102,6 +103,7 @@ static void init_limits(uvow_client_t *client) {
                         config->max_pending);
   client->dispatcher.data = client;
   client->dispatcher.on_given_up = uvow__client_given_up;
+  client->dispatcher.keep_owed = config->count_unanswered;
   if (config->trace.on_settled)
     client->dispatcher.on_settled = on_settled;
   uvow__client_link_init(client);

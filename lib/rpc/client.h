@@ -44,6 +44,7 @@ typedef struct uvow__client_config {
   size_t max_queued;
   size_t max_in_flight;
   int send_cancel;
+  int count_unanswered;
   uvow_reconnect_options_t reconnect; /* size 0: don't */
   uvow_trace_t trace;
 } uvow__client_config_t;
@@ -82,8 +83,9 @@ struct uvow_client {
   uint32_t attempts;    /* in a row */
   uint64_t down_since;  /* ns: when this row began */
   uvow__backlog_t backlog;
-  size_t notes; /* in it: how many no request waits for */
-  size_t dead;  /* in it: how many are of requests that were given up */
+  uvow__task_t pump; /* late: what has its turn leaves */
+  size_t notes;      /* in it: how many no request waits for */
+  size_t dead;       /* in it: how many are of requests that were given up */
   uvow__intern_t methods;
   uvow__list_t notices;
   uvow__histogram_t rtt;
@@ -153,6 +155,10 @@ int uvow__client_transmit(uvow_client_t *client, const uvow__op_t *op,
 void uvow__client_send_aside(uvow_client_t *client, const uvow__op_t *op);
 /* Sends what the backlog holds, as far as the caps allow. */
 void uvow__client_pump(uvow_client_t *client);
+/* The same, and the close that may follow, once all that this turn has caused
+ * is over: so what is given up together never leaves (R6). */
+void uvow__client_pump_late(uvow_client_t *client);
+void uvow__client_run_pump(uvow__task_t *task);
 /* A request was given up: its slot is free. */
 void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
                            const uvow__request_t *request);

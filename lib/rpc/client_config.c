@@ -146,6 +146,7 @@ int uvow__client_config_init(uvow__client_config_t *config,
   config->ping_ms = options->ping_ms;
   config->dead_ms = options->dead_ms;
   config->send_cancel = options->send_cancel;
+  config->count_unanswered = options->count_unanswered;
   config->keepalive_s = options->tcp_keepalive_s;
   if (options->trace)
     config->trace = *options->trace;

@@ -67,6 +67,7 @@ void uvow__client_end(uvow_client_t *client, uvow_error_t *error) {
   uvow__dispatcher_fail_all(&client->dispatcher, &spec);
   uvow__backlog_clear(&client->backlog);
   client->notes = client->dead = 0;
+  uvow__task_cancel(&client->pump);
   uvow__wheel_disarm(&client->drain);
   uvow__client_enter(client, UVOW_CLIENT_CLOSED, error);
   uvow__gate_fail(&client->ready, error);
@@ -100,6 +101,7 @@ static void requests_lost(uvow_client_t *client, const uvow_error_t *error) {
   uvow__backlog_t again;
   spec_of_end(client, error, &spec);
   uvow__backlog_init(&again, uvow__client_mem(client), SIZE_MAX);
+  uvow__dispatcher_forgive(&client->dispatcher);
   uvow__dispatcher_lost(&client->dispatcher, &spec, send_again, &again);
   if (uvow__backlog_prepend(&client->backlog, &again)) {
     /* No memory: what waits there can't be sent, and must not hang. */
@@ -190,10 +192,8 @@ static void on_message(void *ctx, int opcode, const uint8_t *bytes,
     client->config.trace.on_message(client, (const char *)bytes, len,
                                     client->config.trace.data);
   uvow__client_message(client, opcode, bytes, len);
-  if (!uvow__backlog_empty(&client->backlog))
-    uvow__client_pump(client);
-  if (client->closing)
-    uvow__client_maybe_close(client);
+  if (client->closing || !uvow__backlog_empty(&client->backlog))
+    uvow__client_pump_late(client);
 }
 
 /* No answer follows, though the stream may take its time to end (R2). */

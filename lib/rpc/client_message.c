@@ -63,6 +63,8 @@ static void answer(uvow_client_t *client, const uvow__msg_t *msg,
   }
   uvow__request_t *request = uvow__dispatcher_find(d, msg->id);
   if (!request || !request->sent) {
+    if (!request && uvow__dispatcher_paid(d, msg->id))
+      uvow__client_pump_late(client);
     stray(client,
           request ? UVOW__STRAY_UNKNOWN : uvow__dispatcher_classify(d, msg->id),
           bytes);

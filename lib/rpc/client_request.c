@@ -11,6 +11,8 @@
  *    connection only: a cancel, the answer to the server's call.
  * 3. A backlog entry names its request; if that was given up meanwhile, its
  *    bytes never leave: it was NOT_SENT, and that's true.
+ * 4. Slots that become free are filled once the turn's tasks have run: what is
+ *    given up in one cascade, or in its consequences, has gone by then.
  */
 #include "client.h"
 
@@ -41,7 +43,8 @@ static size_t queued(const uvow_client_t *client) {
 }
 
 static int at_cap(const uvow_client_t *client) {
-  return client->dispatcher.sent >= client->config.max_in_flight;
+  const uvow__dispatcher_t *d = &client->dispatcher;
+  return d->sent + d->owed >= client->config.max_in_flight;
 }
 
 /* What is kept of a request, should it have to be sent again. */
@@ -187,6 +190,17 @@ void uvow__client_pump(uvow_client_t *client) {
   uvow__client_maybe_drained(client);
 }
 
+void uvow__client_pump_late(uvow_client_t *client) {
+  if (!uvow__task_queued(&client->pump) && !client->ended)
+    uvow__runtime_push_late(&client->loop->rt, &client->pump);
+}
+
+void uvow__client_run_pump(uvow__task_t *task) {
+  uvow_client_t *client = UVOW__CONTAINER(task, uvow_client_t, pump);
+  uvow__client_pump(client);
+  uvow__client_maybe_close(client);
+}
+
 static int is_wanted(uint64_t id, void *data) {
   return id == 0 || uvow__dispatcher_find((uvow__dispatcher_t *)data, id);
 }
@@ -210,8 +224,7 @@ void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
     uvow__client_send_aside(client, &op);
   if (!request->sent)
     note_dead(client);
-  uvow__client_pump(client);
-  uvow__client_maybe_close(client);
+  uvow__client_pump_late(client);
 }
 
 /* Why nothing can be sent, or 0. */

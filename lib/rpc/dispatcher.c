@@ -14,6 +14,8 @@
  *    future settles (R1): whoever sees the result can reuse everything.
  * 4. A freed slot remembers its id and how it ended, until it's taken again: so
  *    a duplicate answer is told from a late one.
+ *    Where it's to be known what the peer still works on (keep_owed), the id of
+ *    a request that was sent and given up keeps its slot until it's answered.
  * 5. The slot owns one reference of the future, which is the promise's.
  */
 #include "dispatcher.h"
@@ -26,8 +28,8 @@
 
 #define SLOTS_MIN 64
 
-/* A tombstone is odd: (id << 2) | how << 1 | 1. Addresses are even. */
-enum { GIVEN_UP, ANSWERED };
+/* A tombstone is odd: (id << 3) | how << 1 | 1. Addresses are even. */
+enum { GIVEN_UP, ANSWERED, OWED };
 
 _Static_assert(sizeof(uvow__request_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
 _Static_assert(sizeof(uvow_payload_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
@@ -42,6 +44,14 @@ static uvow__request_t *request_of(uvow_future_t *f) {
 
 static int is_live(uint64_t slot) {
   return slot != 0 && (slot & 1) == 0;
+}
+
+static uint64_t tombstone(uint64_t id, unsigned how) {
+  return id << 3 | (uint64_t)how << 1 | 1;
+}
+
+static int is_owed(uint64_t slot) {
+  return (slot & 7) == (OWED << 1 | 1);
 }
 
 static uvow__request_t *request_in(uint64_t slot) {
@@ -63,7 +73,7 @@ void uvow__dispatcher_done(uvow__dispatcher_t *d) {
 }
 
 static uint64_t id_in(uint64_t slot) {
-  return is_live(slot) ? request_in(slot)->id : slot >> 2;
+  return is_live(slot) ? request_in(slot)->id : slot >> 3;
 }
 
 static int grow(uvow__dispatcher_t *d) {
@@ -88,7 +98,7 @@ static int grow(uvow__dispatcher_t *d) {
 static uvow_future_t *leave_slot(uvow__request_t *request, unsigned how) {
   uvow__dispatcher_t *d = request->owner;
   uint64_t id = request->id;
-  d->slots[id & d->mask] = id << 2 | (uint64_t)how << 1 | 1;
+  d->slots[id & d->mask] = tombstone(id, how);
   d->live--;
   d->sent -= request->sent;
   if (request->text)
@@ -113,7 +123,9 @@ static void tell_settled(const uvow__request_t *request,
 /* Nobody wants the answer any more. */
 static void give_up(uvow__request_t *request, int code) {
   uvow__dispatcher_t *d = request->owner;
-  uvow_future_t *f = leave_slot(request, GIVEN_UP);
+  int owed = d->keep_owed && request->sent;
+  d->owed += (size_t)owed;
+  uvow_future_t *f = leave_slot(request, owed ? OWED : GIVEN_UP);
   uvow_error_t *error =
       uvow__error_code(&d->rt->mem, code, outcome_of(request));
   tell_settled(request, error);
@@ -135,15 +147,19 @@ static void on_deadline(uvow__deadline_t *deadline) {
   give_up(request, UVOW_ETIMEDOUT);
 }
 
+static int is_taken(uint64_t slot) {
+  return is_live(slot) || is_owed(slot);
+}
+
 /* The next id whose slot is free. */
 static int next_id(uvow__dispatcher_t *d, uint64_t *ret_id) {
-  if (!d->slots || d->live >= d->most) {
+  if (!d->slots || d->live + d->owed >= d->most) {
     int rc = grow(d);
     if (rc)
       return rc;
   }
   uint64_t id = d->next_id;
-  while (id <= UVOW__ID_MAX && is_live(d->slots[id & d->mask]))
+  while (id <= UVOW__ID_MAX && is_taken(d->slots[id & d->mask]))
     id++;
   if (id > UVOW__ID_MAX)
     return UVOW_ECLOSED;
@@ -221,9 +237,25 @@ uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
                                         uint64_t id) {
   if (id == 0 || id >= d->next_id)
     return UVOW__STRAY_UNKNOWN;
-  if (d->slots[id & d->mask] == (id << 2 | ANSWERED << 1 | 1))
+  if (d->slots[id & d->mask] == tombstone(id, ANSWERED))
     return UVOW__STRAY_DUPLICATE;
   return UVOW__STRAY_LATE;
+}
+
+int uvow__dispatcher_paid(uvow__dispatcher_t *d, uint64_t id) {
+  if (d->owed == 0 || d->slots[id & d->mask] != tombstone(id, OWED))
+    return 0;
+  d->slots[id & d->mask] = tombstone(id, GIVEN_UP);
+  d->owed--;
+  return 1;
+}
+
+void uvow__dispatcher_forgive(uvow__dispatcher_t *d) {
+  for (size_t i = 0; d->owed && i <= d->mask; i++)
+    if (is_owed(d->slots[i])) {
+      d->slots[i] = tombstone(id_in(d->slots[i]), GIVEN_UP);
+      d->owed--;
+    }
 }
 
 /* An answer that can't be kept, or read as the JSON it was asked for as. The

@@ -47,9 +47,11 @@ struct uvow__dispatcher {
   uvow__runtime_t *rt;
   uint64_t *slots; /* 0, the address of a future, or a tombstone */
   size_t mask;     /* slots - 1 */
-  size_t most;     /* live ones that these slots are enough for */
+  size_t most;     /* taken ones that these slots are enough for */
   size_t live;     /* requests in a slot */
   size_t sent;     /* those that may have left */
+  size_t owed;     /* given up, sent, not answered; with keep_owed */
+  int keep_owed;   /* their ids keep their slots until they're answered */
   size_t max_live;
   uint64_t next_id;
   uvow__dispatcher_cb on_given_up;
@@ -94,6 +96,11 @@ uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id);
 /* What an id is that no live request has. */
 uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
                                         uint64_t id);
+/* An answer came to an id that no live request has: nothing is owed for it any
+ * more. Returns whether something was. */
+int uvow__dispatcher_paid(uvow__dispatcher_t *d, uint64_t id);
+/* The connection is lost: nothing is owed any more. */
+void uvow__dispatcher_forgive(uvow__dispatcher_t *d);
 
 /* Answers: the slot is freed, then the future settles. The payload is copied,
  * or takes the memory of `whole`: see uvow__payload_take. */

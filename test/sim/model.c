@@ -94,9 +94,9 @@ static void on_sent(const uvow_client_t *client, uint64_t id,
   r->sent++;
   r->sent_on = s->link->number;
   check_fair(s, r);
-  if (++s->in_flight > s->config.max_in_flight)
-    sim_fail(s, "%zu requests are in flight, %zu may be", s->in_flight,
-             s->config.max_in_flight);
+  if (++s->in_flight + s->owed > s->config.max_in_flight)
+    sim_fail(s, "%zu requests are in flight, %zu are owed, %zu may be",
+             s->in_flight, s->owed, s->config.max_in_flight);
 }
 
 static void check_outcome(sim_t *s, const sim_request_t *r) {
@@ -145,7 +145,8 @@ static void on_settled(const uvow_client_t *client, uint64_t id,
   }
   if (r->settled)
     sim_fail(s, "request %u settles twice", r->nonce);
-  s->in_flight -= (size_t)is_in_flight(s, r);
+  int was_in_flight = is_in_flight(s, r);
+  s->in_flight -= (size_t)was_in_flight;
   r->settled = 1;
   r->code = error ? uvow_error_code(error) : 0;
   r->outcome = error ? uvow_error_outcome(error) : UVOW_ANSWERED;
@@ -155,6 +156,12 @@ static void on_settled(const uvow_client_t *client, uint64_t id,
       s->config.send_cancel && s->config.protocol == SIM_JSONRPC2 &&
       s->config.max_unsent > 100000 && s->state == UVOW_CLIENT_OPEN && r->sent)
     r->cancel_on = r->sent_on;
+  if (was_in_flight && s->config.count_unanswered &&
+      (r->code == UVOW_ECANCELED ||
+       (r->code == UVOW_ETIMEDOUT && !r->caused))) {
+    r->owed_on = s->link->number;
+    s->owed++;
+  }
   s->live--;
   sim_trace(s, "settled %u: %s, outcome %d", r->nonce,
             error ? uvow_err_name(r->code) : "a value", (int)r->outcome);
@@ -204,6 +211,10 @@ static void expect_stray(sim_t *s, uint32_t kind) {
  * nobody. */
 static void expect_answer(sim_t *s, const sim_message_t *message) {
   sim_request_t *r = sim_request_of(s, message->id);
+  if (r && s->link && r->owed_on == s->link->number) {
+    r->owed_on = 0;
+    s->owed--;
+  }
   if (r && is_in_flight(s, r)) {
     s->answering = r;
     s->answer = message;

@@ -41,6 +41,7 @@ typedef struct sim_config {
   size_t max_in_flight;
   size_t max_queued;
   int send_cancel;
+  int count_unanswered;
   int reconnect;
   uint64_t base_ms;
   uint64_t max_ms;
@@ -75,6 +76,7 @@ typedef struct sim_request {
   int executed_on;
   int forgotten;  /* the server will not answer */
   int may_cancel; /* somebody gave it up */
+  int owed_on;    /* the link on which it's unanswered, and counts; 0: none */
   int cancel_on;  /* the link on which the server must be told so; 0: none */
   /* The user's side. */
   int chain; /* how its future is used */
@@ -203,6 +205,7 @@ struct sim {
   uint64_t last_id;
   size_t live;      /* registered and not settled */
   size_t in_flight; /* of these, sent on the last link */
+  size_t owed;      /* given up and not answered on it, where they count */
   uint32_t notes;   /* notifications made */
   uint8_t note_seen[SIM_NOTES];
   uint32_t note_order[SIM_NOTES];

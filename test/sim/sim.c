@@ -201,6 +201,7 @@ static void make_client(sim_t *s) {
   options.ping_ms = c->ping_ms;
   options.dead_ms = c->dead_ms;
   options.send_cancel = c->send_cancel;
+  options.count_unanswered = c->count_unanswered;
   options.reconnect = c->reconnect ? &reconnect : NULL;
   options.trace = &trace;
   options.on_event = on_event;

@@ -183,8 +183,8 @@ static void answer_everything(sim_t *s, sim_link_t *link) {
   sim_server_answer_all(link);
   for (size_t i = 0; i < s->request_count; i++) {
     const sim_request_t *r = s->requests[i];
-    if (r->id && !r->settled && r->executed_on == link->number &&
-        r->sent_on == link->number)
+    int waits = r->id && (!r->settled || r->owed_on == link->number);
+    if (waits && r->executed_on == link->number && r->sent_on == link->number)
       sim_server_answer(link, r);
   }
 }

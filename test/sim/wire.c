@@ -97,7 +97,7 @@ static int connect_cb(const uvow__transport_t *transport, uvow_loop_t *loop,
   stream->stream.ctx = ctx;
   stream->link = s->link = new_link(s);
   stream->link->stream = stream;
-  s->in_flight = 0;
+  s->in_flight = s->owed = 0;
   sim_trace(s, "link %d: connecting, plan %d", s->link->number, s->link->plan);
   uvow__loop_stream_opened(loop);
   *ret_stream = &stream->stream;
