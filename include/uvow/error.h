@@ -43,13 +43,15 @@ extern "C" {
   XX(ETLS, -5025, "TLS failed")                                                \
   XX(ECERT, -5026, "certificate not accepted")                                 \
   XX(EPROXY, -5027, "the proxy can't be used")                                 \
-  XX(EFIBER, -5028, "only within a fiber")
+  XX(EFIBER, -5028, "only within a fiber")                                     \
+  XX(EPROTOCOL, -5029, "the protocol's description can't work")                \
+  XX(EBUSY, -5030, "the stream is read by each")
 
 enum uvow_error_code {
 #define UVOW_XX(name, code, text) UVOW_##name = (code),
   UVOW_ERROR_MAP(UVOW_XX)
 #undef UVOW_XX
-      UVOW_ERROR_LAST = -5029
+      UVOW_ERROR_LAST = -5031
 };
 
 /** What is known of a request that failed (contract R2). */

@@ -23,6 +23,8 @@ extern "C" {
 typedef struct uvow_future uvow_future_t;
 /** The write side; one owner; settles exactly once. */
 typedef struct uvow_promise uvow_promise_t;
+/** Many values, one after the other: see stream.h. */
+typedef struct uvow_stream uvow_stream_t;
 
 /** How a future stands. */
 typedef enum uvow_state {
@@ -51,6 +53,7 @@ typedef struct uvow_next {
     uvow_value_t value;
     uvow_error_t *error;
     uvow_future_t *future;
+    uvow_stream_t *stream;
     const char *text;
   } u;
 } uvow_next_t;
@@ -60,7 +63,9 @@ enum uvow_next_kind {
   UVOW_NEXT_VALUE = 1,
   UVOW_NEXT_ERROR = 2,
   UVOW_NEXT_CODE = 3,
-  UVOW_NEXT_FUTURE = 4
+  UVOW_NEXT_FUTURE = 4,
+  UVOW_NEXT_STREAM = 5,
+  UVOW_NEXT_END = 6
 };
 
 /** Passes the input on, value or error, as if there were no callback. */
@@ -110,6 +115,26 @@ static inline uvow_next_t uvow_next_future(uvow_future_t *future) {
   next.kind = UVOW_NEXT_FUTURE;
   next.code = 0;
   next.u.future = future;
+  return next;
+}
+
+/** Follows a stream's end: its items are read and released. Takes it; NULL is
+ * UVOW_ENOMEM. */
+static inline uvow_next_t uvow_next_stream(uvow_stream_t *stream) {
+  uvow_next_t next;
+  next.kind = UVOW_NEXT_STREAM;
+  next.code = 0;
+  next.u.stream = stream;
+  return next;
+}
+
+/** For a stream's callback: enough; the stream ends here with this value. Takes
+ * it. Elsewhere as uvow_next_value. */
+static inline uvow_next_t uvow_next_end(uvow_value_t value) {
+  uvow_next_t next;
+  next.kind = UVOW_NEXT_END;
+  next.code = 0;
+  next.u.value = value;
   return next;
 }
 
@@ -248,6 +273,17 @@ UVOW_API int uvow_future_peek(uvow_future_t *f, uvow_result_t *ret_result);
  * with uvow_value_clear, or give it away. No value if there's an error.
  */
 UVOW_API uvow_value_t uvow_result_keep(const uvow_result_t *result);
+
+/** Whether a stream ended (see uvow_stream_next): then the value, if any, is the
+ * one that the stream ended with. Borrows. Since 0.2. */
+UVOW_API int uvow_result_is_end(const uvow_result_t *result);
+/** Of uvow_result_missed: nobody knows how many. */
+#define UVOW_MISSED_UNKNOWN UINT64_MAX
+/**
+ * How many items are missing between the one before and this one, as a stream
+ * was full; UVOW_MISSED_UNKNOWN where a source was renewed. Borrows. Since 0.2.
+ */
+UVOW_API uint64_t uvow_result_missed(const uvow_result_t *result);
 
 /**
  * Names a future for reports. `name` is static text, kept as a pointer. A debug

@@ -46,6 +46,9 @@ extern UVOW_API const uvow_type_t uvow_type_int64;
 extern UVOW_API const uvow_type_t uvow_type_double;
 /** Static text, NUL-terminated. */
 extern UVOW_API const uvow_type_t uvow_type_text;
+/** Bytes of the library's: a message, a line, what a stream of bytes brings.
+ * Counted; immutable. */
+extern UVOW_API const uvow_type_t uvow_type_bytes;
 
 /** No value, as JavaScript's undefined. */
 static inline uvow_value_t uvow_value_none(void) {

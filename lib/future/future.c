@@ -20,6 +20,7 @@
  *    by its type's ref; else by keeping the future that holds it.
  */
 #include "future.h"
+#include "stream.h"
 
 #include <assert.h>
 #include <string.h>
@@ -226,7 +227,9 @@ uvow_value_t uvow_result_keep(const uvow_result_t *result) {
 }
 
 void uvow__next_drop(uvow_next_t *next) {
-  if (next->kind == UVOW_NEXT_VALUE)
+  if (next->kind == UVOW_NEXT_STREAM)
+    uvow_stream_unref(next->u.stream);
+  else if (next->kind == UVOW_NEXT_VALUE || next->kind == UVOW_NEXT_END)
     uvow_value_clear(&next->u.value);
   else if (next->kind == UVOW_NEXT_ERROR)
     uvow_error_unref(next->u.error);
@@ -234,7 +237,7 @@ void uvow__next_drop(uvow_next_t *next) {
     uvow__future_abandon(next->u.future);
 }
 
-static uvow_error_t *next_error(uvow_future_t *f, const uvow_next_t *next) {
+uvow_error_t *uvow__next_error(uvow_future_t *f, const uvow_next_t *next) {
   uvow__error_spec_t spec = {0};
   if (next->kind == UVOW_NEXT_ERROR && next->u.error)
     return next->u.error;
@@ -254,11 +257,15 @@ void uvow__future_next(uvow_future_t *f, const uvow_next_t *next,
     uvow__future_adopt(f, next->u.future);
     return;
   }
+  if (next->kind == UVOW_NEXT_STREAM) {
+    uvow__future_adopt(f, uvow__stream_drain(next->u.stream));
+    return;
+  }
   if (next->kind == UVOW_NEXT_PASS)
     uvow__future_forward(f, source);
-  else if (next->kind == UVOW_NEXT_VALUE)
+  else if (next->kind == UVOW_NEXT_VALUE || next->kind == UVOW_NEXT_END)
     uvow__future_fulfill_checked(f, next->u.value);
   else
-    uvow__future_reject(f, next_error(f, next));
+    uvow__future_reject(f, uvow__next_error(f, next));
   uvow__future_unref(f);
 }

@@ -248,6 +248,8 @@ static inline void uvow__future_result(uvow_future_t *f, uvow_result_t *ret) {
  * reference of f. */
 UVOW__APART void uvow__future_next(uvow_future_t *f, const uvow_next_t *next,
                                    uvow_future_t *source);
+/* The error of an answer that is one. Takes it. */
+uvow_error_t *uvow__next_error(uvow_future_t *f, const uvow_next_t *next);
 /* Releases what a callback's answer owns. */
 void uvow__next_drop(uvow_next_t *next);
 

@@ -13,6 +13,7 @@
  */
 #include "future.h"
 #include "gate.h"
+#include "stream.h"
 
 #include <string.h>
 
@@ -92,6 +93,7 @@ static void run_finally(uvow__task_t *task) {
   uvow_future_t *source = uvow__future_unwait(f);
   f->flags &= (uint8_t)~UVOW__FINALLY;
   uvow_next_t next = f->cb.finally(f->data);
+  uvow__next_plain(&next);
   drop_data(f);
   if (f->state != UVOW_PENDING) { /* canceled from within its callback */
     if (next.kind == UVOW_NEXT_FUTURE)
@@ -103,7 +105,7 @@ static void run_finally(uvow__task_t *task) {
     finally_future(f, next.u.future, source);
     return;
   } else {
-    if (next.kind == UVOW_NEXT_VALUE) {
+    if (next.kind == UVOW_NEXT_VALUE || next.kind == UVOW_NEXT_END) {
       uvow__next_drop(&next);
       next = uvow_next_pass();
     }
@@ -116,6 +118,7 @@ static void run_finally(uvow__task_t *task) {
 static void run_cleanup(uvow__task_t *task) {
   uvow_future_t *f = link_of(task);
   uvow_next_t next = f->cb.finally(f->data);
+  uvow__next_plain(&next);
   if (next.kind == UVOW_NEXT_FUTURE)
     uvow_future_unref(next.u.future); /* it goes on: it cleans up */
   else

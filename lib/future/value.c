@@ -16,8 +16,8 @@ static const uvow_value_t *resolve(const uvow_value_t *value) {
   static const uvow_value_t none = {NULL, {NULL}};
   if (!value || !value->type)
     return &none;
-  if (value->type == &uvow__type_shared)
-    return &((uvow_future_t *)value->as.ptr)->u.value;
+  while (value->type == &uvow__type_shared)
+    value = &((uvow_future_t *)value->as.ptr)->u.value;
   return value;
 }
 

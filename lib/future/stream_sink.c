@@ -1,0 +1,161 @@
+/*
+ * The write side. A sink is its stream's address; the flag says that it is out.
+ *
+ * 1. Its owner is told of a cancel from the task queue, once, and no more once
+ *    the sink is used up; data is released by the same task.
+ * 2. A sink that is given away (to a pipe, a framing) gets another source; its
+ *    former owner isn't told any more.
+ */
+#include "stream.h"
+
+static uvow_stream_t *stream_of(uvow_sink_t *sink) {
+  uvow_stream_t *s = (uvow_stream_t *)(void *)sink;
+  return s && (s->flags & UVOW__SINK_OUT) ? s : NULL;
+}
+
+static void run_told(uvow__task_t *task) {
+  uvow_stream_t *s = UVOW__CONTAINER(task, uvow_stream_t, told.task);
+  uvow_cancel_cb cb = s->told.cb;
+  uvow_destroy_cb destroy = s->told.destroy;
+  void *data = s->told.data;
+  s->told.cb = NULL;
+  s->told.destroy = NULL;
+  uvow__stream_pin(s);
+  if (cb)
+    cb(data);
+  if (destroy)
+    destroy(data);
+  uvow__stream_unpin(s);
+}
+
+void uvow__told_init(uvow_stream_t *s) {
+  uvow__task_init(&s->told.task, run_told);
+}
+
+static void queue_told(uvow_stream_t *s) {
+  if (!uvow__task_queued(&s->told.task))
+    uvow__stream_soon(s->rt, &s->told.task);
+}
+
+void uvow__told_cancel(uvow_stream_t *s) {
+  if (s->told.cb)
+    queue_told(s);
+}
+
+void uvow__told_withdraw(uvow_stream_t *s) {
+  s->told.cb = NULL;
+  if (s->told.destroy)
+    queue_told(s);
+  else
+    uvow__task_cancel(&s->told.task);
+}
+
+uvow_stream_t *uvow_stream_new(uvow_loop_t *loop,
+                               const uvow_stream_options_t *options,
+                               uvow_sink_t **ret_sink) {
+  static const uvow_stream_options_t defaults = {sizeof(defaults), 0, 0,
+                                                 UVOW_FULL_DEFAULT, 0};
+  int valid = loop && (!options ||
+                       (options->size == sizeof(*options) &&
+                        (unsigned)options->full <= (unsigned)UVOW_FULL_FAIL));
+  uvow_stream_t *s = NULL;
+  if (valid)
+    s = uvow__stream_new(uvow__runtime_of(loop), sizeof(*s), NULL,
+                         options ? options : &defaults);
+  *ret_sink = (uvow_sink_t *)(void *)s;
+  return s;
+}
+
+int uvow_sink_push(uvow_sink_t *sink, uvow_value_t value) {
+  uvow_stream_t *s = stream_of(sink);
+  if (s)
+    return uvow__stream_put_value(s, value);
+  uvow_value_clear(&value);
+  return UVOW_EINVAL;
+}
+
+uvow_future_t *uvow_sink_room(uvow_sink_t *sink) {
+  uvow_stream_t *s = stream_of(sink);
+  if (!s)
+    return NULL;
+  uvow_future_t *f = uvow__gate_wait(&s->room);
+  if (f && uvow__stream_ended(s)) {
+    int code = uvow__stream_ended_code(s);
+    uvow__gate_fail_code(&s->room, code);
+  } else if (f && uvow__stream_has_room(s)) {
+    uvow__gate_pass(&s->room);
+  } else {
+    s->flags |= UVOW__STREAM_PAUSED;
+  }
+  return f;
+}
+
+void uvow_sink_end_value(uvow_sink_t *sink, uvow_value_t value) {
+  uvow_stream_t *s = stream_of(sink);
+  if (!s) {
+    uvow_value_clear(&value);
+    return;
+  }
+  uvow__stream_pin(s);
+  uvow__stream_end(s, value);
+  uvow__stream_sink_gone(s);
+  uvow__stream_unpin(s);
+}
+
+void uvow_sink_end(uvow_sink_t *sink) {
+  uvow_sink_end_value(sink, uvow_value_none());
+}
+
+void uvow_sink_fail(uvow_sink_t *sink, uvow_error_t *error) {
+  uvow_stream_t *s = stream_of(sink);
+  if (!s) {
+    uvow_error_unref(error);
+    return;
+  }
+  uvow__stream_pin(s);
+  uvow__stream_fail(s, error);
+  uvow__stream_sink_gone(s);
+  uvow__stream_unpin(s);
+}
+
+void uvow_sink_drop(uvow_sink_t *sink) {
+  uvow_stream_t *s = stream_of(sink);
+  if (s)
+    uvow_sink_fail(
+        sink, uvow__error_code(&s->rt->mem, UVOW_EBROKEN, UVOW_OUTCOME_NONE));
+}
+
+void uvow_sink_on_cancel(uvow_sink_t *sink, uvow_cancel_cb cb, void *data,
+                         uvow_destroy_cb destroy) {
+  uvow_stream_t *s = stream_of(sink);
+  if (!s) {
+    if (destroy)
+      destroy(data);
+    return;
+  }
+  uvow_destroy_cb former = s->told.destroy;
+  void *former_data = s->told.data;
+  uvow__task_cancel(&s->told.task);
+  s->told.cb = cb;
+  s->told.data = data;
+  s->told.destroy = destroy;
+  if (s->flags & UVOW__STREAM_GONE)
+    uvow__told_cancel(s);
+  if (former) /* last: it may do anything */
+    former(former_data);
+}
+
+uvow_future_t *uvow_sink_flushed(uvow_sink_t *sink) {
+  uvow_stream_t *s = stream_of(sink);
+  if (!s)
+    return NULL;
+  uvow_future_t *f = uvow__gate_wait(&s->flushed);
+  if (f && (s->flags & UVOW__STREAM_GONE))
+    uvow__gate_fail_code(&s->flushed, uvow__stream_ended_code(s));
+  return f;
+}
+
+void uvow__sink_take(uvow_stream_t *s, const uvow__source_ops_t *ops) {
+  uvow__told_withdraw(s);
+  s->ops = ops;
+}
