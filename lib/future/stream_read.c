@@ -135,12 +135,12 @@ size_t uvow_stream_waiting(const uvow_stream_t *s) {
 /* The mark that the result comes from, or NULL. */
 static const uvow_future_t *mark_of(const uvow_result_t *result) {
   const uvow_future_t *f = result ? result->source : NULL;
-  return f && (f->flags & UVOW__BLOCK) && f->spare[0] ? f : NULL;
+  return f && (f->flags & UVOW__BLOCK) && f->spare ? f : NULL;
 }
 
 int uvow_result_is_end(const uvow_result_t *result) {
   const uvow_future_t *mark = mark_of(result);
-  return mark && !result->error && mark->spare[0] == UVOW__MARK_END;
+  return mark && !result->error && mark->spare == UVOW__MARK_END;
 }
 
 uint64_t uvow_result_missed(const uvow_result_t *result) {

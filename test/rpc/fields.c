@@ -394,7 +394,7 @@ static void each_allocation_may_fail(void **state) {
   test_alloc_sweep(body, NULL);
 }
 
-int main(void) {
+TEST_MODULE(fields) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
       TEST(reads_numbers),

@@ -277,7 +277,7 @@ static void test_many_are_owed(void **state) {
   script_end(&s);
 }
 
-int main(void) {
+TEST_MODULE(giveup) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_each_is_canceled),
       cmocka_unit_test(test_a_gathering_is_canceled),

@@ -209,7 +209,7 @@ static void as_jansson(void **state) {
   assert_true(refused > 3000);
 }
 
-int main(void) {
+TEST_MODULE(json_check) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(accepts_json),
       cmocka_unit_test(accepts_more_than_a_tree_holds),

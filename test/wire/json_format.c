@@ -229,7 +229,7 @@ static void as_json_pack(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(json_format) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(values),
       cmocka_unit_test(containers),

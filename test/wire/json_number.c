@@ -257,7 +257,7 @@ static void refuses_what_is_none(void **state) {
   uvow__buf_done(&out);
 }
 
-int main(void) {
+TEST_MODULE(json_number) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(integers),
       cmocka_unit_test(doubles),

@@ -258,7 +258,7 @@ static void cut_and_changed(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(json_pointer) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(those_of_the_rfc),
       cmocka_unit_test(indexes),

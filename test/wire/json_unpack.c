@@ -191,7 +191,7 @@ static void as_json_unpack(void **state) {
   assert_true(hits > 500);
 }
 
-int main(void) {
+TEST_MODULE(json_unpack) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(plans),          cmocka_unit_test(wrong_plans),
       cmocka_unit_test(members),        cmocka_unit_test(nested),
