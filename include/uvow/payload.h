@@ -37,7 +37,11 @@ UVOW_API const char *uvow_payload_bytes(const uvow_payload_t *payload,
  * The text as json_t, parsed at the first call.
  *
  * Writes borrowed json (valid as long as the payload; json_incref keeps it).
- * Errors: UVOW_EPAYLOAD: it isn't JSON, or there's none; UVOW_ENOMEM;
+ * json_t can't hold all of JSON: integers beyond 64 bits with a sign, numbers
+ * beyond a double, halves of surrogate pairs, keys with a NUL character, more
+ * than 2048 levels; of two members of one name it has the last one.
+ * Errors: UVOW_EPAYLOAD: it isn't JSON, can't be held, or there's none (an error
+ * of a request says which, and where); UVOW_ENOMEM;
  * UVOW_EINVAL: NULL. Since 0.1.
  */
 UVOW_API int uvow_payload_json(uvow_payload_t *payload,

@@ -59,9 +59,17 @@ static const uvow__rule_t rules[] = {
      .id = ID,
      .name = TYPE,
      .value = UVOW__CAPTURE_ALL},
-    {.denied = {[ID] = UVOW__ONLY(UVOW__KINDS_ANY), [TYPE] = UVOW__NOT},
+    {.denied = {[TYPE] = UVOW__ONLY(UVOW__KINDS_ANY),
+                [ID] = UVOW__ONLY(PEER_ID)},
+     .kind = UVOW__MSG_BAD_CALL,
+     .id = ID},
+    {.denied = {[RESULT] = UVOW__ONLY(UVOW__KINDS_ANY), [TYPE] = UVOW__NOT},
      .kind = UVOW__MSG_MALFORMED,
      .id = ID},
+    {.denied = {[ID] = UVOW__ONLY(UVOW__KINDS_ANY), [TYPE] = UVOW__NOT},
+     .kind = UVOW__MSG_MALFORMED,
+     .id = ID,
+     .refuses = 1},
 };
 
 static const uvow__key_t reserved_keys[] = {
@@ -75,7 +83,7 @@ static const uvow__level_t reserved = UVOW__OBJECT(reserved_keys);
 #define PUT_FIELDS                                                             \
   {                                                                            \
     UVOW__PUT_FIELDS, UVOW__ABSENT_OMITS, UVOW__KIND(OBJECT), 1, ",",          \
-        &reserved, 2                                                           \
+        &reserved, 2, NULL                                                     \
   }
 
 static const uvow__piece_t call[] = {

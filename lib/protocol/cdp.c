@@ -41,6 +41,9 @@ static const uvow__key_t keys[] = {
 static const uvow__level_t root = UVOW__OBJECT(keys);
 
 #define PEER_ID (UVOW__KIND(NUMBER) | UVOW__KIND(STRING))
+#define PRESENT UVOW__ONLY(UVOW__KINDS_ANY)
+#define PARAMS_KINDS                                                           \
+  UVOW__ONLY(UVOW__KIND(OBJECT) | UVOW__KIND(NULL) | UVOW__KIND(ABSENT))
 #define SESSION_KIND UVOW__ONLY(UVOW__KIND(STRING) | UVOW__KIND(ABSENT))
 
 static const uvow__rule_t rules[] = {
@@ -63,9 +66,10 @@ static const uvow__rule_t rules[] = {
      .error_code = CODE,
      .error_message = MESSAGE,
      .error_data = DATA,
+     .error_whole = ERROR,
      .session = SESSION},
     {.denied = {[METHOD] = UVOW__ONLY(UVOW__KIND(STRING)),
-                [PARAMS] = UVOW__ONLY(UVOW__KIND(OBJECT) | UVOW__KIND(ABSENT)),
+                [PARAMS] = PARAMS_KINDS,
                 [ID] = UVOW__NOT,
                 [RESULT] = UVOW__NOT,
                 [ERROR] = UVOW__NOT,
@@ -75,7 +79,7 @@ static const uvow__rule_t rules[] = {
      .value = PARAMS,
      .session = SESSION},
     {.denied = {[METHOD] = UVOW__ONLY(UVOW__KIND(STRING)),
-                [PARAMS] = UVOW__ONLY(UVOW__KIND(OBJECT) | UVOW__KIND(ABSENT)),
+                [PARAMS] = PARAMS_KINDS,
                 [ID] = UVOW__ONLY(PEER_ID),
                 [RESULT] = UVOW__NOT,
                 [ERROR] = UVOW__NOT,
@@ -85,9 +89,19 @@ static const uvow__rule_t rules[] = {
      .name = METHOD,
      .value = PARAMS,
      .session = SESSION},
-    {.denied = {[ID] = UVOW__ONLY(UVOW__KINDS_ANY), [METHOD] = UVOW__NOT},
-     .kind = UVOW__MSG_MALFORMED,
+    {.denied = {[METHOD] = PRESENT, [ID] = UVOW__ONLY(PEER_ID)},
+     .kind = UVOW__MSG_BAD_CALL,
      .id = ID},
+    {.denied = {[METHOD] = PRESENT}, .kind = UVOW__MSG_BAD_CALL},
+    {.denied = {[RESULT] = PRESENT}, .kind = UVOW__MSG_MALFORMED, .id = ID},
+    {.denied = {[ERROR] = PRESENT}, .kind = UVOW__MSG_MALFORMED, .id = ID},
+    {.denied = {[PARAMS] = PRESENT, [ID] = UVOW__ONLY(PEER_ID)},
+     .kind = UVOW__MSG_BAD_CALL,
+     .id = ID},
+    {.denied = {[ID] = PRESENT},
+     .kind = UVOW__MSG_MALFORMED,
+     .id = ID,
+     .refuses = 1},
 };
 
 #define PUT_SESSION UVOW__PUT(SESSION, OMITS, 0, ",\"sessionId\":")

@@ -11,9 +11,11 @@
  *
  * 1. An answer has a result or an error. Both are accepted where one of them is
  *    null, as some servers send it; an error that is no object, never.
- * 2. An answer that isn't one (two outcomes, none, no version) keeps its id, so
- *    that the future can be rejected at once. A bad call keeps nothing: its id
- *    is the peer's, and must not be taken for ours.
+ * 2. An answer that isn't one (two outcomes, no version) keeps its id, so that
+ *    the future can be rejected at once. A call that can't be read is told from
+ *    that by its method or params, so that it can be refused with its own id:
+ *    it must not be taken for ours. What may be either is said to be (`refuses`).
+ * 3. Params that are null are taken: many libraries send them so.
  *
  * It knows no batches: an array is malformed.
  */
@@ -53,6 +55,9 @@ static const uvow__level_t root = UVOW__OBJECT(keys);
 #define STRUCTURED (UVOW__KIND(OBJECT) | UVOW__KIND(ARRAY))
 #define PEER_ID (UVOW__KIND(NUMBER) | UVOW__KIND(STRING) | UVOW__KIND(NULL))
 #define STRING_ONLY UVOW__ONLY(UVOW__KIND(STRING))
+#define PARAMS_KINDS                                                           \
+  UVOW__ONLY(STRUCTURED | UVOW__KIND(NULL) | UVOW__KIND(ABSENT))
+#define PRESENT UVOW__ONLY(UVOW__KINDS_ANY)
 
 static const uvow__test_t is_2_0[] = {UVOW__TEST(VERSION, "\"2.0\"")};
 
@@ -75,9 +80,10 @@ static const uvow__rule_t rules[] = {
      .id = ID,
      .error_code = CODE,
      .error_message = MESSAGE,
-     .error_data = DATA},
+     .error_data = DATA,
+     .error_whole = ERROR},
     {.denied = {[METHOD] = UVOW__ONLY(UVOW__KIND(STRING)),
-                [PARAMS] = UVOW__ONLY(STRUCTURED | UVOW__KIND(ABSENT)),
+                [PARAMS] = PARAMS_KINDS,
                 [ID] = UVOW__NOT,
                 [RESULT] = UVOW__NOT,
                 [ERROR] = UVOW__NOT,
@@ -88,7 +94,7 @@ static const uvow__rule_t rules[] = {
      .value = PARAMS,
      .traceparent = TRACEPARENT},
     {.denied = {[METHOD] = UVOW__ONLY(UVOW__KIND(STRING)),
-                [PARAMS] = UVOW__ONLY(STRUCTURED | UVOW__KIND(ABSENT)),
+                [PARAMS] = PARAMS_KINDS,
                 [ID] = UVOW__ONLY(PEER_ID),
                 [RESULT] = UVOW__NOT,
                 [ERROR] = UVOW__NOT,
@@ -99,9 +105,31 @@ static const uvow__rule_t rules[] = {
      .name = METHOD,
      .value = PARAMS,
      .traceparent = TRACEPARENT},
-    {.denied = {[ID] = UVOW__ONLY(UVOW__KINDS_ANY), [METHOD] = UVOW__NOT},
+    {.denied = {[RESULT] = PRESENT, [METHOD] = UVOW__NOT},
      .kind = UVOW__MSG_MALFORMED,
      .id = ID},
+    {.denied = {[ERROR] = PRESENT, [METHOD] = UVOW__NOT},
+     .kind = UVOW__MSG_MALFORMED,
+     .id = ID},
+    {.denied = {[RESULT] = PRESENT, [ID] = UVOW__ONLY(PEER_ID)},
+     .kind = UVOW__MSG_MALFORMED,
+     .id = ID,
+     .refuses = 1},
+    {.denied = {[ERROR] = PRESENT, [ID] = UVOW__ONLY(PEER_ID)},
+     .kind = UVOW__MSG_MALFORMED,
+     .id = ID,
+     .refuses = 1},
+    {.denied = {[METHOD] = PRESENT, [ID] = UVOW__ONLY(PEER_ID)},
+     .kind = UVOW__MSG_BAD_CALL,
+     .id = ID},
+    {.denied = {[PARAMS] = PRESENT, [ID] = UVOW__ONLY(PEER_ID)},
+     .kind = UVOW__MSG_BAD_CALL,
+     .id = ID},
+    {.denied = {[METHOD] = PRESENT}, .kind = UVOW__MSG_BAD_CALL},
+    {.denied = {[ID] = UVOW__ONLY(PEER_ID)},
+     .kind = UVOW__MSG_MALFORMED,
+     .id = ID,
+     .refuses = 1},
 };
 
 static const uvow__piece_t call[] = {

@@ -26,8 +26,18 @@ typedef enum uvow__op_kind {
   UVOW__OP_REPLY_ERROR,
   UVOW__OP_EVENT,
   UVOW__OP_CANCEL,
+  UVOW__OP_PARTIAL,
+  UVOW__OP_END,
+  UVOW__OP_SUBSCRIBE,
   UVOW__OP_KINDS
 } uvow__op_kind_t;
+
+/* What a template's variables stand for: JSON text, checked by whoever set it.
+ */
+typedef struct uvow__var {
+  uvow__slice_t name;
+  uvow__slice_t json;
+} uvow__var_t;
 
 /* All of it borrowed; what isn't there is all zero. */
 typedef struct uvow__op {
@@ -44,25 +54,55 @@ typedef struct uvow__op {
   int64_t error_code;          /* of REPLY_ERROR, as all that follows */
   uvow__slice_t error_message; /* plain text */
   uvow__slice_t error_data;    /* JSON text */
+  const uvow__ids_t *ids;      /* NULL: the protocol's */
+  const uvow__var_t *vars;
+  size_t var_count;
 } uvow__op_t;
 
 /* What was read. Slices are raw JSON text (strings with their quotes, see
  * json_text.h), borrowed from the message; NULL where there's none. */
 typedef struct uvow__msg {
   uvow__msg_kind_t kind;
-  uint8_t has_id;         /* the id is an integer from 1 to UVOW__ID_MAX */
+  uint8_t has_id;         /* the id is one of ours: 1 to UVOW__ID_MAX */
   uint8_t has_error_code; /* the code is an integer of 64 bits */
+  uint8_t fault;          /* uvow__fault_t, of what is malformed */
   uint64_t id;
-  int64_t error_code;
   uvow__slice_t raw_id; /* any kind of JSON */
-  uvow__slice_t name;   /* a string, as the next one */
+  uvow__slice_t name;   /* a string; no NUL character in it */
   uvow__slice_t session;
   uvow__slice_t traceparent;
   uvow__slice_t value;
+
+  /* What follows is written only where the kind is said with it, or nothing
+   * could be read (then all of it is). */
+
+  /* ERROR, FAULT. */
+  int64_t error_code;
   uvow__slice_t error_code_text; /* any kind of JSON */
   uvow__slice_t error_message;   /* a string */
-  uvow__slice_t error_data;
+  uvow__slice_t error_data;      /* without one: error_whole, if it has more */
+  uvow__slice_t error_whole;     /* the object with all of its members */
+
+  /* MALFORMED, BAD_CALL, and what can't be read. `refusal` is what to answer
+   * if it was a call, with raw_id or else null; NULL: nothing. MALFORMED may
+   * be either: an answer if something waits for it, else a call. */
+  const char *refusal;
+  int64_t refusal_code;
+  size_t fault_at; /* bytes from the start */
+
+  /* CONTROL: see uvow__protocol_control; NULL: nothing to send. */
+  const uvow__template_t *reply;
+  /* Of any kind, where the protocol has a second one. */
+  uvow__slice_t session2;
 } uvow__msg_t;
+
+#define UVOW__MSG_PLAIN offsetof(uvow__msg_t, error_code)
+
+/* Bits: how a protocol is more liberal than it must be. */
+#define UVOW__LIBERAL_TEXT_IDS 1 /* "1" for 1 */
+#define UVOW__LIBERAL_BINARY 2   /* text in binary messages */
+
+#define UVOW__SESSIONS_MAX 2
 
 struct uvow_protocol {
   const char *name;
@@ -70,7 +110,16 @@ struct uvow_protocol {
   const uvow__rule_t *rules;
   size_t rule_count;
   int has_session;
+  uint8_t liberal; /* UVOW__LIBERAL_* */
+  uint8_t batches; /* an array of messages is each of them */
+  uvow__ids_t ids;
   uvow__template_t templates[UVOW__OP_KINDS];
+  const char *subprotocol;                   /* or NULL */
+  const char *sessions[UVOW__SESSIONS_MAX]; /* variables, or NULL */
+  const struct uvow__step *steps;            /* see opening.h */
+  size_t step_count;
+  const struct uvow__heartbeat *heartbeat; /* or NULL */
+  struct uvow__description *owner;         /* NULL: it lives for ever */
 };
 
 extern const uvow_protocol_t uvow__protocol_jsonrpc2;
@@ -94,17 +143,32 @@ int uvow__protocol_encode(const uvow_protocol_t *protocol, const uvow__op_t *op,
                           uvow__buf_t *out);
 
 /*
- * Reads one message: UTF-8, borrowed, and borrowed by *ret, which is written
- * on failure too. Returns 0, or UVOW_EENVELOPE: not JSON, or nothing that the
- * protocol knows.
+ * Reads one message: UTF-8, borrowed, and borrowed by *ret. Returns 0, or
+ * UVOW_EENVELOPE: not JSON, or nothing that the protocol knows; then *ret says
+ * why, and what to answer.
  */
 int uvow__protocol_decode(const uvow_protocol_t *protocol, const char *text,
                           size_t len, uvow__msg_t *ret);
+/* The same for a client whose ids have a prefix of its own. */
+int uvow__protocol_decode_as(const uvow_protocol_t *protocol,
+                             const uvow__ids_t *ids, const char *text,
+                             size_t len, uvow__msg_t *ret);
 
 /* The same by the rules alone, without the templates: slower, never different.
  */
 int uvow__protocol_decode_by_rules(const uvow_protocol_t *protocol,
-                                   const char *text, size_t len,
-                                   uvow__msg_t *ret);
+                                   const uvow__ids_t *ids, const char *text,
+                                   size_t len, uvow__msg_t *ret);
+
+/* Why a message is malformed, as a sentence: static text. */
+const char *uvow__fault_text(uvow__fault_t fault);
+
+/* Appends what is sent at once for a CONTROL message that has a reply. Errors
+ * as those of uvow__protocol_encode. */
+int uvow__protocol_control(const uvow_protocol_t *protocol,
+                           const uvow__msg_t *msg, uvow__buf_t *out);
+
+/* What a protocol lacks to be a server's: static text, or NULL: nothing. */
+const char *uvow__protocol_lacks(const uvow_protocol_t *protocol);
 
 #endif

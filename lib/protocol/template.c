@@ -42,9 +42,23 @@ static inline const char *read_text(const uvow__piece_t *piece, const char *p,
                                                                       : NULL;
 }
 
+/* A string. Whether it's one of ours, it says itself. */
+static const char *read_text_id(const char *p, const char *end,
+                                const uvow__ids_t *ids, uvow__msg_t *msg) {
+  uvow__json_kind_t kind;
+  const char *stop = uvow__envelope_skip(p, end, &kind);
+  if (!stop || kind != UVOW__JSON_STRING)
+    return NULL;
+  msg->raw_id = (uvow__slice_t){p, (size_t)(stop - p)};
+  msg->has_id = (uint8_t)uvow__ids_read(ids, msg->raw_id, &msg->id);
+  return stop;
+}
+
 /* An id that may be ours, and is below 10^15: all that ever come. */
 static inline const char *read_id(const char *p, const char *end,
-                                  uvow__msg_t *msg) {
+                                  const uvow__ids_t *ids, uvow__msg_t *msg) {
+  if (ids->form != UVOW__IDS_NUMBER)
+    return read_text_id(p, end, ids, msg);
   const char *start = p;
   uint64_t id = 0;
   for (; p < end; p++) {
@@ -72,17 +86,39 @@ static inline const char *read_json(const char *p, const char *end,
   return stop;
 }
 
+/* A string without escapes. */
+static inline const char *read_name(const char *p, const char *end,
+                                    uvow__slice_t *ret_text) {
+  const char *start = p;
+  if (p == end || *p != '"')
+    return NULL;
+  for (p++; end - p >= 8; p += 8) {
+    uint64_t marks = uvow__word_special(uvow__word(p));
+    if (marks) {
+      p += uvow__word_lowest(marks);
+      break;
+    }
+  }
+  while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= ' ')
+    p++;
+  if (p == end || *p != '"')
+    return NULL;
+  *ret_text = (uvow__slice_t){start, (size_t)(p + 1 - start)};
+  return p + 1;
+}
+
 /* In the order of how often they come. */
 static inline const char *read_value(const uvow__piece_t *piece, const char *p,
-                                     const char *end, uvow__msg_t *msg) {
+                                     const char *end, const uvow__ids_t *ids,
+                                     uvow__msg_t *msg) {
   if (piece->kind == UVOW__PUT_ID)
-    return read_id(p, end, msg);
+    return read_id(p, end, ids, msg);
   if (piece->kind == UVOW__PUT_PARAMS)
     return read_json(p, end, piece->kinds, &msg->value);
   if (piece->kind == UVOW__PUT_TEXT)
     return p;
   if (piece->kind == UVOW__PUT_METHOD)
-    return read_json(p, end, UVOW__KIND(STRING), &msg->name);
+    return read_name(p, end, &msg->name);
   if (piece->kind == UVOW__PUT_SESSION)
     return read_json(p, end, UVOW__KIND(STRING), &msg->session);
   if (piece->kind == UVOW__PUT_TRACEPARENT)
@@ -90,8 +126,9 @@ static inline const char *read_value(const uvow__piece_t *piece, const char *p,
   return NULL;
 }
 
-int uvow__template_read(const uvow__template_t *template, const char *text,
-                        size_t len, uvow__msg_t *ret) {
+int uvow__template_read(const uvow__template_t *template,
+                        const uvow__ids_t *ids, const char *text, size_t len,
+                        uvow__msg_t *ret) {
   static const uvow__msg_t empty; /* copied: zeroing in place is slower */
   const uvow__piece_t *piece = template->pieces;
   const uvow__piece_t *last = piece + template->count;
@@ -101,13 +138,13 @@ int uvow__template_read(const uvow__template_t *template, const char *text,
   const char *p = read_text(piece, text, end);
   if (!p)
     return 0;
-  *ret = empty;
+  memcpy(ret, &empty, UVOW__MSG_PLAIN);
   ret->kind = (uvow__msg_kind_t) template->reads;
-  p = read_value(piece, p, end, ret);
+  p = read_value(piece, p, end, ids, ret);
   while (p && ++piece < last) {
     const char *behind = read_text(piece, p, end);
     if (behind)
-      p = read_value(piece, behind, end, ret);
+      p = read_value(piece, behind, end, ids, ret);
     else if (piece->absent != UVOW__ABSENT_OMITS)
       return 0;
   }
@@ -119,6 +156,7 @@ int uvow__template_read(const uvow__template_t *template, const char *text,
 /* What is being appended to `out`: up to `to`, with room up to `stop`. */
 typedef struct writer {
   uvow__buf_t *out;
+  const uvow__ids_t *ids;
   uint8_t *to;
   const uint8_t *stop;
 } writer_t;
@@ -306,6 +344,15 @@ static inline int put_number(writer_t *w, uint64_t number, int negative) {
   return 0;
 }
 
+static int put_text_id(writer_t *w, const uvow__ids_t *ids, uint64_t id) {
+  int rc = put(w, "\"", 1);
+  if (rc == 0 && ids->prefix_len)
+    rc = put(w, ids->prefix, ids->prefix_len);
+  if (rc == 0)
+    rc = put_number(w, id, 0);
+  return rc ? rc : put(w, "\"", 1);
+}
+
 static inline int put_id(writer_t *w, const uvow__piece_t *piece,
                          const uvow__op_t *op) {
   if (op->raw_id.len || op->id == 0)
@@ -313,7 +360,37 @@ static inline int put_id(writer_t *w, const uvow__piece_t *piece,
   if (op->id > UVOW__ID_MAX)
     return UVOW_EINVAL;
   int rc = put_text(w, piece);
-  return rc ? rc : put_number(w, op->id, 0);
+  if (rc)
+    return rc;
+  return w->ids->form == UVOW__IDS_NUMBER ? put_number(w, op->id, 0)
+                                          : put_text_id(w, w->ids, op->id);
+}
+
+/* A variable: the last one of this name. */
+static int put_var(writer_t *w, const uvow__piece_t *piece,
+                   const uvow__op_t *op) {
+  uvow__slice_t none = {NULL, 0};
+  for (size_t i = op->var_count; i > 0; i--)
+    if (uvow__slice_is(op->vars[i - 1].name, piece->var))
+      return put_json(w, piece, op->vars[i - 1].json);
+  return put_json(w, piece, none);
+}
+
+/* Params in two places, by their kind. */
+static int put_args(writer_t *w, const uvow__piece_t *piece,
+                    const uvow__op_t *op) {
+  uvow__slice_t args = {NULL, 0};
+  uvow__json_kind_t kind = UVOW__JSON_ABSENT;
+  if (op->params.len && check_json(piece, op->params, &args))
+    return UVOW_EINVAL;
+  if (args.len)
+    kind = uvow__envelope_kind(*args.ptr);
+  if (piece->kind == UVOW__PUT_ARGS && kind != UVOW__JSON_ARRAY)
+    args = UVOW__SLICE("[]");
+  if (piece->kind == UVOW__PUT_KWARGS && kind != UVOW__JSON_OBJECT)
+    return 0;
+  int rc = put_text(w, piece);
+  return rc ? rc : put(w, args.ptr, args.len);
 }
 
 static int put_error(writer_t *w, const uvow__piece_t *piece,
@@ -354,15 +431,20 @@ static inline int put_piece(writer_t *w, const uvow__piece_t *piece,
   if (kind == UVOW__PUT_TRACEPARENT)
     return op->traceparent.len ? put_string(w, piece, op->traceparent)
                                : put_nothing(w, piece);
+  if (kind == UVOW__PUT_VAR)
+    return put_var(w, piece, op);
+  if (kind == UVOW__PUT_ARGS || kind == UVOW__PUT_KWARGS)
+    return put_args(w, piece, op);
   return put_error(w, piece, op);
 }
 
-int uvow__template_write(const uvow__template_t *template, const uvow__op_t *op,
+int uvow__template_write(const uvow__template_t *template,
+                         const uvow__ids_t *ids, const uvow__op_t *op,
                          uvow__buf_t *out) {
   const uvow__piece_t *piece = template->pieces;
   const uvow__piece_t *last = piece + template->count;
   size_t size = uvow__buf_size(out);
-  writer_t w = {out, NULL, NULL};
+  writer_t w = {out, ids, NULL, NULL};
   int rc = out->data ? 0 : uvow__buf_reserve(out, 1);
   if (rc)
     return rc;
@@ -382,5 +464,6 @@ int uvow__protocol_encode(const uvow_protocol_t *protocol, const uvow__op_t *op,
       !uvow__protocol_can(protocol, op->kind) ||
       (op->session.len && !protocol->has_session))
     return UVOW_EINVAL;
-  return uvow__template_write(&protocol->templates[op->kind], op, out);
+  return uvow__template_write(&protocol->templates[op->kind],
+                              op->ids ? op->ids : &protocol->ids, op, out);
 }

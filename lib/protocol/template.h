@@ -2,7 +2,7 @@
 #define UVOW__TEMPLATE_H
 
 #include "base/buf.h"
-#include "wire/envelope.h"
+#include "rules.h"
 
 /* What a protocol writes messages with: templates, all of them static data.
  * What a peer writes in the same way is read with them too. */
@@ -22,7 +22,10 @@ typedef enum uvow__piece_kind {
   UVOW__PUT_ERROR_CODE,
   UVOW__PUT_ERROR_MESSAGE,
   UVOW__PUT_ERROR_DATA,
-  UVOW__PUT_ERROR_DATA_OR_MESSAGE
+  UVOW__PUT_ERROR_DATA_OR_MESSAGE,
+  UVOW__PUT_VAR,   /* see uvow__op_t */
+  UVOW__PUT_ARGS,  /* params if they're an array, else an empty one */
+  UVOW__PUT_KWARGS /* params if they're an object, else nothing */
 } uvow__piece_kind_t;
 
 /* What becomes of a piece that the operation has nothing for. */
@@ -46,6 +49,7 @@ typedef struct uvow__piece {
    * and one field each of the others. */
   const uvow__level_t *reserved;
   uint8_t denied;
+  const char *var; /* name of the variable */
 } uvow__piece_t;
 
 /* A message of one kind of operation; without pieces, the protocol has none. */
@@ -58,11 +62,14 @@ typedef struct uvow__template {
 } uvow__template_t;
 
 #define UVOW__TEXT(text)                                                       \
-  { UVOW__PUT_TEXT, UVOW__ABSENT_FAILS, 0, sizeof(text) - 1, text, NULL, 0 }
+  {                                                                            \
+    UVOW__PUT_TEXT, UVOW__ABSENT_FAILS, 0, sizeof(text) - 1, text, NULL, 0,    \
+        NULL                                                                   \
+  }
 #define UVOW__PUT(what, absent, kinds, before)                                 \
   {                                                                            \
     UVOW__PUT_##what, UVOW__ABSENT_##absent, (kinds), sizeof(before) - 1,      \
-        before, NULL, 0                                                        \
+        before, NULL, 0, NULL                                                  \
   }
 #define UVOW__TEMPLATE(pieces)                                                 \
   { (pieces), sizeof(pieces) / sizeof(*(pieces)), 0 }
@@ -72,14 +79,17 @@ typedef struct uvow__template {
 /* Appends the message of an operation, all or nothing. Errors as those of
  * uvow__protocol_encode. */
 int uvow__template_write(const uvow__template_t *template,
-                         const struct uvow__op *op, uvow__buf_t *out);
+                         const uvow__ids_t *ids, const struct uvow__op *op,
+                         uvow__buf_t *out);
 
 /*
  * Reads a message that is just as the template writes it: the same members in
- * the same order, no space between them, and a short integer as id. Returns 1;
- * or 0: it isn't, the rules must say what it is. *ret is written then too.
+ * the same order, no space between them, a short integer as id, and no escape
+ * in its name. Returns 1; or 0: it isn't, the rules must say what it is. *ret
+ * is written then too.
  */
-int uvow__template_read(const uvow__template_t *template, const char *text,
-                        size_t len, struct uvow__msg *ret);
+int uvow__template_read(const uvow__template_t *template,
+                        const uvow__ids_t *ids, const char *text, size_t len,
+                        struct uvow__msg *ret);
 
 #endif

@@ -319,8 +319,12 @@ void uvow__call_begin(uvow__peer_t *peer, const uvow__msg_t *msg) {
   }
 }
 
-void uvow__call_refuse_garbage(uvow__peer_t *peer) {
-  send_error(peer, UVOW__SLICE("null"), PARSE_ERROR, "Parse error");
+void uvow__call_refuse(uvow__peer_t *peer, const uvow__msg_t *msg) {
+  uvow__slice_t id = msg && msg->raw_id.ptr ? msg->raw_id : UVOW__SLICE("null");
+  if (!msg)
+    send_error(peer, id, PARSE_ERROR, "Parse error");
+  else if (msg->refusal)
+    send_error(peer, id, msg->refusal_code, msg->refusal);
 }
 
 const char *uvow_call_method(const uvow_call_t *call) {

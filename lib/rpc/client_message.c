@@ -46,9 +46,12 @@ static uvow_error_t *remote_error(uvow_client_t *client,
 }
 
 static uvow_error_t *malformed_error(uvow_client_t *client,
+                                     const uvow__msg_t *msg,
                                      uvow__slice_t bytes) {
+  const char *why = uvow__fault_text((uvow__fault_t)msg->fault);
   uvow__error_spec_t spec = {0};
   spec.code = UVOW_EENVELOPE;
+  spec.detail = (uvow__slice_t){why, strlen(why)};
   spec.outcome = UVOW_ANSWERED;
   spec.data = bytes;
   return uvow__error_make(uvow__client_mem(client), &spec);
@@ -79,8 +82,18 @@ static void answer(uvow_client_t *client, const uvow__msg_t *msg,
     uvow__dispatcher_reject(request, remote_error(client, msg));
   } else {
     client->stats.malformed++;
-    uvow__dispatcher_reject(request, malformed_error(client, bytes));
+    uvow__dispatcher_reject(request, malformed_error(client, msg, bytes));
   }
+}
+
+/* The server's call, which can't be read. */
+static void refuse_bad_call(uvow_client_t *client, const uvow__msg_t *msg) {
+  uvow__op_t op = {0};
+  op.kind = UVOW__OP_REPLY_ERROR;
+  op.raw_id = msg->raw_id;
+  op.error_code = msg->refusal_code;
+  op.error_message = (uvow__slice_t){msg->refusal, strlen(msg->refusal)};
+  uvow__client_send_aside(client, &op);
 }
 
 /* The server calls a method; there are none. It's told, so that it needn't
@@ -112,6 +125,13 @@ void uvow__client_message(uvow_client_t *client, int opcode,
   case UVOW__MSG_EVENT:
     client->stats.events++;
     uvow__client_tell_event(client, &msg);
+    break;
+  case UVOW__MSG_FAULT:
+    stray(client, UVOW__STRAY_MALFORMED, text);
+    break;
+  case UVOW__MSG_BAD_CALL:
+    stray(client, UVOW__STRAY_MALFORMED, text);
+    refuse_bad_call(client, &msg);
     break;
   case UVOW__MSG_CALL:
     refuse_call(client, &msg);

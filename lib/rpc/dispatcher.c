@@ -266,6 +266,11 @@ static void reject_payload(uvow_future_t *f, uvow_payload_t *payload, int code,
   spec.code = code;
   spec.outcome = UVOW_ANSWERED;
   spec.data = text;
+  char reason[200];
+  if (code == UVOW_EPAYLOAD) {
+    uvow__json_reason(text, reason, sizeof(reason));
+    spec.detail = (uvow__slice_t){reason, strlen(reason)};
+  }
   uvow_error_t *error = uvow__error_make(&f->rt->mem, &spec);
   uvow__payload_done(payload);
   uvow__future_reject(f, error);

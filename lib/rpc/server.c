@@ -32,7 +32,9 @@ static void on_peer_message(void *ctx, int opcode, const uint8_t *bytes,
   uvow__msg_t msg;
   if (opcode != UVOW__OP_TEXT ||
       uvow__protocol_decode(protocol, (const char *)bytes, len, &msg))
-    uvow__call_refuse_garbage(peer);
+    uvow__call_refuse(peer, opcode == UVOW__OP_TEXT ? &msg : NULL);
+  else if (msg.kind == UVOW__MSG_BAD_CALL || msg.kind == UVOW__MSG_MALFORMED)
+    uvow__call_refuse(peer, &msg);
   else if (msg.kind == UVOW__MSG_CALL || msg.kind == UVOW__MSG_EVENT)
     uvow__call_begin(peer, &msg);
   /* Answers are to calls that a server never makes: nobody's. */

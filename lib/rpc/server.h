@@ -96,8 +96,9 @@ void uvow__peer_send(uvow__peer_t *peer, const uvow__splice_t *splice);
 void uvow__peer_doom(uvow__peer_t *peer);
 /* Begins a call: queues it. */
 void uvow__call_begin(uvow__peer_t *peer, const uvow__msg_t *msg);
-/* Answers a message that is none. */
-void uvow__call_refuse_garbage(uvow__peer_t *peer);
+/* Answers a message that can't be read, if it may be a call; NULL: it isn't
+ * text. */
+void uvow__call_refuse(uvow__peer_t *peer, const uvow__msg_t *msg);
 /* Ends all calls of a peer, without answers. */
 void uvow__calls_drop(uvow__peer_t *peer);
 /* Frees a server that has nothing left. */

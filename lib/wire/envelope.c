@@ -7,6 +7,8 @@
  *    the scanners of levels call each other only as deep as the tree of keys.
  * 3. A capture is written once: a second member of that name is malformed.
  *    Two ids in one message can't be trusted.
+ * 4. Why a scan failed is found out afterwards, from what was captured and
+ *    where the innermost value began that failed: no other scan pays for it.
  *
  * scan_value -> scan_object, scan_array   for what the tree describes
  *            -> uvow__json_skip           for payloads
@@ -186,6 +188,17 @@ static const char *scan_nested(const char *p, const char *end, unsigned kind,
   return uvow__json_skip(p, end);
 }
 
+/* A value that failed is noted too, so that it can be told what the message
+ * would have been. Returns NULL. */
+static const char *note_broken(uvow__captures_t *ret, const uvow__key_t *key,
+                               unsigned kind, const char *start) {
+  if (!ret->broken)
+    ret->broken = start;
+  if (key->capture != UVOW__CAPTURE_NONE)
+    capture(ret, key->capture, kind, start, start);
+  return NULL;
+}
+
 /* A value, with space before it. */
 static inline const char *scan_value(const char *p, const char *end,
                                      const uvow__key_t *key,
@@ -202,9 +215,13 @@ static inline const char *scan_value(const char *p, const char *end,
     p = scan_nested(p, end, kind, key->below, ret);
   else
     p = scan_leaf(p, end, kind);
-  if (!p || key->capture == UVOW__CAPTURE_NONE)
+  if (!p)
+    return note_broken(ret, key, kind, start);
+  if (key->capture == UVOW__CAPTURE_NONE ||
+      capture(ret, key->capture, kind, start, p))
     return p;
-  return capture(ret, key->capture, kind, start, p) ? p : NULL;
+  ret->twice = start;
+  return note_broken(ret, key, kind, start);
 }
 
 /* Reads a key from behind its quote to behind its other quote, byte by byte:
@@ -219,7 +236,7 @@ static const char *scan_key(const char *p, const char *end,
   *ret_key = &unknown_key;
   for (size_t i = 0; i < level->key_count; i++) {
     const uvow__key_t *key = &level->keys[i];
-    uvow__slice_t name = {key->text, key->len};
+    uvow__slice_t name = {key->whole ? key->whole : key->text, key->len};
     if (raw.len >= name.len + 2 && uvow__json_string_is(raw, name))
       *ret_key = key;
   }
@@ -234,9 +251,13 @@ static inline int is_key(const uvow__key_t *key, uint64_t word, const char *p,
   if ((word ^ uvow__word(key->text)) << key->shift)
     return 0;
   size_t len = (size_t)key->len + 1;
-  return len <= 8 ||
-         ((size_t)(end - p) >= len &&
-          uvow__word(p + len - 8) == uvow__word(key->text + len - 8));
+  if (len <= 8)
+    return 1;
+  if ((size_t)(end - p) < len)
+    return 0;
+  return key->whole
+             ? memcmp(p, key->whole, len) == 0
+             : uvow__word(p + len - 8) == uvow__word(key->text + len - 8);
 }
 
 /* The same as scan_key, at once where the key is in the tree, or is short and
@@ -318,13 +339,25 @@ static const char *scan_array(const char *p, const char *end,
   }
 }
 
+/* RFC 8259, section 8.1: a byte order mark may be passed over. */
+static const char *skip_mark(const char *p, const char *end) {
+  return end - p >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0 ? p + 3 : p;
+}
+
+static inline const char *find_root(const char *text, const char *end) {
+  return *text == '{' ? text : skip_space(skip_mark(text, end), end);
+}
+
 int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
                         uvow__captures_t *ret) {
+  ret->broken = ret->twice = NULL;
   ret->kinds[0] = ret->kinds[1] = UVOW__WORD_ONES * UVOW__JSON_ABSENT;
+  for (size_t i = 2; i < root->groups; i++)
+    ret->kinds[i] = UVOW__WORD_ONES * UVOW__JSON_ABSENT;
   if (len == 0)
     return UVOW_EENVELOPE;
   const char *end = text + len;
-  const char *start = seek(text, end, '{');
+  const char *start = find_root(text, end);
   const char *p = NULL;
   unsigned kind = UVOW__JSON_OBJECT;
   if (start < end && *start == '{' && root->key_count) {
@@ -337,6 +370,45 @@ int uvow__envelope_scan(const uvow__level_t *root, const char *text, size_t len,
     return UVOW_EENVELOPE;
   capture(ret, UVOW__CAPTURE_ALL, kind, start, p);
   return 0;
+}
+
+/* Why the value at `found->broken` failed. */
+static uvow__fault_t fault_of_value(const uvow__captures_t *found,
+                                    const char *end) {
+  if (found->twice == found->broken)
+    return UVOW__FAULT_TWICE;
+  return (*found->broken == '{' || *found->broken == '[') &&
+                 uvow__json_too_deep(found->broken, end)
+             ? UVOW__FAULT_DEEP
+             : UVOW__FAULT_SYNTAX;
+}
+
+uvow__fault_t uvow__envelope_fault(const uvow__level_t *root, const char *text,
+                                   size_t len, const uvow__captures_t *found,
+                                   size_t *ret_at) {
+  uvow__json_kind_t kind;
+  uvow__slice_t value;
+  const char *end = text + len;
+  *ret_at = found->broken ? (size_t)(found->broken - text) : 0;
+  if (found->broken)
+    return fault_of_value(found, end);
+  if (len == 0)
+    return UVOW__FAULT_SYNTAX;
+  value.ptr = find_root(text, end);
+  value.len = (size_t)(end - value.ptr);
+  if (uvow__envelope_value(value, &kind, &value))
+    return UVOW__FAULT_SYNTAX;
+  return (kind == UVOW__JSON_OBJECT && root->key_count) ||
+                 (kind == UVOW__JSON_ARRAY && root->item_count)
+             ? UVOW__FAULT_SYNTAX
+             : UVOW__FAULT_ROOT;
+}
+
+int uvow__envelope_is_whole(uvow__slice_t value, const char *end) {
+  if (value.len == 0)
+    return 0;
+  const char *p = skip_space(value.ptr + value.len, end);
+  return p < end && (*p == ',' || *p == '}' || *p == ']');
 }
 
 uvow__json_kind_t uvow__envelope_kind(char first) {

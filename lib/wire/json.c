@@ -1,6 +1,8 @@
 /* Payloads to json_t and back: the only file that knows jansson. */
 #include "json.h"
 
+#include <stdio.h>
+
 #include <jansson.h>
 
 #include <uvow/error.h>
@@ -16,6 +18,18 @@ int uvow__json_parse(uvow__slice_t text, struct json_t **ret_json) {
                                                                : UVOW_EPAYLOAD;
   *ret_json = json;
   return 0;
+}
+
+void uvow__json_reason(uvow__slice_t text, char *ret, size_t size) {
+  json_error_t error;
+  if (text.len == 0) {
+    snprintf(ret, size, "there is no payload");
+    return;
+  }
+  json_decref(
+      json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error));
+  snprintf(ret, size, "%s, in the payload's line %d, column %d (byte %d)",
+           error.text, error.line, error.column, error.position);
 }
 
 typedef struct dump {

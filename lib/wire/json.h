@@ -9,6 +9,9 @@ struct json_t;
 /* Parses any JSON value. Returns new in ret_json. Errors: UVOW_EPAYLOAD: not
  * JSON; UVOW_ENOMEM. */
 int uvow__json_parse(uvow__slice_t text, struct json_t **ret_json);
+/* Why a text can't be parsed, as a sentence, cut to fit: jansson's reason, and
+ * where. Slow. */
+void uvow__json_reason(uvow__slice_t text, char *ret, size_t size);
 /* Appends it without spaces. Errors: UVOW_EINVAL: NULL, or has no text;
  * UVOW_ENOMEM and UVOW_EOVERLOAD of the buffer. */
 int uvow__json_dump(struct json_t *json, uvow__buf_t *out);

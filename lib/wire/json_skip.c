@@ -204,3 +204,17 @@ const char *uvow__json_skip(const char *p, const char *end) {
   } while (p && s.depth && p < end);
   return s.depth == 0 ? p : NULL;
 }
+
+int uvow__json_too_deep(const char *p, const char *end) {
+  size_t depth = 0;
+  while (p && p < end) {
+    unsigned mark = marks_payload[(unsigned char)*p++];
+    if (mark == QUOTE)
+      p = skip_short(p, end);
+    else if (mark == CLOSING && depth-- <= 1)
+      return 0;
+    else if (mark > CLOSING && depth++ == UVOW__JSON_DEPTH)
+      return 1;
+  }
+  return 0;
+}

@@ -193,6 +193,33 @@ int uvow__json_unescape(uvow__buf_t *out, uvow__slice_t raw) {
   return 0;
 }
 
+/* Compares what a raw string means with a text: the bytes from `from` on, as
+ * many as the text has. Writes how many bytes the string has in all. Half a
+ * surrogate pair equals nothing. */
+static int compare(uvow__slice_t raw, uvow__slice_t text, size_t from,
+                   size_t *ret_len) {
+  uvow__slice_t in;
+  size_t done = 0;
+  int same = 1;
+  if (!inside(raw, &in))
+    return 0;
+  for (size_t at = 0; at < in.len;) {
+    char bytes[4];
+    size_t len = 0;
+    uint32_t code;
+    size_t used = read_char(in.ptr + at, in.len - at, bytes, &len, &code);
+    if (used == 0)
+      return 0;
+    for (size_t i = 0; i < len; i++, done++)
+      if (done >= from && done - from < text.len &&
+          (code == HALF_PAIR || bytes[i] != text.ptr[done - from]))
+        same = 0;
+    at += used;
+  }
+  *ret_len = done;
+  return same;
+}
+
 int uvow__json_string_is(uvow__slice_t raw, uvow__slice_t text) {
   uvow__slice_t in;
   size_t done = 0;
@@ -210,6 +237,29 @@ int uvow__json_string_is(uvow__slice_t raw, uvow__slice_t text) {
     at += used;
   }
   return done == text.len;
+}
+
+int uvow__json_string_begins(uvow__slice_t raw, uvow__slice_t text) {
+  size_t len;
+  return compare(raw, text, 0, &len) && len >= text.len;
+}
+
+int uvow__json_string_ends(uvow__slice_t raw, uvow__slice_t text) {
+  size_t len;
+  if (!compare(raw, (uvow__slice_t){NULL, 0}, 0, &len) || len < text.len)
+    return 0;
+  return compare(raw, text, len - text.len, &len);
+}
+
+int uvow__json_string_has_nul(uvow__slice_t raw) {
+  for (size_t i = 0; i + 6 <= raw.len; i++) {
+    if (raw.ptr[i] != '\\')
+      continue;
+    if (memcmp(raw.ptr + i + 1, "u0000", 5) == 0)
+      return 1;
+    i++; /* what is escaped: a backslash, mostly */
+  }
+  return 0;
 }
 
 int uvow__json_plain(uvow__slice_t raw, uvow__slice_t *ret_text) {

@@ -51,6 +51,13 @@ int uvow__json_unescape(uvow__buf_t *out, uvow__slice_t raw);
  * nothing. */
 int uvow__json_string_is(uvow__slice_t raw, uvow__slice_t text);
 
+/* Whether what it means begins, or ends, with this text. */
+int uvow__json_string_begins(uvow__slice_t raw, uvow__slice_t text);
+int uvow__json_string_ends(uvow__slice_t raw, uvow__slice_t text);
+
+/* Whether a NUL character is in what it means. */
+int uvow__json_string_has_nul(uvow__slice_t raw);
+
 /* Where a raw string holds no escape, its meaning is what's between its
  * quotes: returns 1 and borrows it. Otherwise 0: unescape it. */
 int uvow__json_plain(uvow__slice_t raw, uvow__slice_t *ret_text);

@@ -19,7 +19,7 @@ static const uvow__key_t keys[] = {UVOW__KEY("id", ID, NULL),
                                    UVOW__KEY("callback_id", LONG, NULL)};
 static const uvow__key_t items[] = {UVOW__ITEM(ZERO, NULL),
                                     UVOW__ITEM(ERROR, &error_level)};
-static const uvow__level_t root = {keys, items, 4, 2};
+static const uvow__level_t root = {keys, items, 4, 2, 0};
 
 static void check(int holds) {
   if (!holds)

@@ -30,7 +30,7 @@ static int same(uvow__slice_t a, uvow__slice_t b) {
 static void read_by_rules(const uvow_protocol_t *protocol, const char *text,
                           size_t size, const uvow__msg_t *msg) {
   uvow__msg_t other;
-  check(uvow__protocol_decode_by_rules(protocol, text, size, &other) == 0);
+  check(uvow__protocol_decode_by_rules(protocol, &protocol->ids, text, size, &other) == 0);
   check(msg->kind == other.kind && msg->id == other.id &&
         msg->has_id == other.has_id && same(msg->raw_id, other.raw_id) &&
         same(msg->name, other.name) && same(msg->value, other.value) &&
@@ -41,7 +41,7 @@ static void read_message(const uvow_protocol_t *protocol, const char *text,
                          size_t size) {
   uvow__msg_t msg;
   if (uvow__protocol_decode(protocol, text, size, &msg)) {
-    check(uvow__protocol_decode_by_rules(protocol, text, size, &msg) != 0);
+    check(uvow__protocol_decode_by_rules(protocol, &protocol->ids, text, size, &msg) != 0);
     return;
   }
   read_by_rules(protocol, text, size, &msg);

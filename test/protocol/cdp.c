@@ -16,7 +16,7 @@ static const decode_case_t decode_cases[] = {
      FAILED, 3, "3||||-32000|\"m\"|\"d\"|"},
     {"{\"error\":{\"code\":-32700,\"message\":\"Message must be a valid "
      "JSON\"}}",
-     FAILED, 0, "||||-32700|\"Message must be a valid JSON\"||"},
+     FAULT, 0, "||||-32700|\"Message must be a valid JSON\"||"},
     {"{\"method\":\"Page.loadEventFired\",\"params\":{\"timestamp\":1.5},"
      "\"sessionId\":\"S\"}",
      EVENT, 0, "|\"Page.loadEventFired\"|{\"timestamp\":1.5}|\"S\"||||"},
@@ -31,12 +31,11 @@ static const decode_case_t decode_cases[] = {
     {"{\"id\":1,\"result\":{},\"error\":{}}", MALFORMED, 1, "1|||||||"},
     {"{\"id\":1,\"result\":{},\"sessionId\":5}", MALFORMED, 1, "1|||||||"},
     {"{\"id\":1,\"error\":7,\"sessionId\":\"S\"}", MALFORMED, 1, "1|||||||"},
-    {"{\"id\":1,\"method\":\"m\",\"result\":{}}", BAD, 0, NULL},
-    {"{\"id\":1,\"method\":\"m\",\"params\":[]}", BAD, 0, NULL},
-    {"{\"method\":5}", BAD, 0, NULL},
-    {"{\"sessionId\":\"S\",\"result\":{}}", BAD, 0, NULL},
-    {"{\"id\":1,\"result\":{},\"sessionId\":\"S\",\"sessionId\":\"T\"}", BAD, 0,
-     NULL},
+    {"{\"id\":1,\"method\":\"m\",\"result\":{}}", BAD_CALL, 1, "1|||||||"},
+    {"{\"id\":1,\"method\":\"m\",\"params\":[]}", BAD_CALL, 1, "1|||||||"},
+    {"{\"method\":5}", BAD_CALL, 0, "|||||||"},
+    {"{\"sessionId\":\"S\",\"result\":{}}", MALFORMED, 0, "|||||||"},
+    {"{\"id\":1,\"result\":{},\"sessionId\":\"S\",\"sessionId\":\"T\"}", MALFORMED, 1, "1|||||||"},
     {"null", BAD, 0, NULL},
     {"[]", BAD, 0, NULL},
     /* ids that are ours, and ids that are not */

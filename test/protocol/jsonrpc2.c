@@ -15,10 +15,10 @@ static const decode_case_t decode_cases[] = {
      FAILED, 1, "1||||-32601|\"Method not found\"||"},
     {"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32700,\"message\":\"Parse "
      "error\"},\"id\":null}",
-     FAILED, 0, "null||||-32700|\"Parse error\"||"},
+     FAULT, 0, "null||||-32700|\"Parse error\"||"},
     {"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32700,\"message\":\"Parse "
      "error\"}}",
-     FAILED, 0, "||||-32700|\"Parse error\"||"},
+     FAULT, 0, "||||-32700|\"Parse error\"||"},
     {"{\"jsonrpc\":\"2.0\",\"id\":4,\"error\":{\"message\":\"m\\n\",\"data\":["
      "1,{}],\"code\":7}}",
      FAILED, 4, "4||||7|\"m\\n\"|[1,{}]|"},
@@ -66,14 +66,12 @@ static const decode_case_t decode_cases[] = {
     {"{\"jsonrpc\":\"2\\u002e0\",\"\\u0069d\":1,\"r\\u0065sult\":1}", OK, 1,
      "1||1|||||"},
     /* calls that are none keep nothing: their id is not ours */
-    {"{\"method\":\"m\",\"id\":1}", BAD, 0, NULL},
-    {"{\"jsonrpc\":\"2.0\",\"method\":5,\"id\":1}", BAD, 0, NULL},
-    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":5,\"id\":1}", BAD, 0,
-     NULL},
-    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":null}", BAD, 0, NULL},
-    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":{}}", BAD, 0, NULL},
-    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":1,\"result\":1}", BAD, 0,
-     NULL},
+    {"{\"method\":\"m\",\"id\":1}", BAD_CALL, 1, "1|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":5,\"id\":1}", BAD_CALL, 1, "1|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":5,\"id\":1}", BAD_CALL, 1, "1|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":null}", EVENT, 0, "|\"m\"|null|||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":{}}", BAD_CALL, 0, "|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":1,\"result\":1}", MALFORMED, 1, "1|||||||"},
     /* no envelopes (defect 6 of the seed) */
     {"null", BAD, 0, NULL},
     {"", BAD, 0, NULL},
@@ -81,11 +79,11 @@ static const decode_case_t decode_cases[] = {
     {"{", BAD, 0, NULL},
     {"[]", BAD, 0, NULL},
     {"{}", BAD, 0, NULL},
-    {"{\"jsonrpc\":\"2.0\",\"result\":1}", BAD, 0, NULL},
+    {"{\"jsonrpc\":\"2.0\",\"result\":1}", MALFORMED, 0, "|||||||"},
     {"[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}]", BAD, 0, NULL},
     /* two ids, two results */
-    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"id\":2}", BAD, 0, NULL},
-    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"result\":2}", BAD, 0, NULL},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"id\":2}", MALFORMED, 1, "1|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"result\":2}", MALFORMED, 1, "1|||||||"},
     /* ids that are ours, and ids that are not */
     {"{\"jsonrpc\":\"2.0\",\"id\":9007199254740991,\"result\":1}", OK,
      UINT64_C(9007199254740991), "9007199254740991||1|||||"},
@@ -246,7 +244,7 @@ static void reads_a_traceparent(void **state) {
       uvow__msg_t msg;
       size_t len = strlen(cases[i].text);
       int rc = by_rules
-                   ? uvow__protocol_decode_by_rules(P, cases[i].text, len, &msg)
+                   ? uvow__protocol_decode_by_rules(P, &P->ids, cases[i].text, len, &msg)
                    : uvow__protocol_decode(P, cases[i].text, len, &msg);
       assert_int_equal(rc, 0);
       assert_int_equal(msg.kind, cases[i].kind);

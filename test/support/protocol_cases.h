@@ -16,6 +16,13 @@
 #define FAILED UVOW__MSG_ERROR
 #define EVENT UVOW__MSG_EVENT
 #define CALL UVOW__MSG_CALL
+#define PARTIAL UVOW__MSG_PARTIAL
+#define ENDED UVOW__MSG_END
+#define CANCEL UVOW__MSG_CANCEL
+#define CONTROL UVOW__MSG_CONTROL
+#define IGNORED UVOW__MSG_IGNORE
+#define FAULT UVOW__MSG_FAULT
+#define BAD_CALL UVOW__MSG_BAD_CALL
 #define BAD UVOW_EENVELOPE
 
 /* parts: id|name|value|session|code|message|data| */

@@ -39,6 +39,31 @@ static void refuses_what_is_none(void **state) {
   }
 }
 
+/* Also valid JSON that json_t can't hold. */
+static void says_why(void **state) {
+  static const struct {
+    const char *text;
+    const char *reason;
+  } cases[] = {
+      {"18446744073709551615", "too big integer"},
+      {"[9223372036854775808]", "too big integer"},
+      {"1e400", "real number overflow"},
+      {"\"\\ud800\"", "invalid Unicode"},
+      {"{\"a\\u0000\":1}", "NUL byte in object key"},
+      {"[1,\n2,,3]", "line 2, column 3"},
+      {"", "there is no payload"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    char reason[200];
+    uvow__json_reason(slice(cases[i].text), reason, sizeof(reason));
+    if (!strstr(reason, cases[i].reason))
+      fail_msg("%s: %s", cases[i].text, reason);
+    uvow__json_reason(slice(cases[i].text), reason, 5);
+    assert_true(strlen(reason) < 5);
+  }
+}
+
 /* No byte beyond the slice is looked at, and none before its end is left. */
 static void every_cut_is_refused(void **state) {
   static const char text[] = "{\"a\":[1,2,{\"b\":\"c\"}]}";
@@ -84,6 +109,7 @@ TEST_MODULE(json) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(parses_any_value),
       cmocka_unit_test(refuses_what_is_none),
+      cmocka_unit_test(says_why),
       cmocka_unit_test(every_cut_is_refused),
       cmocka_unit_test(dumps_all_or_nothing),
       cmocka_unit_test(dumps_finite_numbers),
