@@ -190,7 +190,7 @@ static void keeps_unknown_members_of_errors(void **state) {
   }
 }
 
-int main(void) {
+TEST_MODULE(malformed) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(says_whose_it_is),
       cmocka_unit_test(limits_depth),
