@@ -4,8 +4,8 @@
  * 1. off <= len <= cap; content is at most max.
  * 2. Capacity doubles; for something long that is much more than it, it becomes
  *    what is needed, and a little more. Consumed room at the front is used
- * again once it is as large as the content: so a byte is moved at most once a
- * byte consumed.
+ *    again once it is as large as the content: so a byte is moved at most once a
+ *    byte consumed.
  * 3. A failed append changes nothing.
  */
 #include "buf.h"

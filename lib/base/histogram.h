@@ -21,9 +21,8 @@ typedef struct uvow__histogram {
   double sum;
 } uvow__histogram_t;
 
-#define UVOW__HISTOGRAM_MAX                                                    \
-  (UINT64_C(1) << 42) /* what is above counts as it                            \
-                       */
+/* What is above counts as it. */
+#define UVOW__HISTOGRAM_MAX (UINT64_C(1) << 42)
 
 /* bits: 1 to 12. Takes no memory before the first value. */
 void uvow__histogram_init(uvow__histogram_t *h, const uvow__mem_t *mem,

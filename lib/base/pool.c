@@ -4,7 +4,7 @@
  * 1. A free block's first pointer links to the next free one.
  * 2. Slabs grow with the pool, from 4 KiB to 128 KiB, so that a million blocks
  *    take about a thousand calls of malloc and a dozen take one. Larger ones
- * would be large blocks for spare.c, which has a table of those in use.
+ *    would be large blocks for spare.c, which has a table of those in use.
  * 3. Blocks are taken last in, first out: the warm one first.
  * 4. Under AddressSanitizer a free block is poisoned, all of it, and the walk
  *    skips it; elsewhere the walk shows the free ones too, and a bit map would

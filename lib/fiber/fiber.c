@@ -12,12 +12,12 @@
  * 2. A fiber that is canceled never waits again. So one turn of the queue ends
  *    it, and the loop that closes waits for no more than that.
  * 3. Its future is an owned root: the cancel tells us within itself. `future`
- * is NULL from then on; the fiber itself lives until fn has returned.
+ *    is NULL from then on; the fiber itself lives until fn has returned.
  * 4. What it awaits is owned by it, and by its `result` until the next await. A
  *    cancel gives it up at once, not only when the fiber continues; through any
  *    number of fibers that wait for each other without recursion.
  * 5. `running` is the fiber whose code this thread runs: an await without one
- * is UVOW_EFIBER. It's saved around each switch, as a fiber may run another
+ *    is UVOW_EFIBER. It's saved around each switch, as a fiber may run another
  *    loop. There is no other way to tell which stack a function stands on.
  */
 #include "fiber.h"

@@ -7,7 +7,7 @@
  *
  * 1. The lock guards the mail, `closed`, the number of owners, and each
  *    promise's `unwanted` and `posted`; everything else belongs to the loop's
- * thread.
+ *    thread.
  * 2. uv_async_send is called under the lock and only while not closed: so never
  *    on a handle that closes.
  * 3. The mailbox is freed by its last owner: the loop, or an orphan's thread.

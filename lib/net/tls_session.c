@@ -6,7 +6,7 @@
  * 2. A ticket of TLS 1.3 is used once (RFC 8446 C.4). Each connection brings
  *    new ones.
  * 3. At most SESSIONS_MAX are kept, at most PER_HOST_MAX for one host; the
- * oldest goes.
+ *    oldest goes.
  */
 #include "tls_private.h"
 

@@ -24,7 +24,7 @@
  *    that length, and take_direct has it from where it lies. wslay looks at no
  *    byte of a payload that isn't masked.
  * 6. A short whole message in ASCII takes a short way: take_short. All else
- * goes through message.c, whose rules are the only ones.
+ *    goes through message.c, whose rules are the only ones.
  *
  * Not here: what frames may say (message.c).
  */

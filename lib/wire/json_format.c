@@ -7,7 +7,7 @@
  *    any other failure the rest of the arguments is read, nothing is written,
  *    so that each `o` is taken.
  * 2. A comma is due unless the last byte written is an opening bracket: no
- * value ends with one.
+ *    value ends with one.
  * 3. No recursion: a bit a level says whether it is an object.
  */
 #include "json_format.h"

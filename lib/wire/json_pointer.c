@@ -4,7 +4,7 @@
  *   find -> step -> member_of | item_of -> items_next -> skip_value
  *
  * 1. The text was checked before: a value is skipped by its first character,
- * and nothing is an error but that there is nothing.
+ *    and nothing is an error but that there is nothing.
  * 2. All the same no byte outside of it is read, whatever it is.
  * 3. No recursion: a container is skipped by counting brackets.
  * 4. Of two members with the same name the last one counts, so that a field is

@@ -2,13 +2,13 @@
  * ws:// and wss:// URLs: RFC 6455 section 3 over the grammar of RFC 3986; and
  * those of Unix domain sockets.
  *
- *   scheme "://" [ user [ ":" password ] "@" ] host [ ":" port ] [ path ]
- *   [ "?" query ]
+ *   scheme "://" [ user [ ":" password ] "@" ] host [ ":" port ]
+ *       [ path ] [ "?" query ]
  *   "ws+unix:" [ "//" ] socket [ ":" [ path ] ] [ "?" query ]
  *
  * 1. Nothing but visible ASCII gets in, and escapes are decoded only where the
  *    result is checked again (user, password, host, socket): nothing that comes
- * out can break a line of HTTP, or end a C string early.
+ *    out can break a line of HTTP, or end a C string early.
  * 2. Host, user and password follow RFC 3986 to the letter. Path and query may
  *    also hold []{}|^` as they are: URLs of real services do.
  * 3. What is sent is what was written: dots and escapes of the path stay.

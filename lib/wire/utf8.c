@@ -2,13 +2,14 @@
  * UTF-8, checked as it arrives (RFC 3629 4).
  *
  *   BETWEEN --00..7F--> BETWEEN
- *           --C2..DF--> NEED_1 --80..BF--> BETWEEN
- *           --E1..EF--> NEED_2 --80..BF--> NEED_1
- *           --F1..F3--> NEED_3 --80..BF--> NEED_2
- *           --E0, ED--> AFTER_E0 --A0..BF--> NEED_1, AFTER_ED --80..9F-->
- * NEED_1
- *           --F0, F4--> AFTER_F0 --90..BF--> NEED_2, AFTER_F4 --80..8F-->
- * NEED_2 any --another byte--> WRONG
+ *           --C2..DF--> NEED_1   --80..BF--> BETWEEN
+ *           --E1..EF--> NEED_2   --80..BF--> NEED_1    (but ED)
+ *           --F1..F3--> NEED_3   --80..BF--> NEED_2
+ *           --E0------> AFTER_E0 --A0..BF--> NEED_1
+ *           --ED------> AFTER_ED --80..9F--> NEED_1
+ *           --F0------> AFTER_F0 --90..BF--> NEED_2
+ *           --F4------> AFTER_F4 --80..8F--> NEED_2
+ *   any     --another byte--> WRONG
  *
  * 1. The first impossible byte is refused, not the end of its character:
  *    overlong forms at C0, C1, E0 80..9F and F0 80..8F, surrogates at ED A0,
@@ -63,33 +64,24 @@ enum {
 #define X16(row) X4(row), X4(row), X4(row), X4(row)
 #define X32(row) X16(row), X16(row)
 
-static const uint64_t rows[256] = {X32(ASCII),
-                                   X32(ASCII),
-                                   X32(ASCII),
-                                   X32(ASCII),   /* 00 */
-                                   X16(LOW),     /* 80 */
-                                   X16(MIDDLE),  /* 90 */
-                                   X32(HIGH),    /* A0 */
-                                   TWICE(NEVER), /* C0 */
-                                   TWICE(LEAD(NEED_1)),
-                                   X4(LEAD(NEED_1)),
-                                   X4(LEAD(NEED_1)),
-                                   X4(LEAD(NEED_1)),
-                                   X16(LEAD(NEED_1)), /* D0 */
-                                   LEAD(AFTER_E0),
-                                   X4(LEAD(NEED_2)),
-                                   X4(LEAD(NEED_2)), /* E0 */
-                                   X4(LEAD(NEED_2)),
-                                   LEAD(AFTER_ED),
-                                   TWICE(LEAD(NEED_2)), /* E9 */
-                                   LEAD(AFTER_F0),
-                                   TWICE(LEAD(NEED_3)),
-                                   LEAD(NEED_3), /* F0 */
-                                   LEAD(AFTER_F4),
-                                   X4(NEVER),
-                                   X4(NEVER),
-                                   TWICE(NEVER),
-                                   NEVER};
+/* clang-format off */
+static const uint64_t rows[256] = {
+    /* 00 to 7F */ X32(ASCII), X32(ASCII), X32(ASCII), X32(ASCII),
+    /* 80 to 8F */ X16(LOW),
+    /* 90 to 9F */ X16(MIDDLE),
+    /* A0 to BF */ X32(HIGH),
+    /* C0, C1   */ TWICE(NEVER),
+    /* C2 to DF */ TWICE(LEAD(NEED_1)), X4(LEAD(NEED_1)), X4(LEAD(NEED_1)),
+                   X4(LEAD(NEED_1)), X16(LEAD(NEED_1)),
+    /* E0       */ LEAD(AFTER_E0),
+    /* E1 to EC */ X4(LEAD(NEED_2)), X4(LEAD(NEED_2)), X4(LEAD(NEED_2)),
+    /* ED       */ LEAD(AFTER_ED),
+    /* EE, EF   */ TWICE(LEAD(NEED_2)),
+    /* F0       */ LEAD(AFTER_F0),
+    /* F1 to F3 */ TWICE(LEAD(NEED_3)), LEAD(NEED_3),
+    /* F4       */ LEAD(AFTER_F4),
+    /* F5 to FF */ X4(NEVER), X4(NEVER), TWICE(NEVER), NEVER};
+/* clang-format on */
 
 /* The state in the lowest bits; above them is the rest of the row. */
 static inline uint64_t step(uint64_t state, uint8_t byte) {
