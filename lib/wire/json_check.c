@@ -18,6 +18,7 @@
 #include <uvow/error.h>
 
 #include "json_text.h"
+#include "utf8.h"
 #include "word.h"
 
 enum { VALUE, FIRST_VALUE, KEY, FIRST_KEY, AFTER, WRONG };
@@ -29,9 +30,12 @@ typedef struct checker {
   uint8_t objects[UVOW__JSON_CHECK_DEPTH / 8];
 } checker_t;
 
+static inline int is_space(char c) {
+  return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t');
+}
+
 static inline void skip_space(checker_t *c) {
-  while (c->p < c->end &&
-         (*c->p == ' ' || *c->p == '\n' || *c->p == '\r' || *c->p == '\t'))
+  while (c->p < c->end && is_space(*c->p))
     c->p++;
 }
 
@@ -76,7 +80,7 @@ static int check_escape(checker_t *c) {
 }
 
 /* From a quote to behind the one that ends the string. Returns 0: none does. */
-static int check_string(checker_t *c) {
+static inline int check_string(checker_t *c) {
   c->p++;
   while (c->p < c->end) {
     if (c->end - c->p >= 8) {
@@ -94,14 +98,14 @@ static int check_string(checker_t *c) {
   return 0;
 }
 
-static size_t skip_digits(checker_t *c) {
+static inline size_t skip_digits(checker_t *c) {
   const char *from = c->p;
   while (c->p < c->end && *c->p >= '0' && *c->p <= '9')
     c->p++;
   return (size_t)(c->p - from);
 }
 
-static int check_number(checker_t *c) {
+static inline int check_number(checker_t *c) {
   c->p += *c->p == '-';
   if (c->p < c->end && *c->p == '0')
     c->p++;
@@ -129,7 +133,7 @@ static int check_word(checker_t *c, const char *word, size_t len) {
 }
 
 /* A value begins, unless WRONG; there is a byte. */
-static int take_value(checker_t *c) {
+static inline int take_value(checker_t *c) {
   switch (*c->p) {
   case '{':
     return open_level(c, 1);
@@ -148,7 +152,7 @@ static int take_value(checker_t *c) {
   }
 }
 
-static int take_key(checker_t *c) {
+static inline int take_key(checker_t *c) {
   if (*c->p != '"' || !check_string(c))
     return WRONG;
   skip_space(c);
@@ -158,7 +162,7 @@ static int take_key(checker_t *c) {
 }
 
 /* Behind a value that isn't the outermost one. */
-static int take_after(checker_t *c) {
+static inline int take_after(checker_t *c) {
   int is_object = in_object(c);
   if (*c->p == (is_object ? '}' : ']'))
     return close_level(c);
@@ -167,7 +171,7 @@ static int take_after(checker_t *c) {
   return is_object ? KEY : VALUE;
 }
 
-static int take(checker_t *c, int state) {
+static inline int take(checker_t *c, int state) {
   switch (state) {
   case FIRST_VALUE:
     return *c->p == ']' ? close_level(c) : take_value(c);
@@ -185,7 +189,9 @@ static int take(checker_t *c, int state) {
 int uvow__json_check(uvow__slice_t text) {
   checker_t c;
   int state = VALUE;
-  if (text.len == 0 || !uvow__json_utf8(text))
+  if (text.len == 0 ||
+      !(uvow__utf8_is_ascii((const uint8_t *)text.ptr, text.len) ||
+        uvow__json_utf8(text)))
     return UVOW_EPAYLOAD;
   c.p = text.ptr;
   c.end = text.ptr + text.len;

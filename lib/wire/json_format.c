@@ -35,7 +35,8 @@ typedef struct writer {
 } writer_t;
 
 static inline int is_space(char c) {
-  return c == ' ' || c == ',' || c == ':' || c == '\t' || c == '\n';
+  return c <= ':' &&
+         (c == ' ' || c == ',' || c == ':' || c == '\t' || c == '\n');
 }
 
 static inline char next_of(writer_t *w) {
@@ -52,9 +53,21 @@ static inline int take_mark(writer_t *w, char mark) {
   return 1;
 }
 
-static void put(writer_t *w, const char *bytes, size_t len) {
+/* uvow__buf_reserve where there mostly is room. */
+static inline int reserve(uvow__buf_t *out, size_t more) {
+  if (more <= out->cap - out->len && more <= out->max &&
+      uvow__buf_size(out) <= out->max - more)
+    return 0;
+  return uvow__buf_reserve(out, more);
+}
+
+static inline void put(writer_t *w, const char *bytes, size_t len) {
   if (w->rc == 0)
-    w->rc = uvow__buf_append(w->out, bytes, len);
+    w->rc = reserve(w->out, len);
+  if (w->rc)
+    return;
+  memcpy(w->out->data + w->out->len, bytes, len);
+  w->out->len += len;
 }
 
 static inline int is_object(const writer_t *w) {
@@ -62,7 +75,7 @@ static inline int is_object(const writer_t *w) {
   return w->depth && w->objects[level / 8] >> (level % 8) & 1;
 }
 
-static void put_comma(writer_t *w) {
+static inline void put_comma(writer_t *w) {
   if (w->rc || w->depth == 0)
     return;
   uint8_t last = w->out->data[w->out->len - 1];
@@ -71,14 +84,14 @@ static void put_comma(writer_t *w) {
 }
 
 /* A string with its quotes, most of which need no escape. */
-static void put_string(writer_t *w, uvow__slice_t text) {
+static inline void put_string(writer_t *w, uvow__slice_t text) {
   if (w->rc)
     return;
   if (!uvow__json_stands(text)) {
     w->rc = uvow__json_escape(w->out, text);
     return;
   }
-  w->rc = uvow__buf_reserve(w->out, text.len + 2);
+  w->rc = reserve(w->out, text.len + 2);
   if (w->rc)
     return;
   char *to = (char *)w->out->data + w->out->len;
@@ -89,7 +102,7 @@ static void put_string(writer_t *w, uvow__slice_t text) {
 }
 
 /* The text of an s, read from the arguments. ptr NULL: that's what it is. */
-static uvow__slice_t read_string(writer_t *w) {
+static inline uvow__slice_t read_string(writer_t *w) {
   uvow__slice_t text = {va_arg(w->args, const char *), 0};
   if (take_mark(w, '#')) {
     int len = va_arg(w->args, int);
@@ -189,7 +202,7 @@ static void open_level(writer_t *w, char bracket) {
 }
 
 /* Returns LEAVE_OUT, or anything else. */
-static int put_value(writer_t *w, char c) {
+static inline int put_value(writer_t *w, char c) {
   switch (c) {
   case '{':
   case '[':
@@ -227,7 +240,7 @@ static int put_value(writer_t *w, char c) {
 }
 
 /* A value, after its key where it has one; or the end of a container. */
-static void write_item(writer_t *w) {
+static inline void write_item(writer_t *w) {
   char c = next_of(w);
   int object = is_object(w);
   size_t before = uvow__buf_size(w->out);

@@ -119,8 +119,28 @@ static int read_decimal(uvow__slice_t text, decimal_t *ret) {
   return 1;
 }
 
+/* What most integers are: a few digits. Returns 0: not this one. */
+static inline int read_plain(uvow__slice_t text, int64_t *ret_i64) {
+  const char *p = text.ptr;
+  const char *end = text.ptr + text.len;
+  int negative = p < end && *p == '-';
+  int64_t number = 0;
+  p += negative;
+  if (p == end || end - p > MANTISSA_DIGITS - 1)
+    return 0;
+  for (; p < end; p++) {
+    if (!is_digit(*p))
+      return 0;
+    number = number * 10 + (*p - '0');
+  }
+  *ret_i64 = negative ? -number : number;
+  return 1;
+}
+
 int uvow__json_to_i64(uvow__slice_t text, int64_t *ret_i64) {
   decimal_t d;
+  if (read_plain(text, ret_i64))
+    return 0;
   if (!read_decimal(text, &d))
     return UVOW_ETYPE;
   int64_t zeros = d.mantissa ? d.low + d.exponent : 0;

@@ -21,7 +21,7 @@
 #include "word.h"
 
 static inline int is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+  return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t');
 }
 
 static inline const char *skip_space(const char *p, const char *end) {

@@ -31,7 +31,8 @@ typedef struct reader {
 } reader_t;
 
 static inline int is_space(char c) {
-  return c == ' ' || c == ',' || c == ':' || c == '\t' || c == '\n';
+  return c <= ':' &&
+         (c == ' ' || c == ',' || c == ':' || c == '\t' || c == '\n');
 }
 
 static inline char next_of(reader_t *r) {
@@ -44,7 +45,7 @@ static inline int is_container(char type) {
   return type == '{' || type == '[';
 }
 
-static uvow__json_want_t *add(reader_t *r) {
+static inline uvow__json_want_t *add(reader_t *r) {
   uvow__json_plan_t *plan = r->plan;
   if (plan->count == UVOW__JSON_WANTS_MAX)
     return NULL;
@@ -57,7 +58,7 @@ static uvow__json_want_t *add(reader_t *r) {
   return want;
 }
 
-static int read_key(reader_t *r, char c, uvow__json_want_t *want) {
+static inline int read_key(reader_t *r, char c, uvow__json_want_t *want) {
   if (c != 's')
     return UVOW_EINVAL;
   want->key.ptr = va_arg(r->args, const char *);
@@ -70,7 +71,7 @@ static int read_key(reader_t *r, char c, uvow__json_want_t *want) {
 }
 
 /* Where a value of this type goes. */
-static int read_target(reader_t *r, uvow__json_want_t *want) {
+static inline int read_target(reader_t *r, uvow__json_want_t *want) {
   switch (want->type) {
   case 's':
     want->ret = (void *)va_arg(r->args, const char **);
@@ -98,7 +99,7 @@ static int read_target(reader_t *r, uvow__json_want_t *want) {
   return want->ret ? 0 : UVOW_EINVAL;
 }
 
-static int read_want(reader_t *r, char c) {
+static inline int read_want(reader_t *r, char c) {
   int member = r->open && r->plan->wants[r->container].type == '{';
   uvow__json_want_t *want = add(r);
   int rc = want ? 0 : UVOW_EINVAL;
@@ -125,7 +126,7 @@ static void close_container(reader_t *r) {
 }
 
 /* A want, or the end of a container. */
-static int read_item(reader_t *r) {
+static inline int read_item(reader_t *r) {
   uvow__json_want_t *container = &r->plan->wants[r->container];
   char c = next_of(r);
   char closing = '\0';
@@ -172,8 +173,8 @@ static size_t first_in(const uvow__json_plan_t *plan, size_t container) {
 }
 
 /* The want of this key, which is probably `guess`; 0: it is nobody's. */
-static size_t want_of(const uvow__json_plan_t *plan, size_t first, size_t guess,
-                      uvow__slice_t key) {
+static inline size_t want_of(const uvow__json_plan_t *plan, size_t first,
+                             size_t guess, uvow__slice_t key) {
   if (guess && uvow__json_key_is(key, plan->wants[guess].key))
     return guess;
   for (size_t i = first; i; i = plan->wants[i].next)
@@ -182,7 +183,7 @@ static size_t want_of(const uvow__json_plan_t *plan, size_t first, size_t guess,
   return 0;
 }
 
-static int match_members(uvow__json_plan_t *plan, size_t container) {
+static inline int match_members(uvow__json_plan_t *plan, size_t container) {
   uvow__json_want_t *object = &plan->wants[container];
   uvow__json_items_t items = uvow__json_items(object->raw);
   size_t first = first_in(plan, container);

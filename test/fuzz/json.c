@@ -147,7 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   uvow__slice_t text = {(const char *)nul + 1, size - 1 - (size_t)(nul - data)};
   json_t *json = tree_of(text, &error);
   int is_json = uvow__json_check(text) == 0;
-  check(is_json || !json);
+  /* jansson passes over a NUL behind a number or a word. */
+  check(is_json || !json || memchr(text.ptr, 0, text.len));
   check_place(text, (const char *)data, is_json);
   check_place(text, "", is_json);
   check_place(text, "/a/0", is_json);
