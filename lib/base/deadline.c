@@ -56,6 +56,7 @@ static void place(uvow__wheel_t *wheel, uvow__deadline_t *deadline) {
       (unsigned)(deadline->due >> (level * UVOW__WHEEL_BITS)) & MASK;
   uvow__list_append(&wheel->slots[level][slot], &deadline->link);
   wheel->maybe[level] |= UINT64_C(1) << slot;
+  wheel->levels |= 1u << level;
 }
 
 void uvow__wheel_stamp(uvow__wheel_t *wheel, uint64_t now_ns) {
@@ -73,7 +74,7 @@ void uvow__wheel_stamp(uvow__wheel_t *wheel, uint64_t now_ns) {
 /* The slot that comes first. Its start is never before `now`. */
 static uvow__list_t *first_slot(uvow__wheel_t *wheel, unsigned *ret_level,
                                 uint64_t *ret_start) {
-  for (unsigned level = 0; level < UVOW__WHEEL_LEVELS; level++) {
+  for (unsigned level = 0; wheel->levels >> level; level++) {
     while (wheel->maybe[level]) {
       unsigned slot = lowest_bit(wheel->maybe[level]);
       unsigned shift = level * UVOW__WHEEL_BITS;
@@ -90,6 +91,7 @@ static uvow__list_t *first_slot(uvow__wheel_t *wheel, unsigned *ret_level,
       *ret_level = level;
       return list;
     }
+    wheel->levels &= ~(1u << level);
   }
   return NULL;
 }

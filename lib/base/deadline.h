@@ -21,6 +21,7 @@ typedef struct uvow__wheel {
   uint64_t now; /* ms: whatever is due by then has left the wheel */
   uvow__list_t intake;
   uvow__list_t expired;
+  unsigned levels;                    /* a 0 bit: `maybe` of that level is 0 */
   uint64_t maybe[UVOW__WHEEL_LEVELS]; /* a 0 bit: that slot is empty */
   uvow__list_t slots[UVOW__WHEEL_LEVELS][UVOW__WHEEL_SLOTS];
 } uvow__wheel_t;

@@ -39,6 +39,7 @@ struct uvow_loop {
   size_t lingering;              /* how many */
   struct uvow__mailbox *mailbox; /* NULL: no thread promise was made yet */
   struct uvow__fibers *fibers;   /* NULL: none was spawned yet */
+  struct uvow__ops *ops;         /* NULL: nothing of lib/uv was used yet */
   uvow_unhandled_cb on_unhandled;
   void *unhandled_data;
   uvow_leak_cb on_leak;

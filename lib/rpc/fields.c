@@ -39,11 +39,13 @@ static uvow__slice_t own(uvow_slice_t slice) {
 
 const char *uvow_result_bytes(const uvow_result_t *result, size_t *ret_len) {
   const uvow_json_walk_t *walk = walk_of(result);
-  if (!walk)
+  const uvow__bytes_t *bytes =
+      walk || result->error ? NULL : uvow__value_bytes(&result->value);
+  if (!walk && !bytes)
     return uvow_payload_bytes(uvow_result_payload(result), ret_len);
   if (ret_len)
-    *ret_len = walk->item.len;
-  return walk->item.bytes;
+    *ret_len = walk ? walk->item.len : bytes->len;
+  return walk ? walk->item.bytes : bytes->ptr;
 }
 
 int uvow__field_open(const uvow_result_t *result, uvow__field_t *ret) {

@@ -46,9 +46,15 @@ def internal_headers(root):
 
 
 def public(root, command):
-    """As a user does: with nothing but the directory."""
-    return compile_all(root, sources(root, "include", suffixes=(".h",)),
-                       command + STRICT + ["-Iinclude"])
+    """As a user does: with nothing but the directory; for uvow/uv.h also what
+    <uv.h> wants with -std=c11."""
+    paths = sources(root, "include", suffixes=(".h",))
+    command = command + STRICT + ["-Iinclude"]
+    return compile_all(
+        root, [path for path in paths if path.name != "uv.h"], command
+    ) + compile_all(
+        root, [path for path in paths if path.name == "uv.h"],
+        command + ["-D_POSIX_C_SOURCE=200809L"])
 
 
 def public_headers_as_c11(root):

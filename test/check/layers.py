@@ -26,6 +26,7 @@ PUBLIC_ROOMS = {
     "value.h": "base",
     "json.h": "rpc",
     "protocol.h": "protocol",
+    "uv.h": "uv",
 }
 
 # A program on the library: what the library must not call or include, it may.

@@ -1,8 +1,8 @@
 /* Fibers: what an await gives, in which order, and how one ends. */
-#include "support/fiber_bed.h"
+#include "support/loop_bed.h"
 
 typedef struct scene {
-  fiber_bed_t bed;
+  loop_bed_t bed;
   uvow_promise_t *promise;
   uvow_future_t *future; /* of the promise, or the fiber's */
   uvow_next_t next;
@@ -13,7 +13,7 @@ typedef struct scene {
 
 static void open_scene(scene_t *s) {
   memset(s, 0, sizeof(*s));
-  fiber_bed_open(&s->bed);
+  loop_bed_open(&s->bed);
   s->next = uvow_next_pass();
 }
 
@@ -21,11 +21,11 @@ static void log_done(const uvow_result_t *result, void *data) {
   scene_t *s = data;
   int64_t n = -1;
   if (result->error)
-    fiber_bed_log(&s->bed, uvow_err_name(uvow_error_code(result->error)) + 5);
+    loop_bed_log(&s->bed, uvow_err_name(uvow_error_code(result->error)) + 5);
   else if (uvow_value_get_int64(&result->value, &n) == 0)
-    fiber_bed_log_number(&s->bed, "=", (int)n);
+    loop_bed_log_number(&s->bed, "=", (int)n);
   else
-    fiber_bed_log(&s->bed, "=none");
+    loop_bed_log(&s->bed, "=none");
 }
 
 static uvow_next_t adds(uvow_loop_t *loop, void *data) {
@@ -49,11 +49,11 @@ static void an_await_gives_the_value(void **state) {
   s.future = uvow_promise_new(s.bed.loop, &s.promise);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, adds, &s);
   assert_int_equal(uvow_future_done(f, log_done, &s), 0);
-  fiber_bed_run(&s.bed);
-  fiber_bed_expect(&s.bed, "");
+  loop_bed_run(&s.bed);
+  loop_bed_expect(&s.bed, "");
   uvow_promise_fulfill(s.promise, uvow_value_int64(40));
-  fiber_bed_run(&s.bed);
-  fiber_bed_close(&s.bed, "=42 closed");
+  loop_bed_run(&s.bed);
+  loop_bed_close(&s.bed, "=42 closed");
 }
 
 static uvow_next_t fails(uvow_loop_t *loop, void *data) {
@@ -63,7 +63,7 @@ static uvow_next_t fails(uvow_loop_t *loop, void *data) {
   int rc = uvow_await(uvow_future_rejected(loop, error), &r);
   assert_int_equal(rc, UVOW_EURL);
   assert_string_equal(uvow_error_message(r.error), "no URL at all");
-  fiber_bed_log(&s->bed, "seen");
+  loop_bed_log(&s->bed, "seen");
   assert_int_equal(uvow_await_delay(loop, 0), 0);
   assert_string_equal(s->bed.unhandled, ""); /* it was observed */
   return uvow_next_code(UVOW_EPROTO, "not observed");
@@ -74,14 +74,14 @@ static void an_await_gives_the_error(void **state) {
   (void)state;
   open_scene(&s);
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, fails, &s));
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_string_equal(s.bed.unhandled, "not observed");
-  fiber_bed_close(&s.bed, "seen closed");
+  loop_bed_close(&s.bed, "seen closed");
 }
 
 static uvow_next_t log_then(const uvow_result_t *result, void *data) {
   (void)result;
-  fiber_bed_log(data, "then");
+  loop_bed_log(data, "then");
   return uvow_next_pass();
 }
 
@@ -89,11 +89,11 @@ static uvow_next_t goes_straight(uvow_loop_t *loop, void *data) {
   scene_t *s = data;
   uvow_future_t *f = uvow_future_fulfilled(loop, uvow_value_none());
   uvow_future_detach(uvow_future_then(uvow_future_ref(f), log_then, &s->bed));
-  fiber_bed_log(&s->bed, "a");
+  loop_bed_log(&s->bed, "a");
   assert_int_equal(uvow_await(f, NULL), 0);
-  fiber_bed_log(&s->bed, "b"); /* before the continuation that was first */
+  loop_bed_log(&s->bed, "b"); /* before the continuation that was first */
   assert_int_equal(uvow_await_delay(loop, 0), 0);
-  fiber_bed_log(&s->bed, "c");
+  loop_bed_log(&s->bed, "c");
   return uvow_next_pass();
 }
 
@@ -103,9 +103,9 @@ static void a_settled_future_does_not_switch(void **state) {
   open_scene(&s);
   uvow_future_done(uvow_fiber_spawn(s.bed.loop, goes_straight, &s), log_done,
                    &s);
-  fiber_bed_expect(&s.bed, ""); /* spawn runs nothing */
-  fiber_bed_run(&s.bed);
-  fiber_bed_close(&s.bed, "a b then c =none closed");
+  loop_bed_expect(&s.bed, ""); /* spawn runs nothing */
+  loop_bed_run(&s.bed);
+  loop_bed_close(&s.bed, "a b then c =none closed");
 }
 
 static uvow_next_t yields(uvow_loop_t *loop, void *data) {
@@ -125,14 +125,14 @@ static void settled_futures_without_end_starve_nobody(void **state) {
   (void)state;
   open_scene(&s);
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, yields, &s));
-  fiber_bed_run(&s.bed);
-  fiber_bed_close(&s.bed, "then closed");
+  loop_bed_run(&s.bed);
+  loop_bed_close(&s.bed, "then closed");
 }
 
 static uvow_next_t takes_turns(uvow_loop_t *loop, void *data) {
   scene_t *s = data;
   for (int i = 0; i < 3; i++) {
-    fiber_bed_log_number(&s->bed, s->name, i);
+    loop_bed_log_number(&s->bed, s->name, i);
     assert_int_equal(uvow_await_delay(loop, 0), 0);
   }
   return uvow_next_pass();
@@ -145,16 +145,16 @@ static void fibers_take_turns(void **state) {
   open_scene(&s);
   s.name = "a";
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, takes_turns, &s));
-  fiber_bed_run(&s.bed);
-  fiber_bed_expect(&s.bed, "a0 a1 a2");
+  loop_bed_run(&s.bed);
+  loop_bed_expect(&s.bed, "a0 a1 a2");
   open_scene(&other);
   uvow_future_detach(uvow_fiber_spawn(other.bed.loop, takes_turns, &s));
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, takes_turns, &s));
-  fiber_bed_run(&other.bed);
-  fiber_bed_close(&other.bed, "closed");
-  fiber_bed_expect(&s.bed, "a0 a1 a2");
-  fiber_bed_run(&s.bed);
-  fiber_bed_close(&s.bed, "a0 a1 a2 closed");
+  loop_bed_run(&other.bed);
+  loop_bed_close(&other.bed, "closed");
+  loop_bed_expect(&s.bed, "a0 a1 a2");
+  loop_bed_run(&s.bed);
+  loop_bed_close(&s.bed, "a0 a1 a2 closed");
 }
 
 static uvow_next_t returns(uvow_loop_t *loop, void *data) {
@@ -183,35 +183,35 @@ static void what_is_returned_settles_it(void **state) {
   for (size_t i = 0; i < sizeof(nexts) / sizeof(*nexts); i++) {
     s.next = nexts[i];
     uvow_future_done(uvow_fiber_spawn(s.bed.loop, returns, &s), log_done, &s);
-    fiber_bed_run(&s.bed);
-    fiber_bed_expect(&s.bed, logs[i]);
+    loop_bed_run(&s.bed);
+    loop_bed_expect(&s.bed, logs[i]);
   }
   uvow_promise_fulfill(s.promise, uvow_value_int64(7));
-  fiber_bed_run(&s.bed);
-  fiber_bed_expect(&s.bed, "=7");
+  loop_bed_run(&s.bed);
+  loop_bed_expect(&s.bed, "=7");
   s.future = uvow_fiber_spawn(s.bed.loop, returns_itself, &s);
   uvow_future_done(uvow_future_ref(s.future), log_done, &s);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   uvow_future_unref(s.future);
-  fiber_bed_close(&s.bed, "ECYCLE closed");
+  loop_bed_close(&s.bed, "ECYCLE closed");
 }
 
 static void log_cancel(void *data) {
-  fiber_bed_log(data, "on_cancel");
+  loop_bed_log(data, "on_cancel");
 }
 
 /* Waits for the promise, and cleans up. */
 static uvow_next_t is_canceled(uvow_loop_t *loop, void *data) {
   scene_t *s = data;
   uvow_result_t untouched = {0};
-  fiber_bed_log(&s->bed, "begins");
+  loop_bed_log(&s->bed, "begins");
   uvow_promise_t *promise;
   uvow_future_t *f = uvow_promise_new(loop, &promise);
   s->promise = promise;
   s->code = uvow_await(f, &untouched);
   uvow_promise_drop(promise);
   assert_null(untouched.loop);
-  fiber_bed_log(&s->bed, "cleans");
+  loop_bed_log(&s->bed, "cleans");
   assert_int_equal(uvow_await_delay(loop, 100000), UVOW_ECANCELED);
   assert_int_equal(
       uvow_await(uvow_future_fulfilled(loop, uvow_value_none()), NULL),
@@ -224,8 +224,8 @@ static void a_cancel_ends_all_awaits(void **state) {
   (void)state;
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
-  fiber_bed_run(&s.bed);
-  fiber_bed_expect(&s.bed, "begins");
+  loop_bed_run(&s.bed);
+  loop_bed_expect(&s.bed, "begins");
   uvow_promise_on_cancel(s.promise, log_cancel, &s.bed);
   assert_int_equal(uvow_future_cancel(f), 0);
   assert_int_equal(uvow_future_state(f), UVOW_REJECTED);
@@ -233,11 +233,11 @@ static void a_cancel_ends_all_awaits(void **state) {
   assert_int_equal(uvow_promise_try_fulfill(s.promise, uvow_value_none()),
                    UVOW_EALREADY);
   assert_int_equal(uvow_future_cancel(f), UVOW_EALREADY);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_int_equal(s.code, UVOW_ECANCELED);
-  fiber_bed_expect(&s.bed, "on_cancel cleans");
+  loop_bed_expect(&s.bed, "on_cancel cleans");
   uvow_future_unref(f);
-  fiber_bed_close(&s.bed, "closed");
+  loop_bed_close(&s.bed, "closed");
 }
 
 static void a_cancel_before_the_start_runs_it(void **state) {
@@ -247,16 +247,16 @@ static void a_cancel_before_the_start_runs_it(void **state) {
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
   assert_int_equal(uvow_future_cancel(f), 0);
   uvow_future_unref(f);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_int_equal(s.code, UVOW_ECANCELED);
-  fiber_bed_close(&s.bed, "begins cleans closed");
+  loop_bed_close(&s.bed, "begins cleans closed");
 }
 
 static uvow_next_t cancels_itself(uvow_loop_t *loop, void *data) {
   scene_t *s = data;
   assert_int_equal(uvow_future_cancel(s->future), 0);
   assert_int_equal(uvow_await_delay(loop, 0), UVOW_ECANCELED);
-  fiber_bed_log(&s->bed, "self");
+  loop_bed_log(&s->bed, "self");
   return uvow_next_code(UVOW_EPROTO, NULL);
 }
 
@@ -265,9 +265,9 @@ static void a_fiber_may_cancel_itself(void **state) {
   (void)state;
   open_scene(&s);
   s.future = uvow_fiber_spawn(s.bed.loop, cancels_itself, &s);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   uvow_future_unref(s.future);
-  fiber_bed_close(&s.bed, "self closed");
+  loop_bed_close(&s.bed, "self closed");
 }
 
 /* It's settled, and its fiber is queued, when the cancel comes. */
@@ -276,13 +276,13 @@ static void a_cancel_after_the_settling_counts(void **state) {
   (void)state;
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   uvow_promise_try_fulfill(s.promise, uvow_value_int64(1));
   assert_int_equal(uvow_future_cancel(f), 0);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_int_equal(s.code, UVOW_ECANCELED);
   uvow_future_unref(f);
-  fiber_bed_close(&s.bed, "begins cleans closed");
+  loop_bed_close(&s.bed, "begins cleans closed");
 }
 
 static void a_future_that_others_wait_for_goes_on(void **state) {
@@ -292,14 +292,14 @@ static void a_future_that_others_wait_for_goes_on(void **state) {
   s.future = uvow_promise_new(s.bed.loop, &s.promise);
   uvow_future_t *kept = uvow_future_ref(s.future);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, adds, &s);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   uvow_future_unref(f); /* lets it go on */
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_int_equal(uvow_future_state(kept), UVOW_PENDING);
   uvow_promise_fulfill(s.promise, uvow_value_int64(1));
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   uvow_future_unref(kept);
-  fiber_bed_close(&s.bed, "closed");
+  loop_bed_close(&s.bed, "closed");
 }
 
 static void closing_cancels_and_waits(void **state) {
@@ -307,9 +307,9 @@ static void closing_cancels_and_waits(void **state) {
   (void)state;
   open_scene(&s);
   uvow_future_done(uvow_fiber_spawn(s.bed.loop, is_canceled, &s), log_done, &s);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   uvow_future_done(uvow_fiber_spawn(s.bed.loop, is_canceled, &s), log_done, &s);
-  fiber_bed_close(&s.bed, "begins begins cleans ECLOSED cleans ECLOSED closed");
+  loop_bed_close(&s.bed, "begins begins cleans ECLOSED cleans ECLOSED closed");
   assert_int_equal(s.code, UVOW_ECANCELED);
 }
 
@@ -318,10 +318,10 @@ static uvow_next_t closes_the_loop(uvow_loop_t *loop, void *data) {
   assert_int_equal(uvow_await_delay(loop, 0), 0);
   uvow_loop_close(loop, log_cancel, &s->bed);
   s->bed.loop = NULL;
-  fiber_bed_log(&s->bed, "asked");
+  loop_bed_log(&s->bed, "asked");
   assert_int_equal(uvow_await_delay(loop, 0), UVOW_ECANCELED);
   assert_null(uvow_fiber_spawn(loop, closes_the_loop, s));
-  fiber_bed_log(&s->bed, "returns");
+  loop_bed_log(&s->bed, "returns");
   return uvow_next_pass();
 }
 
@@ -331,8 +331,8 @@ static void a_fiber_may_close_its_loop(void **state) {
   open_scene(&s);
   uvow_future_done(uvow_fiber_spawn(s.bed.loop, closes_the_loop, &s), log_done,
                    &s);
-  fiber_bed_run(&s.bed);
-  fiber_bed_close(&s.bed, "asked returns ECLOSED on_cancel");
+  loop_bed_run(&s.bed);
+  loop_bed_close(&s.bed, "asked returns ECLOSED on_cancel");
 }
 
 typedef struct nest {
@@ -354,23 +354,23 @@ static uvow_next_t goes_deeper(uvow_loop_t *loop, void *data) {
 /* F6: fibers that wait for each other are canceled without recursion. */
 static void a_cancel_goes_through_many_fibers(void **state) {
   scene_t s;
-  nest_t nest = {.depth = fiber_bed_many(3000)};
+  nest_t nest = {.depth = loop_bed_many(3000)};
   int depth = nest.depth;
   (void)state;
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, goes_deeper, &nest);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   uvow_promise_on_cancel(nest.promise, log_cancel, &s.bed);
   assert_int_equal(uvow_future_cancel(f), 0);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_int_equal(nest.unwound, depth + 1);
   uvow_future_unref(f);
   uvow_promise_drop(nest.promise);
-  fiber_bed_close(&s.bed, "on_cancel closed");
+  loop_bed_close(&s.bed, "on_cancel closed");
 }
 
 static void look(const uvow_future_info_t *info, void *data) {
-  fiber_bed_log(data, info->kind);
+  loop_bed_log(data, info->kind);
 }
 
 static void the_walk_names_fibers(void **state) {
@@ -379,11 +379,11 @@ static void the_walk_names_fibers(void **state) {
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
   assert_int_equal(uvow_loop_walk_futures(s.bed.loop, look, &s.bed), 1);
-  fiber_bed_expect(&s.bed, "fiber");
+  loop_bed_expect(&s.bed, "fiber");
   uvow_future_cancel(f);
   uvow_future_unref(f);
-  fiber_bed_run(&s.bed);
-  fiber_bed_close(&s.bed, "begins cleans closed");
+  loop_bed_run(&s.bed);
+  loop_bed_close(&s.bed, "begins cleans closed");
 }
 
 TEST_MODULE(fiber) {

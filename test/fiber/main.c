@@ -1,5 +1,5 @@
 /* uvow_fiber_main: a whole program. */
-#include "support/fiber_bed.h"
+#include "support/loop_bed.h"
 
 static uvow_next_t succeeds(uvow_loop_t *loop, void *data) {
   *(int *)data += uvow_await_delay(loop, 1) == 0;

@@ -1,8 +1,8 @@
 /* Many fibers that wait at once: with guards, and without. */
-#include "support/fiber_bed.h"
+#include "support/loop_bed.h"
 
 typedef struct crowd {
-  fiber_bed_t bed;
+  loop_bed_t bed;
   uvow_future_t *gate;
   int waiting;
   int through;
@@ -40,28 +40,28 @@ static void run_crowd(int count, int no_guard) {
   uvow_promise_t *promise;
   crowd_t c;
   memset(&c, 0, sizeof(c));
-  fiber_bed_open(&c.bed);
+  loop_bed_open(&c.bed);
   c.gate = uvow_promise_new(c.bed.loop, &promise);
   spawn_crowd(&c, count, &options);
   uvow_promise_fulfill(promise, uvow_value_none());
   uvow_future_unref(c.gate);
   c.gate = NULL;
-  fiber_bed_run(&c.bed);
+  loop_bed_run(&c.bed);
   assert_int_equal(c.through, count);
   spawn_crowd(&c, count, &options); /* on stacks that were used */
   assert_int_equal(c.through, count);
-  fiber_bed_close(&c.bed, "closed");
+  loop_bed_close(&c.bed, "closed");
   assert_int_equal(c.canceled, count);
 }
 
 static void thirty_thousand_with_guards(void **state) {
   (void)state;
-  run_crowd(fiber_bed_many(30000), 0);
+  run_crowd(loop_bed_many(30000), 0);
 }
 
 static void a_hundred_thousand_without(void **state) {
   (void)state;
-  run_crowd(fiber_bed_many(100000), 1);
+  run_crowd(loop_bed_many(100000), 1);
 }
 
 TEST_MODULE(many) {

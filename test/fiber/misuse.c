@@ -1,9 +1,9 @@
 /* Fibers used in ways that can't work: each has its error, or its message. */
-#include "support/fiber_bed.h"
+#include "support/loop_bed.h"
 
 typedef struct scene {
-  fiber_bed_t bed;
-  fiber_bed_t other;
+  loop_bed_t bed;
+  loop_bed_t other;
   uvow_future_t *future;
   int code;
   int ends_after;
@@ -42,14 +42,14 @@ static void an_await_outside_of_fibers(void **state) {
   scene_t s;
   (void)state;
   memset(&s, 0, sizeof(s));
-  fiber_bed_open(&s.bed);
+  loop_bed_open(&s.bed);
   assert_int_equal(uvow_await(NULL, NULL), UVOW_EFIBER);
   assert_int_equal(uvow_await(settled(s.bed.loop), NULL), UVOW_EFIBER);
   assert_int_equal(uvow_await_delay(s.bed.loop, 0), UVOW_EFIBER);
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, keeps_busy, &s));
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_int_equal(s.code, UVOW_EFIBER);
-  fiber_bed_close(&s.bed, "closed");
+  loop_bed_close(&s.bed, "closed");
 }
 
 static uvow_next_t awaits_badly(uvow_loop_t *loop, void *data) {
@@ -66,14 +66,14 @@ static void futures_that_cannot_be_awaited(void **state) {
   scene_t s;
   (void)state;
   memset(&s, 0, sizeof(s));
-  fiber_bed_open(&s.bed);
-  fiber_bed_open(&s.other);
+  loop_bed_open(&s.bed);
+  loop_bed_open(&s.other);
   s.future = uvow_fiber_spawn(s.bed.loop, awaits_badly, &s);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_int_equal(s.code, 1);
   uvow_future_unref(s.future);
-  fiber_bed_close(&s.other, "closed");
-  fiber_bed_close(&s.bed, "closed");
+  loop_bed_close(&s.other, "closed");
+  loop_bed_close(&s.bed, "closed");
 }
 
 static uvow_next_t never_returns(uvow_loop_t *loop, void *data) {
@@ -89,13 +89,13 @@ static void a_fiber_that_ignores_its_cancel(void **state) {
   scene_t s;
   (void)state;
   memset(&s, 0, sizeof(s));
-  fiber_bed_open(&s.bed);
+  loop_bed_open(&s.bed);
   s.ends_after = 100001;
   uvow_future_t *f =
       uvow_fiber_spawn_with(s.bed.loop, never_returns, &s, &options);
   uvow_future_cancel(f);
   uvow_future_unref(f);
-  fiber_bed_run(&s.bed);
+  loop_bed_run(&s.bed);
   assert_string_equal(s.bed.unhandled,
                       "the fiber ticker was canceled and awaits again and "
                       "again: it must return");
@@ -103,7 +103,7 @@ static void a_fiber_that_ignores_its_cancel(void **state) {
   s.code = 0;
   s.ends_after = 99999;
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, never_returns, &s));
-  fiber_bed_close(&s.bed, "closed");
+  loop_bed_close(&s.bed, "closed");
   assert_string_equal(s.bed.unhandled, "");
 }
 
@@ -112,7 +112,7 @@ static void spawns_that_cannot_be(void **state) {
   scene_t s;
   (void)state;
   memset(&s, 0, sizeof(s));
-  fiber_bed_open(&s.bed);
+  loop_bed_open(&s.bed);
   assert_null(uvow_fiber_spawn(NULL, never_returns, &s));
   assert_null(uvow_fiber_spawn(s.bed.loop, NULL, &s));
   options.size--;
@@ -122,7 +122,7 @@ static void spawns_that_cannot_be(void **state) {
   assert_null(uvow_fiber_spawn_with(s.bed.loop, never_returns, &s, &options));
   options.stack_bytes = SIZE_MAX;
   assert_null(uvow_fiber_spawn_with(s.bed.loop, never_returns, &s, &options));
-  fiber_bed_close(&s.bed, "closed");
+  loop_bed_close(&s.bed, "closed");
 }
 
 TEST_MODULE(misuse) {

@@ -1,8 +1,8 @@
 /* Fibers with each of their allocations failing. */
-#include "support/fiber_bed.h"
+#include "support/loop_bed.h"
 
 typedef struct scene {
-  fiber_bed_t bed;
+  loop_bed_t bed;
   int spawned;
   int ran;
   int returned;
@@ -37,15 +37,15 @@ static void body(test_alloc_t *alloc, void *data) {
   scene_t s;
   (void)data;
   memset(&s, 0, sizeof(s));
-  if (fiber_bed_open_with(&s.bed, alloc)) {
+  if (loop_bed_open_with(&s.bed, alloc)) {
     assert_int_equal(uv_loop_close(&s.bed.uv), 0);
     return;
   }
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, parent, &s);
   s.spawned += f != NULL;
   uvow_future_detach(f);
-  fiber_bed_run(&s.bed);
-  fiber_bed_close(&s.bed, "closed");
+  loop_bed_run(&s.bed);
+  loop_bed_close(&s.bed, "closed");
   assert_int_equal(s.ran, s.spawned);
   assert_int_equal(s.returned, s.spawned);
 }

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "support/fiber_bed.h"
+#include "support/loop_bed.h"
 
 #define DEEPEST 2048 /* what jansson takes */
 
@@ -25,15 +25,15 @@ static uvow_next_t parses(uvow_loop_t *loop, void *data) {
 }
 
 static void the_deepest_answer_fits(void **state) {
-  fiber_bed_t bed;
+  loop_bed_t bed;
   int done = 0;
   (void)state;
-  fiber_bed_open(&bed);
+  loop_bed_open(&bed);
   uvow_future_t *f = uvow_fiber_spawn(bed.loop, parses, &done);
-  fiber_bed_run(&bed);
+  loop_bed_run(&bed);
   assert_int_equal(done, 1);
   uvow_future_unref(f);
-  fiber_bed_close(&bed, "closed");
+  loop_bed_close(&bed, "closed");
 }
 
 static uvow_next_t fills(uvow_loop_t *loop, void *data) {
@@ -48,33 +48,33 @@ static uvow_next_t fills(uvow_loop_t *loop, void *data) {
 static void a_stack_may_be_larger(void **state) {
   uvow_fiber_options_t options = {.size = sizeof(options),
                                   .stack_bytes = 1024 * 1024};
-  fiber_bed_t bed;
+  loop_bed_t bed;
   int done = 0;
   (void)state;
-  fiber_bed_open(&bed);
+  loop_bed_open(&bed);
   for (int i = 0; i < 3; i++) {
     options.no_guard = i == 1;
     uvow_future_detach(uvow_fiber_spawn_with(bed.loop, fills, &done, &options));
   }
-  fiber_bed_run(&bed);
+  loop_bed_run(&bed);
   assert_int_equal(done, 3);
-  fiber_bed_close(&bed, "closed");
+  loop_bed_close(&bed, "closed");
 }
 
 /* Stacks that are used again are the ones that were: no map is added. */
 static void a_stack_is_used_again(void **state) {
-  fiber_bed_t bed;
+  loop_bed_t bed;
   int done = 0;
   (void)state;
-  fiber_bed_open(&bed);
+  loop_bed_open(&bed);
   for (int i = 0; i < 100; i++) {
     size_t calls = bed.alloc->calls;
     uvow_future_detach(uvow_fiber_spawn(bed.loop, parses, &done));
-    fiber_bed_run(&bed);
+    loop_bed_run(&bed);
     if (i > 0)
       assert_int_equal(bed.alloc->calls, calls);
   }
-  fiber_bed_close(&bed, "closed");
+  loop_bed_close(&bed, "closed");
 }
 
 static int dig(int depth) {
@@ -97,12 +97,12 @@ static uvow_next_t overflows(uvow_loop_t *loop, void *data) {
 /* The neighbour below is in use: without the guard, it would be overwritten. */
 static void overflow_in_child(void) {
   struct rlimit none = {0, 0};
-  fiber_bed_t bed;
+  loop_bed_t bed;
   int sum = 0;
   signal(SIGSEGV, SIG_DFL);
   setrlimit(RLIMIT_CORE, &none);
   (void)freopen("/dev/null", "w", stderr);
-  fiber_bed_open(&bed);
+  loop_bed_open(&bed);
   uvow_future_detach(uvow_fiber_spawn(bed.loop, waits, NULL));
   uvow_future_detach(uvow_fiber_spawn(bed.loop, overflows, &sum));
   uv_run(&bed.uv, UV_RUN_NOWAIT);

@@ -1,22 +1,22 @@
-#include "fiber_bed.h"
+#include "loop_bed.h"
 
 #include <stdio.h>
 
 static void on_unhandled(uvow_loop_t *loop, const uvow_error_t *error,
                          void *data) {
-  fiber_bed_t *bed = (fiber_bed_t *)data;
+  loop_bed_t *bed = (loop_bed_t *)data;
   (void)loop;
   snprintf(bed->unhandled, sizeof(bed->unhandled), "%s",
            uvow_error_message(error));
 }
 
 static void on_closed(void *data) {
-  fiber_bed_t *bed = (fiber_bed_t *)data;
+  loop_bed_t *bed = (loop_bed_t *)data;
   bed->closed = 1;
-  fiber_bed_log(bed, "closed");
+  loop_bed_log(bed, "closed");
 }
 
-int fiber_bed_open_with(fiber_bed_t *bed, test_alloc_t *alloc) {
+int loop_bed_open_with(loop_bed_t *bed, test_alloc_t *alloc) {
   uvow_loop_options_t options = {.size = sizeof(options)};
   memset(bed, 0, sizeof(*bed));
   bed->alloc = alloc;
@@ -27,7 +27,7 @@ int fiber_bed_open_with(fiber_bed_t *bed, test_alloc_t *alloc) {
   return uvow_loop_new(&bed->uv, &options, &bed->loop);
 }
 
-void fiber_bed_open(fiber_bed_t *bed) {
+void loop_bed_open(loop_bed_t *bed) {
   memset(bed, 0, sizeof(*bed));
   test_alloc_t *alloc = &bed->own_alloc;
   uvow_loop_options_t options = {.size = sizeof(options)};
@@ -40,11 +40,28 @@ void fiber_bed_open(fiber_bed_t *bed) {
   assert_int_equal(uvow_loop_new(&bed->uv, &options, &bed->loop), 0);
 }
 
-void fiber_bed_run(fiber_bed_t *bed) {
+void loop_bed_run(loop_bed_t *bed) {
   uv_run(&bed->uv, UV_RUN_DEFAULT);
 }
 
-void fiber_bed_close(fiber_bed_t *bed, const char *log) {
+int loop_bed_wait(loop_bed_t *bed, uvow_future_t *f,
+                  uvow_result_t *ret_result) {
+  uvow_result_t result;
+  uvow_future_unref(bed->waited);
+  bed->waited = f;
+  assert_non_null(f);
+  while (uvow_future_state(f) == UVOW_PENDING)
+    assert_true(uv_run(&bed->uv, UV_RUN_ONCE) ||
+                uvow_future_state(f) != UVOW_PENDING);
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  if (ret_result)
+    *ret_result = result;
+  return result.error ? uvow_error_code(result.error) : 0;
+}
+
+void loop_bed_close(loop_bed_t *bed, const char *log) {
+  uvow_future_unref(bed->waited);
+  bed->waited = NULL;
   if (bed->loop)
     uvow_loop_close(bed->loop, on_closed, bed);
   uv_run(&bed->uv, UV_RUN_DEFAULT);
@@ -54,20 +71,20 @@ void fiber_bed_close(fiber_bed_t *bed, const char *log) {
     assert_int_equal(bed->alloc->live, 0);
 }
 
-void fiber_bed_log(fiber_bed_t *bed, const char *word) {
+void loop_bed_log(loop_bed_t *bed, const char *word) {
   size_t len = strlen(bed->log);
   assert_true(len + strlen(word) + 2 < sizeof(bed->log));
   snprintf(bed->log + len, sizeof(bed->log) - len, "%s%s", len ? " " : "",
            word);
 }
 
-void fiber_bed_log_number(fiber_bed_t *bed, const char *word, int number) {
+void loop_bed_log_number(loop_bed_t *bed, const char *word, int number) {
   char text[64];
   snprintf(text, sizeof(text), "%s%d", word, number);
-  fiber_bed_log(bed, text);
+  loop_bed_log(bed, text);
 }
 
-int fiber_bed_many(int wanted) {
+int loop_bed_many(int wanted) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return wanted / 30;
 #else

@@ -1,0 +1,206 @@
+/* Files, call by call. */
+#include <stdio.h>
+
+#include <uvow/uv.h>
+
+#include "support/loop_bed.h"
+#include "support/folder.h"
+
+typedef struct scene {
+  loop_bed_t bed;
+  folder_t folder;
+  char path[FOLDER_PATH];
+  char other[FOLDER_PATH];
+} scene_t;
+
+static void open_scene(scene_t *s) {
+  memset(s, 0, sizeof(*s));
+  loop_bed_open(&s->bed);
+  folder_make(&s->folder);
+  folder_file(&s->folder, "a", NULL, s->path);
+  folder_file(&s->folder, "b", NULL, s->other);
+}
+
+static void close_scene(scene_t *s) {
+  loop_bed_close(&s->bed, "closed");
+  folder_remove(&s->folder);
+}
+
+static uvow_file_t *open_file(scene_t *s, int flags) {
+  uvow_result_t r;
+  int rc = loop_bed_wait(&s->bed,
+                         uvow_fs_open(s->bed.loop, s->path, flags, 0600), &r);
+  assert_int_equal(rc, 0);
+  uvow_file_t *file = uvow_file_ref(uvow_result_file(&r));
+  assert_non_null(file);
+  return file;
+}
+
+static int wait(scene_t *s, uvow_future_t *f) {
+  return loop_bed_wait(&s->bed, f, NULL);
+}
+
+/* Descriptors of this process. */
+static int open_fds(void) {
+  uv_fs_t req;
+  int n = uv_fs_scandir(NULL, &req, "/proc/self/fd", 0, NULL);
+  uv_fs_req_cleanup(&req);
+  return n;
+}
+
+static void writes_and_reads(void **state) {
+  scene_t s;
+  uvow_result_t r;
+  size_t len = 0;
+  (void)state;
+  open_scene(&s);
+  uvow_file_t *file =
+      open_file(&s, UV_FS_O_RDWR | UV_FS_O_CREAT | UV_FS_O_EXCL);
+  assert_int_equal(wait(&s, uvow_fs_write(file, uvow_value_text("hello"), 0)),
+                   0);
+  assert_int_equal(wait(&s, uvow_fs_write(file, uvow_value_text(" you"), 5)),
+                   0);
+  assert_int_equal(wait(&s, uvow_fs_fsync(file)), 0);
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_fs_read(file, 100, 1), &r), 0);
+  const char *bytes = uvow_result_bytes(&r, &len);
+  assert_int_equal(len, 8);
+  assert_memory_equal(bytes, "ello you", 8);
+  /* What was read may be written. */
+  uvow_value_t value = uvow_result_keep(&r);
+  assert_int_equal(wait(&s, uvow_fs_write(file, value, 9)), 0);
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_fs_read(file, 3, 16), &r), 0);
+  (void)uvow_result_bytes(&r, &len);
+  assert_int_equal(len, 1); /* the end is near */
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_fs_read(file, 3, 17), &r), 0);
+  (void)uvow_result_bytes(&r, &len);
+  assert_int_equal(len, 0);
+  uvow_file_unref(file);
+  close_scene(&s);
+}
+
+static void paths_are_handled(void **state) {
+  scene_t s;
+  uvow_result_t r;
+  void *stat = NULL;
+  uvow_loop_t *loop;
+  (void)state;
+  open_scene(&s);
+  loop = s.bed.loop;
+  assert_int_equal(wait(&s, uvow_fs_mkdir(loop, s.path, 0700)), 0);
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_fs_stat(loop, s.path), &r), 0);
+  assert_int_equal(uvow_value_get_ptr(&r.value, &uvow_type_stat, &stat), 0);
+  assert_int_equal(((uv_stat_t *)stat)->st_mode & 0777, 0700);
+  uvow_value_t kept = uvow_result_keep(&r);
+  uvow_value_clear(&kept);
+  assert_int_equal(wait(&s, uvow_fs_rename(loop, s.path, s.other)), 0);
+  assert_int_equal(wait(&s, uvow_fs_rmdir(loop, s.other)), 0);
+  uvow_file_unref(open_file(&s, UV_FS_O_WRONLY | UV_FS_O_CREAT));
+  assert_int_equal(wait(&s, uvow_fs_copy(loop, s.path, s.other)), 0);
+  assert_int_equal(wait(&s, uvow_fs_unlink(loop, s.path)), 0);
+  assert_int_equal(wait(&s, uvow_fs_unlink(loop, s.other)), 0);
+  close_scene(&s);
+}
+
+static void errors_name_the_call_and_the_path(void **state) {
+  scene_t s;
+  uvow_result_t r;
+  char text[FOLDER_PATH + 100];
+  uvow_loop_t *loop;
+  (void)state;
+  open_scene(&s);
+  loop = s.bed.loop;
+  assert_int_equal(
+      loop_bed_wait(&s.bed, uvow_fs_open(loop, s.path, UV_FS_O_RDONLY, 0), &r),
+      UV_ENOENT);
+  snprintf(text, sizeof(text), "open %s: %s", s.path, uv_strerror(UV_ENOENT));
+  assert_string_equal(uvow_error_message(r.error), text);
+  assert_int_equal(wait(&s, uvow_fs_stat(loop, s.path)), UV_ENOENT);
+  assert_int_equal(wait(&s, uvow_fs_unlink(loop, s.path)), UV_ENOENT);
+  assert_int_equal(wait(&s, uvow_fs_rename(loop, s.path, s.other)), UV_ENOENT);
+  assert_int_equal(wait(&s, uvow_fs_copy(loop, s.path, s.other)), UV_ENOENT);
+  uvow_file_t *file = open_file(&s, UV_FS_O_WRONLY | UV_FS_O_CREAT);
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_fs_read(file, 1, 0), &r),
+                   UV_EBADF);
+  snprintf(text, sizeof(text), "read %s: %s", s.path, uv_strerror(UV_EBADF));
+  assert_string_equal(uvow_error_message(r.error), text);
+  assert_int_equal(wait(&s, uvow_fs_write(file, uvow_value_int64(1), 0)),
+                   UVOW_ETYPE);
+  assert_int_equal(wait(&s, uvow_fs_read(file, SIZE_MAX, 0)), UVOW_ENOMEM);
+  uvow_file_unref(file);
+  close_scene(&s);
+}
+
+static void bad_arguments(void **state) {
+  scene_t s;
+  uvow_loop_t *loop;
+  (void)state;
+  open_scene(&s);
+  loop = s.bed.loop;
+  assert_null(uvow_fs_open(NULL, "a", 0, 0));
+  assert_null(uvow_fs_unlink(NULL, "a"));
+  assert_null(uvow_fs_read(NULL, 1, 0));
+  assert_null(uvow_fs_write(NULL, uvow_value_text("a"), 0));
+  assert_null(uvow_fs_fsync(NULL));
+  assert_int_equal(wait(&s, uvow_fs_open(loop, NULL, 0, 0)), UVOW_EINVAL);
+  assert_int_equal(wait(&s, uvow_fs_stat(loop, NULL)), UVOW_EINVAL);
+  assert_int_equal(wait(&s, uvow_fs_mkdir(loop, NULL, 0)), UVOW_EINVAL);
+  assert_int_equal(wait(&s, uvow_fs_rmdir(loop, NULL)), UVOW_EINVAL);
+  assert_int_equal(wait(&s, uvow_fs_rename(loop, "a", NULL)), UVOW_EINVAL);
+  uvow_file_unref(NULL);
+  assert_null(uvow_file_ref(NULL));
+  close_scene(&s);
+}
+
+/* The thread pool has opened it when the cancel comes: nobody gets it. */
+static void a_file_that_comes_too_late_is_closed(void **state) {
+  scene_t s;
+  int before;
+  (void)state;
+  open_scene(&s);
+  uvow_file_unref(open_file(&s, UV_FS_O_WRONLY | UV_FS_O_CREAT));
+  loop_bed_run(&s.bed);
+  before = open_fds();
+  for (int i = 0; i < 50; i++) {
+    uvow_future_t *f = uvow_fs_open(s.bed.loop, s.path, UV_FS_O_RDONLY, 0);
+    while (i % 2 && open_fds() == before)
+      ; /* until it's open: nothing runs on this thread */
+    assert_int_equal(uvow_future_cancel(f), 0);
+    uvow_future_unref(f);
+    loop_bed_run(&s.bed);
+    assert_int_equal(open_fds(), before);
+  }
+  close_scene(&s);
+}
+
+static void a_file_outlives_its_loop(void **state) {
+  scene_t s;
+  int before;
+  (void)state;
+  open_scene(&s);
+  uvow_file_unref(open_file(&s, UV_FS_O_WRONLY | UV_FS_O_CREAT));
+  loop_bed_run(&s.bed);
+  before = open_fds();
+  uvow_file_t *file = open_file(&s, UV_FS_O_RDONLY);
+  uvow_future_t *f = uvow_fs_read(file, 10, 0); /* under way */
+  assert_non_null(f);
+  uvow_future_unref(f);
+  s.bed.alloc = NULL; /* the file is memory still */
+  loop_bed_close(&s.bed, "closed");
+  assert_null(uvow_fs_read(file, 10, 0));
+  uvow_file_unref(file);
+  assert_int_equal(s.bed.own_alloc.live, 0);
+  assert_true(open_fds() < before); /* the loop's own are gone too */
+  folder_remove(&s.folder);
+}
+
+TEST_MODULE(file) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(writes_and_reads),
+      cmocka_unit_test(paths_are_handled),
+      cmocka_unit_test(errors_name_the_call_and_the_path),
+      cmocka_unit_test(bad_arguments),
+      cmocka_unit_test(a_file_that_comes_too_late_is_closed),
+      cmocka_unit_test(a_file_outlives_its_loop),
+  };
+  return cmocka_run_group_tests_name("uv/file", tests, NULL, NULL);
+}
