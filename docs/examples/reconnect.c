@@ -17,7 +17,6 @@ typedef struct app {
   uvow_client_t *client;
   char url[64];
   char token[32];
-  uvow_header_t header;
   int asked;
   int left; /* requests that aren't settled */
 } app_t;
@@ -51,30 +50,25 @@ static int start_server(app_t *app) {
 }
 
 /* [renew] */
-/* Before each attempt to reconnect. What it points to is copied. */
-static int renew(uvow_client_t *client, uint32_t attempt,
-                 uvow_renewal_t *renewal, void *data) {
+/* Before each attempt to connect. */
+static uvow_next_t renew(uvow_client_t *client, uint32_t attempt, void *data) {
   app_t *app = data;
-  (void)client;
+  uvow_header_t header = {"Authorization", app->token};
   snprintf(app->token, sizeof(app->token), "Bearer fresh-%u",
            (unsigned)attempt);
-  app->header.name = "Authorization";
-  app->header.value = app->token;
-  renewal->url = app->url;
-  renewal->headers = &app->header;
-  renewal->header_count = 1;
-  return 0; /* or an error, which fails this attempt */
+  /* Copied. What it refuses fails this attempt. */
+  uvow_client_set_target(client, app->url, &header, 1);
+  return uvow_next_none(); /* or an error, or a future to be waited for */
 }
 /* [renew] */
 
 /* [state] */
-static void on_state(uvow_client_t *client, uvow_client_state_t state,
-                     const uvow_error_t *why, void *data) {
-  static const char *const names[] = {"",        "connecting", "open",
-                                      "waiting", "closing",    "closed"};
+static void on_state(uvow_client_t *client, const uvow_client_change_t *change,
+                     void *data) {
+  const uvow_error_t *why = change->why;
   (void)client;
   (void)data;
-  printf("%s%s%s\n", names[state], why ? ": " : "",
+  printf("%s%s%s\n", uvow_client_state_name(change->state), why ? ": " : "",
          why ? uvow_err_name(uvow_error_code(why)) : "");
 }
 /* [state] */
@@ -110,10 +104,10 @@ static int start_client(app_t *app) {
   reconnect.base_ms = 10;     /* pauses between 0 and 10, 20, 40 ... ms */
   reconnect.max_ms = 5000;    /* and no longer than this */
   reconnect.total_ms = 60000; /* then it gives up */
-  reconnect.renew = renew;
   options.url = app->url;
   options.protocol = uvow_protocol_jsonrpc2();
   options.reconnect = &reconnect;
+  options.renew = renew;
   options.max_in_flight = 1000; /* more wait for their turn */
   options.max_queued = 10000;   /* one more: UVOW_EOVERLOAD */
   options.ping_ms = 10000;      /* is it still there? */

@@ -11,6 +11,7 @@
  */
 
 #include "deflate.h"
+#include "future.h"
 #include "loop.h"
 #include "payload.h"
 #include "protocol.h"
@@ -70,43 +71,80 @@ typedef enum uvow_client_state {
   UVOW_CLIENT_CLOSED = 5
 } uvow_client_state_t;
 
-/** Told of each change of state, and why (NULL: because it was asked for). */
-typedef void (*uvow_state_cb)(uvow_client_t *client, uvow_client_state_t state,
-                              const uvow_error_t *why, void *data);
-
-/** What a renew callback may change for the next attempt. */
-typedef struct uvow_renewal {
-  /** sizeof(uvow_renewal_t), set by uvow. */
+/** A change of state. Borrowed. */
+typedef struct uvow_client_change {
+  /** sizeof(uvow_client_change_t), set by uvow. */
   size_t size;
-  /** Optional, default: the URL as it is. Copied when the callback returns. */
-  const char *url;
-  /** Optional, default: the headers as they are. Copied, all of them. */
-  const uvow_header_t *headers;
-  size_t header_count;
-} uvow_renewal_t;
+  /** What ended the connection or the attempt; NULL: it was asked for. */
+  const uvow_error_t *why;
+  uvow_client_state_t state;
+  /** CONNECTING, WAITING: attempts so far without a proven connection. */
+  uint32_t attempt;
+  /** WAITING: until the next one. ms. */
+  uint64_t pause_ms;
+} uvow_client_change_t;
+
+/** Called for each change of state. */
+typedef void (*uvow_state_cb)(uvow_client_t *client,
+                              const uvow_client_change_t *change, void *data);
 
 /**
- * Called before each attempt to reconnect, the first in a row being 1: a fresh
- * token, another URL. Returns 0, or a negative code that fails this attempt.
+ * Called before each attempt to connect, the very first included (attempt 1, as
+ * is the first after a proven connection), to call uvow_client_set_target: a
+ * fresh token, another URL. What it returns is waited for, if it's a future. An
+ * error fails the attempt, and so does a URL or header that set_target refused
+ * meanwhile. After a status of 401 or 403 it is asked once more before that
+ * counts as fatal. May do anything with the client, also close or free it.
  */
-typedef int (*uvow_renew_cb)(uvow_client_t *client, uint32_t attempt,
-                             uvow_renewal_t *renewal, void *data);
+typedef uvow_next_t (*uvow_renew_cb)(uvow_client_t *client, uint32_t attempt,
+                                     void *data);
 
-/** How to reconnect: exponential backoff with full jitter. */
+/** What happens after a failure that can't get better: a certificate that isn't
+ * accepted, a status 4xx but 408, 421, 425 and 429, close codes 1002 and 1010
+ * (4000 to 4999 with fatal_4xxx). */
+typedef enum uvow_after_fatal {
+  /** A client that was never proven is closed; one that was goes on with the
+   * longest pause. */
+  UVOW_AFTER_FATAL_DEFAULT = 0,
+  /** The client is closed. */
+  UVOW_AFTER_FATAL_END = 1,
+  /** It goes on with the longest pause. */
+  UVOW_AFTER_FATAL_GO_ON = 2
+} uvow_after_fatal_t;
+
+/**
+ * How to reconnect: exponential backoff with full jitter.
+ *
+ * Attempts and pauses begin anew only after a connection that has proven
+ * itself: by an answer to a request, or by living longer than the last pause's
+ * bound and 5 s. After close codes 1003, 1007, 1008 and 1009 nothing that was
+ * in flight is sent again. The last failure is the cause of every request that
+ * fails meanwhile.
+ */
 typedef struct uvow_reconnect_options {
   /** Required. sizeof(uvow_reconnect_options_t). */
   size_t size;
-  /** Optional, default 100 ms: the first pause is between 0 and this. */
+  size_t reserved;
+  /** Optional, default 500 ms: the first pause is between 0 and this. */
   uint64_t base_ms;
-  /** Optional, default 30000 ms: no pause is longer. */
+  /** Optional, default 30000 ms: no pause is longer, but for Retry-After. */
   uint64_t max_ms;
-  /** Optional, default: no limit. Attempts in a row, the first one included. */
-  uint32_t max_attempts;
-  /** Optional, default: no limit. After this long without a connection no
+  /** Optional, default: no limit. After so long without a proven connection no
    * further attempt begins. ms. */
   uint64_t total_ms;
-  /** Optional. */
-  uvow_renew_cb renew;
+  /** Optional, default 300000 ms: a Retry-After of the server's, in seconds, is
+   * followed up to this, and the pause comes on top. */
+  uint64_t max_retry_after_ms;
+  /** Optional, default: no limit. Attempts without a proven connection, the
+   * first one included. */
+  uint32_t max_attempts;
+  /** Optional, default 1: how often one idempotent request is sent again; then
+   * it rejects with the loss as its cause. */
+  uint32_t max_resends;
+  /** Optional, default UVOW_AFTER_FATAL_DEFAULT. */
+  uvow_after_fatal_t after_fatal;
+  /** Optional, default 0. 1: close codes 4000 to 4999 can't get better. */
+  int fatal_4xxx;
 } uvow_reconnect_options_t;
 
 /**
@@ -214,6 +252,8 @@ typedef struct uvow_client_options {
   int count_unanswered;
   /** Optional, default: the first connection is the only one. */
   const uvow_reconnect_options_t *reconnect;
+  /** Optional. */
+  uvow_renew_cb renew;
   /** Optional. */
   const uvow_trace_t *trace;
   /** Optional. */
@@ -337,12 +377,12 @@ UVOW_API uvow_future_t *uvow_client_ready(uvow_client_t *client);
  * UVOW_EREMOTE    the server's own error (uvow_error_peer_code, ...);
  * UVOW_EPAYLOAD   the result isn't JSON (uvow_error_data has the bytes);
  * UVOW_EENVELOPE  the answer is none that the protocol allows;
- * UVOW_ETIMEDOUT  no answer in time;
- * UVOW_ELOST      the connection was lost, or closed by the server (its message
- *                 then has the close code and reason); or the cause that it
- *                 never opened;
- * UVOW_ECLOSED    the client is closed; UVOW_EOVERLOAD: a limit is reached;
- * UVOW_EINVAL     the method or params can't be sent by this protocol.
+ * UVOW_ETIMEDOUT  no answer in time; the cause is the connection's last
+ * failure, while there's none; UVOW_ELOST      the connection was lost, or
+ * closed by the server (its message then has the close code and reason); or the
+ * cause that it never opened; UVOW_ECLOSED    the client is closed;
+ * UVOW_EOVERLOAD: a limit is reached; UVOW_EINVAL     the method or params
+ * can't be sent by this protocol.
  *
  * It waits while the connection isn't open, or max_in_flight requests are in
  * flight: its deadline runs from now on. When the connection is lost while it's
@@ -395,11 +435,15 @@ UVOW_API int uvow_client_notifyf(uvow_client_t *client, const char *method,
 
 /** How the connection stands; UVOW_CLIENT_CLOSED for NULL. */
 UVOW_API uvow_client_state_t uvow_client_state(const uvow_client_t *client);
+/** "connecting", "open", "waiting", "closing", "closed"; "unknown" for any
+ * other number. Static text. Any thread. */
+UVOW_API const char *uvow_client_state_name(uvow_client_state_t state);
 
 /**
  * Sets the URL (NULL: as it is) and headers (NULL: as they are) of the next
- * attempt to connect. Copies them. Errors, and nothing is changed: UVOW_EINVAL:
- * a header without name or value; UVOW_ENOMEM. Since 0.1.
+ * attempt to connect. Copies them. Errors, and nothing is changed: UVOW_EURL,
+ * UVOW_ESCHEME: no URL that can be used; UVOW_EINVAL: a header without name or
+ * value; UVOW_ENOMEM. Since 0.1.
  */
 UVOW_API int uvow_client_set_target(uvow_client_t *client, const char *url,
                                     const uvow_header_t *headers,

@@ -14,6 +14,7 @@ static void free_client(uvow_client_t *client) {
   uvow_loop_t *loop = client->loop;
   int enrolled = client->freed; /* one that failed to start never was */
   uvow_error_unref(client->ended);
+  uvow_error_unref(client->link.last);
   uvow__dispatcher_done(&client->dispatcher);
   uvow__backlog_done(&client->backlog);
   uvow__intern_done(&client->methods);
@@ -55,6 +56,7 @@ static void on_drain_deadline(uvow__deadline_t *deadline) {
   uvow__error_spec_t spec = {0};
   spec.code = UVOW_ECLOSED;
   spec.detail = UVOW__SLICE("closed before the answer came");
+  spec.cause = client->link.last;
   uvow__dispatcher_fail_all(&client->dispatcher, &spec);
   client->notes = 0;
   uvow__client_maybe_close(client);
@@ -199,12 +201,21 @@ uvow_client_state_t uvow_client_state(const uvow_client_t *client) {
   return client ? client->state : UVOW_CLIENT_CLOSED;
 }
 
+const char *uvow_client_state_name(uvow_client_state_t state) {
+  static const char *const names[] = {"unknown", "connecting", "open",
+                                      "waiting", "closing",    "closed"};
+  unsigned i = (unsigned)state;
+  return names[i < sizeof(names) / sizeof(*names) ? i : 0];
+}
+
 int uvow_client_set_target(uvow_client_t *client, const char *url,
                            const uvow_header_t *headers, size_t header_count) {
   if (!client)
     return UVOW_EINVAL;
-  return uvow__target_set(&client->config.target, uvow__client_mem(client), url,
-                          headers, header_count);
+  client->link.refused =
+      uvow__target_set(&client->config.target, uvow__client_mem(client), url,
+                       headers, header_count);
+  return client->link.refused;
 }
 
 static void hold(uvow_client_t *client, int on) {
@@ -213,10 +224,10 @@ static void hold(uvow_client_t *client, int on) {
   client->unheld = !on;
   if (client->connection && client->state != UVOW_CLIENT_CONNECTING)
     uvow__connection_hold(client->connection, on);
-  if (client->pausing == on || !uvow__deadline_armed(&client->pause))
+  if (client->link.pausing == on || !uvow__deadline_armed(&client->link.pause))
     return;
   client->loop->rt.holds += on ? 1 : (size_t)-1;
-  client->pausing = on;
+  client->link.pausing = on != 0;
   uvow__runtime_poke(&client->loop->rt);
 }
 

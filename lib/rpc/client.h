@@ -8,7 +8,7 @@
 #include "base/intern.h"
 #include "websocket/connection.h"
 #include "dispatcher.h"
-#include "future/backoff.h"
+#include "client_link.h"
 #include "future/gate.h"
 #include "net/tls.h"
 #include "websocket/proxy.h"
@@ -46,6 +46,7 @@ typedef struct uvow__client_config {
   int send_cancel;
   int count_unanswered;
   uvow_reconnect_options_t reconnect; /* size 0: don't */
+  uvow_renew_cb renew;                /* NULL: none */
   uvow_trace_t trace;
 } uvow__client_config_t;
 
@@ -75,13 +76,7 @@ struct uvow_client {
   int busy;  /* user callbacks with the client that are on the stack */
   int freed; /* by one of them: the memory goes when the last returns */
   uvow__deadline_t drain; /* for what is in flight at close */
-  /* Reconnecting: lib/rpc/client_link.c. */
-  uvow__backoff_t backoff;
-  uvow__deadline_t pause;
-  int pausing;          /* the pause holds the loop */
-  uvow__task_t connect; /* to be run when the pause is over */
-  uint32_t attempts;    /* in a row */
-  uint64_t down_since;  /* ns: when this row began */
+  uvow__link_t link;
   uvow__backlog_t backlog;
   uvow__task_t pump; /* late: what has its turn leaves */
   size_t notes;      /* in it: how many no request waits for */
@@ -125,15 +120,21 @@ int uvow__client_config_init(uvow__client_config_t *config,
 void uvow__client_config_done(uvow__client_config_t *config,
                               const uvow__mem_t *mem);
 /* Replaces URL (NULL: as it is) and headers (NULL: as they are), or, on error,
- * nothing. UVOW_ENOMEM, UVOW_EINVAL. */
+ * nothing. UVOW_ENOMEM, UVOW_EINVAL; UVOW_EURL, UVOW_ESCHEME. */
 int uvow__target_set(uvow__target_t *target, const uvow__mem_t *mem,
                      const char *url, const uvow_header_t *headers,
                      size_t count);
 
+/* client_attempt.c: begins to connect for the first time. UVOW_ENOMEM,
+ * UVOW_EINVAL: nothing has begun. */
+int uvow__client_connect(uvow_client_t *client);
+void uvow__client_attempt_init(uvow_client_t *client);
+
 /* client_link.c: before anything else. */
 void uvow__client_link_init(uvow_client_t *client);
-/* Begins to connect. UVOW_ENOMEM, UVOW_EINVAL: nothing has begun. */
-int uvow__client_connect(uvow_client_t *client);
+/* The connection, or the attempt at one, has ended: takes the error. */
+void uvow__client_lost(uvow_client_t *client, uvow_error_t *error);
+extern const uvow__connection_callbacks_t uvow__client_callbacks;
 /* There is no connection any more, and won't be: takes the error. */
 void uvow__client_end(uvow_client_t *client, uvow_error_t *error);
 /* At close, when nothing is in flight any more: the close handshake. */
@@ -143,7 +144,7 @@ void uvow__client_enter(uvow_client_t *client, uvow_client_state_t state,
                         const uvow_error_t *why);
 /* Settles what waits for little to be unsent. */
 void uvow__client_maybe_drained(uvow_client_t *client);
-/* Stops the pause before the next attempt. */
+/* Stops the pause before the next attempt, and what it waits for. */
 void uvow__client_stop_pause(uvow_client_t *client);
 
 /* client_request.c: encodes and sends, or puts it into the

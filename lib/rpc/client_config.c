@@ -86,18 +86,28 @@ static int copy_headers(const uvow__mem_t *mem, const uvow_header_t *headers,
   return rc;
 }
 
+/* A URL that the handshake can say. */
+static int parse_url(const uvow__mem_t *mem, const char *text,
+                     uvow__url_t *ret) {
+  int rc = uvow__url_parse(mem, text, strlen(text), ret);
+  if (rc == 0 && uvow__handshake_check_target(ret->target, ret->authority,
+                                              ret->user, ret->password)) {
+    uvow__url_done(ret);
+    rc = UVOW_EURL;
+  }
+  return rc;
+}
+
 int uvow__target_set(uvow__target_t *target, const uvow__mem_t *mem,
                      const char *url, const uvow_header_t *headers,
                      size_t count) {
   uvow__url_t parsed;
   uvow__handshake_header_t *copies;
-  int url_code = 0;
   memset(&parsed, 0, sizeof(parsed));
-  if (url)
-    url_code = uvow__url_parse(mem, url, strlen(url), &parsed);
-  if (url_code == UVOW_ENOMEM)
-    return UVOW_ENOMEM;
-  int rc = copy_headers(mem, headers, headers ? count : 0, &copies);
+  int rc = url ? parse_url(mem, url, &parsed) : 0;
+  if (rc)
+    return rc;
+  rc = copy_headers(mem, headers, headers ? count : 0, &copies);
   if (rc) {
     uvow__url_done(&parsed);
     return rc;
@@ -105,7 +115,7 @@ int uvow__target_set(uvow__target_t *target, const uvow__mem_t *mem,
   if (url) {
     uvow__url_done(&target->url);
     target->url = parsed;
-    target->url_code = url_code;
+    target->url_code = 0;
   }
   if (headers) {
     free_headers(mem, target->headers, target->header_count);
@@ -113,6 +123,19 @@ int uvow__target_set(uvow__target_t *target, const uvow__mem_t *mem,
     target->header_count = count;
   }
   return 0;
+}
+
+/* A URL that can't be read is no error yet: see url_code. */
+static int set_target(uvow__client_config_t *config, const uvow__mem_t *mem,
+                      const uvow_client_options_t *options) {
+  uvow__target_t *target = &config->target;
+  int rc = uvow__target_set(target, mem, options->url, options->headers,
+                            options->header_count);
+  if (rc != UVOW_EURL && rc != UVOW_ESCHEME)
+    return rc;
+  target->url_code = rc;
+  return uvow__target_set(target, mem, NULL, options->headers,
+                          options->header_count);
 }
 
 static int set_reconnect(uvow__client_config_t *config,
@@ -124,9 +147,13 @@ static int set_reconnect(uvow__client_config_t *config,
     return UVOW_EINVAL;
   *own = *options->reconnect;
   if (own->base_ms == 0)
-    own->base_ms = 100;
+    own->base_ms = 500;
   if (own->max_ms == 0)
     own->max_ms = 30000;
+  if (own->max_retry_after_ms == 0)
+    own->max_retry_after_ms = 300000;
+  if (own->max_resends == 0)
+    own->max_resends = 1;
   return 0;
 }
 
@@ -148,13 +175,13 @@ int uvow__client_config_init(uvow__client_config_t *config,
   config->send_cancel = options->send_cancel;
   config->count_unanswered = options->count_unanswered;
   config->keepalive_s = options->tcp_keepalive_s;
+  config->renew = options->renew;
   if (options->trace)
     config->trace = *options->trace;
   if ((options->header_count && !options->headers) ||
       options->tcp_keepalive_s > UVOW__KEEPALIVE_MAX_S)
     return UVOW_EINVAL;
-  int rc = uvow__target_set(&config->target, mem, options->url,
-                            options->headers, options->header_count);
+  int rc = set_target(config, mem, options);
   if (rc == 0)
     rc = set_reconnect(config, options);
   if (rc == 0)

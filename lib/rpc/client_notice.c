@@ -20,6 +20,8 @@ typedef struct notice {
   char *name;    /* of an event */
   char *session; /* NULL: none */
   uvow_error_t *why;
+  uint32_t attempt;
+  uint64_t pause_ms;
   uvow_payload_t payload;
 } notice_t;
 
@@ -39,6 +41,16 @@ static void tell_event(uvow_client_t *client, notice_t *notice) {
   client->on_event(client, &event, client->data);
 }
 
+static void tell_state(uvow_client_t *client, const notice_t *notice) {
+  uvow_client_change_t change = {0};
+  change.size = sizeof(change);
+  change.why = notice->why;
+  change.state = (uvow_client_state_t)notice->code;
+  change.attempt = notice->attempt;
+  change.pause_ms = notice->pause_ms;
+  client->on_state(client, &change, client->data);
+}
+
 static void run_notice(uvow__task_t *task) {
   notice_t *notice = UVOW__CONTAINER(task, notice_t, task);
   uvow_client_t *client = notice->client;
@@ -51,8 +63,7 @@ static void run_notice(uvow__task_t *task) {
     client->on_stray(client, (uvow_stray_t)notice->code, notice->payload.bytes,
                      notice->payload.len, client->data);
   else
-    client->on_state(client, (uvow_client_state_t)notice->code, notice->why,
-                     client->data);
+    tell_state(client, notice);
   free_notice(notice, &mem);
   uvow__client_unhold(client);
 }
@@ -106,6 +117,10 @@ void uvow__client_tell_state(uvow_client_t *client, uvow_client_state_t state,
   if (!notice)
     return;
   notice->why = uvow_error_ref(why);
+  if (state == UVOW_CLIENT_CONNECTING || state == UVOW_CLIENT_WAITING)
+    notice->attempt = client->link.attempts;
+  if (state == UVOW_CLIENT_WAITING)
+    notice->pause_ms = client->link.pause_ms;
   tell(notice);
 }
 

@@ -236,14 +236,16 @@ static int unusable(const uvow_client_t *client) {
 
 static uvow_future_t *rejected(uvow_client_t *client, int code) {
   uvow__error_spec_t spec = {0};
+  if (!client->ended)
+    return uvow_future_rejected(
+        client->loop,
+        uvow__dispatcher_error(&client->dispatcher, code, UVOW_NOT_SENT));
   spec.code = code;
   spec.outcome = UVOW_NOT_SENT;
-  if (client->ended) {
-    if (!client->closing && !client->was_open)
-      spec.code = uvow_error_code(client->ended);
-    spec.detail = slice_of(uvow_error_message(client->ended));
-    spec.cause = client->ended;
-  }
+  if (!client->closing && !client->was_open)
+    spec.code = uvow_error_code(client->ended);
+  spec.detail = slice_of(uvow_error_message(client->ended));
+  spec.cause = client->ended;
   return uvow_future_rejected(
       client->loop, uvow__error_make(uvow__client_mem(client), &spec));
 }

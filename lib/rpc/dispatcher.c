@@ -21,6 +21,7 @@
 #include "dispatcher.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/protocol.h"
@@ -120,14 +121,31 @@ static void tell_settled(const uvow__request_t *request,
     d->on_settled(d, request, error);
 }
 
+uvow_error_t *uvow__dispatcher_error(const uvow__dispatcher_t *d, int code,
+                                     uvow_outcome_t outcome) {
+  char detail[512];
+  uvow__error_spec_t spec = {0};
+  if (!d->cause || code == UVOW_ECANCELED)
+    return uvow__error_code(&d->rt->mem, code, outcome);
+  int len =
+      snprintf(detail, sizeof(detail), "%s; the connection's last failure: %s",
+               uvow_strerror(code), uvow_error_message(d->cause));
+  spec.code = code;
+  spec.outcome = outcome;
+  spec.cause = d->cause;
+  spec.detail.ptr = detail;
+  spec.detail.len =
+      len < (int)sizeof(detail) ? (size_t)len : sizeof(detail) - 1;
+  return uvow__error_make(&d->rt->mem, &spec);
+}
+
 /* Nobody wants the answer any more. */
 static void give_up(uvow__request_t *request, int code) {
   uvow__dispatcher_t *d = request->owner;
   int owed = d->keep_owed && request->sent;
   d->owed += (size_t)owed;
   uvow_future_t *f = leave_slot(request, owed ? OWED : GIVEN_UP);
-  uvow_error_t *error =
-      uvow__error_code(&d->rt->mem, code, outcome_of(request));
+  uvow_error_t *error = uvow__dispatcher_error(d, code, outcome_of(request));
   tell_settled(request, error);
   uvow__future_reject(f, error);
   if (d->on_given_up)
@@ -199,6 +217,7 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
   request->method = 0;
   request->sent = request->was_sent = 0;
   request->idempotent = request->json = 0;
+  request->resent = 0;
   d->slots[id & d->mask] = (uint64_t)(uintptr_t)f;
   d->live++;
   d->count.requests++;
@@ -314,8 +333,8 @@ void uvow__dispatcher_reject(uvow__request_t *request, uvow_error_t *error) {
 }
 
 void uvow__dispatcher_fail(uvow__request_t *request, int code) {
-  uvow__dispatcher_reject(request, uvow__error_code(&request->owner->rt->mem,
-                                                    code, outcome_of(request)));
+  uvow__dispatcher_reject(request, uvow__dispatcher_error(request->owner, code,
+                                                          outcome_of(request)));
 }
 
 /*

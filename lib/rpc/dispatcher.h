@@ -29,6 +29,7 @@ typedef struct uvow__request {
   uint64_t sent_ns;        /* when, if it's sent */
   uvow__kept_text_t *text; /* NULL, or its message */
   uint16_t method;         /* its name's number, which the owner gives */
+  uint16_t resent;         /* how often */
   uint8_t sent;            /* on this connection: its bytes may have left */
   uint8_t was_sent;        /* on any: the server may have acted on it */
   uint8_t idempotent;
@@ -54,6 +55,7 @@ struct uvow__dispatcher {
   int keep_owed;   /* their ids keep their slots until they're answered */
   size_t max_live;
   uint64_t next_id;
+  const uvow_error_t *cause; /* borrowed: of what fails now; or NULL */
   uvow__dispatcher_cb on_given_up;
   uvow__settled_cb on_settled; /* NULL: nobody is told */
   void *data;                  /* the owner's */
@@ -86,6 +88,7 @@ static inline void uvow__dispatcher_mark_sent(uvow__request_t *request,
   uvow__dispatcher_t *d = request->owner;
   d->sent += !request->sent;
   d->count.resent += request->was_sent;
+  request->resent = (uint16_t)(request->resent + request->was_sent);
   request->sent_ns = now_ns;
   request->sent = request->was_sent = 1;
 }
@@ -108,6 +111,9 @@ void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload,
                               uvow__buf_t *whole);
 /* Takes the error. */
 void uvow__dispatcher_reject(uvow__request_t *request, uvow_error_t *error);
+/* An error of this code, with the cause that there is. Returns new. */
+uvow_error_t *uvow__dispatcher_error(const uvow__dispatcher_t *d, int code,
+                                     uvow_outcome_t outcome);
 /* Rejects with a code; the outcome is the request's own. */
 void uvow__dispatcher_fail(uvow__request_t *request, int code);
 /* The connection is lost. Rejects, as fail_all, every request that it carried,

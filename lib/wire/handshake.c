@@ -132,6 +132,13 @@ static int check_auth(const char *user, const char *password) {
              : UVOW_EINVAL;
 }
 
+int uvow__handshake_check_target(const char *target, const char *authority,
+                                 const char *user, const char *password) {
+  if (!is_origin_form(text_of(target)) || !is_authority(text_of(authority)))
+    return UVOW_EINVAL;
+  return check_auth(user, password);
+}
+
 static int is_optional_value(const char *text) {
   return !text || uvow__http_is_value(text_of(text));
 }

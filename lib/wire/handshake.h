@@ -56,6 +56,10 @@ int uvow__handshake_accept(const char *key, size_t len,
  */
 int uvow__handshake_write_request(uvow__buf_t *out,
                                   const uvow__handshake_request_t *request);
+/* Whether a URL's parts can stand in such a request: 0 or UVOW_EINVAL. user and
+ * password may be NULL. */
+int uvow__handshake_check_target(const char *target, const char *authority,
+                                 const char *user, const char *password);
 /* A header of this name with Basic credentials (RFC 7617 2): user without a
  * colon, password may be NULL, neither with control bytes. UVOW_ENOMEM,
  * UVOW_EOVERLOAD. */

@@ -6,30 +6,36 @@
 
 typedef struct plan {
   script_t *s;
-  uvow_renewal_t renewal; /* what the callback answers */
-  int code;
+  struct {
+    const char *url;
+    const uvow_header_t *headers;
+    size_t header_count;
+  } renewal;             /* the target that the callback sets, if any */
+  int code;              /* what it answers, but for 0 */
+  uvow_future_t *future; /* the same: taken; or NULL */
   int calls;
   uint32_t attempt;
   void (*act)(struct plan *plan);
   script_mark_t mark;
 } plan_t;
 
-static int on_renew(uvow_client_t *client, uint32_t attempt,
-                    uvow_renewal_t *renewal, void *data) {
+static uvow_next_t on_renew(uvow_client_t *client, uint32_t attempt,
+                            void *data) {
   script_t *s = (script_t *)data;
   plan_t *plan = (plan_t *)s->extra;
+  uvow_future_t *future = plan->future;
   assert_true(client == s->client);
-  assert_int_equal(renewal->size, sizeof(*renewal));
-  assert_null(renewal->url);
-  assert_null(renewal->headers);
   plan->calls++;
   plan->attempt = attempt;
-  renewal->url = plan->renewal.url;
-  renewal->headers = plan->renewal.headers;
-  renewal->header_count = plan->renewal.header_count;
+  plan->future = NULL;
+  if (plan->renewal.url || plan->renewal.headers)
+    uvow_client_set_target(client, plan->renewal.url, plan->renewal.headers,
+                           plan->renewal.header_count);
   if (plan->act)
     plan->act(plan);
-  return plan->code;
+  if (future)
+    return uvow_next_future(future);
+  return plan->code ? uvow_next_code(plan->code, NULL) : uvow_next_pass();
 }
 
 static void begin(script_t *s, plan_t *plan, uvow_client_options_t *options,
@@ -41,7 +47,15 @@ static void begin(script_t *s, plan_t *plan, uvow_client_options_t *options,
   plan->mark = script_mark(s, "closed");
   s->extra = plan;
   *options = link_options(s, reconnect);
-  reconnect->renew = on_renew;
+  options->renew = on_renew;
+}
+
+/* A client whose connection is open and proven. */
+static void open_and_prove(script_t *s, plan_t *plan,
+                           const uvow_client_options_t *options) {
+  link_open(s, options);
+  link_prove(s);
+  plan->calls = 0;
 }
 
 /* The handshake that the client writes now, as text. */
@@ -71,7 +85,10 @@ static void test_a_new_url_and_headers_are_used(void **state) {
   options.headers = &first;
   options.header_count = 1;
   link_open(&s, &options);
-  assert_int_equal(plan.calls, 0); /* not for the first one */
+  assert_int_equal(plan.calls, 1); /* for the first one too */
+  assert_int_equal(plan.attempt, 1);
+  plan.calls = 0;
+  link_prove(&s);
   plan.renewal.url = url;
   plan.renewal.headers = &fresh;
   plan.renewal.header_count = 1;
@@ -94,6 +111,7 @@ static void test_a_new_url_and_headers_are_used(void **state) {
   expect_in(text, "Authorization: new\r\n");
   plan.renewal.headers = &fresh; /* none */
   script_accept(&s);
+  link_prove(&s);
   script_hang_up(&s, 0);
   link_wait(&s);
   assert_int_equal(plan.attempt, 1);
@@ -111,7 +129,7 @@ static void test_set_target_is_for_the_next_attempt(void **state) {
   uvow_header_t nameless = {NULL, "t2"};
   (void)state;
   begin(&s, &plan, &options, &reconnect);
-  reconnect.renew = NULL;
+  options.renew = NULL;
   link_open(&s, &options);
   assert_int_equal(uvow_client_set_target(s.client, "ws://b/", &header, 1), 0);
   assert_int_equal(uvow_client_set_target(s.client, NULL, NULL, 0), 0);
@@ -137,7 +155,7 @@ static void test_an_error_fails_the_attempt(void **state) {
   (void)state;
   begin(&s, &plan, &options, &reconnect);
   reconnect.max_attempts = 3;
-  link_open(&s, &options);
+  open_and_prove(&s, &plan, &options);
   script_mark_t a = script_mark(&s, "a");
   plan.code = UV_EACCES;
   script_hang_up(&s, 0);
@@ -146,11 +164,14 @@ static void test_an_error_fails_the_attempt(void **state) {
     script_advance(&s, 1);
   assert_int_equal(plan.attempt, 2);
   assert_int_equal(s.connects, 1);
-  script_expect(&s, "state:WAITING!ELOST");
+  script_expect(&s,
+                "state:WAITING!ELOST state:CONNECTING "
+                "state:WAITING!EACCES state:CONNECTING "
+                "state:WAITING!EACCES");
   plan.code = 1; /* no error code */
   while (plan.calls < 3)
     script_advance(&s, 1);
-  script_expect(&s, "a!EINVAL:NOT state:CLOSED!EINVAL");
+  script_expect(&s, "state:CONNECTING a!EINVAL:NOT state:CLOSED!EINVAL");
   script_advance(&s, 1000);
   assert_int_equal(plan.calls, 3);
   script_end(&s);
@@ -165,7 +186,7 @@ static void test_a_bad_new_url_fails_the_attempt(void **state) {
   uvow_header_t nameless = {NULL, "x"};
   (void)state;
   begin(&s, &plan, &options, &reconnect);
-  link_open(&s, &options);
+  open_and_prove(&s, &plan, &options);
   plan.renewal.url = "http://x";
   script_hang_up(&s, 0);
   while (plan.calls < 1)
@@ -212,7 +233,7 @@ static void test_it_may_free_the_client(void **state) {
     uvow_client_options_t options;
     uvow_reconnect_options_t reconnect;
     begin(&s, &plan, &options, &reconnect);
-    link_open(&s, &options);
+    open_and_prove(&s, &plan, &options);
     script_mark_t a = script_mark(&s, "a");
     plan.act = i ? act_free_and_fail : act_free;
     plan.renewal.url = "ws://x/";
@@ -235,7 +256,7 @@ static void test_it_may_close_the_client(void **state) {
   uvow_reconnect_options_t reconnect;
   (void)state;
   begin(&s, &plan, &options, &reconnect);
-  link_open(&s, &options);
+  open_and_prove(&s, &plan, &options);
   script_mark_t a = script_mark(&s, "a");
   plan.act = act_close;
   script_hang_up(&s, 0);
@@ -260,7 +281,7 @@ static void test_close_in_a_pause_is_at_once(void **state) {
   uvow_reconnect_options_t reconnect;
   (void)state;
   begin(&s, &plan, &options, &reconnect);
-  link_open(&s, &options);
+  open_and_prove(&s, &plan, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
   link_call_idempotent(&s, "sent", &b);

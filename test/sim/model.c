@@ -90,6 +90,8 @@ static void on_sent(const uvow_client_t *client, uint64_t id,
     sim_fail(s, "request %u is sent, and mustn't be", r->nonce);
   if (r->sent && !r->idempotent)
     sim_fail(s, "request %u is sent again", r->nonce);
+  if (r->sent > (int)s->config.max_resends)
+    sim_fail(s, "request %u is sent for the %dth time", r->nonce, r->sent + 1);
   s->expect.resent += r->sent > 0;
   r->sent++;
   r->sent_on = s->link->number;
@@ -150,7 +152,9 @@ static void on_settled(const uvow_client_t *client, uint64_t id,
   r->settled = 1;
   r->code = error ? uvow_error_code(error) : 0;
   r->outcome = error ? uvow_error_outcome(error) : UVOW_ANSWERED;
-  r->caused = uvow_error_cause(error) != NULL;
+  /* A deadline of its own has a cause too, while there's no connection. */
+  r->caused = uvow_error_cause(error) != NULL &&
+              !strstr(uvow_error_message(error), "last failure");
   if ((r->code == UVOW_ECANCELED ||
        (r->code == UVOW_ETIMEDOUT && !r->caused)) &&
       s->config.send_cancel && s->config.protocol == SIM_JSONRPC2 &&

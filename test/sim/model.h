@@ -46,6 +46,7 @@ typedef struct sim_config {
   uint64_t base_ms;
   uint64_t max_ms;
   uint32_t max_attempts;
+  uint32_t max_resends;
   uint32_t idempotent; /* one in so many; 0: none */
   uint32_t faults;     /* of the network: one step in so many; 0: none */
   uint32_t alloc;      /* failures of malloc, likewise */

@@ -165,11 +165,10 @@ static void on_stray(uvow_client_t *client, uvow_stray_t stray,
   sim_took_notice((sim_t *)data, 2, (uint32_t)stray);
 }
 
-static void on_state(uvow_client_t *client, uvow_client_state_t state,
-                     const uvow_error_t *why, void *data) {
+static void on_state(uvow_client_t *client, const uvow_client_change_t *change,
+                     void *data) {
   (void)client;
-  (void)why;
-  sim_took_notice((sim_t *)data, 3, (uint32_t)state);
+  sim_took_notice((sim_t *)data, 3, (uint32_t)change->state);
 }
 
 static void make_client(sim_t *s) {
@@ -187,6 +186,8 @@ static void make_client(sim_t *s) {
   reconnect.base_ms = c->base_ms;
   reconnect.max_ms = c->max_ms;
   reconnect.max_attempts = c->max_attempts;
+  reconnect.max_resends = c->max_resends;
+  reconnect.after_fatal = UVOW_AFTER_FATAL_GO_ON;
   options.size = sizeof(options);
   options.url = "ws://sim.example/sim";
   options.protocol = protocols[c->protocol]();

@@ -35,5 +35,6 @@ void sim_draw_config(sim_t *s) {
   c->acts = PICK(s, 0, 3, 10);
   c->ends = PICK(s, 0, 0, 10, 40);
   c->big = PICK(s, 0, 0, 0, 10);
+  c->max_resends = PICK(s, 1, 1, 2, 5);
   c->count_unanswered = sim_one_in(&s->random, 4);
 }

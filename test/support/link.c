@@ -2,15 +2,17 @@
 
 #include <stdio.h>
 
-static void on_state(uvow_client_t *client, uvow_client_state_t state,
-                     const uvow_error_t *why, void *data) {
+static void on_state(uvow_client_t *client, const uvow_client_change_t *change,
+                     void *data) {
   static const char *const names[] = {"",        "CONNECTING", "OPEN",
                                       "WAITING", "CLOSING",    "CLOSED"};
   char text[128];
   char error[64] = "";
-  if (why)
-    script_describe(why, error, sizeof(error));
-  snprintf(text, sizeof(text), "%s%s%s", names[state], why ? "!" : "", error);
+  assert_int_equal(change->size, sizeof(*change));
+  if (change->why)
+    script_describe(change->why, error, sizeof(error));
+  snprintf(text, sizeof(text), "%s%s%s", names[change->state],
+           change->why ? "!" : "", error);
   script_log((script_t *)data, "state:", text);
   assert_true(client == ((script_t *)data)->client);
 }
@@ -28,6 +30,7 @@ uvow_client_options_t link_options(script_t *s,
 
 void link_open(script_t *s, const uvow_client_options_t *options) {
   assert_int_equal(script_client(s, options), 0);
+  script_turns(s); /* renew comes first */
   link_up(s);
   script_turns(s);
   s->log[0] = '\0';
@@ -58,6 +61,17 @@ void link_answer(script_t *s, int id) {
   snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":%d}",
            id, id);
   script_text(s, text);
+}
+
+void link_prove(script_t *s) {
+  script_mark_t a = script_mark(s, "a");
+  script_call(s, "m", &a);
+  script_turns(s);
+  link_answer(s, (int)(s->client->dispatcher.next_id - 1));
+  script_turns(s);
+  assert_int_equal(a.calls, 1);
+  s->sent_at = s->sent_len;
+  s->log[0] = '\0';
 }
 
 void link_call_idempotent(script_t *s, const char *method,

@@ -19,6 +19,9 @@ void link_up(script_t *s);
 void link_wait(script_t *s);
 /* link_wait and link_up. */
 void link_again(script_t *s);
+/* A request and its answer: the connection has proven itself (R7). The log is
+ * empty then. */
+void link_prove(script_t *s);
 /* The server answers `id` with the id. */
 void link_answer(script_t *s, int id);
 /* A request that may be sent again. */
