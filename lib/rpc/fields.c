@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "future/bytes.h"
 #include "wire/base64.h"
 #include "wire/json_number.h"
 #include "wire/json_pointer.h"
