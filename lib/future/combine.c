@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "future.h"
+#include "results.h"
 
 enum kind { ALL, ALL_SETTLED, ANY, RACE };
 
@@ -298,6 +299,30 @@ uvow_future_t *uvow_future_any(uvow_loop_t *loop, uvow_future_t *const *futures,
 uvow_future_t *uvow_future_race(uvow_loop_t *loop,
                                 uvow_future_t *const *futures, size_t count) {
   return combine(loop, futures, count, RACE);
+}
+
+uvow_results_t *uvow__results_new(uvow__runtime_t *rt, size_t count) {
+  size_t size;
+  if (uvow__size_mul(count, sizeof(struct slot), &size) ||
+      uvow__size_add(size, sizeof(uvow_results_t), &size))
+    return NULL;
+  uvow_results_t *results = (uvow_results_t *)uvow__calloc(&rt->mem, size);
+  if (!results)
+    return NULL;
+  results->mem = rt->mem;
+  results->loop = uvow__runtime_loop(rt);
+  uvow__task_init(&results->task, run_reap);
+  results->refs = 1;
+  results->count = count;
+  return results;
+}
+
+void uvow__results_set(uvow_results_t *results, size_t i, uvow_value_t value) {
+  struct slot *slot = &results->slots[i];
+  if (value.type == &uvow__type_error)
+    slot->u.done.error = (uvow_error_t *)value.as.ptr;
+  else
+    slot->u.done.value = value;
 }
 
 int uvow_value_get_results(const uvow_value_t *value,

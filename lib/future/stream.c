@@ -187,10 +187,16 @@ void uvow__stream_resume(uvow_stream_t *s) {
   uvow__gate_pass(&s->room);
 }
 
+/* The reader's task may be queued for another reason. */
+static inline void push_reader(uvow_stream_t *s) {
+  if (!uvow__task_queued(s->reader))
+    uvow__runtime_push(s->rt, s->reader);
+}
+
 void uvow__stream_wake(uvow_stream_t *s) {
   if ((s->flags & UVOW__STREAM_ASKED) && uvow__stream_ready(s)) {
-    s->flags &= ~(uint32_t)UVOW__STREAM_ASKED;
-    uvow__runtime_push(s->rt, s->reader);
+    uvow__stream_unask(s);
+    push_reader(s);
   } else if (!uvow__list_empty(&s->nexts)) {
     uvow__stream_settle_nexts(s);
   }
@@ -284,8 +290,10 @@ static int store(uvow_stream_t *s, const uvow__item_t *item) {
 /* Each copy's own owner of the value. */
 static int spread(uvow_stream_t *s, uvow__item_t *item) {
   int rc = 0;
+  uvow__list_t *after;
   for (uvow__list_t *at = s->copies.next; rc == 0 && at != &s->copies;
-       at = at->next) {
+       at = after) {
+    after = at->next; /* one that fails leaves the list */
     uvow_stream_t *copy = UVOW__CONTAINER(at, uvow_stream_t, link);
     uvow__item_t own = *item;
     rc = uvow__value_split(s->rt, &item->value, &own.value);
@@ -430,8 +438,9 @@ void uvow__stream_sink_gone(uvow_stream_t *s) {
   s->flags &= ~(uint32_t)UVOW__SINK_OUT;
   if (s->reader && (s->flags & UVOW__STREAM_GONE) &&
       (s->flags & UVOW__STREAM_ASKED)) {
-    s->flags &= ~(uint32_t)UVOW__STREAM_ASKED;
-    uvow__stream_soon(s->rt, s->reader);
+    uvow__stream_unask(s);
+    if (!uvow__task_queued(s->reader))
+      uvow__stream_soon(s->rt, s->reader);
   }
   uvow__gate_pass(&s->closed);
   uvow__told_withdraw(s);
@@ -447,7 +456,7 @@ int uvow__stream_claim(uvow_stream_t *s, uvow__task_t *task) {
 
 void uvow__stream_ask(uvow_stream_t *s) {
   if (uvow__stream_ready(s)) {
-    uvow__runtime_push(s->rt, s->reader);
+    push_reader(s);
     return;
   }
   s->flags |= UVOW__STREAM_ASKED;
@@ -472,12 +481,12 @@ void uvow__stream_leave(uvow_stream_t *s) {
   if (!s)
     return;
   s->reader = NULL;
-  s->flags &= ~(uint32_t)UVOW__STREAM_ASKED;
+  uvow__stream_unask(s);
   uvow_stream_unref(s);
 }
 
 int uvow__stream_leave_slowly(uvow_stream_t *s) {
-  s->flags &= ~(uint32_t)UVOW__STREAM_ASKED;
+  uvow__stream_unask(s);
   if (s->handles == 1 && uvow__list_empty(&s->copies))
     uvow__stream_let_go(s, UVOW_ECANCELED);
   if ((s->flags & (UVOW__SINK_OUT | UVOW__STREAM_GONE)) ==

@@ -39,6 +39,7 @@ typedef struct uvow__told {
 struct uvow_stream {
   uvow__runtime_t *rt;
   const uvow__source_ops_t *ops; /* NULL: a sink of the application's */
+  void *source;                  /* for ops */
   uvow_future_t *end;            /* pending until it has ended; a mark */
   uvow__task_t *reader;          /* of who reads it alone; NULL: nobody */
   uint32_t flags;
@@ -137,6 +138,11 @@ void uvow__stream_leave(uvow_stream_t *stream);
 /* As leave; 0: the source ends later, which the task is told then, and then
  * it leaves; 1: it has left. */
 int uvow__stream_leave_slowly(uvow_stream_t *stream);
+
+/* The reader doesn't want to be told any more. */
+static inline void uvow__stream_unask(uvow_stream_t *stream) {
+  stream->flags &= ~(uint32_t)UVOW__STREAM_ASKED;
+}
 
 /* A future of the end; items are released. Takes the stream. */
 uvow_future_t *uvow__stream_drain(uvow_stream_t *stream);

@@ -13,7 +13,7 @@
  *    run_item has the cell.
  * 3. One item a task: other tasks have their turn in between.
  */
-#include "stream.h"
+#include "stream_cell.h"
 
 #include <string.h>
 
@@ -63,22 +63,19 @@ static void cut_each(uvow_future_t *f, int code) {
   uvow_future_unref(f);
 }
 
-/* The cell is empty again, or another's. */
-static void cell_back(each_t *each, uvow_future_t *cell) {
-  if (cell->refs > 1 || !each->stream) {
+uvow_future_t *uvow__cell_clear(uvow_future_t *cell) {
+  if (cell->refs > 1) {
     uvow_future_unref(cell);
-    return;
+    return NULL;
   }
-  each->cell = cell;
   if (cell->state == UVOW_REJECTED) {
     uvow_error_unref(cell->u.error);
     cell->state = UVOW_FULFILLED;
-    cell->u.value = uvow_value_none();
-  } else if (!uvow__future_is_plain(cell)) {
-    uvow_value_t value = cell->u.value;
-    cell->u.value = uvow_value_none();
-    uvow__value_release_later(cell->rt, value);
+  } else {
+    uvow__value_release_later(cell->rt, cell->u.value);
   }
+  cell->u.value = uvow_value_none();
+  return cell;
 }
 
 /* Waits for a future that the callback has answered, which it takes. */
@@ -125,25 +122,17 @@ static void run_item(each_t *each, const uvow__item_t *item) {
   uvow_future_t *cell = each->cell;
   uvow_result_t result;
   each->cell = NULL;
-  result.loop = uvow__runtime_loop(f->rt);
-  result.error = NULL;
-  uvow__value_copy(&result.value, &item->value);
-  result.source = cell;
-  uvow__value_copy(&cell->u.value, &item->value);
-  uvow__mark_of(cell)->missed = item->missed;
-  if (item->value.type == &uvow__type_error) {
-    cell->state = UVOW_REJECTED;
-    cell->u.error = (uvow_error_t *)item->value.as.ptr;
-    result.error = cell->u.error;
-    result.value = uvow_value_none();
-  }
+  uvow__cell_fill(cell, item, &result);
   f->refs++;
   uvow_next_t next = each->cb(&result, each->data);
-  cell_back(each, cell);
-  if (f->state == UVOW_PENDING)
+  cell = uvow__cell_empty(cell);
+  if (f->state == UVOW_PENDING) {
+    each->cell = cell;
     go_on(each, &next);
-  else
-    uvow__next_drop(&next); /* canceled from within its callback */
+  } else { /* canceled from within its callback */
+    uvow_future_unref(cell);
+    uvow__next_drop(&next);
+  }
   uvow__future_unref(f);
 }
 
@@ -173,13 +162,9 @@ static void run_each(uvow__task_t *task) {
   uvow__item_t item;
   if (each->inner && !inner_settled(each))
     return;
-  if (each->cb && !each->cell) {
-    each->cell = uvow__mark_new(each->stream->rt, 0, UVOW__MARK_ITEM, 0);
-    if (!each->cell) {
-      fail(each, uvow__error_nomem());
-      return;
-    }
-    uvow__future_fulfill(each->cell, uvow_value_none());
+  if (each->cb && uvow__cell_make(each->stream->rt, &each->cell)) {
+    fail(each, uvow__error_nomem());
+    return;
   }
   switch (uvow__stream_take(each->stream, &item)) {
   case UVOW__STREAM_ITEM:

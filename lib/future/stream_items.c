@@ -104,15 +104,21 @@ void uvow__value_release_later(uvow__runtime_t *rt, uvow_value_t value) {
   uvow__runtime_push(rt, &f->task);
 }
 
+int uvow__value_make_shared(uvow__runtime_t *rt, uvow_value_t *value) {
+  if (!value->type || !value->type->destroy || value->type->ref)
+    return 0;
+  uvow_future_t *f = uvow__future_new(rt, 1, UVOW__OBSERVED);
+  if (!f)
+    return UVOW_ENOMEM;
+  uvow__future_fulfill(f, *value);
+  *value = uvow_value_ptr(&uvow__type_shared, f);
+  return 0;
+}
+
 int uvow__value_split(uvow__runtime_t *rt, uvow_value_t *value,
                       uvow_value_t *ret) {
-  if (value->type && value->type->destroy && !value->type->ref) {
-    uvow_future_t *f = uvow__future_new(rt, 1, UVOW__OBSERVED);
-    if (!f)
-      return UVOW_ENOMEM;
-    uvow__future_fulfill(f, *value);
-    *value = uvow_value_ptr(&uvow__type_shared, f);
-  }
+  if (uvow__value_make_shared(rt, value))
+    return UVOW_ENOMEM;
   *ret = *value;
   if (value->type && value->type->destroy)
     value->type->ref(value->as.ptr);

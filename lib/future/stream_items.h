@@ -40,6 +40,9 @@ extern const uvow_type_t uvow__type_error;
 size_t uvow__value_weight(const uvow_value_t *value);
 /* Releases a value that a user may have made, from the task queue. */
 void uvow__value_release_later(uvow__runtime_t *rt, uvow_value_t value);
+/* Moves a value without `ref` into a future of its own, so that it may have
+ * several owners: 0, or UVOW_ENOMEM. */
+int uvow__value_make_shared(uvow__runtime_t *rt, uvow_value_t *value);
 /* One more owner of a value, in ret: 0, or UVOW_ENOMEM. One without `ref` is
  * moved into a future of its own first. */
 int uvow__value_split(uvow__runtime_t *rt, uvow_value_t *value,
