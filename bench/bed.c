@@ -103,6 +103,7 @@ static unsigned new_server(serving_t *serving, bed_kind_t kind) {
   options.protocol = uvow_protocol_jsonrpc2();
   options.deflate = kind == BED_DEFLATE ? &deflate : NULL;
   options.max_calls = LIMIT;
+  options.max_call_bytes = LIMIT;
   options.max_unsent_bytes = LIMIT;
   tls.is_server = 1;
   tls.cert_pem = serving->options->cert_pem;

@@ -22,7 +22,9 @@
 #include "uvow/protocol.h"
 #include "uvow/deflate.h"
 #include "uvow/tls.h"
+#include "uvow/methods.h"
 #include "uvow/client.h"
+#include "uvow/peer.h"
 #include "uvow/server.h"
 
 #endif

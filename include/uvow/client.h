@@ -13,6 +13,7 @@
 #include "deflate.h"
 #include "future.h"
 #include "loop.h"
+#include "methods.h"
 #include "payload.h"
 #include "protocol.h"
 #include "tls.h"
@@ -213,8 +214,8 @@ typedef struct uvow_client_options {
   uint32_t timeout_ms;
   /** Optional, default 10000 ms: for connecting and the handshake. */
   uint32_t connect_timeout_ms;
-  /** Optional, default 5000 ms: for the requests in flight, and then for the
-   * close handshake, at uvow_client_close. */
+  /** Optional, default 5000 ms: for requests and calls under way, and then for
+   * the close handshake, at uvow_client_close. */
   uint32_t close_timeout_ms;
   /** Optional, default 16 MiB: bytes of a message from the server. */
   size_t max_message_bytes;
@@ -264,6 +265,14 @@ typedef struct uvow_client_options {
   uvow_state_cb on_state;
   /** Optional. What the callbacks are given. */
   void *data;
+  /** Optional, default: calls are refused. Kept. What the server may call, and
+   * the events that are a method's instead of on_event's. */
+  uvow_methods_t *methods;
+  /** Optional, default 65536: calls of the server that are being answered. More
+   * are answered with an error, code -32000. */
+  size_t max_calls;
+  /** Optional, default 32 MiB: their bytes; the same. */
+  size_t max_call_bytes;
 } uvow_client_options_t;
 
 /** Options of a request; NULL: all defaults. */

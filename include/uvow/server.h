@@ -8,11 +8,7 @@
  * Everything here is for the loop's thread.
  */
 
-#include "deflate.h"
-#include "loop.h"
-#include "payload.h"
-#include "protocol.h"
-#include "tls.h"
+#include "peer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,19 +16,6 @@ extern "C" {
 
 /** Listens, and answers what its peers call. */
 typedef struct uvow_server uvow_server_t;
-/** A call that is being answered. Borrowed for the method's call. */
-typedef struct uvow_call uvow_call_t;
-
-/**
- * A method. What it returns is the answer: a value (see below), an error, or a
- * future of either; uvow_next_pass() answers with the params.
- *
- * Values are written as JSON: a payload or json_t as it is, int64, double and
- * text as such, no value as null. An error of uvow_error_new_peer is sent with
- * its code, message and data; any other as code -32603 with its message.
- */
-typedef uvow_next_t (*uvow_method_cb)(const uvow_call_t *call, void *data);
-
 /** A peer that asks for a WebSocket. Borrowed for the callback's call. */
 typedef struct uvow_handshake uvow_handshake_t;
 
@@ -68,7 +51,8 @@ typedef struct uvow_server_options {
   size_t subprotocol_count;
   /** Optional, default 10000 ms: for a peer's opening handshake. */
   uint32_t handshake_timeout_ms;
-  /** Optional, default 5000 ms: for the close handshake. */
+  /** Optional, default 5000 ms: for calls and requests under way, and then for
+   * the close handshake. */
   uint32_t close_timeout_ms;
   /** Optional, default 16 MiB: bytes of a message from a peer. */
   size_t max_message_bytes;
@@ -91,8 +75,27 @@ typedef struct uvow_server_options {
   /** Optional. Asked about each handshake that is well-formed and of a welcome
    * origin. Meanwhile handshake_timeout_ms goes on. */
   uvow_handshake_cb on_handshake;
-  /** Optional. What on_handshake is given. */
+  /** Optional. What on_handshake and on_state are given. */
   void *data;
+  /** Optional, default: a table of its own, for uvow_server_method. Kept. What
+   * its peers may call. */
+  uvow_methods_t *methods;
+  /** Optional. Called when a peer is open, before its first call, and once it
+   * has gone, after its last: see peer.h. */
+  uvow_peer_state_cb on_state;
+  /** Optional, default 32 MiB. Bytes of calls of one peer that are being
+   * answered. A call above it is answered with an error, code -32000. */
+  size_t max_call_bytes;
+  /** Optional, default 4194304: requests to one peer that aren't settled. */
+  size_t max_pending;
+  /** Optional, default 30000 ms, UVOW_NO_TIMEOUT: none. From a request to a
+   * peer to its answer. */
+  uint32_t timeout_ms;
+  /** Optional, default 30000 ms: see uvow_peer_options_t. */
+  uint32_t stall_ms;
+  /** Optional, default 0. 1: a request to a peer that is given up isn't
+   * canceled there. */
+  int no_cancel;
 } uvow_server_options_t;
 
 /**
@@ -113,9 +116,9 @@ UVOW_API uint16_t uvow_server_port(const uvow_server_t *server);
 /**
  * Adds a method, or replaces the one of this name.
  *
- * Copies name. `destroy` (may be NULL) releases data: when the method is
- * replaced, the server freed, or on error. Errors: UVOW_EINVAL: no name or cb;
- * UVOW_ENOMEM. Since 0.1.
+ * Copies name. `destroy` (may be NULL) releases data, later: when the method is
+ * replaced or its table freed; on error, at once. Errors: UVOW_EINVAL: no name
+ * or cb; UVOW_ENOMEM. Since 0.1.
  */
 UVOW_API int uvow_server_method(uvow_server_t *server, const char *name,
                                 uvow_method_cb cb, void *data,
@@ -155,22 +158,6 @@ UVOW_API int uvow_handshake_choose(uvow_handshake_t *handshake,
 UVOW_API int uvow_handshake_refuse(uvow_handshake_t *handshake, int status,
                                    const char *text);
 
-/** The method's name, NUL-terminated. Borrowed. */
-UVOW_API const char *uvow_call_method(const uvow_call_t *call);
-/** The parameters: borrowed, never NULL; may hold no bytes. */
-UVOW_API uvow_payload_t *uvow_call_params(const uvow_call_t *call);
-/** The parameters as json_t: borrowed, or NULL: none, or not JSON. */
-UVOW_API struct json_t *uvow_call_json(const uvow_call_t *call);
-/**
- * The W3C trace context that came with the call, or NULL: none, or none that is
- * valid (https://www.w3.org/TR/trace-context/). Borrowed. Since 0.1.
- */
-UVOW_API const char *uvow_call_traceparent(const uvow_call_t *call);
-/** The loop, for making errors and futures. Borrowed. */
-UVOW_API uvow_loop_t *uvow_call_loop(const uvow_call_t *call);
-/** Whether the peer waits for an answer: 0 for a notification. */
-UVOW_API int uvow_call_wants_answer(const uvow_call_t *call);
-
 /**
  * Sends an event to every peer. Borrows all; `params` is JSON text of `len`
  * bytes, or NULL. Errors: UVOW_EINVAL: this protocol has no events, or can't
@@ -183,10 +170,13 @@ UVOW_API int uvow_server_publish(uvow_server_t *server, const char *name,
 UVOW_API size_t uvow_server_peers(const uvow_server_t *server);
 
 /**
- * Stops listening and closes every connection with code 1001.
+ * Closes: no new peers, no new calls (refused, code -32000); those under way
+ * may be answered within close_timeout_ms; then each connection is closed with
+ * code 1001.
  *
  * Borrows the server, which is still to be freed. Returns a new future,
- * fulfilled (no value) when all are gone; NULL: no memory. Since 0.1.
+ * fulfilled (no value) when all are gone: each asker's own. NULL: no memory (it
+ * closes all the same). Since 0.1.
  */
 UVOW_API uvow_future_t *uvow_server_close(uvow_server_t *server);
 

@@ -164,6 +164,7 @@ static int start(serve_t *serve, const args_t *args) {
   uvow_server_options_t options = {.size = sizeof(options)};
   args_to_server(args, &options);
   options.max_calls = (size_t)1 << 24; /* it's here to be measured */
+  options.max_call_bytes = SIZE_MAX;
   options.max_unsent_bytes = (size_t)1 << 30;
   int rc = args_to_tls(args, serve->loop, &options.tls);
   if (rc)

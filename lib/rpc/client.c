@@ -15,6 +15,7 @@ static void free_client(uvow_client_t *client) {
   int enrolled = client->freed; /* one that failed to start never was */
   uvow_error_unref(client->ended);
   uvow_error_unref(client->link.last);
+  uvow__client_session_done(client);
   uvow__dispatcher_done(&client->dispatcher);
   uvow__backlog_done(&client->backlog);
   uvow__intern_done(&client->methods);
@@ -33,12 +34,12 @@ int uvow__client_unhold(uvow_client_t *client) {
   return 1;
 }
 
-/* Everything ends now; the struct stays. */
-static void shut(uvow_client_t *client) {
+void uvow__client_shut(uvow_client_t *client) {
   uvow__connection_t *connection = client->connection;
   client->closing = 1;
   uvow__client_stop_pause(client);
   client->connection = NULL;
+  uvow__client_session_use(client, NULL);
   if (connection)
     uvow__connection_abandon(connection);
   if (!client->ended)
@@ -48,7 +49,7 @@ static void shut(uvow_client_t *client) {
 }
 
 static void evict(uvow__resident_t *resident) {
-  shut(UVOW__CONTAINER(resident, uvow_client_t, resident));
+  uvow__client_shut(UVOW__CONTAINER(resident, uvow_client_t, resident));
 }
 
 static void on_drain_deadline(uvow__deadline_t *deadline) {
@@ -58,6 +59,7 @@ static void on_drain_deadline(uvow__deadline_t *deadline) {
   spec.detail = UVOW__SLICE("closed before the answer came");
   spec.cause = client->link.last;
   uvow__dispatcher_fail_all(&client->dispatcher, &spec);
+  uvow__callee_drop_calls(&client->session.callee);
   client->notes = 0;
   uvow__client_maybe_close(client);
 }
@@ -97,7 +99,8 @@ static void init(uvow_client_t *client, uvow_loop_t *loop,
 }
 
 /* What needs the options. */
-static void init_limits(uvow_client_t *client) {
+static void init_limits(uvow_client_t *client,
+                        const uvow_client_options_t *options) {
   const uvow__client_config_t *config = &client->config;
   uvow__backlog_init(&client->backlog, uvow__client_mem(client),
                      config->max_unsent_bytes);
@@ -108,6 +111,7 @@ static void init_limits(uvow_client_t *client) {
   client->dispatcher.keep_owed = config->count_unanswered;
   if (config->trace.on_settled)
     client->dispatcher.on_settled = on_settled;
+  uvow__client_session_init(client, options);
   uvow__client_link_init(client);
 }
 
@@ -134,7 +138,7 @@ int uvow__client_new(uvow_loop_t *loop, const uvow_client_options_t *options,
   init(client, loop, options, transport);
   int rc =
       uvow__client_config_init(&client->config, uvow__loop_mem(loop), options);
-  init_limits(client);
+  init_limits(client, options);
   if (rc == 0)
     rc = uvow__client_connect(client);
   if (rc) {
@@ -180,6 +184,7 @@ uvow_future_t *uvow_client_close(uvow_client_t *client) {
   if (client->closing)
     return f;
   client->closing = 1;
+  client->session.callee.closing = 1;
   uvow__client_enter(client, UVOW_CLIENT_CLOSING, NULL);
   uvow__runtime_arm(&client->loop->rt, &client->drain,
                     client->config.close_timeout_ms);
@@ -192,7 +197,7 @@ void uvow_client_free(uvow_client_t *client) {
     return;
   uvow__loop_depart(client->loop, &client->resident);
   uvow__client_hold(client);
-  shut(client);
+  uvow__client_shut(client);
   client->freed = 1;
   uvow__client_unhold(client);
 }

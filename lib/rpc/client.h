@@ -9,6 +9,9 @@
 #include "websocket/connection.h"
 #include "dispatcher.h"
 #include "client_link.h"
+#include "peer.h"
+#include "session.h"
+#include "ws_channel.h"
 #include "future/gate.h"
 #include "net/tls.h"
 #include "websocket/proxy.h"
@@ -64,6 +67,9 @@ struct uvow_client {
   uvow_state_cb on_state;
   void *data;
   uvow__dispatcher_t dispatcher;
+  uvow__session_t session; /* of the dispatcher */
+  uvow__ws_channel_t ws;   /* the connection, for the session */
+  uvow_peer_t *face;       /* of uvow_call_peer; NULL: nobody asked */
   uvow_client_state_t state;
   uvow__connection_t *connection; /* NULL: not yet, or no more */
   uvow_error_t *ended;            /* why there won't be one any more */
@@ -164,7 +170,14 @@ void uvow__client_run_pump(uvow__task_t *task);
 void uvow__client_given_up(uvow__dispatcher_t *dispatcher,
                            const uvow__request_t *request);
 
-/* client_message.c: a message came. */
+/* client_message.c: its session. init: once the options are there. */
+void uvow__client_session_init(uvow_client_t *client,
+                               const uvow_client_options_t *options);
+/* Another connection, or NULL: none. */
+void uvow__client_session_use(uvow_client_t *client,
+                              uvow__connection_t *connection);
+void uvow__client_session_done(uvow_client_t *client);
+/* A message came. */
 void uvow__client_message(uvow_client_t *client, int opcode,
                           const uint8_t *bytes, size_t len);
 
@@ -177,12 +190,10 @@ void uvow__client_tell_state(uvow_client_t *client, uvow_client_state_t state,
                              const uvow_error_t *why);
 /* Forgets all that was to be told. */
 void uvow__client_drop_notices(uvow_client_t *client);
-/* A raw JSON string as text: plain, or unescaped into buf; anything else as it
- * stands. Borrowed. UVOW_EENVELOPE, UVOW_ENOMEM. */
-int uvow__client_text(uvow__slice_t raw, uvow__buf_t *buf,
-                      uvow__slice_t *ret_text);
 
-/* client.c: around each callback of the user's with the client. After leave it
+/* client.c: everything ends now; the struct stays. */
+void uvow__client_shut(uvow_client_t *client);
+/* Around each callback of the user's with the client. After leave it
  * may be gone: returns whether it is. */
 static inline void uvow__client_hold(uvow_client_t *client) {
   client->busy++;

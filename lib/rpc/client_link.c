@@ -66,6 +66,7 @@ static void spec_of_end(const uvow_client_t *client, const uvow_error_t *error,
 void uvow__client_end(uvow_client_t *client, uvow_error_t *error) {
   uvow__error_spec_t spec;
   client->connection = NULL;
+  uvow__client_session_use(client, NULL);
   client->ended = error;
   uvow__client_stop_pause(client);
   spec_of_end(client, error, &spec);
@@ -88,7 +89,7 @@ void uvow__client_maybe_close(uvow_client_t *client) {
                                               UVOW_ECLOSED, UVOW_OUTCOME_NONE));
     return;
   }
-  if (client->dispatcher.live || client->notes)
+  if (client->dispatcher.live || client->notes || client->session.callee.count)
     return;
   uvow__wheel_disarm(&client->drain);
   uvow__connection_close(client->connection, 1000, "");
@@ -251,6 +252,7 @@ static int goes_on(const uvow_client_t *client) {
 
 void uvow__client_lost(uvow_client_t *client, uvow_error_t *error) {
   client->connection = NULL;
+  uvow__client_session_use(client, NULL);
   judge(client, error);
   if (!goes_on(client)) {
     uvow__client_end(client, error);
@@ -267,6 +269,7 @@ static void on_open(void *ctx) {
   client->was_open = 1;
   client->link.open_since = uvow__runtime_now(&client->loop->rt);
   client->link.answered = client->dispatcher.count.answered;
+  uvow__client_session_use(client, client->connection);
   client->stats.connected++;
   set_last(client, NULL);
   if (client->unheld)

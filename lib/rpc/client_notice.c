@@ -124,26 +124,13 @@ void uvow__client_tell_state(uvow_client_t *client, uvow_client_state_t state,
   tell(notice);
 }
 
-int uvow__client_text(uvow__slice_t raw, uvow__buf_t *buf,
-                      uvow__slice_t *ret_text) {
-  *ret_text = raw;
-  if (raw.len == 0 || raw.ptr[0] != '"' || uvow__json_plain(raw, ret_text))
-    return 0;
-  int rc = uvow__json_unescape(buf, raw);
-  if (rc)
-    return rc;
-  ret_text->ptr = (const char *)uvow__buf_front(buf);
-  ret_text->len = uvow__buf_size(buf);
-  return 0;
-}
-
 /* A copy of what a raw string means, NUL-terminated; NULL: none, no memory. */
 static char *copy_text(const uvow__mem_t *mem, uvow__slice_t raw) {
   uvow__buf_t buf;
   uvow__slice_t text;
   char *copy = NULL;
   uvow__buf_init(&buf, mem, SIZE_MAX);
-  if (raw.ptr && uvow__client_text(raw, &buf, &text) == 0)
+  if (raw.ptr && uvow__session_text(raw, &buf, &text) == 0)
     copy = uvow__strndup(mem, text.ptr, text.len);
   uvow__buf_done(&buf);
   return copy;

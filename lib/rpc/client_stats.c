@@ -21,6 +21,11 @@ int uvow_client_stats(const uvow_client_t *client, uvow_client_stats_t *ret) {
   ret->canceled = d->count.canceled;
   ret->failed = d->count.failed;
   ret->resent = d->count.resent;
+  ret->events = client->session.events;
+  ret->late = client->session.strays[UVOW__STRAY_LATE];
+  ret->duplicate = client->session.strays[UVOW__STRAY_DUPLICATE];
+  ret->unknown = client->session.strays[UVOW__STRAY_UNKNOWN];
+  ret->malformed = client->session.strays[UVOW__STRAY_MALFORMED];
   ret->pending = d->live;
   ret->in_flight = d->sent;
   ret->queued = d->live - d->sent;

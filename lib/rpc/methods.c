@@ -1,9 +1,20 @@
-/* Methods by name: open addressing, at most half full, FNV-1a. */
+/*
+ * Methods by name: open addressing, at most half full, FNV-1a.
+ *
+ * 1. A method is a block of its own, out of the table before its data is
+ *    released; and that is done by a task that lies in it. So a destructor may
+ *    do anything with the table, and needs no memory to be called.
+ * 2. A call that is being answered holds the table, with all that it owns.
+ */
 #include "methods.h"
 
 #include <string.h>
 
 #define PLACES_MIN 16
+
+static const uvow__mem_t *mem_of(const uvow_methods_t *methods) {
+  return uvow__loop_mem(methods->loop);
+}
 
 static size_t hash(const char *name, size_t len) {
   uint32_t h = UINT32_C(2166136261);
@@ -13,87 +24,169 @@ static size_t hash(const char *name, size_t len) {
 }
 
 /* Where a name is, or would be. */
-static uvow__method_t *place_of(uvow__method_t *places, size_t mask,
-                                const char *name, size_t len) {
+static uvow__method_t **place_of(uvow__method_t **places, size_t mask,
+                                 const char *name, size_t len) {
   size_t at = hash(name, len) & mask;
-  while (places[at].name &&
-         (places[at].len != len || memcmp(places[at].name, name, len) != 0))
+  while (places[at] &&
+         (places[at]->len != len || memcmp(places[at]->name, name, len) != 0))
     at = (at + 1) & mask;
   return &places[at];
 }
 
-void uvow__methods_init(uvow__methods_t *methods, const uvow__mem_t *mem) {
-  memset(methods, 0, sizeof(*methods));
-  methods->mem = mem;
+static void run_release(uvow__task_t *task) {
+  uvow__method_t *method = UVOW__CONTAINER(task, uvow__method_t, task);
+  uvow_loop_t *loop = method->loop;
+  uvow_destroy_cb destroy = method->destroy;
+  void *data = method->data;
+  uvow__free(uvow__loop_mem(loop), method);
+  uvow__loop_unpin(loop);
+  if (destroy)
+    destroy(data);
 }
 
-static void drop_data(uvow__method_t *method) {
-  if (method->destroy)
-    method->destroy(method->data);
+/* Of one that is in no table any more. Accepts NULL. */
+static void release(uvow__method_t *method) {
+  if (method && method->destroy)
+    uvow__later(method->loop, &method->task);
+  else if (method)
+    run_release(&method->task);
 }
 
-void uvow__methods_done(uvow__methods_t *methods) {
-  for (size_t i = 0; methods->places && i <= methods->mask; i++) {
-    if (!methods->places[i].name)
-      continue;
-    drop_data(&methods->places[i]);
-    uvow__free(methods->mem, methods->places[i].name);
+/* NULL: no memory; then data is released. */
+static uvow__method_t *new_method(uvow_methods_t *methods, const char *name,
+                                  void *data, uvow_destroy_cb destroy) {
+  size_t len = name ? strlen(name) : 0;
+  size_t size;
+  uvow__method_t *method = NULL;
+  if (!uvow__size_add(sizeof(*method) + 1, len, &size))
+    method = (uvow__method_t *)uvow__calloc(mem_of(methods), size);
+  if (!method) {
+    if (destroy)
+      destroy(data);
+    return NULL;
   }
-  uvow__free(methods->mem, methods->places);
-  uvow__methods_init(methods, methods->mem);
+  uvow__task_init(&method->task, run_release);
+  method->loop = methods->loop;
+  method->data = data;
+  method->destroy = destroy;
+  method->len = len;
+  if (len)
+    memcpy(method->name, name, len);
+  methods->loop->rt.pins++;
+  return method;
 }
 
-static int grow(uvow__methods_t *methods) {
+static int grow(uvow_methods_t *methods) {
   size_t count = methods->places ? (methods->mask + 1) * 2 : PLACES_MIN;
   size_t size;
-  if (uvow__size_mul(count, sizeof(uvow__method_t), &size))
+  if (uvow__size_mul(count, sizeof(uvow__method_t *), &size))
     return UVOW_ENOMEM;
-  uvow__method_t *places = (uvow__method_t *)uvow__calloc(methods->mem, size);
+  uvow__method_t **places =
+      (uvow__method_t **)uvow__calloc(mem_of(methods), size);
   if (!places)
     return UVOW_ENOMEM;
   for (size_t i = 0; methods->places && i <= methods->mask; i++) {
-    const uvow__method_t *old = &methods->places[i];
-    if (old->name)
-      *place_of(places, count - 1, old->name, old->len) = *old;
+    uvow__method_t *old = methods->places[i];
+    if (old)
+      *place_of(places, count - 1, old->name, old->len) = old;
   }
-  uvow__free(methods->mem, methods->places);
+  uvow__free(mem_of(methods), methods->places);
   methods->places = places;
   methods->mask = count - 1;
   return 0;
 }
 
-int uvow__methods_set(uvow__methods_t *methods, const char *name,
+int uvow__methods_set(uvow_methods_t *methods, const char *name,
                       uvow_method_cb cb, void *data, uvow_destroy_cb destroy) {
-  uvow__method_t method = {NULL, strlen(name), cb, data, destroy};
-  int rc = 0;
-  if (!methods->places || (methods->count + 1) * 2 > methods->mask + 1)
-    rc = grow(methods);
-  if (rc) {
-    drop_data(&method);
-    return rc;
+  uvow__method_t **place = &methods->other;
+  uvow__method_t *method = new_method(methods, name, data, destroy);
+  if (!method)
+    return UVOW_ENOMEM;
+  method->cb = cb;
+  if (name && (methods->count + 1) * 2 > methods->mask + 1 && grow(methods)) {
+    run_release(&method->task);
+    return UVOW_ENOMEM;
   }
-  uvow__method_t *place =
-      place_of(methods->places, methods->mask, name, method.len);
-  if (place->name) {
-    method.name = place->name;
-    drop_data(place);
-  } else {
-    method.name = uvow__strndup(methods->mem, name, method.len);
-    if (!method.name) {
-      drop_data(&method);
-      return UVOW_ENOMEM;
-    }
-    methods->count++;
+  if (name) {
+    place = place_of(methods->places, methods->mask, name, method->len);
+    methods->count += *place == NULL;
   }
+  uvow__method_t *old = *place;
   *place = method;
+  release(old);
   return 0;
 }
 
-const uvow__method_t *uvow__methods_find(const uvow__methods_t *methods,
+const uvow__method_t *uvow__methods_find(const uvow_methods_t *methods,
                                          uvow__slice_t name) {
-  if (!methods->places)
+  if (!methods)
     return NULL;
-  const uvow__method_t *place =
-      place_of(methods->places, methods->mask, name.ptr, name.len);
-  return place->name ? place : NULL;
+  const uvow__method_t *method =
+      methods->places
+          ? *place_of(methods->places, methods->mask, name.ptr, name.len)
+          : NULL;
+  return method ? method : methods->other;
+}
+
+uvow_methods_t *uvow_methods_new(uvow_loop_t *loop) {
+  if (!loop || loop->rt.closed)
+    return NULL;
+  uvow_methods_t *methods =
+      (uvow_methods_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*methods));
+  if (!methods)
+    return NULL;
+  methods->loop = loop;
+  methods->refs = 1;
+  loop->rt.pins++;
+  return methods;
+}
+
+int uvow_methods_add(uvow_methods_t *methods, const char *name,
+                     uvow_method_cb cb, void *data) {
+  if (!methods || !cb)
+    return UVOW_EINVAL;
+  return uvow__methods_set(methods, name, cb, data, NULL);
+}
+
+int uvow_methods_own(uvow_methods_t *methods, void *data,
+                     uvow_destroy_cb destroy) {
+  if (!methods || !destroy) {
+    if (destroy)
+      destroy(data);
+    return UVOW_EINVAL;
+  }
+  uvow__method_t *own = new_method(methods, NULL, data, destroy);
+  if (!own)
+    return UVOW_ENOMEM;
+  own->next = methods->owned;
+  methods->owned = own;
+  return 0;
+}
+
+uvow_methods_t *uvow_methods_ref(uvow_methods_t *methods) {
+  if (methods)
+    methods->refs++;
+  return methods;
+}
+
+void uvow_methods_unref(uvow_methods_t *methods) {
+  if (!methods || --methods->refs)
+    return;
+  uvow_loop_t *loop = methods->loop;
+  uvow__method_t *owned = methods->owned;
+  uvow__method_t *other = methods->other;
+  uvow__method_t **places = methods->places;
+  size_t count = places ? methods->mask + 1 : 0;
+  if (methods->calls.mem)
+    uvow__pool_done(&methods->calls);
+  uvow__free(mem_of(methods), methods);
+  for (size_t i = 0; i < count; i++)
+    release(places[i]);
+  uvow__free(uvow__loop_mem(loop), places);
+  release(other);
+  for (uvow__method_t *next; owned; owned = next) {
+    next = owned->next;
+    release(owned);
+  }
+  uvow__loop_unpin(loop);
 }

@@ -1,35 +1,41 @@
 #ifndef UVOW__METHODS_H
 #define UVOW__METHODS_H
 
-#include <uvow/server.h>
+#include <uvow/methods.h>
 
 #include "base/buf.h"
+#include "base/pool.h"
+#include "later.h"
 
-/* A server's method. */
+/* A method, or data that a table owns. */
 typedef struct uvow__method {
-  char *name; /* NULL: a free place */
-  size_t len;
-  uvow_method_cb cb;
+  uvow__task_t task;         /* releases data, once it is in no table */
+  struct uvow__method *next; /* owned by the same table */
+  uvow_loop_t *loop;
+  uvow_method_cb cb; /* NULL: data only */
   void *data;
-  uvow_destroy_cb destroy;
+  uvow_destroy_cb destroy; /* NULL: nothing to release */
+  size_t len;
+  char name[];
 } uvow__method_t;
 
-/* Methods by name. */
-typedef struct uvow__methods {
-  const uvow__mem_t *mem;
-  uvow__method_t *places;
+struct uvow_methods {
+  uvow_loop_t *loop;
+  size_t refs;
+  uvow__method_t **places; /* NULL: a free place */
   size_t mask;
   size_t count;
-} uvow__methods_t;
+  uvow__method_t *other; /* for all other names; or NULL */
+  uvow__method_t *owned; /* data */
+  uvow__pool_t calls;    /* of uvow_call_t: each holds a reference */
+};
 
-/* Takes no memory before the first method. */
-void uvow__methods_init(uvow__methods_t *methods, const uvow__mem_t *mem);
-void uvow__methods_done(uvow__methods_t *methods);
-/* Takes data, also on error. UVOW_ENOMEM. */
-int uvow__methods_set(uvow__methods_t *methods, const char *name,
+/* As uvow_methods_add, with a destructor for data: when the method is replaced
+ * or the table freed, later; on error, at once. */
+int uvow__methods_set(uvow_methods_t *methods, const char *name,
                       uvow_method_cb cb, void *data, uvow_destroy_cb destroy);
-/* Borrowed until the next set, or NULL. */
-const uvow__method_t *uvow__methods_find(const uvow__methods_t *methods,
+/* The method for a name: borrowed until the next set, or NULL. Accepts NULL. */
+const uvow__method_t *uvow__methods_find(const uvow_methods_t *methods,
                                          uvow__slice_t name);
 
 #endif

@@ -3,12 +3,15 @@
  *
  *   on_request --origin isn't welcome--> 403
  *              --nobody to ask--> accepted
- *              --> uvow__peer_ask, a task --on_handshake--> answered
+ *              --> uvow__server_ask, a task --on_handshake--> answered
  *
  * 1. The user is asked from the task queue, never from within the socket's
- *    read. The server, or the peer, may go meanwhile: then there is no answer.
+ *    read. The server, or the connection, may go meanwhile: then there is no
+ *    answer.
  * 2. Text is shown NUL-terminated, where it stands in the request's head: the
  *    byte behind each is one that nobody reads again.
+ * 3. A peer keeps a copy of it, as the request's memory goes with the
+ * handshake.
  */
 #include "server.h"
 
@@ -35,15 +38,49 @@ static int is_welcome(const uvow_server_t *server, const uvow__http_t *http) {
   return is_listed(server, origin);
 }
 
-int uvow__peer_requested(void *ctx, uvow__http_t *http) {
-  uvow__peer_t *peer = (uvow__peer_t *)ctx;
+static void put(char **at, uvow__slice_t text) {
+  if (text.len)
+    memcpy(*at, text.ptr, text.len);
+  (*at)[text.len] = '\0';
+  *at += text.len + 1;
+}
+
+/* Target and headers, for the peer: see its `handshake`. */
+static int keep_head(uvow_peer_t *peer, const uvow__http_t *http) {
+  uvow__slice_t target = uvow__http_target(http);
+  uvow__slice_t key, value;
+  size_t size = target.len + 2; /* a head's bytes are bounded */
+  for (size_t i = 0; i < uvow__http_count(http); i++) {
+    uvow__http_field(http, i, &key, &value);
+    size += key.len + value.len + 2;
+  }
+  char *at = (char *)uvow__malloc(uvow__loop_mem(peer->loop), size);
+  if (!at)
+    return UVOW_ENOMEM;
+  peer->handshake = at;
+  put(&at, target);
+  for (size_t i = 0; i < uvow__http_count(http); i++) {
+    uvow__http_field(http, i, &key, &value);
+    put(&at, key);
+    put(&at, value);
+  }
+  *at = '\0';
+  return 0;
+}
+
+int uvow__server_requested(void *ctx, uvow__http_t *http) {
+  uvow_peer_t *peer = (uvow_peer_t *)((uvow__ws_channel_t *)ctx)->channel.ctx;
   uvow_server_t *server = peer->server;
   if (!is_welcome(server, http))
     return 403;
-  if (!server->on_handshake)
+  if (keep_head(peer, http))
+    return 503;
+  if (!server->on_handshake) {
+    peer->tell_open.run = uvow__peer_tell_open;
     return 0;
+  }
   peer->request = http;
-  uvow__runtime_push(&server->loop->rt, &peer->ask);
+  uvow__runtime_push(&server->loop->rt, &peer->tell_open);
   return UVOW__AWAIT;
 }
 
@@ -58,32 +95,37 @@ static int choose_default(uvow_handshake_t *handshake) {
 
 static void answer(const uvow_handshake_t *handshake) {
   const char *text = handshake->text ? handshake->text : "refused";
-  if (handshake->peer)
-    uvow__connection_answer(handshake->peer->connection, handshake->status,
+  uvow__connection_t *connection = handshake->peer->ws.connection;
+  if (connection)
+    uvow__connection_answer(connection, handshake->status,
                             handshake->subprotocol, text);
 }
 
-void uvow__peer_ask(uvow__task_t *task) {
-  uvow__peer_t *peer = UVOW__CONTAINER(task, uvow__peer_t, ask);
-  uvow_server_t *server = peer->server;
+void uvow__server_ask(uvow__task_t *task) {
+  uvow_peer_t *peer = UVOW__CONTAINER(task, uvow_peer_t, tell_open);
+  const uvow_server_t *server = peer->server;
   uvow_handshake_t handshake = {0};
   handshake.peer = peer;
   handshake.mem = mem_of(server);
   handshake.request = peer->request;
   handshake.status = 101;
+  peer->tell_open.run = uvow__peer_tell_open;
   if (choose_default(&handshake)) {
-    uvow__connection_answer(peer->connection, 503, NULL, "no memory");
+    uvow__connection_answer(peer->ws.connection, 503, NULL, "no memory");
     return;
   }
-  server->busy++;
-  peer->asking = &handshake;
+  uvow_peer_ref(peer);
   server->on_handshake(&handshake, server->handshake_data);
-  if (handshake.peer)
-    peer->asking = NULL;
   answer(&handshake);
   uvow__free(handshake.mem, handshake.subprotocol);
   uvow__free(handshake.mem, handshake.text);
-  uvow__server_idle(server);
+  uvow_peer_unref(peer);
+}
+
+/* NULL: its connection went meanwhile. */
+static uvow__http_t *request_of(const uvow_handshake_t *handshake) {
+  return handshake && handshake->peer->ws.connection ? handshake->request
+                                                     : NULL;
 }
 
 /* Ends a piece of the head, which is followed by a blank or a CR. */
@@ -94,18 +136,18 @@ static const char *terminated(uvow__slice_t text) {
 }
 
 const char *uvow_handshake_target(const uvow_handshake_t *handshake) {
-  if (!handshake || !handshake->request)
-    return "";
-  return terminated(uvow__http_target(handshake->request));
+  uvow__http_t *request = request_of(handshake);
+  return request ? terminated(uvow__http_target(request)) : "";
 }
 
 const char *uvow_handshake_header(const uvow_handshake_t *handshake,
                                   const char *name) {
-  if (!handshake || !handshake->request || !name)
+  uvow__http_t *request = request_of(handshake);
+  if (!request || !name)
     return NULL;
-  for (size_t i = 0; i < uvow__http_count(handshake->request); i++) {
+  for (size_t i = 0; i < uvow__http_count(request); i++) {
     uvow__slice_t key, value;
-    uvow__http_field(handshake->request, i, &key, &value);
+    uvow__http_field(request, i, &key, &value);
     if (uvow__slice_is_nocase(key, name))
       return terminated(value);
   }
@@ -114,10 +156,10 @@ const char *uvow_handshake_header(const uvow_handshake_t *handshake,
 
 int uvow_handshake_offers(const uvow_handshake_t *handshake,
                           const char *subprotocol) {
-  if (!handshake || !handshake->request || !subprotocol)
+  uvow__http_t *request = request_of(handshake);
+  if (!request || !subprotocol)
     return 0;
-  return uvow__handshake_choose_subprotocol(handshake->request, &subprotocol,
-                                            1) != NULL;
+  return uvow__handshake_choose_subprotocol(request, &subprotocol, 1) != NULL;
 }
 
 int uvow_handshake_choose(uvow_handshake_t *handshake,

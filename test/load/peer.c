@@ -95,6 +95,7 @@ static void serve(int out) {
   options.protocol = uvow_protocol_jsonrpc2();
   options.max_peers = SIZE_MAX;
   options.max_calls = SIZE_MAX;
+  options.max_call_bytes = SIZE_MAX;
   options.max_unsent_bytes = (size_t)1 << 30;
   load_must(uvow_server_new(service.app.loop, &options, &server), "server");
   for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)

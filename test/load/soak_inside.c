@@ -102,9 +102,9 @@ void soak_report(soak_t *soak) {
   }
   for (uvow__list_t *at = soak->server->peers.next; at != &soak->server->peers;
        at = at->next) {
-    const uvow__peer_t *peer = UVOW__CONTAINER(at, uvow__peer_t, link);
-    printf("#   a peer has %zu calls\n", peer->call_count);
-    say_connection("peer", peer->connection, secure);
+    const uvow_peer_t *peer = UVOW__CONTAINER(at, uvow_peer_t, link);
+    printf("#   a peer has %zu calls\n", peer->session.callee.count);
+    say_connection("peer", peer->ws.connection, secure);
   }
   uv_walk(&soak->uv, say_socket, NULL);
   fflush(stdout);
