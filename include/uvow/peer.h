@@ -185,6 +185,35 @@ UVOW_API int uvow_peer_get_stats(const uvow_peer_t *peer,
 UVOW_API size_t uvow_peer_walk(const uvow_peer_t *peer, uvow_pending_cb cb,
                                void *data);
 
+/* Several at once. */
+
+/** Peers that are told the same. One owner; a peer that ends leaves it. */
+typedef struct uvow_group uvow_group_t;
+/** Called for a peer, on the spot, within the walk; may call everything.
+ * Borrows it. */
+typedef void (*uvow_group_cb)(uvow_peer_t *peer, void *data);
+
+/** Makes an empty group. Returns new, or NULL: no memory, or the loop is
+ * closed. Since 0.2. */
+UVOW_API uvow_group_t *uvow_group_new(uvow_loop_t *loop);
+/** Adds a peer (once). Doesn't own it. Errors: UVOW_EINVAL: no group or peer,
+ * or a client's; UVOW_ECLOSED, UVOW_ENOMEM. Since 0.2. */
+UVOW_API int uvow_group_add(uvow_group_t *group, uvow_peer_t *peer);
+/** Removes a peer. Errors: UVOW_EINVAL: it isn't in there. Since 0.2. */
+UVOW_API int uvow_group_remove(uvow_group_t *group, uvow_peer_t *peer);
+/** Notifies all: the message is written once for peers of one protocol. A peer
+ * for which too much is unsent is ended. Takes params. Errors: UVOW_EINVAL,
+ * UVOW_ETYPE, UVOW_ENOMEM. Since 0.2. */
+UVOW_API int uvow_group_notify(uvow_group_t *group, const char *method,
+                               uvow_value_t params);
+/** Calls cb (may be NULL) for each; it may add, remove and end peers, and free
+ * the group. Returns how many there were; without memory for the walk, 0. Since
+ * 0.2. */
+UVOW_API size_t uvow_group_walk(uvow_group_t *group, uvow_group_cb cb,
+                                void *data);
+/** Frees it; its peers go on. Takes it; accepts NULL. Since 0.2. */
+UVOW_API void uvow_group_free(uvow_group_t *group);
+
 #ifdef __cplusplus
 }
 #endif

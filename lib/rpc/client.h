@@ -70,6 +70,7 @@ struct uvow_client {
   uvow__session_t session; /* of the dispatcher */
   uvow__ws_channel_t ws;   /* the connection, for the session */
   uvow_peer_t *face;       /* of uvow_call_peer; NULL: nobody asked */
+  uvow__task_t fail;       /* ends the connection: answers can't be sent */
   uvow_client_state_t state;
   uvow__connection_t *connection; /* NULL: not yet, or no more */
   uvow_error_t *ended;            /* why there won't be one any more */
@@ -141,6 +142,8 @@ void uvow__client_link_init(uvow_client_t *client);
 /* The connection, or the attempt at one, has ended: takes the error. */
 void uvow__client_lost(uvow_client_t *client, uvow_error_t *error);
 extern const uvow__connection_callbacks_t uvow__client_callbacks;
+/* Gives up the connection, as if it were lost. Takes the error. */
+void uvow__client_lose(uvow_client_t *client, uvow_error_t *error);
 /* There is no connection any more, and won't be: takes the error. */
 void uvow__client_end(uvow_client_t *client, uvow_error_t *error);
 /* At close, when nothing is in flight any more: the close handshake. */

@@ -264,6 +264,13 @@ void uvow__client_lost(uvow_client_t *client, uvow_error_t *error) {
   uvow_error_unref(error);
 }
 
+void uvow__client_lose(uvow_client_t *client, uvow_error_t *error) {
+  uvow__connection_t *connection = client->connection;
+  uvow__client_lost(client, error);
+  if (connection)
+    uvow__connection_abandon(connection);
+}
+
 static void on_open(void *ctx) {
   uvow_client_t *client = (uvow_client_t *)ctx;
   client->was_open = 1;

@@ -39,11 +39,25 @@ static void on_sent(uvow__callee_t *callee) {
   uvow__session_pace(&client_of(callee)->session);
 }
 
-/* The server would wait in vain: it is told that this connection is over. */
+/* The server does not read the answers that it asks for: it would wait in vain.
+ */
+static void run_fail(uvow__task_t *task) {
+  uvow_client_t *client = UVOW__CONTAINER(task, uvow_client_t, fail);
+  uvow__error_spec_t spec = {0};
+  spec.code = UVOW_ELOST;
+  spec.status = 1013;
+  spec.detail = UVOW__SLICE("the server does not read what it asked for");
+  if (client->connection)
+    uvow__client_lose(client,
+                      uvow__error_make(uvow__client_mem(client), &spec));
+}
+
+/* Without methods it was a refusal that could not be sent, no more. */
 static void on_failed(uvow__callee_t *callee, int code) {
+  uvow_client_t *client = client_of(callee);
   (void)code;
-  if (callee->channel)
-    callee->channel->ops->close(callee->channel, 1013, "");
+  if (callee->methods && !uvow__task_queued(&client->fail))
+    uvow__runtime_push(&client->loop->rt, &client->fail);
 }
 
 static uvow_peer_t *face_of(uvow__callee_t *callee) {
@@ -60,6 +74,7 @@ void uvow__client_session_init(uvow_client_t *client,
                                const uvow_client_options_t *options) {
   uvow__session_t *session = &client->session;
   uvow__ws_channel_init(&client->ws, NULL, NULL);
+  uvow__task_init(&client->fail, run_fail);
   uvow__callee_init(&session->callee, client->loop, client->protocol,
                     options->methods, &callee_hooks);
   session->callee.max_calls = options->max_calls ? options->max_calls : 65536;
@@ -78,6 +93,7 @@ void uvow__client_session_use(uvow_client_t *client,
     client->session.callee.channel = &client->ws.channel;
     return;
   }
+  uvow__task_cancel(&client->fail);
   uvow__session_stop(&client->session);
   uvow__callee_drop_calls(&client->session.callee);
 }

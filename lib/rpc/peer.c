@@ -85,6 +85,7 @@ void uvow__peer_finish(uvow_peer_t *peer, uvow_error_t *error) {
   spec_of_end(peer, error, &spec);
   peer->state = UVOW_PEER_CLOSED;
   peer->why = error;
+  uvow__groups_leave(peer);
   uvow__session_stop(&peer->session);
   if (channel)
     channel->ops->drop(channel);
@@ -248,6 +249,7 @@ static void init(uvow_peer_t *peer, uvow_loop_t *loop,
   peer->state = UVOW_PEER_CONNECTING;
   peer->resident.evict = evict;
   uvow__list_init(&peer->link);
+  uvow__list_init(&peer->groups);
   uvow__list_init(&peer->resident.link);
   uvow__deadline_init(&peer->drain, on_drain_deadline);
   uvow__task_init(&peer->tell_open, uvow__peer_tell_open);

@@ -19,6 +19,7 @@ struct uvow_peer {
   uvow_loop_t *loop;
   size_t refs;
   uvow__list_t link;          /* of its server's peers */
+  uvow__list_t groups;        /* of memberships, by their peer_link */
   struct uvow_server *server; /* NULL: none, or gone */
   uvow_client_t *client;      /* whose face it is; NULL: none, or gone */
   uvow__ws_channel_t ws;      /* of a server's; else unused */
@@ -26,6 +27,7 @@ struct uvow_peer {
   uvow__dispatcher_t dispatcher;
   uvow__intern_t methods; /* names of requests */
   uvow_peer_state_t state;
+  int is_server; /* on our side */
   int was_open;
   int held;       /* one reference is its server's, until CLOSED was told */
   int asked;      /* the channel was asked to close */
@@ -70,6 +72,10 @@ const uvow__session_t *uvow__peer_session(const uvow_peer_t *peer);
 int uvow__params_text(uvow_loop_t *loop, const uvow_value_t *params,
                       uvow__slice_t *ret_text);
 
+/* peer_request.c: what tells a peer: an event of a server's peer. */
+uvow__op_kind_t uvow__peer_tells(const uvow_peer_t *peer);
+/* group.c: out of all groups. */
+void uvow__groups_leave(uvow_peer_t *peer);
 /* The face of a client: new, or NULL: no memory. */
 uvow_peer_t *uvow__peer_of_client(uvow_client_t *client, uvow_loop_t *loop,
                                   const uvow_protocol_t *protocol);

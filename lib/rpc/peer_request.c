@@ -116,18 +116,20 @@ uvow_future_t *uvow_peer_request(uvow_peer_t *peer, const char *method,
   return uvow_peer_request_with(peer, method, params, NULL);
 }
 
-/* A server's peers are told events, which are notifications where a protocol
- * makes no difference. */
-static int notify(uvow_peer_t *peer, const char *method, uvow__slice_t params) {
+uvow__op_kind_t uvow__peer_tells(const uvow_peer_t *peer) {
   const uvow_protocol_t *protocol = peer->session.callee.protocol;
+  return peer->is_server && uvow__protocol_can(protocol, UVOW__OP_EVENT)
+             ? UVOW__OP_EVENT
+             : UVOW__OP_NOTIFY;
+}
+
+static int notify(uvow_peer_t *peer, const char *method, uvow__slice_t params) {
   uvow__op_t op = {0};
   if (!method)
     return UVOW_EINVAL;
   if (peer->state != UVOW_PEER_OPEN)
     return UVOW_ECLOSED;
-  op.kind = peer->held && uvow__protocol_can(protocol, UVOW__OP_EVENT)
-                ? UVOW__OP_EVENT
-                : UVOW__OP_NOTIFY;
+  op.kind = uvow__peer_tells(peer);
   op.method = slice_of(method);
   op.params = params;
   return uvow__callee_send(&peer->session.callee, &op);

@@ -37,7 +37,7 @@ static void accept_peer(uvow_server_t *server, uvow__listener_t *listener) {
     uvow_peer_unref(peer);
     return;
   }
-  peer->held = 1;
+  peer->held = peer->is_server = 1;
   peer->server = server;
   peer->session.callee.channel = &peer->ws.channel;
   uvow__list_append(&server->peers, &peer->link);

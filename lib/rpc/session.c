@@ -14,7 +14,7 @@
  *    sent on an earlier one, or not at all, is no request that it can know.
  * 4. Reading pauses only for what the peer makes less by reading (unsent
  *    answers), and not while it owes us an answer: so two ends that call each
- *    other never wait for each other (R14).
+ *    other never wait for each other.
  */
 #include "session.h"
 

@@ -30,7 +30,7 @@ struct uvow__session {
   uint64_t events;
   uint64_t calls;
   uint64_t strays[UVOW__STRAY_MALFORMED + 1];
-  /* R14: a peer that doesn't read its answers isn't read. */
+  /* A peer that doesn't read its answers isn't read. */
   size_t max_unsent; /* of the channel; 0: it is never paused */
   uint32_t stall_ms;
   int paused;

@@ -539,7 +539,7 @@ static void states_have_names(void **state) {
                       "unknown");
 }
 
-int main(void) {
+TEST_MODULE(proven) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_open_connection_proves_nothing),
       cmocka_unit_test(total_time_runs_on_over_unproven_ones),

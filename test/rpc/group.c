@@ -1,0 +1,176 @@
+/* Groups of peers in memory. */
+#include "rpc/peer.h"
+
+#include "support/script.h"
+
+enum { PAIRS = 3 };
+
+typedef struct crowd {
+  script_t s;
+  uvow_methods_t *methods;
+  uvow_peer_t *ours[PAIRS];
+  uvow_peer_t *theirs[PAIRS];
+  uvow_group_t *group;
+  int walked;
+} crowd_t;
+
+static uvow_next_t note_cb(const uvow_call_t *call, void *data) {
+  crowd_t *x = (crowd_t *)data;
+  static const char *const names[PAIRS] = {"0:", "1:", "2:"};
+  for (int i = 0; i < PAIRS; i++)
+    if (uvow_call_peer(call) == x->theirs[i])
+      script_log(&x->s, names[i], uvow_call_method(call));
+  return uvow_next_none();
+}
+
+static void start_with(crowd_t *x, size_t max_unsent) {
+  uvow_peer_options_t options = {0};
+  memset(x, 0, sizeof(*x));
+  script_init(&x->s);
+  x->methods = uvow_methods_new(x->s.loop);
+  assert_int_equal(uvow_methods_add(x->methods, NULL, note_cb, x), 0);
+  options.size = sizeof(options);
+  options.protocol = uvow_protocol_jsonrpc2();
+  options.methods = x->methods;
+  options.max_unsent_bytes = max_unsent;
+  x->group = uvow_group_new(x->s.loop);
+  for (int i = 0; i < PAIRS; i++) {
+    assert_int_equal(uvow_peer_pair(x->s.loop, &options, &options, &x->ours[i],
+                                    &x->theirs[i]),
+                     0);
+    assert_int_equal(uvow_group_add(x->group, x->ours[i]), 0);
+  }
+}
+
+static void start(crowd_t *x) {
+  start_with(x, 0);
+}
+
+static void end(crowd_t *x) {
+  uvow_group_free(x->group);
+  uvow_methods_unref(x->methods);
+  for (int i = 0; i < PAIRS; i++) {
+    uvow_peer_unref(x->ours[i]);
+    uvow_peer_unref(x->theirs[i]);
+  }
+  script_end(&x->s);
+}
+
+static void test_notify(void **state) {
+  crowd_t x;
+  (void)state;
+  start(&x);
+  assert_int_equal(uvow_group_add(x.group, x.ours[0]), 0); /* once */
+  assert_int_equal(uvow_group_notify(x.group, "a", uvow_value_none()), 0);
+  script_turns(&x.s);
+  script_expect(&x.s, "0:a 1:a 2:a");
+  assert_int_equal(uvow_group_remove(x.group, x.ours[1]), 0);
+  assert_int_equal(uvow_group_remove(x.group, x.ours[1]), UVOW_EINVAL);
+  assert_int_equal(
+      uvow_group_notify(x.group, "b", uvow_value_bytes(x.s.loop, "[1]", 3)), 0);
+  script_turns(&x.s);
+  script_expect(&x.s, "0:b 2:b");
+  uvow_peer_end(x.ours[0]);
+  assert_int_equal(uvow_group_walk(x.group, NULL, NULL), 1);
+  assert_int_equal(uvow_group_add(x.group, x.ours[0]), UVOW_ECLOSED);
+  assert_int_equal(uvow_group_notify(x.group, "c", uvow_value_none()), 0);
+  script_turns(&x.s);
+  script_expect(&x.s, "2:c");
+  end(&x);
+}
+
+static void test_bad_arguments(void **state) {
+  crowd_t x;
+  uvow_value_t none = uvow_value_none();
+  (void)state;
+  start(&x);
+  assert_null(uvow_group_new(NULL));
+  assert_int_equal(uvow_group_add(NULL, x.ours[0]), UVOW_EINVAL);
+  assert_int_equal(uvow_group_add(x.group, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_group_remove(NULL, x.ours[0]), UVOW_EINVAL);
+  assert_int_equal(uvow_group_notify(NULL, "m", none), UVOW_EINVAL);
+  assert_int_equal(uvow_group_notify(x.group, NULL, none), UVOW_EINVAL);
+  assert_int_equal(uvow_group_notify(x.group, "m", uvow_value_int64(1)),
+                   UVOW_EINVAL); /* JSON-RPC has none such */
+  assert_int_equal(uvow_group_walk(NULL, NULL, NULL), 0);
+  uvow_group_free(NULL);
+  end(&x);
+}
+
+/* A callback may do anything: end peers, remove them, free the group. */
+static void end_all(uvow_peer_t *peer, void *data) {
+  crowd_t *x = (crowd_t *)data;
+  uvow_group_t *group = x->group;
+  assert_int_equal(uvow_peer_state(peer), UVOW_PEER_OPEN);
+  x->walked++;
+  x->group = NULL;
+  uvow_group_free(group);
+  for (int i = 0; i < PAIRS; i++) {
+    uvow_peer_unref(x->ours[i]);
+    x->ours[i] = NULL;
+    uvow_peer_end(peer);
+    uvow_peer_unref(x->theirs[i]);
+    x->theirs[i] = NULL;
+  }
+}
+
+static void test_walk(void **state) {
+  crowd_t x;
+  (void)state;
+  start(&x);
+  assert_int_equal(uvow_group_walk(x.group, end_all, &x), PAIRS);
+  assert_int_equal(x.walked, PAIRS);
+  end(&x);
+}
+
+/* One that doesn't read is ended; the others are told. */
+static void test_slow(void **state) {
+  crowd_t x;
+  (void)state;
+  start_with(&x, 80);
+  uvow__channel_t *slow = x.theirs[1]->session.callee.channel;
+  slow->ops->pause(slow, 1);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(uvow_group_notify(x.group, "n", uvow_value_none()), 0);
+    script_turns(&x.s);
+  }
+  script_expect(&x.s, "0:n 2:n 0:n 2:n 0:n 2:n");
+  assert_int_equal(uvow_peer_state(x.ours[1]), UVOW_PEER_CLOSED);
+  assert_int_equal(uvow_group_walk(x.group, NULL, NULL), 2);
+  end(&x);
+}
+
+static void body(test_alloc_t *alloc, void *data) {
+  script_t s;
+  uvow_peer_options_t options = {0};
+  uvow_peer_t *a = NULL, *b = NULL;
+  (void)data;
+  script_init_with(&s, alloc);
+  options.size = sizeof(options);
+  options.protocol = uvow_protocol_jsonrpc2();
+  uvow_group_t *group = s.loop ? uvow_group_new(s.loop) : NULL;
+  if (group && uvow_peer_pair(s.loop, &options, &options, &a, &b) == 0) {
+    size_t in = uvow_group_add(group, a) == 0;
+    (void)uvow_group_notify(group, "m", uvow_value_none());
+    assert_int_equal(uvow_group_walk(group, NULL, NULL), in);
+    script_turns(&s);
+  }
+  uvow_peer_unref(a);
+  uvow_peer_unref(b);
+  uvow_group_free(group);
+  script_quit(&s);
+}
+
+static void test_no_memory(void **state) {
+  (void)state;
+  test_alloc_sweep(body, NULL);
+}
+
+TEST_MODULE(group) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_notify),    cmocka_unit_test(test_bad_arguments),
+      cmocka_unit_test(test_walk),      cmocka_unit_test(test_slow),
+      cmocka_unit_test(test_no_memory),
+  };
+  return cmocka_run_group_tests_name("rpc/group", tests, NULL, NULL);
+}
