@@ -17,6 +17,8 @@
  */
 #include <string.h>
 
+#include <uvow/stream.h>
+
 #include "measure.h"
 
 #define ITEMS 1000000
