@@ -181,8 +181,9 @@ UVOW_API size_t uvow_server_peers(const uvow_server_t *server);
 UVOW_API uvow_future_t *uvow_server_close(uvow_server_t *server);
 
 /**
- * Frees a server at any time. Takes it; accepts NULL. Peers are dropped; the
- * futures of their calls are canceled where nobody else waits for them.
+ * Frees a server at any time. Takes it; accepts NULL. Its peers are ended: the
+ * futures of their calls are canceled where nobody else waits for them. No
+ * callback of the server's options follows; destructors of its peers' data do.
  * Since 0.1.
  */
 UVOW_API void uvow_server_free(uvow_server_t *server);

@@ -48,6 +48,7 @@ static void run_gone(uvow__task_t *task) {
   uvow_peer_t *peer = UVOW__CONTAINER(task, uvow_peer_t, tell_closed);
   int held = peer->held;
   peer->held = 0;
+  uvow__list_remove(&peer->link);
   uvow_peer_ref(peer);
   if (peer->was_open)
     tell(peer, UVOW_PEER_CLOSED, peer->why);

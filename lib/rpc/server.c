@@ -53,6 +53,7 @@ static void maybe_closed(uvow_server_t *server) {
 
 void uvow__server_peer_gone(uvow_server_t *server, uvow_peer_t *peer) {
   uvow__list_remove(&peer->link);
+  uvow__list_append(&server->leaving, &peer->link);
   server->peer_count--;
   maybe_closed(server);
 }
@@ -209,6 +210,7 @@ int uvow_server_new(uvow_loop_t *loop, const uvow_server_options_t *options,
   server->resident.evict = evict;
   server->protocol = options->protocol;
   uvow__list_init(&server->peers);
+  uvow__list_init(&server->leaving);
   uvow__gate_init(&server->closed, &loop->rt);
   uvow__buf_init(&server->scratch, mem_of(server), SIZE_MAX);
   set_options(server, options);
@@ -298,6 +300,11 @@ void uvow_server_free(uvow_server_t *server) {
   uvow_loop_t *loop = server->loop;
   uvow__loop_depart(loop, &server->resident);
   shut(server);
+  while (!uvow__list_empty(&server->leaving)) {
+    uvow_peer_t *peer = peer_at(server->leaving.next);
+    uvow__list_remove(&peer->link);
+    peer->on_state = NULL; /* its data may go with the server */
+  }
   free_server(server);
   uvow__loop_unpin(loop);
 }

@@ -20,7 +20,8 @@ struct uvow_server {
   uvow_peer_options_t peer_options; /* the same; its methods are kept */
   size_t max_peers;
   uint16_t port;
-  uvow__list_t peers; /* by link */
+  uvow__list_t peers;   /* by link */
+  uvow__list_t leaving; /* the same: CLOSED is yet to be told */
   size_t peer_count;
   uvow__buf_t scratch; /* the event being written */
   uvow__gate_t closed;
