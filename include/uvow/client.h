@@ -442,6 +442,16 @@ UVOW_API uvow_future_t *uvow_client_requestf(uvow_client_t *client,
 UVOW_API int uvow_client_notifyf(uvow_client_t *client, const char *method,
                                  const char *format, ...);
 
+/**
+ * Ends a session of CDP: its requests that aren't settled reject with
+ * UVOW_ECLOSED. Nothing is sent. Done by itself when the peer says
+ * Target.detachedFromTarget. Of the first 4096 sessions of a client; requests in
+ * later ones wait for their deadlines. Borrows all. Errors: UVOW_EINVAL. Since
+ * 0.2.
+ */
+UVOW_API int uvow_client_end_session(uvow_client_t *client,
+                                     const char *session);
+
 /** How the connection stands; UVOW_CLIENT_CLOSED for NULL. */
 UVOW_API uvow_client_state_t uvow_client_state(const uvow_client_t *client);
 /** "connecting", "open", "waiting", "closing", "closed"; "unknown" for any

@@ -142,6 +142,7 @@ const uvow_protocol_t uvow__protocol_cdp = {
     .rules = rules,
     .rule_count = UVOW__COUNT(rules),
     .has_session = 1,
+    .session_end = "Target.detachedFromTarget",
     .templates =
         {
             [UVOW__OP_CALL] = UVOW__TEMPLATE_READS(call, CALL),

@@ -110,6 +110,8 @@ struct uvow_protocol {
   const uvow__rule_t *rules;
   size_t rule_count;
   int has_session;
+  const char *session_end; /* the event of a session's end, which has its
+                              params' "sessionId"; or NULL */
   uint8_t liberal; /* UVOW__LIBERAL_* */
   uint8_t batches; /* an array of messages is each of them */
   uvow__ids_t ids;

@@ -19,6 +19,7 @@ static void free_client(uvow_client_t *client) {
   uvow__dispatcher_done(&client->dispatcher);
   uvow__backlog_done(&client->backlog);
   uvow__intern_done(&client->methods);
+  uvow__intern_done(&client->sessions);
   uvow__histogram_done(&client->rtt);
   uvow__client_config_done(&client->config, uvow__client_mem(client));
   uvow_tls_unref(client->tls);
@@ -95,6 +96,7 @@ static void init(uvow_client_t *client, uvow_loop_t *loop,
   uvow__gate_init(&client->drained, &loop->rt);
   uvow__deadline_init(&client->drain, on_drain_deadline);
   uvow__intern_init(&client->methods, mem);
+  uvow__intern_init(&client->sessions, mem);
   uvow__histogram_init(&client->rtt, mem, 5);
 }
 

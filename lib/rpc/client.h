@@ -89,6 +89,7 @@ struct uvow_client {
   size_t notes;      /* in it: how many no request waits for */
   size_t dead;       /* in it: how many are of requests that were given up */
   uvow__intern_t methods;
+  uvow__intern_t sessions; /* CDP's */
   uvow__list_t notices;
   uvow__histogram_t rtt;
   uvow_client_stats_t stats;

@@ -28,8 +28,41 @@ static void on_paid(uvow__session_t *session) {
   uvow__client_pump_late(client_of(&session->callee));
 }
 
-static const uvow__session_hooks_t session_hooks = {on_event, on_stray,
-                                                    on_paid};
+static void end_session(uvow_client_t *client, const char *session) {
+  uvow__error_spec_t spec = {0};
+  spec.code = UVOW_ECLOSED;
+  spec.detail = UVOW__SLICE("the session has ended");
+  uvow__dispatcher_fail_session(
+      &client->dispatcher, uvow__intern(&client->sessions, session), &spec);
+  uvow__client_pump_late(client);
+}
+
+/* Without memory its requests wait for their deadlines. */
+static void on_session_end(uvow__session_t *session, uvow__slice_t raw_id) {
+  uvow_client_t *client = client_of(&session->callee);
+  uvow__buf_t buf;
+  uvow__slice_t text;
+  if (!raw_id.ptr)
+    return;
+  uvow__buf_init(&buf, uvow__client_mem(client), SIZE_MAX);
+  char *copy = NULL;
+  if (uvow__session_text(raw_id, &buf, &text) == 0)
+    copy = uvow__strndup(uvow__client_mem(client), text.ptr, text.len);
+  if (copy)
+    end_session(client, copy);
+  uvow__free(uvow__client_mem(client), copy);
+  uvow__buf_done(&buf);
+}
+
+int uvow_client_end_session(uvow_client_t *client, const char *session) {
+  if (!client || !session)
+    return UVOW_EINVAL;
+  end_session(client, session);
+  return 0;
+}
+
+static const uvow__session_hooks_t session_hooks = {on_event, on_stray, on_paid,
+                                                    on_session_end};
 
 static void on_idle(uvow__callee_t *callee) {
   uvow__client_maybe_close(client_of(callee));

@@ -277,7 +277,7 @@ static uvow_future_t *request(uvow_client_t *client, const char *method,
     rc = uvow__dispatcher_register(&client->dispatcher, ms, &f, &registered);
   if (rc)
     return rejected(client, rc);
-  registered->json = (uint8_t)json;
+  registered->json = json != 0;
   unsigned number = uvow__intern(&client->methods, method);
   registered->method = (uint16_t)number;
   op.kind = UVOW__OP_CALL;
@@ -288,6 +288,9 @@ static uvow_future_t *request(uvow_client_t *client, const char *method,
   if (options) {
     registered->idempotent = options->idempotent != 0;
     op.session = slice_of(options->session);
+    if (options->session)
+      registered->session =
+          uvow__intern(&client->sessions, options->session) & 0x1FFF;
     op.traceparent = slice_of(options->traceparent);
   }
   rc = uvow__client_transmit(client, &op, registered);

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/intern.h"
 #include "protocol/protocol.h"
 #include "wire/json.h"
 
@@ -32,6 +33,7 @@
 /* A tombstone is odd: (id << 3) | how << 1 | 1. Addresses are even. */
 enum { GIVEN_UP, ANSWERED, OWED };
 
+_Static_assert(UVOW__INTERN_MAX < 1 << 13, "a session's number fits");
 _Static_assert(sizeof(uvow__request_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
 _Static_assert(sizeof(uvow_payload_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
 
@@ -217,6 +219,7 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
   request->method = 0;
   request->sent = request->was_sent = 0;
   request->idempotent = request->json = 0;
+  request->session = 0;
   request->resent = 0;
   d->slots[id & d->mask] = (uint64_t)(uintptr_t)f;
   d->live++;
@@ -449,13 +452,26 @@ void uvow__dispatcher_walk(const uvow__dispatcher_t *d,
     cb(request, data);
 }
 
-void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
-                               const uvow__error_spec_t *spec) {
+/* session 0: of any, or none. */
+static void fail_those(uvow__dispatcher_t *d, unsigned session,
+                       const uvow__error_spec_t *spec) {
   uvow_error_t *errors[2] = {NULL, NULL};
   uvow_future_t *line = in_line(d);
   uvow__request_t *request;
   while ((request = next_in(&line)) != NULL)
-    reject_shared(request, spec, errors);
+    if (session == 0 || request->session == session)
+      reject_shared(request, spec, errors);
   uvow_error_unref(errors[0]);
   uvow_error_unref(errors[1]);
+}
+
+void uvow__dispatcher_fail_session(uvow__dispatcher_t *d, unsigned session,
+                                   const uvow__error_spec_t *spec) {
+  if (session)
+    fail_those(d, session, spec);
+}
+
+void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
+                               const uvow__error_spec_t *spec) {
+  fail_those(d, 0, spec);
 }

@@ -32,8 +32,9 @@ typedef struct uvow__request {
   uint16_t resent;         /* how often */
   uint8_t sent;            /* on this connection: its bytes may have left */
   uint8_t was_sent;        /* on any: the server may have acted on it */
-  uint8_t idempotent;
-  uint8_t json; /* the answer is parsed before the future is fulfilled */
+  uint16_t session : 13;   /* its number, which the owner gives; 0: none */
+  uint16_t idempotent : 1;
+  uint16_t json : 1; /* the answer is parsed before the future is fulfilled */
 } uvow__request_t;
 
 /* Told that a request was given up (timeout, cancel): its slot is free. */
@@ -129,6 +130,9 @@ void uvow__dispatcher_walk(const uvow__dispatcher_t *d,
                            void (*cb)(const uvow__request_t *request,
                                       void *data),
                            void *data);
+/* Rejects every live request of a session, as fail_all. */
+void uvow__dispatcher_fail_session(uvow__dispatcher_t *d, unsigned session,
+                                   const uvow__error_spec_t *spec);
 /* Rejects every live request: a copy of `spec` with its own outcome. */
 void uvow__dispatcher_fail_all(uvow__dispatcher_t *d,
                                const uvow__error_spec_t *spec);

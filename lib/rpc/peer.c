@@ -217,7 +217,7 @@ static void on_failed(uvow__callee_t *callee, int code) {
 
 static const uvow__callee_hooks_t callee_hooks = {on_idle, on_sent, on_failed,
                                                   peer_of};
-static const uvow__session_hooks_t session_hooks = {NULL, NULL, NULL};
+static const uvow__session_hooks_t session_hooks = {NULL, NULL, NULL, NULL};
 
 static void on_given_up(uvow__dispatcher_t *dispatcher,
                         const uvow__request_t *request) {

@@ -147,14 +147,18 @@ static void answer(uvow__session_t *session, const uvow__msg_t *msg,
 
 /* ---- calls and events ---- */
 
-/* The id in {"id":1}. */
-static uvow__slice_t id_in(uvow__slice_t params) {
-  static const uvow__key_t keys[] = {
-      UVOW__KEY("id", UVOW__CAPTURE_FIRST, NULL)};
-  static const uvow__level_t root = UVOW__OBJECT(keys);
+static const uvow__key_t id_keys[] = {
+    UVOW__KEY("id", UVOW__CAPTURE_FIRST, NULL)};
+static const uvow__level_t id_level = UVOW__OBJECT(id_keys);
+static const uvow__key_t session_keys[] = {
+    UVOW__KEY("sessionId", UVOW__CAPTURE_FIRST, NULL)};
+static const uvow__level_t session_level = UVOW__OBJECT(session_keys);
+
+/* The one member of params that a level names: raw, or NULL. */
+static uvow__slice_t member(uvow__slice_t params, const uvow__level_t *level) {
   uvow__captures_t found;
   uvow__slice_t none = {NULL, 0};
-  if (!params.ptr || uvow__envelope_scan(&root, params.ptr, params.len, &found))
+  if (!params.ptr || uvow__envelope_scan(level, params.ptr, params.len, &found))
     return none;
   return uvow__capture_text(&found, UVOW__CAPTURE_FIRST);
 }
@@ -181,11 +185,20 @@ static int has_method(const uvow__session_t *session, const uvow__msg_t *msg) {
   return has;
 }
 
+/* CDP: {"method":"Target.detachedFromTarget","params":{"sessionId":"S"}}. */
+static void look_for_end(uvow__session_t *session, const uvow__msg_t *msg) {
+  const char *name = session->callee.protocol->session_end;
+  if (name && session->hooks->on_session_end && msg->name.ptr &&
+      uvow__json_string_is(msg->name, (uvow__slice_t){name, strlen(name)}))
+    session->hooks->on_session_end(session, member(msg->value, &session_level));
+}
+
 static void event(uvow__session_t *session, const uvow__msg_t *msg,
                   uvow__buf_t *whole) {
   session->events++;
+  look_for_end(session, msg);
   if (is_cancel(session, msg))
-    uvow__callee_cancel(&session->callee, id_in(msg->value));
+    uvow__callee_cancel(&session->callee, member(msg->value, &id_level));
   else if (has_method(session, msg))
     uvow__callee_begin(&session->callee, msg, whole);
   else if (session->hooks->on_event)

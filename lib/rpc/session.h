@@ -15,6 +15,8 @@ typedef struct uvow__session_hooks {
                    uvow__slice_t bytes);
   /* What was given up is answered, see uvow__dispatcher_paid. Or NULL. */
   void (*on_paid)(uvow__session_t *session);
+  /* The protocol says that a session of it has ended: raw JSON. Or NULL. */
+  void (*on_session_end)(uvow__session_t *session, uvow__slice_t raw_id);
 } uvow__session_hooks_t;
 
 /*

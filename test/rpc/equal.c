@@ -226,11 +226,52 @@ static void test_face(void **state) {
   end(&x);
 }
 
+/* A session of CDP that ends takes its requests with it, no others. */
+static void test_session_end(void **state) {
+  script_t s;
+  (void)state;
+  for (int said = 0; said < 2; said++) {
+    script_init(&s);
+    uvow_client_options_t options = script_options(&s);
+    uvow_request_options_t in_a = {.size = sizeof(in_a), .session = "a"};
+    uvow_request_options_t in_b = {.size = sizeof(in_b), .session = "b"};
+    options.protocol = uvow_protocol_cdp();
+    options.on_event = NULL;
+    script_open_client(&s, &options);
+    script_mark_t a = script_mark(&s, "a");
+    script_mark_t b = script_mark(&s, "b");
+    script_mark_t c = script_mark(&s, "c");
+    script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &in_a), &a);
+    script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &in_b), &b);
+    script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, NULL), &c);
+    script_turns(&s);
+    if (said)
+      script_text(&s,
+                  "{\"method\":\"Target.detachedFromTarget\",\"params\":{"
+                  "\"sessionId\":\"\\u0061\"}}");
+    else
+      assert_int_equal(uvow_client_end_session(s.client, "a"), 0);
+    script_turns(&s);
+    script_expect(&s, "a!ECLOSED:MAYBE");
+    script_text(&s, "{\"method\":\"Target.detachedFromTarget\"}");
+    assert_int_equal(uvow_client_end_session(s.client, "none"), 0);
+    assert_int_equal(uvow_client_end_session(NULL, "a"), UVOW_EINVAL);
+    assert_int_equal(uvow_client_end_session(s.client, NULL), UVOW_EINVAL);
+    script_turns(&s);
+    uvow_client_free(s.client);
+    s.client = NULL;
+    script_turns(&s);
+    script_expect(&s, "b!ECLOSED:MAYBE c!ECLOSED:MAYBE");
+    script_end(&s);
+  }
+}
+
 TEST_MODULE(equal) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_both_ways), cmocka_unit_test(test_events),
-      cmocka_unit_test(test_cancel),    cmocka_unit_test(test_close),
-      cmocka_unit_test(test_kept),      cmocka_unit_test(test_face),
+      cmocka_unit_test(test_both_ways),   cmocka_unit_test(test_events),
+      cmocka_unit_test(test_cancel),      cmocka_unit_test(test_close),
+      cmocka_unit_test(test_kept),        cmocka_unit_test(test_face),
+      cmocka_unit_test(test_session_end),
   };
   return cmocka_run_group_tests_name("rpc/equal", tests, NULL, NULL);
 }
