@@ -59,8 +59,8 @@ static const uvow__rule_t rules[] = {
      .id = ID,
      .name = TYPE,
      .value = UVOW__CAPTURE_ALL},
-    {.denied = {[TYPE] = UVOW__ONLY(UVOW__KINDS_ANY),
-                [ID] = UVOW__ONLY(PEER_ID)},
+    {.denied =
+         {[TYPE] = UVOW__ONLY(UVOW__KINDS_ANY), [ID] = UVOW__ONLY(PEER_ID)},
      .kind = UVOW__MSG_BAD_CALL,
      .id = ID},
     {.denied = {[RESULT] = UVOW__ONLY(UVOW__KINDS_ANY), [TYPE] = UVOW__NOT},

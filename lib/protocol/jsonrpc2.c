@@ -14,7 +14,8 @@
  * 2. An answer that isn't one (two outcomes, no version) keeps its id, so that
  *    the future can be rejected at once. A call that can't be read is told from
  *    that by its method or params, so that it can be refused with its own id:
- *    it must not be taken for ours. What may be either is said to be (`refuses`).
+ *    it must not be taken for ours. What may be either is said to be
+ * (`refuses`).
  * 3. Params that are null are taken: many libraries send them so.
  *
  * It knows no batches: an array is malformed.

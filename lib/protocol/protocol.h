@@ -116,9 +116,9 @@ struct uvow_protocol {
   uint8_t batches; /* an array of messages is each of them */
   uvow__ids_t ids;
   uvow__template_t templates[UVOW__OP_KINDS];
-  const char *subprotocol;                   /* or NULL */
+  const char *subprotocol;                  /* or NULL */
   const char *sessions[UVOW__SESSIONS_MAX]; /* variables, or NULL */
-  const struct uvow__step *steps;            /* see opening.h */
+  const struct uvow__step *steps;           /* see opening.h */
   size_t step_count;
   const struct uvow__heartbeat *heartbeat; /* or NULL */
   struct uvow__description *owner;         /* NULL: it lives for ever */

@@ -40,9 +40,8 @@ static inline uint64_t load(const uint8_t *p) {
 static int suits(const uvow__test_t *test, uvow__slice_t raw) {
   if (test->how == UVOW__TEST_BEGINS)
     return uvow__json_string_begins(raw, test->text);
-  return test->how == UVOW__TEST_ENDS
-             ? uvow__json_string_ends(raw, test->text)
-             : uvow__json_string_is(raw, test->text);
+  return test->how == UVOW__TEST_ENDS ? uvow__json_string_ends(raw, test->text)
+                                      : uvow__json_string_is(raw, test->text);
 }
 
 static inline int holds(const uvow__rule_t *rule,
@@ -61,6 +60,10 @@ static inline int holds(const uvow__rule_t *rule,
       return 0;
   }
   return 1;
+}
+
+int uvow__rule_holds(const uvow__rule_t *rule, const uvow__captures_t *found) {
+  return holds(rule, found);
 }
 
 /* Decimal digits, at most max: 1 and the number, or 0. The scanner has seen

@@ -29,8 +29,8 @@ typedef enum uvow__id_form {
 } uvow__id_form_t;
 
 typedef struct uvow__ids {
-  uint8_t form;   /* uvow__id_form_t */
-  uint8_t texts;  /* numbers come back as strings too */
+  uint8_t form;       /* uvow__id_form_t */
+  uint8_t texts;      /* numbers come back as strings too */
   const char *prefix; /* plain, needs no escape in JSON */
   size_t prefix_len;
 } uvow__ids_t;
@@ -64,7 +64,7 @@ typedef struct uvow__rule {
   const struct uvow__template *reply; /* of CONTROL, or NULL */
   uint8_t test_count;
   uint8_t groups; /* of 8 captures; 0: 2 */
-  uint8_t kind; /* uvow__msg_kind_t */
+  uint8_t kind;   /* uvow__msg_kind_t */
   uint8_t id;
   uint8_t name;
   uint8_t value;
@@ -77,6 +77,8 @@ typedef struct uvow__rule {
   uint8_t error_whole;
   uint8_t refuses; /* MALFORMED: it may be a call, and is answered */
 } uvow__rule_t;
+
+int uvow__rule_holds(const uvow__rule_t *rule, const uvow__captures_t *found);
 
 /* Whether a raw id is one of ours, and which. */
 int uvow__ids_read(const uvow__ids_t *ids, uvow__slice_t raw, uint64_t *ret_id);

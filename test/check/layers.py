@@ -36,7 +36,7 @@ PROGRAM = "lib/command/"
 THIRD_PARTY = (
     (r"uv\.h|uv/.*", r"lib/(net|uv|fiber)/.*|include/uvow/uv\.h"),
     (r"wslay/.*", r"lib/wire/framer\.c"),
-    (r"jansson\.h", r"lib/wire/json\.c"),
+    (r"jansson\.h", r"lib/wire/json\.c|lib/protocol/parse[^/]*"),
     (r"zlib\.h", r"lib/wire/deflate\.c"),
     (r"openssl/.*", r"lib/net/tls[^/]*|lib/wire/handshake\.c"),
     (r"sanitizer/.*", r"lib/base/pool\.c|lib/fiber/switch\.c"),
@@ -47,7 +47,7 @@ THIRD_PARTY = (
 # Of the C library; what else the system does, libuv does for us.
 STANDARD = {
     "assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h",
-    "math.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
+    "math.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdatomic.h", "stdio.h",
     "stdlib.h", "string.h",
 }
 

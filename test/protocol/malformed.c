@@ -183,8 +183,8 @@ static void keeps_unknown_members_of_errors(void **state) {
     assert_int_equal(msg.kind, FAILED);
     assert_true(uvow__slice_is(msg.error_whole, cases[i].error));
     if (data)
-      assert_true(uvow__slice_is(msg.error_data, *data ? data
-                                                       : cases[i].error));
+      assert_true(
+          uvow__slice_is(msg.error_data, *data ? data : cases[i].error));
     else
       assert_null(msg.error_data.ptr);
   }

@@ -35,9 +35,11 @@ static int agree(const uvow_protocol_t *protocol, const char *text,
   char *copy = (char *)malloc(len ? len : 1);
   assert_non_null(copy);
   memcpy(copy, text, len);
-  int rc = uvow__protocol_decode_by_rules(protocol, &protocol->ids, copy, len, &slow);
+  int rc = uvow__protocol_decode_by_rules(protocol, &protocol->ids, copy, len,
+                                          &slow);
   for (int kind = 0; kind < UVOW__OP_KINDS; kind++) {
-    if (!uvow__template_read(&protocol->templates[kind], &protocol->ids, copy, len, &quick))
+    if (!uvow__template_read(&protocol->templates[kind], &protocol->ids, copy,
+                             len, &quick))
       continue;
     if (rc || !same(&quick, &slow))
       fail_msg("%s: %.*s", uvow_protocol_name(protocol), (int)len, text);

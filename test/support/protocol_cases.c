@@ -12,8 +12,7 @@ static int decode(const uvow_protocol_t *protocol, const char *text, size_t len,
                                   &ret->value,           &ret->session,
                                   &ret->error_code_text, &ret->error_message,
                                   &ret->error_data};
-  int is_error =
-      ret->kind == UVOW__MSG_ERROR || ret->kind == UVOW__MSG_FAULT;
+  int is_error = ret->kind == UVOW__MSG_ERROR || ret->kind == UVOW__MSG_FAULT;
   for (size_t i = 0; rc == 0 && i < UVOW__COUNT(parts); i++) {
     if (i >= 4 && !is_error) {
       assert_int_equal(uvow__buf_append(out, "|", 1), 0);
