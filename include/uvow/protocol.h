@@ -50,7 +50,9 @@ UVOW_API const uvow_protocol_t *uvow_protocol_callback_id(void);
 UVOW_API const uvow_protocol_t *uvow_protocol_cdp(void);
 
 /**
- * The protocol of this name: "jsonrpc2", "callback_id" or "cdp".
+ * A built-in one: "jsonrpc2", "lsp", "mcp", "callback_id", "cdp",
+ * "webdriver_bidi", "obs5", "phoenix2", "home_assistant",
+ * "graphql_transport_ws", "wamp2".
  *
  * Borrows `name`. Returns borrowed (valid for ever), or NULL: there's none, or
  * `name` is NULL. Any thread. Since 0.1.
@@ -95,10 +97,11 @@ UVOW_API const char *uvow_protocol_name(const uvow_protocol_t *protocol);
  * M: an object or array in which these strings stand for what they name: "$id",
  * "$method", "$params", "$value" (null if there's none), "$code", "$message",
  * "$data", "$error" (an object of the three), "$data_or_message",
- * "$traceparent"; "$args" (params if they're an array, else []) and "$kwargs"
- * (params if they're an object); any other "$name" is a variable. A member that
- * has nothing to stand for is left out, an element is null (in `open`: the peer
- * is refused). "$merge": "$params" makes the members of params members of its
+ * "$traceparent"; "$args" (params if they're an array, else []), "$object"
+ * (params if they're an object, else {}), "$kwargs" (params if they're an
+ * object); any other "$name" is a variable. A member that has nothing to stand
+ * for is left out, an element is null (in `open`: the peer is refused, unless
+ * it's written "$name?"). "$merge": "$params" makes the members of params members of its
  * object. "$$x" is the text "$x".
  * P: JSON Pointer; tokens of digits are elements. tests: {P: value}: the same
  * text, integer or null; true and false for present and absent; {"suffix":
@@ -106,7 +109,8 @@ UVOW_API const char *uvow_protocol_name(const uvow_protocol_t *protocol);
  * kind: ok, error (without an id, or with null: about no request in
  * particular), partial, end (no more partial answers, and no value), event,
  * call, cancel (of a call, by its id), control ("reply" is sent at once; in it,
- * "$id" and "$value" are the rule's), ignore.
+ * "$id" and "$value" are the rule's), ignore. "named": text instead of "name":
+ * the message has no name. What is picked must be there, but for "var?".
  * At most 62 places, 64 pieces of a message, 16 levels.
  * A server needs reply (or partial and end), reply_error, event, and a rule for
  * call.

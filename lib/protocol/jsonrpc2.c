@@ -20,18 +20,18 @@
  *
  * It knows no batches: an array is malformed.
  */
-#include "protocol.h"
+#include "jsonrpc2.h"
 
 enum {
-  VERSION = UVOW__CAPTURE_FIRST,
-  ID,
+  VERSION = UVOW__JSONRPC2_VERSION,
+  ID = UVOW__JSONRPC2_ID,
   METHOD,
   PARAMS,
-  RESULT,
-  ERROR,
+  RESULT = UVOW__JSONRPC2_RESULT,
+  ERROR = UVOW__JSONRPC2_ERROR,
   TRACEPARENT,
   CODE,
-  MESSAGE,
+  MESSAGE = UVOW__JSONRPC2_MESSAGE,
   DATA
 };
 
@@ -51,7 +51,7 @@ static const uvow__key_t keys[] = {
     UVOW__KEY("error", ERROR, &error_level),
     UVOW__KEY("traceparent", TRACEPARENT, NULL),
 };
-static const uvow__level_t root = UVOW__OBJECT(keys);
+const uvow__level_t uvow__jsonrpc2_root = UVOW__OBJECT(keys);
 
 #define STRUCTURED (UVOW__KIND(OBJECT) | UVOW__KIND(ARRAY))
 #define PEER_ID (UVOW__KIND(NUMBER) | UVOW__KIND(STRING) | UVOW__KIND(NULL))
@@ -62,7 +62,7 @@ static const uvow__level_t root = UVOW__OBJECT(keys);
 
 static const uvow__test_t is_2_0[] = {UVOW__TEST(VERSION, "\"2.0\"")};
 
-static const uvow__rule_t rules[] = {
+const uvow__rule_t uvow__jsonrpc2_rules[] = {
     {.denied = {[RESULT] = UVOW__ONLY(UVOW__KINDS_ANY),
                 [ID] = UVOW__ONLY(UVOW__KINDS_ANY),
                 [ERROR] = UVOW__ONLY(UVOW__KINDS_NO_VALUE),
@@ -133,24 +133,24 @@ static const uvow__rule_t rules[] = {
      .refuses = 1},
 };
 
-static const uvow__piece_t call[] = {
+const uvow__piece_t uvow__jsonrpc2_call[] = {
     UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER), "{\"jsonrpc\":\"2.0\",\"id\":"),
     UVOW__PUT(METHOD, FAILS, 0, ",\"method\":"),
     UVOW__PUT(PARAMS, OMITS, STRUCTURED, ",\"params\":"),
     UVOW__PUT(TRACEPARENT, OMITS, 0, ",\"traceparent\":"),
     UVOW__TEXT("}"),
 };
-static const uvow__piece_t notify[] = {
+const uvow__piece_t uvow__jsonrpc2_notify[] = {
     UVOW__PUT(METHOD, FAILS, 0, "{\"jsonrpc\":\"2.0\",\"method\":"),
     UVOW__PUT(PARAMS, OMITS, STRUCTURED, ",\"params\":"),
     UVOW__TEXT("}"),
 };
-static const uvow__piece_t reply[] = {
+const uvow__piece_t uvow__jsonrpc2_reply[] = {
     UVOW__PUT(ID, FAILS, PEER_ID, "{\"jsonrpc\":\"2.0\",\"id\":"),
     UVOW__PUT(PARAMS, NULL, UVOW__KINDS_ANY, ",\"result\":"),
     UVOW__TEXT("}"),
 };
-static const uvow__piece_t reply_error[] = {
+const uvow__piece_t uvow__jsonrpc2_reply_error[] = {
     UVOW__PUT(ID, NULL, PEER_ID, "{\"jsonrpc\":\"2.0\",\"id\":"),
     UVOW__PUT(ERROR_CODE, FAILS, 0, ",\"error\":{\"code\":"),
     UVOW__PUT(ERROR_MESSAGE, FAILS, 0, ",\"message\":"),
@@ -158,7 +158,7 @@ static const uvow__piece_t reply_error[] = {
     UVOW__TEXT("}}"),
 };
 /* As the Language Server Protocol has it, and its followers. */
-static const uvow__piece_t cancel[] = {
+const uvow__piece_t uvow__jsonrpc2_cancel[] = {
     UVOW__TEXT("{\"jsonrpc\":\"2.0\","),
     UVOW__TEXT("\"method\":\"$/cancelRequest\","),
     UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER), "\"params\":{\"id\":"),
@@ -167,17 +167,18 @@ static const uvow__piece_t cancel[] = {
 
 const uvow_protocol_t uvow__protocol_jsonrpc2 = {
     .name = "jsonrpc2",
-    .root = &root,
-    .rules = rules,
-    .rule_count = UVOW__COUNT(rules),
+    .root = &uvow__jsonrpc2_root,
+    .rules = uvow__jsonrpc2_rules,
+    .rule_count = UVOW__COUNT(uvow__jsonrpc2_rules),
     .templates =
         {
-            [UVOW__OP_CALL] = UVOW__TEMPLATE_READS(call, CALL),
-            [UVOW__OP_NOTIFY] = UVOW__TEMPLATE(notify),
-            [UVOW__OP_REPLY] = UVOW__TEMPLATE_READS(reply, OK),
-            [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(reply_error),
-            [UVOW__OP_EVENT] = UVOW__TEMPLATE_READS(notify, EVENT),
-            [UVOW__OP_CANCEL] = UVOW__TEMPLATE(cancel),
+            [UVOW__OP_CALL] = UVOW__TEMPLATE_READS(uvow__jsonrpc2_call, CALL),
+            [UVOW__OP_NOTIFY] = UVOW__TEMPLATE(uvow__jsonrpc2_notify),
+            [UVOW__OP_REPLY] = UVOW__TEMPLATE_READS(uvow__jsonrpc2_reply, OK),
+            [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(uvow__jsonrpc2_reply_error),
+            [UVOW__OP_EVENT] =
+                UVOW__TEMPLATE_READS(uvow__jsonrpc2_notify, EVENT),
+            [UVOW__OP_CANCEL] = UVOW__TEMPLATE(uvow__jsonrpc2_cancel),
         },
 };
 

@@ -23,10 +23,11 @@ uvow__step_result_t uvow__step_read(const uvow_protocol_t *protocol,
   if (uvow__rule_holds(&step->expect, &found)) {
     for (size_t i = 0; i < step->pick_count; i++) {
       const char *name = step->picks[i].name;
-      ret->picks[i].name = (uvow__slice_t){name, strlen(name)};
-      ret->picks[i].json = uvow__capture_text(&found, step->picks[i].capture);
+      uvow__slice_t json = uvow__capture_text(&found, step->picks[i].capture);
+      if (json.ptr)
+        ret->picks[ret->pick_count++] =
+            (uvow__var_t){{name, strlen(name)}, json};
     }
-    ret->pick_count = step->pick_count;
     return UVOW__STEP_DONE;
   }
   if (step->refusal.kind != UVOW__MSG_ERROR ||

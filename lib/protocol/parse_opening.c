@@ -1,7 +1,8 @@
 /*
  * Opening steps and heartbeats of a description.
  *
- * 1. What a step picks must be there, or the step isn't done.
+ * 1. What a step picks must be there, or the step isn't done; but for what a
+ *    question mark is behind.
  */
 #include "parse.h"
 
@@ -20,12 +21,14 @@ static int read_pick(uvow__parser_t *p, json_t *pick, uvow__step_t *step) {
                               UVOW__PICKS_MAX);
     uvow__pick_t *to = &step->picks[step->pick_count++];
     (void)pointer;
-    to->name = uvow__parse_copy(p, name, strlen(name));
+    size_t len = strlen(name);
+    int is_optional = len > 0 && name[len - 1] == '?';
+    to->name = uvow__parse_copy(p, name, len - (size_t)is_optional);
     to->capture = text ? uvow__parse_capture(p, uvow__parse_place(p, text)) : 0;
     if (p->rc)
       return -1;
-    /* What is picked must be there. */
-    step->expect.denied[to->capture] |= UVOW__KIND(ABSENT);
+    if (!is_optional)
+      step->expect.denied[to->capture] |= UVOW__KIND(ABSENT);
   }
   return 0;
 }

@@ -245,6 +245,23 @@ static int needs(uvow__parser_t *p, uvow__rule_t *rule, uint8_t capture,
   return 0;
 }
 
+/* A name of the rule's own, as JSON text. */
+static int read_named(uvow__parser_t *p, json_t *json, uvow__rule_t *ret) {
+  const char *named = uvow__parse_text(p, json, "named", 0);
+  size_t len = named ? strlen(named) : 0;
+  if (!named)
+    return p->rc ? -1 : 0;
+  if (!uvow__json_stands((uvow__slice_t){named, len}) || ret->name)
+    return uvow__parse_fail(p, "\"named\" is plain text, instead of \"name\"");
+  char *text = (char *)uvow__parse_take(p, len + 3);
+  if (!text)
+    return -1;
+  text[0] = text[len + 1] = '"';
+  memcpy(text + 1, named, len);
+  ret->named = (uvow__slice_t){text, len + 2};
+  return 0;
+}
+
 /* Invariant 1. */
 static int check_parts(uvow__parser_t *p, uvow__rule_t *rule) {
   const uint8_t id = UVOW__KIND(NUMBER) | UVOW__KIND(STRING);
@@ -258,9 +275,13 @@ static int check_parts(uvow__parser_t *p, uvow__rule_t *rule) {
   case UVOW__MSG_CALL:
     if (needs(p, rule, rule->id, id, "id"))
       return -1;
-    return needs(p, rule, rule->name, UVOW__KIND(STRING), "name");
+    return rule->named.ptr
+               ? 0
+               : needs(p, rule, rule->name, UVOW__KIND(STRING), "name");
   case UVOW__MSG_EVENT:
-    return needs(p, rule, rule->name, UVOW__KIND(STRING), "name");
+    return rule->named.ptr
+               ? 0
+               : needs(p, rule, rule->name, UVOW__KIND(STRING), "name");
   default:
     return 0;
   }
@@ -300,9 +321,9 @@ static int read_reply(uvow__parser_t *p, json_t *json, uvow__rule_t *ret) {
 }
 
 int uvow__parse_rule(uvow__parser_t *p, json_t *json, uvow__rule_t *ret) {
-  static const char *const names[] = {"when",    "is",    "id",          "name",
-                                      "value",   "code",  "message",     "data",
-                                      "session", "reply", "traceparent", NULL};
+  static const char *const names[] = {
+      "when", "is",      "id",    "name",        "value", "code", "message",
+      "data", "session", "reply", "traceparent", "named", NULL};
   json_t *when = json_object_get(json, "when");
   json_t *session = json_object_get(json, "session");
   if (!json_is_object(json))
@@ -327,7 +348,8 @@ int uvow__parse_rule(uvow__parser_t *p, json_t *json, uvow__rule_t *ret) {
   if (session && read_session(p, session, ret))
     return -1;
   uvow__parse_leave(p);
-  if (p->rc || check_parts(p, ret) || read_reply(p, json, ret))
+  if (p->rc || read_named(p, json, ret) || check_parts(p, ret) ||
+      read_reply(p, json, ret))
     return -1;
   return 0;
 }

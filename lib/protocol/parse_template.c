@@ -40,6 +40,7 @@ static const struct {
     {"params", UVOW__PUT_PARAMS, UVOW__ABSENT_OMITS, 0},
     {"args", UVOW__PUT_ARGS, UVOW__ABSENT_NULL, UVOW__KINDS_ANY},
     {"kwargs", UVOW__PUT_KWARGS, UVOW__ABSENT_OMITS, UVOW__KINDS_ANY},
+    {"object", UVOW__PUT_OBJECT, UVOW__ABSENT_NULL, UVOW__KINDS_ANY},
     {"value", UVOW__PUT_PARAMS, UVOW__ABSENT_NULL, UVOW__KINDS_ANY},
     {"traceparent", UVOW__PUT_TRACEPARENT, UVOW__ABSENT_OMITS, 0},
     {"code", UVOW__PUT_ERROR_CODE, UVOW__ABSENT_FAILS, 0},
@@ -98,11 +99,14 @@ static int flush(builder_t *b, size_t left) {
 
 /* A variable of the application's. */
 static void fill_var(builder_t *b, const char *name, uvow__piece_t *ret) {
+  size_t len = strlen(name);
+  int is_optional = name[len - 1] == '?';
   ret->kind = UVOW__PUT_VAR;
-  ret->absent =
-      b->use == UVOW__FOR_OPENING ? UVOW__ABSENT_FAILS : UVOW__ABSENT_OMITS;
+  ret->absent = b->use == UVOW__FOR_OPENING && !is_optional
+                    ? UVOW__ABSENT_FAILS
+                    : UVOW__ABSENT_OMITS;
   ret->kinds = UVOW__KINDS_ANY;
-  ret->var = uvow__parse_copy(b->p, name, strlen(name));
+  ret->var = uvow__parse_copy(b->p, name, len - (size_t)is_optional);
 }
 
 /* What a value stands for: 1, and a piece without text; 0: itself. */

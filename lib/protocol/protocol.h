@@ -127,6 +127,14 @@ struct uvow_protocol {
 extern const uvow_protocol_t uvow__protocol_jsonrpc2;
 extern const uvow_protocol_t uvow__protocol_callback_id;
 extern const uvow_protocol_t uvow__protocol_cdp;
+extern const uvow_protocol_t uvow__protocol_graphql_transport_ws;
+extern const uvow_protocol_t uvow__protocol_home_assistant;
+extern const uvow_protocol_t uvow__protocol_lsp;
+extern const uvow_protocol_t uvow__protocol_mcp;
+extern const uvow_protocol_t uvow__protocol_obs5;
+extern const uvow_protocol_t uvow__protocol_phoenix2;
+extern const uvow_protocol_t uvow__protocol_wamp2;
+extern const uvow_protocol_t uvow__protocol_webdriver_bidi;
 
 static inline int uvow__protocol_can(const uvow_protocol_t *protocol,
                                      uvow__op_kind_t kind) {

@@ -193,8 +193,7 @@ static inline void fill(const uvow__rule_t *rule, const uvow__captures_t *found,
     ret->raw_id = uvow__capture_text(found, rule->id);
     fill_id(ids, ret);
   }
-  if (rule->name)
-    ret->name = uvow__capture_text(found, rule->name);
+  ret->name = rule->name ? uvow__capture_text(found, rule->name) : rule->named;
   if (rule->session)
     ret->session = uvow__capture_text(found, rule->session);
   if (rule->session2)
@@ -356,7 +355,18 @@ const char *uvow__protocol_lacks(const uvow_protocol_t *protocol) {
 /* ---- the public side ---- */
 
 static const uvow_protocol_t *const protocols[] = {
-    &uvow__protocol_jsonrpc2, &uvow__protocol_callback_id, &uvow__protocol_cdp};
+
+    &uvow__protocol_jsonrpc2,
+    &uvow__protocol_callback_id,
+    &uvow__protocol_cdp,
+    &uvow__protocol_graphql_transport_ws,
+    &uvow__protocol_home_assistant,
+    &uvow__protocol_lsp,
+    &uvow__protocol_mcp,
+    &uvow__protocol_obs5,
+    &uvow__protocol_phoenix2,
+    &uvow__protocol_wamp2,
+    &uvow__protocol_webdriver_bidi};
 
 const uvow_protocol_t *uvow_protocol_by_name(const char *name) {
   for (size_t i = 0; name && i < UVOW__COUNT(protocols); i++)

@@ -62,6 +62,7 @@ typedef struct uvow__rule {
   uint8_t denied[UVOW__CAPTURES_MAX]; /* sets: [capture] = UVOW__ONLY(...) */
   const uvow__test_t *tests;
   const struct uvow__template *reply; /* of CONTROL, or NULL */
+  uvow__slice_t named; /* a name that isn't in the message: JSON text */
   uint8_t test_count;
   uint8_t groups; /* of 8 captures; 0: 2 */
   uint8_t kind;   /* uvow__msg_kind_t */

@@ -387,6 +387,8 @@ static int put_args(writer_t *w, const uvow__piece_t *piece,
     kind = uvow__envelope_kind(*args.ptr);
   if (piece->kind == UVOW__PUT_ARGS && kind != UVOW__JSON_ARRAY)
     args = UVOW__SLICE("[]");
+  if (piece->kind == UVOW__PUT_OBJECT && kind != UVOW__JSON_OBJECT)
+    args = UVOW__SLICE("{}");
   if (piece->kind == UVOW__PUT_KWARGS && kind != UVOW__JSON_OBJECT)
     return 0;
   int rc = put_text(w, piece);
@@ -433,7 +435,7 @@ static inline int put_piece(writer_t *w, const uvow__piece_t *piece,
                                : put_nothing(w, piece);
   if (kind == UVOW__PUT_VAR)
     return put_var(w, piece, op);
-  if (kind == UVOW__PUT_ARGS || kind == UVOW__PUT_KWARGS)
+  if (kind >= UVOW__PUT_ARGS)
     return put_args(w, piece, op);
   return put_error(w, piece, op);
 }

@@ -23,9 +23,10 @@ typedef enum uvow__piece_kind {
   UVOW__PUT_ERROR_MESSAGE,
   UVOW__PUT_ERROR_DATA,
   UVOW__PUT_ERROR_DATA_OR_MESSAGE,
-  UVOW__PUT_VAR,   /* see uvow__op_t */
-  UVOW__PUT_ARGS,  /* params if they're an array, else an empty one */
-  UVOW__PUT_KWARGS /* params if they're an object, else nothing */
+  UVOW__PUT_VAR,    /* see uvow__op_t */
+  UVOW__PUT_ARGS,   /* params if they're an array, else an empty one */
+  UVOW__PUT_KWARGS, /* params if they're an object, else nothing */
+  UVOW__PUT_OBJECT  /* params if they're an object, else an empty one */
 } uvow__piece_kind_t;
 
 /* What becomes of a piece that the operation has nothing for. */
@@ -70,6 +71,16 @@ typedef struct uvow__template {
   {                                                                            \
     UVOW__PUT_##what, UVOW__ABSENT_##absent, (kinds), sizeof(before) - 1,      \
         before, NULL, 0, NULL                                                  \
+  }
+#define UVOW__PUT_VARIABLE(name, absent, before)                               \
+  {                                                                            \
+    UVOW__PUT_VAR, UVOW__ABSENT_##absent, UVOW__KINDS_ANY, sizeof(before) - 1, \
+        before, NULL, 0, name                                                  \
+  }
+#define UVOW__PUT_MERGED(reserved, denied)                                     \
+  {                                                                            \
+    UVOW__PUT_FIELDS, UVOW__ABSENT_OMITS, UVOW__KIND(OBJECT), 1, ",",          \
+        (reserved), (denied), NULL                                             \
   }
 #define UVOW__TEMPLATE(pieces)                                                 \
   { (pieces), sizeof(pieces) / sizeof(*(pieces)), 0 }

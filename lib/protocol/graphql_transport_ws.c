@@ -1,0 +1,132 @@
+/*
+ * GraphQL over WebSocket, subprotocol graphql-transport-ws
+ * (https://github.com/enisdenjo/graphql-ws, PROTOCOL.md).
+ *
+ * -> {"type":"connection_init"}  <- {"type":"connection_ack"}
+ * -> {"id":"1","type":"subscribe","payload":{"query":"..."}}
+ * <- {"id":"1","type":"next","payload":{"data":{}}}, any number of them
+ * <- {"id":"1","type":"complete"}
+ * <- {"id":"1","type":"error","payload":[{"message":"no"}]}
+ *
+ * 1. Every result is a partial answer; the end has no value.
+ * 2. The client's complete is the cancel. Nothing is heard of that operation
+ *    from then on.
+ *
+ * It is the client's side: to a server, complete would be another message.
+ */
+#include "opening.h"
+
+enum {
+  TYPE = UVOW__CAPTURE_FIRST,
+  ID,
+  PAYLOAD,
+  MESSAGE,
+  ITEM_0,
+};
+
+static const uvow__key_t payload_0_keys[] = {
+    UVOW__KEY("message", MESSAGE, NULL),
+};
+static const uvow__level_t payload_0_level = UVOW__OBJECT(payload_0_keys);
+
+static const uvow__key_t payload_items[] = {
+    UVOW__ITEM(ITEM_0, &payload_0_level),
+};
+static const uvow__level_t payload_level = UVOW__ARRAY(payload_items);
+
+static const uvow__key_t root_keys[] = {
+    UVOW__KEY("type", TYPE, NULL),
+    UVOW__KEY("id", ID, NULL),
+    UVOW__KEY("payload", PAYLOAD, &payload_level),
+};
+static const uvow__level_t root = UVOW__OBJECT(root_keys);
+
+#define PRESENT UVOW__ONLY(UVOW__KINDS_ANY)
+
+static const uvow__test_t is_0[] = {UVOW__TEST(TYPE, "\"next\"")};
+static const uvow__test_t is_1[] = {UVOW__TEST(TYPE, "\"complete\"")};
+static const uvow__test_t is_2[] = {UVOW__TEST(TYPE, "\"error\"")};
+static const uvow__test_t is_3[] = {UVOW__TEST(TYPE, "\"ping\"")};
+static const uvow__test_t is_4[] = {UVOW__TEST(TYPE, "\"pong\"")};
+static const uvow__piece_t reply_pieces_3[] = {
+    UVOW__TEXT("{\"type\":\"pong\""),
+    UVOW__PUT(PARAMS, OMITS, UVOW__KINDS_ANY, ",\"payload\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__template_t reply_3 = UVOW__TEMPLATE(reply_pieces_3);
+static const uvow__rule_t rules[] = {
+    {
+        .denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING)), [ID] = PRESENT},
+        UVOW__TESTS(is_0),
+        .kind = UVOW__MSG_PARTIAL,
+        .id = ID,
+        .value = PAYLOAD,
+    },
+    {
+        .denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING)), [ID] = PRESENT},
+        UVOW__TESTS(is_1),
+        .kind = UVOW__MSG_END,
+        .id = ID,
+    },
+    {
+        .denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+        UVOW__TESTS(is_2),
+        .kind = UVOW__MSG_ERROR,
+        .id = ID,
+        .error_message = MESSAGE,
+        .error_data = PAYLOAD,
+        .error_whole = ITEM_0,
+    },
+    {
+        .denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+        UVOW__TESTS(is_3),
+        .kind = UVOW__MSG_CONTROL,
+        .reply = &reply_3,
+        .value = PAYLOAD,
+    },
+    {
+        .denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+        UVOW__TESTS(is_4),
+        .kind = UVOW__MSG_IGNORE,
+    },
+};
+
+static const uvow__piece_t call[] = {
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING), "{\"id\":"),
+    UVOW__TEXT(",\"type\":\"subscribe\""),
+    UVOW__PUT(PARAMS, OMITS, UVOW__KINDS_ANY, ",\"payload\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__piece_t cancel[] = {
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING), "{\"id\":"),
+    UVOW__TEXT(",\"type\":\"complete\"}"),
+};
+static const uvow__piece_t step_0[] = {
+    UVOW__TEXT("{\"type\":\"connection_init\""),
+    UVOW__PUT_VARIABLE("secret", OMITS, ",\"payload\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__test_t expects_1[] = {
+    UVOW__TEST(TYPE, "\"connection_ack\"")};
+
+static const uvow__step_t steps[] = {
+    {.send = UVOW__TEMPLATE(step_0)},
+    {.expect = {.denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+                UVOW__TESTS(expects_1)}},
+};
+
+const uvow_protocol_t uvow__protocol_graphql_transport_ws = {
+    .name = "graphql_transport_ws",
+    .subprotocol = "graphql-transport-ws",
+    .root = &root,
+    .rules = rules,
+    .rule_count = UVOW__COUNT(rules),
+    .ids = {.form = UVOW__IDS_TEXT},
+    .steps = steps,
+    .step_count = UVOW__COUNT(steps),
+    .templates =
+        {
+            [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
+            [UVOW__OP_CANCEL] = UVOW__TEMPLATE(cancel),
+        },
+};

@@ -1,0 +1,139 @@
+/*
+ * obs-websocket 5 (its docs/generated/protocol.md).
+ *
+ * <- {"op":0,"d":{"authentication":{"challenge":"C","salt":"S"}}}
+ * -> {"op":1,"d":{"rpcVersion":1,"authentication":"A"}}  <- {"op":2,"d":{}}
+ * -> {"op":6,"d":{"requestType":"T","requestId":"1","requestData":{}}}
+ * <- {"op":7,"d":{"requestType":"T","requestId":"1","requestStatus":
+ *     {"result":true,"code":100},"responseData":{}}}
+ * !  {"op":5,"d":{"eventType":"E","eventIntent":1,"eventData":{}}}
+ *
+ * 1. What is picked from the hello are the two texts that the variable
+ *    "authentication" is made of, by SHA-256: whoever runs the steps does that.
+ */
+#include "opening.h"
+
+enum {
+  OP = UVOW__CAPTURE_FIRST,
+  RESULT,
+  REQUEST_ID,
+  RESPONSE_DATA,
+  CODE,
+  COMMENT,
+  REQUEST_STATUS,
+  EVENT_TYPE,
+  EVENT_DATA,
+  CHALLENGE,
+  SALT,
+};
+
+static const uvow__key_t d_request_status_keys[] = {
+    UVOW__KEY("result", RESULT, NULL),
+    UVOW__KEY("code", CODE, NULL),
+    UVOW__KEY("comment", COMMENT, NULL),
+};
+static const uvow__level_t d_request_status_level =
+    UVOW__OBJECT(d_request_status_keys);
+
+static const uvow__key_t d_authentication_keys[] = {
+    UVOW__KEY("challenge", CHALLENGE, NULL),
+    UVOW__KEY("salt", SALT, NULL),
+};
+static const uvow__level_t d_authentication_level =
+    UVOW__OBJECT(d_authentication_keys);
+
+static const uvow__key_t d_keys[] = {
+    UVOW__KEY("requestStatus", REQUEST_STATUS, &d_request_status_level),
+    UVOW__KEY("requestId", REQUEST_ID, NULL),
+    UVOW__KEY("responseData", RESPONSE_DATA, NULL),
+    UVOW__KEY("eventType", EVENT_TYPE, NULL),
+    UVOW__KEY("eventData", EVENT_DATA, NULL),
+    UVOW__KEY("authentication", UVOW__CAPTURE_NONE, &d_authentication_level),
+};
+static const uvow__level_t d_level = UVOW__OBJECT(d_keys);
+
+static const uvow__key_t root_keys[] = {
+    UVOW__KEY("op", OP, NULL),
+    UVOW__KEY("d", UVOW__CAPTURE_NONE, &d_level),
+};
+static const uvow__level_t root = UVOW__OBJECT(root_keys);
+
+#define PRESENT UVOW__ONLY(UVOW__KINDS_ANY)
+
+static const uvow__test_t is_0[] = {UVOW__TEST(OP, "7")};
+static const uvow__test_t is_1[] = {UVOW__TEST(OP, "7")};
+static const uvow__test_t is_2[] = {UVOW__TEST(OP, "5")};
+static const uvow__rule_t rules[] = {
+    {
+        .denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER)),
+                   [RESULT] = UVOW__ONLY(UVOW__KIND(TRUE)),
+                   [REQUEST_ID] = PRESENT},
+        UVOW__TESTS(is_0),
+        .kind = UVOW__MSG_OK,
+        .id = REQUEST_ID,
+        .value = RESPONSE_DATA,
+    },
+    {
+        .denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER))},
+        UVOW__TESTS(is_1),
+        .kind = UVOW__MSG_ERROR,
+        .id = REQUEST_ID,
+        .error_code = CODE,
+        .error_message = COMMENT,
+        .error_whole = REQUEST_STATUS,
+    },
+    {
+        .denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER)),
+                   [EVENT_TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+        UVOW__TESTS(is_2),
+        .kind = UVOW__MSG_EVENT,
+        .name = EVENT_TYPE,
+        .value = EVENT_DATA,
+    },
+};
+
+static const uvow__piece_t call[] = {
+    UVOW__PUT(METHOD, FAILS, UVOW__KIND(OBJECT),
+              "{\"op\":6,\"d\":{\"requestType\":"),
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING),
+              ",\"requestId\":"),
+    UVOW__PUT(PARAMS, OMITS, UVOW__KIND(OBJECT), ",\"requestData\":"),
+    UVOW__TEXT("}}"),
+};
+static const uvow__test_t expects_0[] = {UVOW__TEST(OP, "0")};
+static const uvow__piece_t step_1[] = {
+    UVOW__TEXT("{\"op\":1,\"d\":{\"rpcVersion\":1"),
+    UVOW__PUT_VARIABLE("authentication", OMITS, ",\"authentication\":"),
+    UVOW__PUT_VARIABLE("events", OMITS, ",\"eventSubscriptions\":"),
+    UVOW__TEXT("}}"),
+};
+static const uvow__test_t expects_2[] = {UVOW__TEST(OP, "2")};
+
+static const uvow__step_t steps[] = {
+    {.expect = {.denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER))},
+                UVOW__TESTS(expects_0)},
+     .picks =
+         {
+             {"challenge", CHALLENGE},
+             {"salt", SALT},
+         },
+     .pick_count = 2},
+    {.send = UVOW__TEMPLATE(step_1)},
+    {.expect = {.denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER))},
+                UVOW__TESTS(expects_2)}},
+};
+
+const uvow_protocol_t uvow__protocol_obs5 = {
+    .name = "obs5",
+    .subprotocol = "obswebsocket.json",
+    .root = &root,
+    .rules = rules,
+    .rule_count = UVOW__COUNT(rules),
+    .ids = {.form = UVOW__IDS_TEXT},
+    .steps = steps,
+    .step_count = UVOW__COUNT(steps),
+    .templates =
+        {
+            [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
+        },
+};

@@ -1,0 +1,470 @@
+/*
+ * What the services' own documents show, and what they were seen to send: read
+ * by the built-in protocols, by their descriptions in docs/reference/protocols,
+ * and by those in docs/examples/protocols. Each message is also read broken in
+ * many ways; a built-in protocol and its description always say the same.
+ */
+#include "support/protocol_cases.h"
+
+#include <stdio.h>
+
+#include <uvow/protocol.h>
+
+#include "protocol/opening.h"
+
+typedef struct service {
+  const char *name;
+  const decode_case_t *reads;
+  size_t read_count;
+  const encode_case_t *writes;
+  size_t write_count;
+} service_t;
+
+#define SERVICE(name)                                                          \
+  {                                                                            \
+#name, name##_reads, UVOW__COUNT(name##_reads), name##_writes,             \
+        UVOW__COUNT(name##_writes)                                             \
+  }
+
+/* clang-format off */
+static const decode_case_t graphql_transport_ws_reads[] = {
+    {"{\"id\":\"1\",\"type\":\"next\",\"payload\":{\"data\":{\"hello\":\"world\"}}}", PARTIAL, 1, "\"1\"||{\"data\":{\"hello\":\"world\"}}|||||"},
+    {"{\"type\":\"complete\",\"id\":\"12\"}", ENDED, 12, "\"12\"|||||||"},
+    {"{\"id\":\"3\",\"type\":\"error\",\"payload\":[{\"message\":\"no such field\",\"locations\":[]}]}", FAILED, 3, "\"3\"|||||\"no such field\"|[{\"message\":\"no such field\",\"locations\":[]}]|"},
+    {"{\"type\":\"ping\"}", CONTROL, 0, "|||||||"},
+    {"{\"type\":\"ping\",\"payload\":{\"a\":1}}", CONTROL, 0, "||{\"a\":1}|||||"},
+    {"{\"type\":\"pong\"}", IGNORED, 0, "|||||||"},
+    {"{\"id\":3,\"type\":\"complete\"}", ENDED, 0, "3|||||||"},
+    {"{\"id\":\"x\",\"type\":\"complete\"}", ENDED, 0, "\"x\"|||||||"},
+    {"{\"type\":\"next\",\"payload\":{}}", BAD, 0, NULL},
+    {"{\"type\":\"start\",\"id\":\"1\"}", BAD, 0, NULL},
+    {"{\"id\":\"7\",\"type\":\"next\",\"payload\":[}", MALFORMED, 7, "\"7\"|||||||"},
+};
+static const encode_case_t graphql_transport_ws_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("q"), .params = S("{\"query\":\"{a}\"}")}, "{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{a}\"}}"},
+    {{.kind = UVOW__OP_CANCEL, .id = 1}, "{\"id\":\"1\",\"type\":\"complete\"}"},
+    {{.kind = UVOW__OP_NOTIFY, .method = S("q")}, NULL},
+};
+
+static const decode_case_t home_assistant_reads[] = {
+    {"{\"id\":18,\"type\":\"result\",\"success\":true,\"result\":null}", OK, 18, "18||null|||||"},
+    {"{\"id\":6,\"type\":\"result\",\"success\":true,\"result\":{\"context\":{\"id\":\"326\"}}}", OK, 6, "6||{\"context\":{\"id\":\"326\"}}|||||"},
+    {"{\"id\":12,\"type\":\"result\",\"success\":false,\"error\":{\"code\":\"invalid_format\",\"message\":\"no\"}}", FAILED, 12, "12||||\"invalid_format\"|\"no\"||"},
+    {"{\"id\":12,\"type\":\"result\",\"success\":false,\"error\":{\"code\":\"x\",\"message\":\"y\",\"translation_key\":\"k\"}}", FAILED, 12, "12||||\"x\"|\"y\"|{\"code\":\"x\",\"message\":\"y\",\"translation_key\":\"k\"}|"},
+    {"{\"id\":18,\"type\":\"event\",\"event\":{\"data\":{},\"event_type\":\"test_event\"}}", PARTIAL, 18, "18||{\"data\":{},\"event_type\":\"test_event\"}|||||"},
+    {"{\"id\":19,\"type\":\"pong\"}", OK, 19, "19|||||||"},
+    {"{\"type\":\"auth_required\",\"ha_version\":\"2021.5.3\"}", BAD, 0, NULL},
+    {"{\"id\":6,\"type\":\"result\",\"success\":\"true\",\"result\":1}", BAD, 0, NULL},
+};
+static const encode_case_t home_assistant_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 18, .method = S("subscribe_events"), .params = S("{\"event_type\":\"state_changed\"}")}, "{\"id\":18,\"type\":\"subscribe_events\",\"event_type\":\"state_changed\"}"},
+    {{.kind = UVOW__OP_CALL, .id = 19, .method = S("get_states")}, "{\"id\":19,\"type\":\"get_states\"}"},
+    {{.kind = UVOW__OP_CALL, .id = 19, .method = S("ping"), .params = S("{}")}, "{\"id\":19,\"type\":\"ping\"}"},
+    {{.kind = UVOW__OP_CALL, .id = 19, .method = S("ping"), .params = S("{\"id\":5}")}, NULL},
+    {{.kind = UVOW__OP_CALL, .id = 19, .method = S("ping"), .params = S("{\"t\\u0079pe\":5}")}, NULL},
+    {{.kind = UVOW__OP_CALL, .id = 19, .method = S("ping"), .params = S("[]")}, NULL},
+};
+
+static const decode_case_t obs5_reads[] = {
+    {"{\"op\":7,\"d\":{\"requestType\":\"SetCurrentProgramScene\",\"requestId\":\"12\",\"requestStatus\":{\"result\":true,\"code\":100}}}", OK, 12, "\"12\"|||||||"},
+    {"{\"op\":7,\"d\":{\"requestType\":\"GetVersion\",\"requestId\":\"3\",\"requestStatus\":{\"result\":true,\"code\":100},\"responseData\":{\"rpcVersion\":1}}}", OK, 3, "\"3\"||{\"rpcVersion\":1}|||||"},
+    {"{\"op\":7,\"d\":{\"requestType\":\"X\",\"requestId\":\"3\",\"requestStatus\":{\"result\":false,\"code\":608,\"comment\":\"Parameter: sceneName\"}}}", FAILED, 3, "\"3\"||||608|\"Parameter: sceneName\"|{\"result\":false,\"code\":608,\"comment\":\"Parameter: sceneName\"}|"},
+    {"{\"op\":5,\"d\":{\"eventType\":\"StudioModeStateChanged\",\"eventIntent\":1,\"eventData\":{\"studioModeEnabled\":true}}}", EVENT, 0, "|\"StudioModeStateChanged\"|{\"studioModeEnabled\":true}|||||"},
+    {"{\"op\":5,\"d\":{\"eventType\":\"ExitStarted\",\"eventIntent\":1}}", EVENT, 0, "|\"ExitStarted\"||||||"},
+    {"{\"op\":2,\"d\":{\"negotiatedRpcVersion\":1}}", BAD, 0, NULL},
+};
+static const encode_case_t obs5_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 4, .method = S("SetCurrentProgramScene"), .params = S("{\"sceneName\":\"Scene 12\"}")}, "{\"op\":6,\"d\":{\"requestType\":\"SetCurrentProgramScene\",\"requestId\":\"4\",\"requestData\":{\"sceneName\":\"Scene 12\"}}}"},
+    {{.kind = UVOW__OP_CALL, .id = 4, .method = S("GetVersion")}, "{\"op\":6,\"d\":{\"requestType\":\"GetVersion\",\"requestId\":\"4\"}}"},
+};
+
+static const decode_case_t phoenix2_reads[] = {
+    {"[\"1\",\"1\",\"room:lobby\",\"phx_reply\",{\"status\":\"ok\",\"response\":{\"a\":1}}]", OK, 1, "\"1\"||{\"a\":1}|\"1\"||||"},
+    {"[\"1\",\"2\",\"room:lobby\",\"phx_reply\",{\"response\":{\"reason\":\"unmatched topic\"},\"status\":\"error\"}]", FAILED, 2, "\"2\"|||\"1\"|||{\"reason\":\"unmatched topic\"}|"},
+    {"[null,\"3\",\"phoenix\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]", OK, 3, "\"3\"||{}|null||||"},
+    {"[null,null,\"room:lobby\",\"new_msg\",{\"body\":\"hi\"}]", EVENT, 0, "|\"new_msg\"|{\"body\":\"hi\"}|null||||"},
+    {"[\"1\",\"1\",\"room:lobby\",\"phx_close\",{}]", EVENT, 0, "|\"phx_close\"|{}|\"1\"||||"},
+    {"[\"1\",\"1\",\"room:lobby\",\"phx_reply\",{\"status\":\"odd\",\"response\":{}}]", BAD, 0, NULL},
+    {"{}", BAD, 0, NULL},
+};
+static const uvow__var_t phoenix_vars[] = {{S("join_ref"), S("\"1\"")}, {S("topic"), S("\"room:lobby\"")}};
+static const encode_case_t phoenix2_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("phx_join"), .vars = phoenix_vars, .var_count = 2}, "[\"1\",\"1\",\"room:lobby\",\"phx_join\",{}]"},
+    {{.kind = UVOW__OP_CALL, .id = 2, .method = S("shout"), .params = S("{\"a\":1}"), .vars = phoenix_vars, .var_count = 2}, "[\"1\",\"2\",\"room:lobby\",\"shout\",{\"a\":1}]"},
+};
+
+static const decode_case_t webdriver_bidi_reads[] = {
+    {"{\"type\":\"success\",\"id\":1,\"result\":{\"ready\":false,\"message\":\"\"}}", OK, 1, "1||{\"ready\":false,\"message\":\"\"}|||||"},
+    {"{\"type\":\"error\",\"id\":2,\"error\":\"unknown command\",\"message\":\"no.such\",\"stacktrace\":\"\"}", FAILED, 2, "2||||\"unknown command\"|\"no.such\"|\"\"|"},
+    {"{\"type\":\"error\",\"id\":null,\"error\":\"invalid argument\",\"message\":\"m\"}", FAULT, 0, "null||||\"invalid argument\"|\"m\"||"},
+    {"{\"type\":\"event\",\"method\":\"browsingContext.load\",\"params\":{\"context\":\"c\"}}", EVENT, 0, "|\"browsingContext.load\"|{\"context\":\"c\"}|||||"},
+    {"{\"id\":1,\"result\":{}}", BAD, 0, NULL},
+};
+static const encode_case_t webdriver_bidi_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("session.status")}, "{\"id\":1,\"method\":\"session.status\",\"params\":{}}"},
+    {{.kind = UVOW__OP_CALL, .id = 2, .method = S("session.new"), .params = S("{\"capabilities\":{}}")}, "{\"id\":2,\"method\":\"session.new\",\"params\":{\"capabilities\":{}}}"},
+};
+
+static const decode_case_t wamp2_reads[] = {
+    {"[50,7814135,{},[30]]", OK, 7814135, "7814135||[30]|||||"},
+    {"[50,77133,{}]", OK, 77133, "77133|||||||"},
+    {"[50,77133,{\"progress\":true},[1]]", PARTIAL, 77133, "77133||[1]|||||"},
+    {"[50,77133,{\"progress\":false},[1]]", OK, 77133, "77133||[1]|||||"},
+    {"[8,48,7814135,{},\"com.myapp.error.object_write_protected\",[\"Object is write protected.\"],{\"severity\":3}]", FAILED, 7814135, "7814135||||\"com.myapp.error.object_write_protected\"||[\"Object is write protected.\"]|"},
+    {"[33,713845233,5512315355]", OK, 713845233, "713845233||5512315355|||||"},
+    {"[36,5512315355,4429313566,{},[\"Hello, world!\"]]", EVENT, 0, "|\"event\"|[36,5512315355,4429313566,{},[\"Hello, world!\"]]|||||"},
+    {"[6,{},\"wamp.close.system_shutdown\"]", EVENT, 0, "|\"goodbye\"|[6,{},\"wamp.close.system_shutdown\"]|||||"},
+    {"[2,9129137332,{\"roles\":{}}]", BAD, 0, NULL},
+    {"[50]", BAD, 0, NULL},
+};
+static const encode_case_t wamp2_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 5, .method = S("com.myapp.ping")}, "[48,5,{\"receive_progress\":true},\"com.myapp.ping\",[]]"},
+    {{.kind = UVOW__OP_CALL, .id = 5, .method = S("com.arguments.add2"), .params = S("[23,7]")}, "[48,5,{\"receive_progress\":true},\"com.arguments.add2\",[23,7]]"},
+    {{.kind = UVOW__OP_CALL, .id = 5, .method = S("u"), .params = S("{\"a\":1}")}, "[48,5,{\"receive_progress\":true},\"u\",[],{\"a\":1}]"},
+    {{.kind = UVOW__OP_SUBSCRIBE, .id = 6, .method = S("com.myapp.mytopic1")}, "[32,6,{},\"com.myapp.mytopic1\"]"},
+    {{.kind = UVOW__OP_CANCEL, .id = 5}, "[49,5,{}]"},
+};
+
+static const decode_case_t lsp_reads[] = {
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"workspace/configuration\",\"params\":{\"items\":[]}}", CALL, 1, "1|\"workspace/configuration\"|{\"items\":[]}|||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/publishDiagnostics\",\"params\":{\"uri\":\"file:///a.py\",\"diagnostics\":[]}}", EVENT, 0, "|\"textDocument/publishDiagnostics\"|{\"uri\":\"file:///a.py\",\"diagnostics\":[]}|||||"},
+    {"{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":-32800,\"message\":\"Request cancelled\"}}", FAILED, 2, "2||||-32800|\"Request cancelled\"||"},
+};
+static const encode_case_t lsp_writes[] = {
+    {{.kind = UVOW__OP_CANCEL, .id = 5}, "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":5}}"},
+};
+#define mcp_reads lsp_reads
+static const encode_case_t mcp_writes[] = {
+    {{.kind = UVOW__OP_CANCEL, .id = 5}, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":5}}"},
+    {{.kind = UVOW__OP_CALL, .id = 2, .method = S("tools/list"), .params = S("{}")}, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\",\"params\":{}}"},
+};
+
+static const decode_case_t janus_reads[] = {
+    {"{\"janus\":\"success\",\"transaction\":\"1\",\"data\":{\"id\":5}}", OK, 1, "\"1\"||{\"janus\":\"success\",\"transaction\":\"1\",\"data\":{\"id\":5}}|||||"},
+    {"{\"janus\":\"ack\",\"session_id\":5,\"transaction\":\"3\"}", PARTIAL, 3, "\"3\"||{\"janus\":\"ack\",\"session_id\":5,\"transaction\":\"3\"}|||||"},
+    {"{\"janus\":\"event\",\"session_id\":5,\"transaction\":\"3\",\"sender\":9,\"plugindata\":{\"plugin\":\"janus.plugin.echotest\",\"data\":{\"result\":\"ok\"}}}", OK, 3, "\"3\"||{\"plugin\":\"janus.plugin.echotest\",\"data\":{\"result\":\"ok\"}}|5||||"},
+    {"{\"janus\":\"error\",\"transaction\":\"4\",\"error\":{\"code\":458,\"reason\":\"No such session\"}}", FAILED, 4, "\"4\"||||458|\"No such session\"||"},
+    {"{\"janus\":\"webrtcup\",\"session_id\":5,\"sender\":9}", EVENT, 0, "|\"webrtcup\"|{\"janus\":\"webrtcup\",\"session_id\":5,\"sender\":9}|5||||"},
+};
+static const uvow__var_t janus_vars[] = {{S("session_id"), S("5")}, {S("sender"), S("9")}};
+static const encode_case_t janus_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("create")}, "{\"janus\":\"create\",\"transaction\":\"1\"}"},
+    {{.kind = UVOW__OP_CALL, .id = 3, .method = S("message"), .params = S("{\"body\":{\"audio\":true}}"), .vars = janus_vars, .var_count = 2}, "{\"janus\":\"message\",\"transaction\":\"3\",\"session_id\":5,\"handle_id\":9,\"body\":{\"audio\":true}}"},
+    {{.kind = UVOW__OP_CALL, .id = 3, .method = S("message"), .params = S("{\"transaction\":\"9\"}")}, NULL},
+};
+
+static const decode_case_t jupyter_reads[] = {
+    {"{\"header\":{\"msg_id\":\"k_1\",\"msg_type\":\"execute_reply\"},\"msg_id\":\"k_1\",\"msg_type\":\"execute_reply\",\"parent_header\":{\"msg_id\":\"7\"},\"metadata\":{},\"content\":{\"status\":\"ok\",\"execution_count\":1},\"buffers\":[],\"channel\":\"shell\"}", OK, 7, "\"7\"||{\"status\":\"ok\",\"execution_count\":1}|||||"},
+    {"{\"msg_type\":\"execute_reply\",\"parent_header\":{\"msg_id\":\"7\"},\"content\":{\"status\":\"error\",\"ename\":\"NameError\",\"evalue\":\"name 'a' is not defined\"},\"channel\":\"shell\"}", FAILED, 7, "\"7\"||||\"NameError\"|\"name 'a' is not defined\"|{\"status\":\"error\",\"ename\":\"NameError\",\"evalue\":\"name 'a' is not defined\"}|"},
+    {"{\"msg_type\":\"stream\",\"parent_header\":{\"msg_id\":\"7\"},\"content\":{\"name\":\"stdout\",\"text\":\"hi\"},\"channel\":\"iopub\"}", PARTIAL, 7, "\"7\"||{\"msg_type\":\"stream\",\"parent_header\":{\"msg_id\":\"7\"},\"content\":{\"name\":\"stdout\",\"text\":\"hi\"},\"channel\":\"iopub\"}|||||"},
+    {"{\"msg_type\":\"status\",\"parent_header\":{},\"content\":{\"execution_state\":\"starting\"},\"channel\":\"iopub\"}", EVENT, 0, "|\"status\"|{\"execution_state\":\"starting\"}|||||"},
+    {"{\"msg_type\":\"stream\",\"parent_header\":{\"msg_id\":\"other-7\"},\"content\":{},\"channel\":\"iopub\"}", PARTIAL, 0, "\"other-7\"||{\"msg_type\":\"stream\",\"parent_header\":{\"msg_id\":\"other-7\"},\"content\":{},\"channel\":\"iopub\"}|||||"},
+};
+static const encode_case_t jupyter_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 7, .method = S("kernel_info_request")}, "{\"channel\":\"shell\",\"parent_header\":{},\"metadata\":{},\"header\":{\"msg_id\":\"7\",\"msg_type\":\"kernel_info_request\",\"version\":\"5.3\",\"username\":\"\"},\"content\":{},\"buffers\":[]}"},
+};
+
+static const decode_case_t mattermost_reads[] = {
+    {"{\"status\":\"OK\",\"seq_reply\":2}", OK, 2, "2|||||||"},
+    {"{\"status\":\"FAIL\",\"seq_reply\":3,\"error\":{\"id\":\"api.web_socket_router.bad_action.app_error\",\"message\":\"Unknown action\",\"status_code\":500}}", FAILED, 3, "3||||\"api.web_socket_router.bad_action.app_error\"|\"Unknown action\"|{\"id\":\"api.web_socket_router.bad_action.app_error\",\"message\":\"Unknown action\",\"status_code\":500}|"},
+    {"{\"event\":\"hello\",\"data\":{\"server_version\":\"9\"},\"broadcast\":{},\"seq\":0}", EVENT, 0, "|\"hello\"|{\"event\":\"hello\",\"data\":{\"server_version\":\"9\"},\"broadcast\":{},\"seq\":0}|||||"},
+};
+static const encode_case_t mattermost_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("authentication_challenge"), .params = S("{\"token\":\"t\"}")}, "{\"seq\":1,\"action\":\"authentication_challenge\",\"data\":{\"token\":\"t\"}}"},
+};
+
+static const decode_case_t slack_reads[] = {
+    {"{\"ok\":true,\"reply_to\":1,\"ts\":\"1355517523.000005\",\"text\":\"Hello world\"}", OK, 1, "1||{\"ok\":true,\"reply_to\":1,\"ts\":\"1355517523.000005\",\"text\":\"Hello world\"}|||||"},
+    {"{\"ok\":false,\"reply_to\":1,\"error\":{\"code\":2,\"msg\":\"message text is missing\"}}", FAILED, 1, "1||||2|\"message text is missing\"||"},
+    {"{\"reply_to\":4,\"type\":\"pong\",\"time\":1}", OK, 4, "4||{\"reply_to\":4,\"type\":\"pong\",\"time\":1}|||||"},
+    {"{\"type\":\"message\",\"ts\":\"1\",\"user\":\"U\",\"text\":\"Hello\"}", EVENT, 0, "|\"message\"|{\"type\":\"message\",\"ts\":\"1\",\"user\":\"U\",\"text\":\"Hello\"}|||||"},
+};
+static const encode_case_t slack_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("message"), .params = S("{\"channel\":\"C\",\"text\":\"Hello world\"}")}, "{\"id\":1,\"type\":\"message\",\"channel\":\"C\",\"text\":\"Hello world\"}"},
+};
+
+static const decode_case_t discord_reads[] = {
+    {"{\"cmd\":\"GET_GUILD\",\"data\":{\"id\":\"1\"},\"evt\":null,\"nonce\":\"9\"}", OK, 9, "\"9\"||{\"id\":\"1\"}|||||"},
+    {"{\"cmd\":\"AUTHORIZE\",\"data\":{\"code\":4009,\"message\":\"Invalid scope\"},\"evt\":\"ERROR\",\"nonce\":\"9\"}", FAILED, 9, "\"9\"||||4009|\"Invalid scope\"||"},
+    {"{\"cmd\":\"DISPATCH\",\"data\":{\"v\":1},\"evt\":\"READY\",\"nonce\":null}", EVENT, 0, "|\"READY\"|{\"v\":1}|||||"},
+};
+static const encode_case_t discord_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 9, .method = S("GET_GUILD"), .params = S("{\"guild_id\":\"1\"}")}, "{\"cmd\":\"GET_GUILD\",\"nonce\":\"9\",\"args\":{\"guild_id\":\"1\"}}"},
+    {{.kind = UVOW__OP_SUBSCRIBE, .id = 9, .method = S("GUILD_STATUS")}, "{\"cmd\":\"SUBSCRIBE\",\"nonce\":\"9\",\"evt\":\"GUILD_STATUS\",\"args\":{}}"},
+};
+
+static const decode_case_t mopidy_reads[] = {
+    {"{\"event\":\"volume_changed\",\"volume\":40}", EVENT, 0, "|\"volume_changed\"|{\"event\":\"volume_changed\",\"volume\":40}|||||"},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":40}", OK, 1, "1||40|||||"},
+};
+static const encode_case_t mopidy_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("core.mixer.get_volume")}, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"core.mixer.get_volume\"}"},
+};
+
+static const decode_case_t deribit_reads[] = {
+    {"{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":\"ok\",\"usIn\":1,\"usOut\":2,\"usDiff\":1,\"testnet\":false}", OK, 5, "5||\"ok\"|||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"subscription\",\"params\":{\"channel\":\"c\",\"data\":[]}}", EVENT, 0, "|\"subscription\"|{\"channel\":\"c\",\"data\":[]}|||||"},
+};
+static const encode_case_t deribit_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("public/test"), .params = S("{}")}, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"public/test\",\"params\":{}}"},
+};
+/* clang-format on */
+
+static const service_t built_in[] = {
+    SERVICE(graphql_transport_ws),
+    SERVICE(home_assistant),
+    SERVICE(obs5),
+    SERVICE(phoenix2),
+    SERVICE(webdriver_bidi),
+    SERVICE(wamp2),
+    SERVICE(lsp),
+    SERVICE(mcp),
+};
+static const service_t described[] = {
+    SERVICE(janus),   SERVICE(jupyter), SERVICE(mattermost), SERVICE(slack),
+    SERVICE(discord), SERVICE(mopidy),  SERVICE(deribit),
+};
+
+static uvow_protocol_t *load(const char *folder, const char *name) {
+  static char text[65536];
+  char path[1000];
+  const char *root = getenv("TEST_ROOT");
+  uvow_error_t *error = NULL;
+  snprintf(path, sizeof(path), "%s/docs/%s/protocols/%s.json",
+           root ? root : "../..", folder, name);
+  FILE *file = fopen(path, "rb");
+  if (!file)
+    fail_msg("%s", path);
+  size_t len = fread(text, 1, sizeof(text), file);
+  fclose(file);
+  uvow_protocol_t *made = uvow_protocol_parse(text, len, &error);
+  if (!made)
+    fail_msg("%s: %s", path, uvow_error_message(error));
+  assert_string_equal(uvow_protocol_name(made), name);
+  return made;
+}
+
+static void check_service(const uvow_protocol_t *protocol,
+                          const service_t *service) {
+  check_decodes(protocol, service->reads, service->read_count);
+  check_prefixes(protocol, service->reads, service->read_count);
+  check_encodes(protocol, service->writes, service->write_count);
+}
+
+static int same_slice(uvow__slice_t a, uvow__slice_t b) {
+  return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* Two protocols, or one twice, say the same of a text. */
+static void agree(const uvow_protocol_t *a, const uvow_protocol_t *b,
+                  const char *text, size_t len) {
+  char *copy = (char *)malloc(len ? len : 1);
+  uvow__msg_t x, y;
+  assert_non_null(copy);
+  memcpy(copy, text, len);
+  int rc = uvow__protocol_decode(a, copy, len, &x);
+  if (uvow__protocol_decode_by_rules(b, &b->ids, copy, len, &y) != rc ||
+      x.kind != y.kind || x.id != y.id || x.fault != y.fault ||
+      !same_slice(x.raw_id, y.raw_id) || !same_slice(x.name, y.name) ||
+      !same_slice(x.value, y.value) || !same_slice(x.session, y.session))
+    fail_msg("%s: %.*s", a->name, (int)len, text);
+  free(copy);
+}
+
+static uint32_t next_random(uint32_t *seed) {
+  *seed = *seed * 1664525u + 1013904223u;
+  return *seed >> 8;
+}
+
+/* One byte changed, left out or doubled, or two pieces swapped. */
+static size_t mutate(char *text, size_t len, uint32_t *seed) {
+  static const char bytes[] = "{}[]\",:\\0123456789nulltruefalse \xEF";
+  size_t at = next_random(seed) % len;
+  switch (next_random(seed) % 3) {
+  case 0:
+    text[at] = bytes[next_random(seed) % (sizeof(bytes) - 1)];
+    return len;
+  case 1:
+    memmove(text + at, text + at + 1, len - at - 1);
+    return len - 1;
+  default:
+    memmove(text + at + 1, text + at, len - at);
+    return len + 1;
+  }
+}
+
+static void check_mutations(const uvow_protocol_t *a, const uvow_protocol_t *b,
+                            const service_t *service) {
+  uint32_t seed = 1;
+  for (size_t i = 0; i < service->read_count; i++) {
+    agree(a, b, service->reads[i].text, strlen(service->reads[i].text));
+    for (int round = 0; round < 300; round++) {
+      char text[1000];
+      size_t len = strlen(service->reads[i].text);
+      memcpy(text, service->reads[i].text, len);
+      for (unsigned n = next_random(&seed) % 3 + 1; n > 0 && len > 1; n--)
+        len = mutate(text, len, &seed);
+      agree(a, b, text, len);
+    }
+  }
+}
+
+static void built_in_ones(void **state) {
+  (void)state;
+  for (size_t i = 0; i < UVOW__COUNT(built_in); i++) {
+    const uvow_protocol_t *protocol = uvow_protocol_by_name(built_in[i].name);
+    assert_non_null(protocol);
+    assert_string_equal(uvow_protocol_name(protocol), built_in[i].name);
+    check_service(protocol, &built_in[i]);
+    check_mutations(protocol, protocol, &built_in[i]);
+  }
+}
+
+static void are_as_their_descriptions(void **state) {
+  (void)state;
+  for (size_t i = 0; i < 6; i++) {
+    const uvow_protocol_t *protocol = uvow_protocol_by_name(built_in[i].name);
+    uvow_protocol_t *made = load("reference", built_in[i].name);
+    check_service(made, &built_in[i]);
+    check_mutations(protocol, made, &built_in[i]);
+    assert_int_equal(made->step_count, protocol->step_count);
+    assert_int_equal(made->batches, protocol->batches);
+    assert_int_equal(!made->subprotocol, !protocol->subprotocol);
+    assert_int_equal(made->heartbeat ? made->heartbeat->every_ms : 0,
+                     protocol->heartbeat ? protocol->heartbeat->every_ms : 0);
+    for (int kind = 0; kind < UVOW__OP_KINDS; kind++)
+      assert_int_equal(made->templates[kind].reads,
+                       protocol->templates[kind].reads);
+    uvow_protocol_unref(made);
+  }
+}
+
+static void described_ones(void **state) {
+  (void)state;
+  for (size_t i = 0; i < UVOW__COUNT(described); i++) {
+    uvow_protocol_t *made = load("examples", described[i].name);
+    check_service(made, &described[i]);
+    check_mutations(made, made, &described[i]);
+    uvow_protocol_unref(made);
+  }
+}
+
+static void expect_step(const uvow__step_t *step,
+                        const uvow_protocol_t *protocol, const char *text,
+                        uvow__step_result_t result) {
+  uvow__step_read_t read;
+  assert_int_equal(uvow__step_read(protocol, step, text, strlen(text), &read),
+                   result);
+}
+
+static void expect_sent(const uvow__step_t *step,
+                        const uvow_protocol_t *protocol, const uvow__op_t *op,
+                        const char *text) {
+  uvow__buf_t out;
+  uvow__buf_init(&out, &uvow__mem_default, 1000);
+  assert_int_equal(uvow__step_write(protocol, step, op, &out),
+                   text ? 0 : UVOW_EINVAL);
+  assert_int_equal(uvow__buf_append(&out, "", 1), 0);
+  assert_string_equal((const char *)uvow__buf_front(&out), text ? text : "");
+  uvow__buf_done(&out);
+}
+
+static void opens(void **state) {
+  static const uvow__var_t vars[] = {
+      {S("token"), S("\"T\"")},
+      {S("authentication"), S("\"A\"")},
+      {S("realm"), S("\"r1\"")},
+      {S("initialize"), S("{\"capabilities\":{}}")}};
+  const uvow__op_t none = {0};
+  const uvow__op_t op = {.vars = vars, .var_count = 4};
+  const uvow_protocol_t *p = uvow_protocol_by_name("home_assistant");
+  uvow__step_read_t read;
+  (void)state;
+  expect_step(&p->steps[0], p, "{\"type\":\"auth_required\"}", UVOW__STEP_DONE);
+  expect_step(&p->steps[0], p, "{\"type\":\"x\"}", UVOW__STEP_OTHER);
+  expect_step(&p->steps[0], p, "{", UVOW__STEP_OTHER);
+  expect_step(&p->steps[1], p, "{\"type\":\"x\"}", UVOW__STEP_OTHER);
+  expect_sent(&p->steps[1], p, &op,
+              "{\"type\":\"auth\",\"access_token\":\"T\"}");
+  expect_sent(&p->steps[1], p, &none, NULL);
+  expect_sent(&p->steps[2], p, &op, NULL);
+  static const char no[] = "{\"type\":\"auth_invalid\",\"message\":\"no\"}";
+  assert_int_equal(uvow__step_read(p, &p->steps[2], no, strlen(no), &read),
+                   UVOW__STEP_REFUSED);
+  assert_true(uvow__slice_is(read.message, "\"no\""));
+
+  p = uvow_protocol_by_name("obs5");
+  static const char hello[] =
+      "{\"op\":0,\"d\":{\"authentication\":{\"challenge\":\"C\",\"salt\":\"S\""
+      "},\"rpcVersion\":1}}";
+  assert_int_equal(
+      uvow__step_read(p, &p->steps[0], hello, strlen(hello), &read),
+      UVOW__STEP_DONE);
+  assert_int_equal(read.pick_count, 2);
+  assert_true(uvow__slice_is(read.picks[0].name, "challenge"));
+  assert_true(uvow__slice_is(read.picks[0].json, "\"C\""));
+  assert_true(uvow__slice_is(read.picks[1].json, "\"S\""));
+  expect_step(&p->steps[0], p, "{\"op\":0,\"d\":{}}", UVOW__STEP_DONE);
+  expect_sent(&p->steps[1], p, &op,
+              "{\"op\":1,\"d\":{\"rpcVersion\":1,\"authentication\":\"A\"}}");
+  expect_sent(&p->steps[1], p, &none, "{\"op\":1,\"d\":{\"rpcVersion\":1}}");
+
+  p = uvow_protocol_by_name("graphql_transport_ws");
+  expect_sent(&p->steps[0], p, &none, "{\"type\":\"connection_init\"}");
+  expect_step(&p->steps[1], p, "{\"type\":\"connection_ack\"}",
+              UVOW__STEP_DONE);
+  p = uvow_protocol_by_name("wamp2");
+  expect_sent(&p->steps[0], p, &op,
+              "[1,\"r1\",{\"roles\":{\"caller\":{\"features\":{\"progressive_"
+              "call_results\":true,\"call_canceling\":true}},\"publisher\":{},"
+              "\"subscriber\":{}}}]");
+  expect_step(&p->steps[1], p, "[2,5,{}]", UVOW__STEP_DONE);
+  expect_step(&p->steps[1], p, "[3,{},\"wamp.error.no_such_realm\"]",
+              UVOW__STEP_REFUSED);
+  p = uvow_protocol_by_name("lsp");
+  expect_sent(&p->steps[0], p, &op,
+              "{\"jsonrpc\":\"2.0\",\"id\":\"uvow-initialize\",\"method\":"
+              "\"initialize\",\"params\":{\"capabilities\":{}}}");
+  expect_step(&p->steps[1], p,
+              "{\"jsonrpc\":\"2.0\",\"id\":\"uvow-initialize\",\"result\":{}}",
+              UVOW__STEP_DONE);
+  expect_step(&p->steps[1], p,
+              "{\"jsonrpc\":\"2.0\",\"id\":\"uvow-initialize\",\"error\":{}}",
+              UVOW__STEP_REFUSED);
+  expect_sent(&p->steps[2], p, &op,
+              "{\"jsonrpc\":\"2.0\",\"method\":\"initialized\",\"params\":{}}");
+  p = uvow_protocol_by_name("mcp");
+  expect_sent(&p->steps[2], p, &op,
+              "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}");
+}
+
+static void beats_and_answers(void **state) {
+  static const char ping[] = "{\"type\":\"ping\",\"payload\":{\"a\":1}}";
+  const uvow__op_t op = {.id = 9};
+  const uvow_protocol_t *p = uvow_protocol_by_name("phoenix2");
+  uvow__buf_t out;
+  uvow__msg_t msg;
+  (void)state;
+  uvow__buf_init(&out, &uvow__mem_default, 1000);
+  assert_int_equal(uvow__heartbeat_write(p, &op, &out), 0);
+  p = uvow_protocol_by_name("graphql_transport_ws");
+  assert_int_equal(uvow__heartbeat_write(p, &op, &out), UVOW_EINVAL);
+  assert_int_equal(uvow__protocol_decode(p, ping, strlen(ping), &msg), 0);
+  assert_int_equal(uvow__protocol_control(p, &msg, &out), 0);
+  assert_int_equal(uvow__buf_append(&out, "", 1), 0);
+  assert_string_equal((const char *)uvow__buf_front(&out),
+                      "[null,\"9\",\"phoenix\",\"heartbeat\",{}]"
+                      "{\"type\":\"pong\",\"payload\":{\"a\":1}}");
+  uvow__buf_done(&out);
+}
+
+TEST_MODULE(services) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(built_in_ones),
+      cmocka_unit_test(are_as_their_descriptions),
+      cmocka_unit_test(described_ones),
+      cmocka_unit_test(opens),
+      cmocka_unit_test(beats_and_answers),
+  };
+  return cmocka_run_group_tests_name("protocol/services", tests, NULL, NULL);
+}
