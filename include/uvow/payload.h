@@ -40,9 +40,9 @@ UVOW_API const char *uvow_payload_bytes(const uvow_payload_t *payload,
  * json_t can't hold all of JSON: integers beyond 64 bits with a sign, numbers
  * beyond a double, halves of surrogate pairs, keys with a NUL character, more
  * than 2048 levels; of two members of one name it has the last one.
- * Errors: UVOW_EPAYLOAD: it isn't JSON, can't be held, or there's none (an error
- * of a request says which, and where); UVOW_ENOMEM;
- * UVOW_EINVAL: NULL. Since 0.1.
+ * Errors: UVOW_EPAYLOAD: it isn't JSON, can't be held, or there's none (an
+ * error of a request says which, and where); UVOW_ENOMEM; UVOW_EINVAL: NULL.
+ * Since 0.1.
  */
 UVOW_API int uvow_payload_json(uvow_payload_t *payload,
                                struct json_t **ret_json);

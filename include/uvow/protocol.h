@@ -79,7 +79,7 @@ UVOW_API const char *uvow_protocol_name(const uvow_protocol_t *protocol);
  *                     "structured" (either)
  * open                [{"send": M} | {"expect": tests, "pick": {var: P},
  *                     "refuse": tests, "message": P}, ...]
- * call, notify, cancel, reply, reply_error, partial, event, end, subscribe    M;
+ * call, notify, cancel, reply, reply_error, partial, event, end, subscribe M;
  *                     without reply, an answer is a partial and an end; without
  *                     subscribe or event: as call, as notify
  * heartbeat           {"every_ms": n, "call": method} or {.., "send": M}
@@ -101,14 +101,14 @@ UVOW_API const char *uvow_protocol_name(const uvow_protocol_t *protocol);
  * (params if they're an object, else {}), "$kwargs" (params if they're an
  * object); any other "$name" is a variable. A member that has nothing to stand
  * for is left out, an element is null (in `open`: the peer is refused, unless
- * it's written "$name?"). "$merge": "$params" makes the members of params members of its
- * object. "$$x" is the text "$x".
- * P: JSON Pointer; tokens of digits are elements. tests: {P: value}: the same
- * text, integer or null; true and false for present and absent; {"suffix":
- * text}, {"prefix": text}, {"type": "string"} or a list of types, {"is": true}.
- * kind: ok, error (without an id, or with null: about no request in
- * particular), partial, end (no more partial answers, and no value), event,
- * call, cancel (of a call, by its id), control ("reply" is sent at once; in it,
+ * it's written "$name?"). "$merge": "$params" makes the members of params
+ * members of its object. "$$x" is the text "$x". P: JSON Pointer; tokens of
+ * digits are elements. tests: {P: value}: the same text, integer or null; true
+ * and false for present and absent; {"suffix": text}, {"prefix": text},
+ * {"type": "string"} or a list of types, {"is": true}. kind: ok, error (without
+ * an id, or with null: about no request in particular), partial, end (no more
+ * partial answers, and no value), event, call, cancel (of a call, by its id),
+ * control ("reply" is sent at once; in it,
  * "$id" and "$value" are the rule's), ignore. "named": text instead of "name":
  * the message has no name. What is picked must be there, but for "var?".
  * At most 62 places, 64 pieces of a message, 16 levels.
@@ -122,7 +122,8 @@ UVOW_API const char *uvow_protocol_name(const uvow_protocol_t *protocol);
 UVOW_API uvow_protocol_t *uvow_protocol_parse(const char *description,
                                               size_t len,
                                               uvow_error_t **ret_error);
-/** One more owner. Accepts NULL. Returns its argument. Any thread. Since 0.2. */
+/** One more owner. Accepts NULL. Returns its argument. Any thread. Since 0.2.
+ */
 UVOW_API uvow_protocol_t *uvow_protocol_ref(uvow_protocol_t *protocol);
 /** One owner less; nothing for a built-in one. Accepts NULL. Any thread. Since
  * 0.2. */

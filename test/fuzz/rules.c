@@ -30,7 +30,8 @@ static int same(uvow__slice_t a, uvow__slice_t b) {
 static void read_by_rules(const uvow_protocol_t *protocol, const char *text,
                           size_t size, const uvow__msg_t *msg) {
   uvow__msg_t other;
-  check(uvow__protocol_decode_by_rules(protocol, &protocol->ids, text, size, &other) == 0);
+  check(uvow__protocol_decode_by_rules(protocol, &protocol->ids, text, size,
+                                       &other) == 0);
   check(msg->kind == other.kind && msg->id == other.id &&
         msg->has_id == other.has_id && same(msg->raw_id, other.raw_id) &&
         same(msg->name, other.name) && same(msg->value, other.value) &&
@@ -41,7 +42,8 @@ static void read_message(const uvow_protocol_t *protocol, const char *text,
                          size_t size) {
   uvow__msg_t msg;
   if (uvow__protocol_decode(protocol, text, size, &msg)) {
-    check(uvow__protocol_decode_by_rules(protocol, &protocol->ids, text, size, &msg) != 0);
+    check(uvow__protocol_decode_by_rules(protocol, &protocol->ids, text, size,
+                                         &msg) != 0);
     return;
   }
   read_by_rules(protocol, text, size, &msg);
@@ -77,6 +79,13 @@ static void write_message(const uvow_protocol_t *protocol, uvow__op_kind_t kind,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const char *const names[] = {"jsonrpc2", "callback_id", "cdp"};
+  static const char *const others[] = {"graphql_transport_ws",
+                                       "home_assistant",
+                                       "lsp",
+                                       "mcp",
+                                       "obs5",
+                                       "phoenix2",
+                                       "webdriver_bidi"};
   uvow__slice_t params = {(const char *)data, size};
   for (size_t i = 0; i < UVOW__COUNT(names); i++) {
     const uvow_protocol_t *protocol = uvow_protocol_by_name(names[i]);
@@ -86,5 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     write_message(protocol, UVOW__OP_REPLY, UVOW__MSG_OK, params);
     write_message(protocol, UVOW__OP_EVENT, UVOW__MSG_EVENT, params);
   }
+  for (size_t i = 0; i < UVOW__COUNT(others); i++)
+    read_message(uvow_protocol_by_name(others[i]), params.ptr, size);
   return 0;
 }

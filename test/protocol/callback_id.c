@@ -46,9 +46,11 @@ static const decode_case_t decode_cases[] = {
     {"{\"type\":5}", BAD, 0, NULL},
     {"{\"type\":5,\"callback_id\":1}", BAD_CALL, 1, "1|||||||"},
     {"{\"type\":\"t\",\"callback_id\":[1]}", BAD, 0, NULL},
-    {"{\"result\":true,\"callback_id\":1,\"callback_id\":2}", MALFORMED, 1, "1|||||||"},
+    {"{\"result\":true,\"callback_id\":1,\"callback_id\":2}", MALFORMED, 1,
+     "1|||||||"},
     {"{\"result\":true,\"result\":false,\"callback_id\":1}", BAD, 0, NULL},
-    {"{\"result\":true,\"callback_id\":1,\"data\":[}", MALFORMED, 1, "1|||||||"},
+    {"{\"result\":true,\"callback_id\":1,\"data\":[}", MALFORMED, 1,
+     "1|||||||"},
     /* defect 7: no coercion */
     /* ids that are ours, and ids that are not */
     {"{\"result\":true,\"callback_id\":9007199254740991,\"data\":1}", OK,

@@ -35,7 +35,8 @@ static const decode_case_t decode_cases[] = {
     {"{\"id\":1,\"method\":\"m\",\"params\":[]}", BAD_CALL, 1, "1|||||||"},
     {"{\"method\":5}", BAD_CALL, 0, "|||||||"},
     {"{\"sessionId\":\"S\",\"result\":{}}", MALFORMED, 0, "|||||||"},
-    {"{\"id\":1,\"result\":{},\"sessionId\":\"S\",\"sessionId\":\"T\"}", MALFORMED, 1, "1|||||||"},
+    {"{\"id\":1,\"result\":{},\"sessionId\":\"S\",\"sessionId\":\"T\"}",
+     MALFORMED, 1, "1|||||||"},
     {"null", BAD, 0, NULL},
     {"[]", BAD, 0, NULL},
     /* ids that are ours, and ids that are not */

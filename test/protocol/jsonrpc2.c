@@ -68,10 +68,14 @@ static const decode_case_t decode_cases[] = {
     /* calls that are none keep nothing: their id is not ours */
     {"{\"method\":\"m\",\"id\":1}", BAD_CALL, 1, "1|||||||"},
     {"{\"jsonrpc\":\"2.0\",\"method\":5,\"id\":1}", BAD_CALL, 1, "1|||||||"},
-    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":5,\"id\":1}", BAD_CALL, 1, "1|||||||"},
-    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":null}", EVENT, 0, "|\"m\"|null|||||"},
-    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":{}}", BAD_CALL, 0, "|||||||"},
-    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":1,\"result\":1}", MALFORMED, 1, "1|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":5,\"id\":1}", BAD_CALL,
+     1, "1|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":null}", EVENT, 0,
+     "|\"m\"|null|||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":{}}", BAD_CALL, 0,
+     "|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":1,\"result\":1}", MALFORMED,
+     1, "1|||||||"},
     /* no envelopes (defect 6 of the seed) */
     {"null", BAD, 0, NULL},
     {"", BAD, 0, NULL},
@@ -82,8 +86,10 @@ static const decode_case_t decode_cases[] = {
     {"{\"jsonrpc\":\"2.0\",\"result\":1}", MALFORMED, 0, "|||||||"},
     {"[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}]", BAD, 0, NULL},
     /* two ids, two results */
-    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"id\":2}", MALFORMED, 1, "1|||||||"},
-    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"result\":2}", MALFORMED, 1, "1|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"id\":2}", MALFORMED, 1,
+     "1|||||||"},
+    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"result\":2}", MALFORMED, 1,
+     "1|||||||"},
     /* ids that are ours, and ids that are not */
     {"{\"jsonrpc\":\"2.0\",\"id\":9007199254740991,\"result\":1}", OK,
      UINT64_C(9007199254740991), "9007199254740991||1|||||"},
@@ -243,9 +249,9 @@ static void reads_a_traceparent(void **state) {
     for (int by_rules = 0; by_rules < 2; by_rules++) {
       uvow__msg_t msg;
       size_t len = strlen(cases[i].text);
-      int rc = by_rules
-                   ? uvow__protocol_decode_by_rules(P, &P->ids, cases[i].text, len, &msg)
-                   : uvow__protocol_decode(P, cases[i].text, len, &msg);
+      int rc = by_rules ? uvow__protocol_decode_by_rules(
+                              P, &P->ids, cases[i].text, len, &msg)
+                        : uvow__protocol_decode(P, cases[i].text, len, &msg);
       assert_int_equal(rc, 0);
       assert_int_equal(msg.kind, cases[i].kind);
       assert_int_equal(msg.traceparent.len, strlen(cases[i].traceparent));

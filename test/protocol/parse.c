@@ -331,74 +331,73 @@ static void adds_to_a_base(void **state) {
   "{\"name\":\"n\",\"call\":{\"id\":\"$id\"},\n\"rules\":[" rules "]}"
 #define OK_RULE "{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/a\":true}}"
 
+static const struct {
+  const char *text;
+  const char *why;
+} hopeless[] = {
+    {"", "line 1, column 1: "},
+    {"{\"name\":\n }", "line 2, column 2: "},
+    {"[]", "line 1, column 1: a description is a JSON object"},
+    {"{\"name\":\"n\",\"name\":\"n\"}", "duplicate object key"},
+    {"{}", "\"name\" is missing"},
+    {"{\"name\":5}", "line 1, column 9: name: \"name\" is text"},
+    {"{\"name\":\"n\",\n  \"rulez\": []}",
+     "line 2, column 12: rulez: there's no such member"},
+    {"{\"name\":\"n\"}", "nothing can be read"},
+    {"{\"name\":\"n\",\"base\":\"x\"}", "no built-in protocol has this name"},
+    {RULES("{\"is\":\"okay\",\"id\":\"/id\"}"),
+     "line 2, column 16: rules[0].is: \"okay\" is no kind: ok, "},
+    {RULES("{\"is\":\"ok\"}"),
+     "line 2, column 10: rules[0]: a rule of kind ok needs \"id\""},
+    {RULES(OK_RULE ",{\"is\":\"event\"}"), "kind event needs \"name\""},
+    {RULES(OK_RULE ",{\"is\":\"event\",\"name\":\"/n\",\"id\":\"/id\",\"when\":"
+                   "{\"/a\":true,\"/id\":true}}"),
+     "rules[1]: event can't be told from ok: whatever fits this rule fits "
+     "rule 0 first"},
+    {RULES("{\"is\":\"ok\",\"id\":\"id\"}"), "is no JSON Pointer"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/a~2\"}"), "~ is written ~0"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/a\\\"\"}"), "no name with quotes"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/64\"}"), "up to number 63"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/id\":false}}"),
+     "can't be what the tests make it"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/a\":1.5}}"),
+     "only text, integers"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/a\":{\"type\":\"x\"}}}"),
+     "rules[0].when./a: a type is"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"reply\":{}}"),
+     "only control messages have a reply"},
+    {RULES("{\"is\":\"ignore\"}"), "no rule of kind ok or end"},
+    {"{\"name\":\"n\",\"rules\":[" OK_RULE "]}", "without \"call\""},
+    {"{\"name\":\"n\",\"call\":{\"m\":\"$method\"},\"rules\":[" OK_RULE "]}",
+     "line 1, column 20: call: without $id, no answer"},
+    {"{\"name\":\"n\",\"call\":5,\"rules\":[" OK_RULE "]}",
+     "a message is an object"},
+    {"{\"name\":\"n\",\"ids\":\"uuid\"}", "number, text or random"},
+    {"{\"name\":\"n\",\"ids\":\"text\",\"id_prefix\":\"a1\"}",
+     "doesn't end with a digit"},
+    {"{\"name\":\"n\",\"id_prefix\":\"a\"}", "have no prefix"},
+    {"{\"name\":\"n\",\"liberal\":{\"null_error\":true}}", "without a base"},
+    {"{\"name\":\"n\",\"call\":{\"id\":\"$id\"},\"open\":[{}],\"rules\":"
+     "[" OK_RULE "]}",
+     "a step has \"send\", or \"expect\""},
+    {"{\"name\":\"n\",\"call\":{\"id\":\"$id\"},\"heartbeat\":{\"every_ms\":"
+     "0,\"call\":\"x\"},\"rules\":[" OK_RULE "]}",
+     "number of milliseconds"},
+};
+
 static void says_what_can_not_work(void **state) {
-  static const struct {
-    const char *text;
-    const char *why;
-  } cases[] = {
-      {"", "line 1, column 1: "},
-      {"{\"name\":\n }", "line 2, column 2: "},
-      {"[]", "line 1, column 1: a description is a JSON object"},
-      {"{\"name\":\"n\",\"name\":\"n\"}", "duplicate object key"},
-      {"{}", "\"name\" is missing"},
-      {"{\"name\":5}", "line 1, column 9: name: \"name\" is text"},
-      {"{\"name\":\"n\",\n  \"rulez\": []}",
-       "line 2, column 12: rulez: there's no such member"},
-      {"{\"name\":\"n\"}", "nothing can be read"},
-      {"{\"name\":\"n\",\"base\":\"x\"}", "no built-in protocol has this name"},
-      {RULES("{\"is\":\"okay\",\"id\":\"/id\"}"),
-       "line 2, column 16: rules[0].is: \"okay\" is no kind: ok, "},
-      {RULES("{\"is\":\"ok\"}"),
-       "line 2, column 10: rules[0]: a rule of kind ok needs \"id\""},
-      {RULES(OK_RULE ",{\"is\":\"event\"}"), "kind event needs \"name\""},
-      {RULES(OK_RULE
-             ",{\"is\":\"event\",\"name\":\"/n\",\"id\":\"/id\",\"when\":"
-             "{\"/a\":true,\"/id\":true}}"),
-       "rules[1]: event can't be told from ok: whatever fits this rule fits "
-       "rule 0 first"},
-      {RULES("{\"is\":\"ok\",\"id\":\"id\"}"), "is no JSON Pointer"},
-      {RULES("{\"is\":\"ok\",\"id\":\"/a~2\"}"), "~ is written ~0"},
-      {RULES("{\"is\":\"ok\",\"id\":\"/a\\\"\"}"), "no name with quotes"},
-      {RULES("{\"is\":\"ok\",\"id\":\"/64\"}"), "up to number 63"},
-      {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/id\":false}}"),
-       "can't be what the tests make it"},
-      {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/a\":1.5}}"),
-       "only text, integers"},
-      {RULES(
-           "{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/a\":{\"type\":\"x\"}}}"),
-       "rules[0].when./a: a type is"},
-      {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"reply\":{}}"),
-       "only control messages have a reply"},
-      {RULES("{\"is\":\"ignore\"}"), "no rule of kind ok or end"},
-      {"{\"name\":\"n\",\"rules\":[" OK_RULE "]}", "without \"call\""},
-      {"{\"name\":\"n\",\"call\":{\"m\":\"$method\"},\"rules\":[" OK_RULE "]}",
-       "line 1, column 20: call: without $id, no answer"},
-      {"{\"name\":\"n\",\"call\":5,\"rules\":[" OK_RULE "]}",
-       "a message is an object"},
-      {"{\"name\":\"n\",\"ids\":\"uuid\"}", "number, text or random"},
-      {"{\"name\":\"n\",\"ids\":\"text\",\"id_prefix\":\"a1\"}",
-       "doesn't end with a digit"},
-      {"{\"name\":\"n\",\"id_prefix\":\"a\"}", "have no prefix"},
-      {"{\"name\":\"n\",\"liberal\":{\"null_error\":true}}", "without a base"},
-      {"{\"name\":\"n\",\"call\":{\"id\":\"$id\"},\"open\":[{}],\"rules\":"
-       "[" OK_RULE "]}",
-       "a step has \"send\", or \"expect\""},
-      {"{\"name\":\"n\",\"call\":{\"id\":\"$id\"},\"heartbeat\":{\"every_ms\":"
-       "0,\"call\":\"x\"},\"rules\":[" OK_RULE "]}",
-       "number of milliseconds"},
-  };
   (void)state;
-  for (size_t i = 0; i < UVOW__COUNT(cases); i++) {
+  for (size_t i = 0; i < UVOW__COUNT(hopeless); i++) {
     uvow_error_t *error = NULL;
-    assert_null(
-        uvow_protocol_parse(cases[i].text, strlen(cases[i].text), &error));
+    assert_null(uvow_protocol_parse(hopeless[i].text, strlen(hopeless[i].text),
+                                    &error));
     assert_non_null(error);
     assert_int_equal(uvow_error_code(error), UVOW_EPROTOCOL);
-    if (!strstr(uvow_error_message(error), cases[i].why))
-      fail_msg("%s\n%s", cases[i].text, uvow_error_message(error));
+    if (!strstr(uvow_error_message(error), hopeless[i].why))
+      fail_msg("%s\n%s", hopeless[i].text, uvow_error_message(error));
     uvow_error_unref(error);
     assert_null(
-        uvow_protocol_parse(cases[i].text, strlen(cases[i].text), NULL));
+        uvow_protocol_parse(hopeless[i].text, strlen(hopeless[i].text), NULL));
   }
 }
 

@@ -369,14 +369,15 @@ static void expect_sent(const uvow__step_t *step,
   uvow__buf_done(&out);
 }
 
-static void opens(void **state) {
-  static const uvow__var_t vars[] = {
-      {S("token"), S("\"T\"")},
-      {S("authentication"), S("\"A\"")},
-      {S("realm"), S("\"r1\"")},
-      {S("initialize"), S("{\"capabilities\":{}}")}};
-  const uvow__op_t none = {0};
-  const uvow__op_t op = {.vars = vars, .var_count = 4};
+static const uvow__var_t open_vars[] = {
+    {S("token"), S("\"T\"")},
+    {S("authentication"), S("\"A\"")},
+    {S("realm"), S("\"r1\"")},
+    {S("initialize"), S("{\"capabilities\":{}}")}};
+static const uvow__op_t without_vars = {0};
+static const uvow__op_t with_vars = {.vars = open_vars, .var_count = 4};
+
+static void opens_home_assistant(void **state) {
   const uvow_protocol_t *p = uvow_protocol_by_name("home_assistant");
   uvow__step_read_t read;
   (void)state;
@@ -384,16 +385,20 @@ static void opens(void **state) {
   expect_step(&p->steps[0], p, "{\"type\":\"x\"}", UVOW__STEP_OTHER);
   expect_step(&p->steps[0], p, "{", UVOW__STEP_OTHER);
   expect_step(&p->steps[1], p, "{\"type\":\"x\"}", UVOW__STEP_OTHER);
-  expect_sent(&p->steps[1], p, &op,
+  expect_sent(&p->steps[1], p, &with_vars,
               "{\"type\":\"auth\",\"access_token\":\"T\"}");
-  expect_sent(&p->steps[1], p, &none, NULL);
-  expect_sent(&p->steps[2], p, &op, NULL);
+  expect_sent(&p->steps[1], p, &without_vars, NULL);
+  expect_sent(&p->steps[2], p, &with_vars, NULL);
   static const char no[] = "{\"type\":\"auth_invalid\",\"message\":\"no\"}";
   assert_int_equal(uvow__step_read(p, &p->steps[2], no, strlen(no), &read),
                    UVOW__STEP_REFUSED);
   assert_true(uvow__slice_is(read.message, "\"no\""));
+}
 
-  p = uvow_protocol_by_name("obs5");
+static void opens_obs5(void **state) {
+  const uvow_protocol_t *p = uvow_protocol_by_name("obs5");
+  uvow__step_read_t read;
+  (void)state;
   static const char hello[] =
       "{\"op\":0,\"d\":{\"authentication\":{\"challenge\":\"C\",\"salt\":\"S\""
       "},\"rpcVersion\":1}}";
@@ -405,16 +410,21 @@ static void opens(void **state) {
   assert_true(uvow__slice_is(read.picks[0].json, "\"C\""));
   assert_true(uvow__slice_is(read.picks[1].json, "\"S\""));
   expect_step(&p->steps[0], p, "{\"op\":0,\"d\":{}}", UVOW__STEP_DONE);
-  expect_sent(&p->steps[1], p, &op,
+  expect_sent(&p->steps[1], p, &with_vars,
               "{\"op\":1,\"d\":{\"rpcVersion\":1,\"authentication\":\"A\"}}");
-  expect_sent(&p->steps[1], p, &none, "{\"op\":1,\"d\":{\"rpcVersion\":1}}");
+  expect_sent(&p->steps[1], p, &without_vars,
+              "{\"op\":1,\"d\":{\"rpcVersion\":1}}");
+}
 
+static void opens_the_others(void **state) {
+  const uvow_protocol_t *p;
+  (void)state;
   p = uvow_protocol_by_name("graphql_transport_ws");
-  expect_sent(&p->steps[0], p, &none, "{\"type\":\"connection_init\"}");
+  expect_sent(&p->steps[0], p, &without_vars, "{\"type\":\"connection_init\"}");
   expect_step(&p->steps[1], p, "{\"type\":\"connection_ack\"}",
               UVOW__STEP_DONE);
   p = uvow_protocol_by_name("wamp2");
-  expect_sent(&p->steps[0], p, &op,
+  expect_sent(&p->steps[0], p, &with_vars,
               "[1,\"r1\",{\"roles\":{\"caller\":{\"features\":{\"progressive_"
               "call_results\":true,\"call_canceling\":true}},\"publisher\":{},"
               "\"subscriber\":{}}}]");
@@ -422,7 +432,7 @@ static void opens(void **state) {
   expect_step(&p->steps[1], p, "[3,{},\"wamp.error.no_such_realm\"]",
               UVOW__STEP_REFUSED);
   p = uvow_protocol_by_name("lsp");
-  expect_sent(&p->steps[0], p, &op,
+  expect_sent(&p->steps[0], p, &with_vars,
               "{\"jsonrpc\":\"2.0\",\"id\":\"uvow-initialize\",\"method\":"
               "\"initialize\",\"params\":{\"capabilities\":{}}}");
   expect_step(&p->steps[1], p,
@@ -431,10 +441,10 @@ static void opens(void **state) {
   expect_step(&p->steps[1], p,
               "{\"jsonrpc\":\"2.0\",\"id\":\"uvow-initialize\",\"error\":{}}",
               UVOW__STEP_REFUSED);
-  expect_sent(&p->steps[2], p, &op,
+  expect_sent(&p->steps[2], p, &with_vars,
               "{\"jsonrpc\":\"2.0\",\"method\":\"initialized\",\"params\":{}}");
   p = uvow_protocol_by_name("mcp");
-  expect_sent(&p->steps[2], p, &op,
+  expect_sent(&p->steps[2], p, &with_vars,
               "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}");
 }
 
@@ -463,7 +473,9 @@ TEST_MODULE(services) {
       cmocka_unit_test(built_in_ones),
       cmocka_unit_test(are_as_their_descriptions),
       cmocka_unit_test(described_ones),
-      cmocka_unit_test(opens),
+      cmocka_unit_test(opens_home_assistant),
+      cmocka_unit_test(opens_obs5),
+      cmocka_unit_test(opens_the_others),
       cmocka_unit_test(beats_and_answers),
   };
   return cmocka_run_group_tests_name("protocol/services", tests, NULL, NULL);
