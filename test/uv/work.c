@@ -9,6 +9,7 @@ typedef struct scene {
   loop_bed_t bed;
   uv_sem_t go;
   uv_sem_t begun;
+  uv_mutex_t lock; /* of ran */
   uv_thread_t loop_thread;
   int ran;
   int destroyed;
@@ -19,6 +20,7 @@ static void open_scene(scene_t *s) {
   loop_bed_open(&s->bed);
   assert_int_equal(uv_sem_init(&s->go, 0), 0);
   assert_int_equal(uv_sem_init(&s->begun, 0), 0);
+  assert_int_equal(uv_mutex_init(&s->lock), 0);
   s->loop_thread = uv_thread_self();
 }
 
@@ -26,6 +28,7 @@ static void close_scene(scene_t *s) {
   loop_bed_close(&s->bed, "closed");
   uv_sem_destroy(&s->go);
   uv_sem_destroy(&s->begun);
+  uv_mutex_destroy(&s->lock);
 }
 
 static void on_destroy(void *ptr) {
@@ -44,7 +47,9 @@ static uvow_value_t works(void *data) {
   assert_false(uv_thread_equal(&self, &s->loop_thread));
   uv_sem_post(&s->begun);
   uv_sem_wait(&s->go);
+  uv_mutex_lock(&s->lock);
   s->ran++;
+  uv_mutex_unlock(&s->lock);
   return uvow_value_ptr(&counted, s);
 }
 

@@ -1,0 +1,641 @@
+#ifndef UVOW_UVOW_HPP
+#define UVOW_UVOW_HPP
+
+/**
+ * @file uvow.hpp
+ * uvow in C++20: futures that are co_awaited, tasks, lambdas as continuations.
+ *
+ * Header only; the library itself stays C. With exceptions, a rejection is
+ * thrown as uvow::error by co_await, and an exception that leaves a task or a
+ * lambda given to this header becomes a rejection: uvow::error with its own
+ * error, std::bad_alloc with UVOW_ENOMEM, others with UVOW_EINVAL and what().
+ * Without exceptions (-fno-exceptions), co_await gives a uvow::result. A plain C
+ * callback given to the C functions must not throw: that is undefined.
+ *
+ * Everything here is for the loop's thread.
+ */
+
+#include <coroutine>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "combine.h"
+#include "fiber.h"
+#include "loop.h"
+#include "payload.h"
+
+#if defined(__cpp_exceptions)
+#define UVOW_HPP_EXCEPTIONS 1
+#else
+#define UVOW_HPP_EXCEPTIONS 0
+#endif
+
+namespace uvow {
+
+/** An error, counted: what is thrown. */
+class error : public std::exception {
+public:
+  /** Keeps it. */
+  explicit error(const uvow_error_t *e) noexcept : error_(uvow_error_ref(e)) {}
+  /** One of a code. */
+  error(uvow_loop_t *loop, int code, const char *detail = nullptr) noexcept
+      : error_(uvow_error_new(loop, code, detail)) {}
+  error(const error &other) noexcept : error_(uvow_error_ref(other.error_)) {}
+  error &operator=(const error &other) noexcept {
+    uvow_error_t *kept = uvow_error_ref(other.error_);
+    uvow_error_unref(error_);
+    error_ = kept;
+    return *this;
+  }
+  ~error() override { uvow_error_unref(error_); }
+
+  int code() const noexcept { return uvow_error_code(error_); }
+  const char *what() const noexcept override {
+    return uvow_error_message(error_);
+  }
+  /** Borrowed. */
+  const uvow_error_t *get() const noexcept { return error_; }
+
+private:
+  uvow_error_t *error_;
+};
+
+namespace detail {
+
+template <class T> void destroy_box(void *ptr) { delete static_cast<T *>(ptr); }
+
+/* The uvow type of a T on the heap. One object a type in the program. */
+template <class T>
+inline const uvow_type_t box_type = {sizeof(uvow_type_t), "C++ object", nullptr,
+                                     destroy_box<T>};
+
+template <class T>
+inline constexpr bool is_integer =
+    std::is_integral_v<T> && sizeof(T) <= sizeof(int64_t);
+
+/* A value that owns a T; none: no memory. */
+template <class T> uvow_value_t to_value(T &&from) {
+  using plain = std::remove_cvref_t<T>;
+  if constexpr (is_integer<plain>) {
+    return uvow_value_int64(static_cast<int64_t>(from));
+  } else if constexpr (std::is_floating_point_v<plain>) {
+    return uvow_value_double(static_cast<double>(from));
+  } else if constexpr (std::is_same_v<plain, uvow_value_t>) {
+    return from;
+  } else {
+    auto *box = new (std::nothrow) plain(std::forward<T>(from));
+    return box ? uvow_value_ptr(&box_type<plain>, box) : uvow_value_none();
+  }
+}
+
+/* The T in a value, or none. A box is copied. */
+template <class T> std::optional<T> from_result(const uvow_result_t &r) {
+  if (r.error)
+    return std::nullopt;
+  if constexpr (is_integer<T>) {
+    int64_t n = 0;
+    if (uvow_value_get_int64(&r.value, &n))
+      return std::nullopt;
+    return static_cast<T>(n);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    double n = 0;
+    if (uvow_value_get_double(&r.value, &n))
+      return std::nullopt;
+    return static_cast<T>(n);
+  } else if constexpr (std::is_same_v<T, std::string_view>) {
+    const char *text = nullptr;
+    if (uvow_value_get_text(&r.value, &text) == 0)
+      return std::string_view(text);
+    size_t len = 0;
+    const char *bytes = uvow_result_bytes(&r, &len);
+    if (!bytes)
+      return std::nullopt;
+    return std::string_view(bytes, len);
+  } else {
+    void *ptr = nullptr;
+    if (uvow_value_get_ptr(&r.value, &box_type<T>, &ptr))
+      return std::nullopt;
+    return *static_cast<T *>(ptr);
+  }
+}
+
+} // namespace detail
+
+/** The owner of a future; empty: no memory was. Moves, doesn't copy: ref(). */
+class future {
+public:
+  future() noexcept = default;
+  /** Takes it. */
+  explicit future(uvow_future_t *f) noexcept : f_(f) {}
+  future(future &&other) noexcept : f_(other.release()) {}
+  future &operator=(future &&other) noexcept {
+    if (this != &other) {
+      uvow_future_unref(f_);
+      f_ = other.release();
+    }
+    return *this;
+  }
+  ~future() { uvow_future_unref(f_); }
+
+  explicit operator bool() const noexcept { return f_ != nullptr; }
+  /** Borrowed. */
+  uvow_future_t *get() const noexcept { return f_; }
+  /** Gives it away, as to a C function that takes it. */
+  uvow_future_t *release() noexcept { return std::exchange(f_, nullptr); }
+  /** Another owner of the same. */
+  future ref() const noexcept { return future(uvow_future_ref(f_)); }
+  uvow_state_t state() const noexcept { return uvow_future_state(f_); }
+  int cancel() const noexcept { return uvow_future_cancel(f_); }
+  void detach() && noexcept { uvow_future_detach(release()); }
+  /** See uvow_future_timeout. */
+  future timeout(uint64_t ms) && noexcept {
+    return future(uvow_future_timeout(release(), ms));
+  }
+  /** Continues on a value with fn(const uvow::result &). What it returns is the
+   * next value; a future is followed; a uvow_next_t is as in C. */
+  template <class F> future then(F &&fn) &&;
+  /** Continues on an error. As then. */
+  template <class F> future otherwise(F &&fn) &&;
+
+private:
+  uvow_future_t *f_ = nullptr;
+};
+
+/** How a future was settled. Owns it. */
+class result {
+public:
+  /** Takes a settled future; pending: UVOW_EINVAL, empty: UVOW_ENOMEM. */
+  explicit result(future f) noexcept : future_(std::move(f)) {
+    if (uvow_future_peek(future_.get(), &result_))
+      code_ = future_ ? UVOW_EINVAL : UVOW_ENOMEM;
+    else if (result_.error)
+      code_ = uvow_error_code(result_.error);
+  }
+  /** One that failed without a future. */
+  explicit result(int code) noexcept : code_(code) {}
+  /** A view of what a C callback was given, valid as long as that. */
+  explicit result(const uvow_result_t &r) noexcept : result_(r) {
+    if (r.error)
+      code_ = uvow_error_code(r.error);
+  }
+
+  /** 0, or the code that it was rejected with. */
+  int code() const noexcept { return code_; }
+  explicit operator bool() const noexcept { return code_ == 0; }
+  /** For people. */
+  const char *message() const noexcept {
+    return result_.error ? uvow_error_message(result_.error)
+                         : uvow_strerror(code_);
+  }
+  /** The error, or NULL. Borrowed. */
+  const uvow_error_t *get_error() const noexcept { return result_.error; }
+  /** For C functions. Borrowed. */
+  const uvow_result_t *get() const noexcept { return &result_; }
+  /** The value as a T: integers, floating point, std::string_view (text or
+   * bytes: valid as long as this), or what a task or lambda returned, copied.
+   * None: it's something else, or an error. */
+  template <class T> std::optional<T> as() const {
+    return detail::from_result<T>(result_);
+  }
+#if UVOW_HPP_EXCEPTIONS
+  /** Throws the error, if there's one. */
+  void check() const {
+    if (code_ != 0)
+      throw result_.error ? error(result_.error)
+                          : error(result_.loop, code_);
+  }
+  /** The value as a T; throws if it's none. */
+  template <class T> T value() const {
+    check();
+    if (auto found = as<T>())
+      return *std::move(found);
+    throw error(result_.loop, UVOW_ETYPE);
+  }
+#endif
+
+private:
+  future future_;
+  uvow_result_t result_ = {nullptr, nullptr, {nullptr, {nullptr}}, nullptr};
+  int code_ = 0;
+};
+
+namespace detail {
+
+/* What a callable's answer comes to. */
+template <class T> uvow_next_t to_next(T &&answer) {
+  using plain = std::remove_cvref_t<T>;
+  if constexpr (std::is_same_v<plain, uvow_next_t>) {
+    return answer;
+  } else if constexpr (std::is_same_v<plain, future>) {
+    return uvow_next_future(answer.release());
+  } else {
+    uvow_value_t value = to_value(std::forward<T>(answer));
+    return value.type ? uvow_next_value(value)
+                      : uvow_next_code(UVOW_ENOMEM, nullptr);
+  }
+}
+
+/* Calls fn; an exception becomes a rejection. */
+template <class F, class... Args>
+uvow_next_t guarded(uvow_loop_t *loop, F &fn, Args &&...args) noexcept {
+  auto call = [&]() -> uvow_next_t {
+    if constexpr (std::is_void_v<std::invoke_result_t<F &, Args...>>) {
+      fn(std::forward<Args>(args)...);
+      return uvow_next_none();
+    } else {
+      return to_next(fn(std::forward<Args>(args)...));
+    }
+  };
+#if UVOW_HPP_EXCEPTIONS
+  try {
+    return call();
+  } catch (const error &e) {
+    return uvow_next_error(uvow_error_ref(e.get()));
+  } catch (const std::bad_alloc &) {
+    return uvow_next_code(UVOW_ENOMEM, nullptr);
+  } catch (const std::exception &e) {
+    return uvow_next_error(uvow_error_new(loop, UVOW_EINVAL, e.what()));
+  } catch (...) {
+    return uvow_next_code(UVOW_EINVAL, "an exception of another type");
+  }
+#else
+  (void)loop;
+  return call();
+#endif
+}
+
+template <class F>
+uvow_next_t call_then(const uvow_result_t *r, void *data) noexcept {
+  const result view(*r);
+  return guarded(r->loop, *static_cast<F *>(data), view);
+}
+
+template <class F> future attach(future f, F &&fn, bool on_error) {
+  using plain = std::remove_cvref_t<F>;
+  uvow_chain_options_t options = {};
+  options.size = sizeof(options);
+  auto *kept = new (std::nothrow) plain(std::forward<F>(fn));
+  if (!kept)
+    return future();
+  (on_error ? options.on_error : options.on_value) = call_then<plain>;
+  options.data = kept;
+  options.destroy = destroy_box<plain>;
+  return future(uvow_future_chain(f.release(), &options));
+}
+
+} // namespace detail
+
+template <class F> future future::then(F &&fn) && {
+  return detail::attach(std::move(*this), std::forward<F>(fn), false);
+}
+
+template <class F> future future::otherwise(F &&fn) && {
+  return detail::attach(std::move(*this), std::forward<F>(fn), true);
+}
+
+/** A future of time. */
+inline future delay(uvow_loop_t *loop, uint64_t ms) noexcept {
+  return future(uvow_future_delay(loop, ms));
+}
+
+/** All values, or the first error: see uvow_future_all. Empty: no memory. */
+inline future when_all(uvow_loop_t *loop, std::vector<future> futures) {
+  std::vector<uvow_future_t *> plain;
+  plain.reserve(futures.size());
+  for (future &f : futures)
+    plain.push_back(f.release());
+  return future(uvow_future_all(loop, plain.data(), plain.size()));
+}
+
+template <class T> class task;
+
+namespace detail {
+
+class future_awaiter;
+
+/* A spawned task: from spawn until it has returned. */
+struct root {
+  root(uvow_loop_t *l, uvow_promise_t *p) noexcept : loop(l), promise(p) {}
+  uvow_loop_t *loop;
+  uvow_promise_t *promise;
+  future_awaiter *waiting = nullptr; /* what it's suspended on */
+  bool canceled = false;
+  bool done = false;
+  std::coroutine_handle<> top;
+  void (*settle)(root *self) noexcept = nullptr; /* by what top returned */
+
+  static void on_cancel(void *data) noexcept;
+  static void on_start(const uvow_result_t *, void *data) noexcept {
+    auto *self = static_cast<root *>(data);
+    self->resume(self->top);
+  }
+  /* Its last act may be its own end. */
+  void resume(std::coroutine_handle<> at) noexcept {
+    at.resume();
+    if (!done)
+      return;
+    settle(this);
+    top.destroy();
+    delete this;
+  }
+};
+
+/* Waits for a future. The task waits at a link of its own, so that its cancel
+ * isn't that of others who wait for the same. */
+class future_awaiter {
+public:
+  future_awaiter(future f, root *r) noexcept : future_(std::move(f)), root_(r) {}
+  bool await_ready() noexcept {
+    if (!future_)
+      return fail(UVOW_ENOMEM);
+    if (root_->canceled) {
+      future link(uvow_future_then(future_.release(), nullptr, nullptr));
+      (void)link.cancel();
+      return fail(UVOW_ECANCELED);
+    }
+    /* A rejection goes through the queue: so it counts as observed. */
+    return future_.state() == UVOW_FULFILLED;
+  }
+  bool await_suspend(std::coroutine_handle<> at) noexcept {
+    at_ = at;
+    future_ = future(uvow_future_then(future_.release(), nullptr, nullptr));
+    if (!future_ || uvow_future_done(future_.ref().release(), on_done, this)) {
+      (void)future_.cancel();
+      return !fail(UVOW_ENOMEM);
+    }
+    root_->waiting = this;
+    return true;
+  }
+  result outcome() noexcept {
+    return code_ ? result(code_) : result(std::move(future_));
+  }
+  void cancel() noexcept { (void)future_.cancel(); }
+
+private:
+  bool fail(int code) noexcept {
+    code_ = code;
+    return true;
+  }
+  static void on_done(const uvow_result_t *, void *data) noexcept {
+    auto *self = static_cast<future_awaiter *>(data);
+    root *r = self->root_;
+    r->waiting = nullptr;
+    if (r->canceled)
+      self->code_ = UVOW_ECANCELED;
+    r->resume(self->at_);
+  }
+
+  future future_;
+  root *root_;
+  std::coroutine_handle<> at_;
+  int code_ = 0;
+};
+
+inline void root::on_cancel(void *data) noexcept {
+  auto *self = static_cast<root *>(data);
+  self->canceled = true;
+  if (self->waiting)
+    self->waiting->cancel();
+}
+
+class result_awaiter : public future_awaiter {
+public:
+  using future_awaiter::future_awaiter;
+  result await_resume() noexcept { return outcome(); }
+};
+
+#if UVOW_HPP_EXCEPTIONS
+class throwing_awaiter : public future_awaiter {
+public:
+  using future_awaiter::future_awaiter;
+  result await_resume() {
+    result r = outcome();
+    r.check();
+    return r;
+  }
+};
+#else
+using throwing_awaiter = result_awaiter;
+#endif
+
+/* co_await as_result(f) */
+struct quiet {
+  future f;
+};
+
+struct final_awaiter {
+  bool await_ready() noexcept { return false; }
+  template <class P>
+  std::coroutine_handle<>
+  await_suspend(std::coroutine_handle<P> at) noexcept {
+    auto &promise = at.promise();
+    if (promise.next)
+      return promise.next;
+    promise.in->done = true;
+    return std::noop_coroutine();
+  }
+  void await_resume() noexcept {}
+};
+
+/* What the promises of all tasks share. */
+struct promise_base {
+  root *in = nullptr;           /* the spawned task that it's a part of */
+  std::coroutine_handle<> next; /* who awaits it; none: spawned */
+#if UVOW_HPP_EXCEPTIONS
+  std::exception_ptr thrown;
+  void unhandled_exception() noexcept { thrown = std::current_exception(); }
+  void rethrow() {
+    if (thrown)
+      std::rethrow_exception(std::exchange(thrown, nullptr));
+  }
+#else
+  void unhandled_exception() noexcept { std::abort(); }
+  void rethrow() noexcept {}
+#endif
+  std::suspend_always initial_suspend() noexcept { return {}; }
+  final_awaiter final_suspend() noexcept { return {}; }
+  throwing_awaiter await_transform(future f) noexcept {
+    return throwing_awaiter(std::move(f), in);
+  }
+  result_awaiter await_transform(quiet q) noexcept {
+    return result_awaiter(std::move(q.f), in);
+  }
+  template <class T> auto await_transform(task<T> t) noexcept;
+};
+
+template <class T> struct task_promise : promise_base {
+  std::optional<T> returned;
+  task<T> get_return_object() noexcept;
+  static task<T> get_return_object_on_allocation_failure() noexcept;
+  template <class U> void return_value(U &&value) {
+    returned.emplace(std::forward<U>(value));
+  }
+  T take() {
+    rethrow();
+    return *std::move(returned);
+  }
+};
+
+template <> struct task_promise<void> : promise_base {
+  task<void> get_return_object() noexcept;
+  static task<void> get_return_object_on_allocation_failure() noexcept;
+  void return_void() noexcept {}
+  void take() { rethrow(); }
+};
+
+template <class T> struct task_awaiter {
+  std::coroutine_handle<task_promise<T>> child;
+  root *in;
+  bool await_ready() noexcept {
+    if (!child) /* its frame found no memory: nothing can be awaited */
+      std::abort();
+    return false;
+  }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> at) noexcept {
+    child.promise().in = in;
+    child.promise().next = at;
+    return child;
+  }
+  T await_resume() { return child.promise().take(); }
+  explicit task_awaiter(std::coroutine_handle<task_promise<T>> h, root *r)
+      : child(h), in(r) {}
+  task_awaiter(const task_awaiter &) = delete;
+  ~task_awaiter() {
+    if (child)
+      child.destroy();
+  }
+};
+
+} // namespace detail
+
+/** Awaits without throwing: auto r = co_await uvow::as_result(std::move(f)). */
+inline detail::quiet as_result(future f) noexcept {
+  return detail::quiet{std::move(f)};
+}
+
+/**
+ * A coroutine that gives a T. It begins when it's awaited, or spawned; it moves,
+ * and is used once. Within it, co_await takes futures and tasks. Empty: its frame
+ * found no memory.
+ */
+template <class T = void> class task {
+public:
+  using promise_type = detail::task_promise<T>;
+
+  task() noexcept = default;
+  explicit task(std::coroutine_handle<promise_type> h) noexcept : handle_(h) {}
+  task(task &&other) noexcept : handle_(other.release()) {}
+  task &operator=(task &&other) noexcept {
+    if (this != &other) {
+      if (handle_)
+        handle_.destroy();
+      handle_ = other.release();
+    }
+    return *this;
+  }
+  ~task() {
+    if (handle_)
+      handle_.destroy();
+  }
+  explicit operator bool() const noexcept { return bool(handle_); }
+  std::coroutine_handle<promise_type> release() noexcept {
+    return std::exchange(handle_, nullptr);
+  }
+
+private:
+  std::coroutine_handle<promise_type> handle_ = nullptr;
+};
+
+namespace detail {
+
+template <class T> task<T> task_promise<T>::get_return_object() noexcept {
+  return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
+}
+template <class T>
+task<T> task_promise<T>::get_return_object_on_allocation_failure() noexcept {
+  return task<T>();
+}
+inline task<void> task_promise<void>::get_return_object() noexcept {
+  return task<void>(std::coroutine_handle<task_promise>::from_promise(*this));
+}
+inline task<void>
+task_promise<void>::get_return_object_on_allocation_failure() noexcept {
+  return task<void>();
+}
+
+template <class T> auto promise_base::await_transform(task<T> t) noexcept {
+  return task_awaiter<T>(t.release(), in);
+}
+
+/* Settles a root's promise by what its task returned or threw. */
+template <class T> void settle(root *r) noexcept {
+  auto at = std::coroutine_handle<task_promise<T>>::from_address(
+      r->top.address());
+  auto take = [&]() { return at.promise().take(); };
+  uvow_next_t next = guarded(r->loop, take);
+  if (next.kind == UVOW_NEXT_VALUE)
+    uvow_promise_fulfill(r->promise, next.u.value);
+  else if (next.kind == UVOW_NEXT_FUTURE)
+    uvow_promise_follow(r->promise, next.u.future);
+  else if (next.kind == UVOW_NEXT_ERROR)
+    uvow_promise_reject(r->promise, next.u.error);
+  else
+    uvow_promise_reject_code(r->promise, next.code, next.u.text);
+}
+
+} // namespace detail
+
+/**
+ * Runs a task from the loop's queue: a future of what it returns (integers and
+ * floating point as such, other types as an object that result::as copies).
+ * Canceling that has the current co_await and all later ones fail with
+ * UVOW_ECANCELED; so does closing the loop. Empty: no memory, or closed.
+ */
+template <class T> future spawn(uvow_loop_t *loop, task<T> t) noexcept {
+  uvow_promise_t *promise = nullptr;
+  if (!t)
+    return future();
+  future f(uvow_promise_new(loop, &promise));
+  auto *r = f ? new (std::nothrow) detail::root(loop, promise) : nullptr;
+  future start(r ? uvow_future_fulfilled(loop, uvow_value_none()) : nullptr);
+  if (!start) {
+    uvow_promise_drop(promise);
+    (void)f.cancel();
+    delete r;
+    return future();
+  }
+  auto handle = t.release();
+  r->top = handle;
+  r->settle = detail::settle<T>;
+  handle.promise().in = r;
+  uvow_promise_on_cancel(promise, detail::root::on_cancel, r);
+  if (uvow_future_done(start.release(), detail::root::on_start, r)) {
+    uvow_promise_on_cancel(promise, nullptr, nullptr);
+    uvow_promise_drop(promise);
+    handle.destroy();
+    delete r;
+    return future();
+  }
+  return f;
+}
+
+/** Waits for a future in a fiber: see uvow_await. */
+inline result await(future f) noexcept {
+  future kept = f.ref();
+  int code = uvow_await(f.release(), nullptr);
+  return kept.state() == UVOW_PENDING || !kept || code == UVOW_EFIBER ||
+                 code == UVOW_ECANCELED
+             ? result(code)
+             : result(std::move(kept));
+}
+
+} // namespace uvow
+
+#endif
