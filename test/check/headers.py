@@ -73,8 +73,21 @@ def public_headers_as_cxx_with_clang(root):
     return public(root, ["clang++", "-xc++", "-std=c++17"])
 
 
+def cxx20_headers(root):
+    """uvow.hpp: with both compilers, with exceptions and without."""
+    wrong = []
+    for compiler in ("g++", "clang++"):
+        for mode in ([], ["-fno-exceptions"]):
+            wrong += compile_all(
+                root, sources(root, "include", suffixes=(".hpp",)),
+                [compiler, "-xc++", "-std=c++20", "-Wconversion", *STRICT,
+                 *mode, "-Iinclude"])
+    return wrong
+
+
 CHECKS = (internal_headers, public_headers_as_c11, public_headers_as_cxx,
-          public_headers_with_clang, public_headers_as_cxx_with_clang)
+          public_headers_with_clang, public_headers_as_cxx_with_clang,
+          cxx20_headers)
 PLANTS = (
     Plant(internal_headers, "lib/base/planted.h", "size_t uvow__f(void);\n"),
     Plant(internal_headers, "lib/base/planted.h",
@@ -84,6 +97,8 @@ PLANTS = (
     Plant(public_headers_as_c11, "include/uvow/planted.h", "struct x {};\n"),
     Plant(public_headers_as_cxx, "include/uvow/planted.h",
           "int uvow_f(int class);\n"),
+    Plant(cxx20_headers, "include/uvow/planted.hpp",
+          "inline int f(long a) { return a; }\n"),
 )
 
 if __name__ == "__main__":
