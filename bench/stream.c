@@ -21,6 +21,8 @@
 
 #include "measure.h"
 
+#include <uvow/stream.h>
+
 #define ITEMS 1000000
 #define PER_TURN 50
 #define COUNTED_TURNS 20

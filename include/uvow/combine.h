@@ -93,6 +93,14 @@ UVOW_API int uvow_results_get(const uvow_results_t *results, size_t i,
 UVOW_API uvow_future_t *uvow_future_timeout(uvow_future_t *f,
                                             uint64_t timeout_ms);
 /**
+ * As f, if that settles before stop does; else f is given up and it rejects with
+ * UVOW_ECANCELED, whose cause is stop's error, if any. A signal, a button, the
+ * end of something. Takes both, and gives stop up when f settles. Returns new,
+ * NULL as uvow_future_timeout. Since 0.2.
+ */
+UVOW_API uvow_future_t *uvow_future_until(uvow_future_t *f,
+                                          uvow_future_t *stop);
+/**
  * Fulfilled with no value after delay_ms; never early.
  *
  * Counts from the end of the current turn. Holds the loop until then; a cancel

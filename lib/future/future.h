@@ -18,7 +18,12 @@ enum {
 };
 
 /* What an UVOW__OWNED one is, for reports. */
-enum { UVOW__KIND_REQUEST, UVOW__KIND_FIBER, UVOW__KIND_SYSTEM };
+enum {
+  UVOW__KIND_REQUEST,
+  UVOW__KIND_FIBER,
+  UVOW__KIND_SYSTEM,
+  UVOW__KIND_STREAM
+};
 
 /*
  * A link of a chain: the future, and, until it has run, the reaction to the

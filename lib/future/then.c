@@ -322,7 +322,8 @@ int uvow__task_is_link(const uvow__task_t *task) {
          task->run == run_finally_wait || task->run == run_done;
 }
 
-static const char *const owned_kinds[] = {"request", "fiber", "system"};
+static const char *const owned_kinds[] = {"request", "fiber", "system",
+                                          "stream"};
 
 const char *uvow__future_kind(const uvow_future_t *f) {
   if (f->state != UVOW_PENDING)
