@@ -271,7 +271,7 @@ uvow_future_t *uvow_stream_pipe(uvow_stream_t *from, uvow_sink_t *sink) {
   uvow_stream_t *to = (uvow_stream_t *)(void *)sink;
   if (!from || !to || !(to->flags & UVOW__SINK_OUT))
     return pipe_refuse(NULL, from, sink, 0);
-  uvow_future_t *flushed = uvow__gate_wait(&to->flushed);
+  uvow_future_t *flushed = uvow_sink_flushed(sink);
   uvow_future_t *f = flushed ? root_new(from->rt, cut_pipe) : NULL;
   if (!f) {
     uvow__future_abandon(flushed);
