@@ -135,13 +135,14 @@ static int count(const char *what, long turns) {
   MEASURE_CHECK(uv_loop_init(&bench.uv) == 0);
   MEASURE_CHECK(uvow_loop_new(&bench.uv, NULL, &bench.loop) == 0);
   uvow_stream_t *s = uvow_stream_new(bench.loop, &options, &sink);
+  int pushes = strcmp(what, "each") == 0, chains = strcmp(what, "then") == 0;
   uvow_future_detach(uvow_stream_each(s, pass, NULL));
   for (; turns; turns--) {
     uvow_future_t *f = uvow_promise_new(bench.loop, &promise);
     for (int i = 0; i < COUNTED_ITEMS; i++) {
-      if (strcmp(what, "each") == 0)
+      if (pushes)
         (void)uvow_sink_push(sink, uvow_value_int64(i));
-      else if (strcmp(what, "then") == 0)
+      else if (chains)
         f = uvow_future_then(f, pass, NULL);
     }
     uvow_future_detach(f);

@@ -188,16 +188,10 @@ void uvow__stream_resume(uvow_stream_t *s) {
   uvow__gate_pass(&s->room);
 }
 
-/* The reader's task may be queued for another reason. */
-static inline void push_reader(uvow_stream_t *s) {
-  if (!uvow__task_queued(s->reader))
-    uvow__runtime_push(s->rt, s->reader);
-}
-
 void uvow__stream_wake(uvow_stream_t *s) {
   if ((s->flags & UVOW__STREAM_ASKED) && uvow__stream_ready(s)) {
     uvow__stream_unask(s);
-    push_reader(s);
+    uvow__stream_push_reader(s);
   } else if (!uvow__list_empty(&s->nexts)) {
     uvow__stream_settle_nexts(s);
   }
@@ -453,25 +447,6 @@ int uvow__stream_claim(uvow_stream_t *s, uvow__task_t *task) {
     return UVOW_EBUSY;
   s->reader = task;
   return 0;
-}
-
-void uvow__stream_ask(uvow_stream_t *s) {
-  if (uvow__stream_ready(s)) {
-    push_reader(s);
-    return;
-  }
-  s->flags |= UVOW__STREAM_ASKED;
-  uvow__stream_resume(s);
-}
-
-int uvow__stream_take(uvow_stream_t *s, uvow__item_t *ret) {
-  if (s->items.count && !(s->flags & UVOW__STREAM_GONE)) {
-    uvow__items_take(&s->items, ret);
-    if (s->flags & UVOW__STREAM_PAUSED)
-      uvow__stream_resume(s);
-    return UVOW__STREAM_ITEM;
-  }
-  return uvow__stream_ended(s) ? UVOW__STREAM_END : UVOW__STREAM_NONE;
 }
 
 void uvow__stream_read(uvow_stream_t *s) {

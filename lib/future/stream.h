@@ -126,11 +126,6 @@ enum { UVOW__STREAM_NONE, UVOW__STREAM_ITEM, UVOW__STREAM_END };
 
 /* The task becomes the reader: 0, or UVOW_EBUSY. The handle is its own then. */
 int uvow__stream_claim(uvow_stream_t *stream, uvow__task_t *task);
-/* The reader's task will run when there's an item or the end. */
-void uvow__stream_ask(uvow_stream_t *stream);
-/* Takes the first item: its value is the caller's. At the end: see
- * stream->end. */
-int uvow__stream_take(uvow_stream_t *stream, uvow__item_t *ret);
 /* The reader has read all, and what it did with it is done. */
 void uvow__stream_read(uvow_stream_t *stream);
 /* The reader leaves, and with it its handle. Accepts NULL. */
@@ -173,8 +168,39 @@ static inline int uvow__stream_ended(const uvow_stream_t *stream) {
 }
 /* Whether a read brings something at once. */
 static inline int uvow__stream_ready(const uvow_stream_t *stream) {
-  return uvow__stream_ended(stream) ||
-         (stream->items.count && !(stream->flags & UVOW__STREAM_GONE));
+  if (stream->items.count && !(stream->flags & UVOW__STREAM_GONE))
+    return 1;
+  return uvow__stream_ended(stream);
+}
+
+/* The reader's task may be queued for another reason. */
+static inline void uvow__stream_push_reader(uvow_stream_t *stream) {
+  if (!uvow__task_queued(stream->reader))
+    uvow__runtime_push(stream->rt, stream->reader);
+}
+
+/* The reader's task will run when there's an item or the end. Inline, as what
+ * follows: they are an item's way. */
+static inline void uvow__stream_ask(uvow_stream_t *stream) {
+  if (uvow__stream_ready(stream)) {
+    uvow__stream_push_reader(stream);
+    return;
+  }
+  stream->flags |= UVOW__STREAM_ASKED;
+  if (stream->flags & UVOW__STREAM_PAUSED)
+    uvow__stream_resume(stream);
+}
+
+/* Takes the first item: its value is the caller's. At the end: see
+ * stream->end. */
+static inline int uvow__stream_take(uvow_stream_t *stream, uvow__item_t *ret) {
+  if (stream->items.count && !(stream->flags & UVOW__STREAM_GONE)) {
+    uvow__items_take(&stream->items, ret);
+    if (stream->flags & UVOW__STREAM_PAUSED)
+      uvow__stream_resume(stream);
+    return UVOW__STREAM_ITEM;
+  }
+  return uvow__stream_ended(stream) ? UVOW__STREAM_END : UVOW__STREAM_NONE;
 }
 
 #endif

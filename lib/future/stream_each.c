@@ -92,7 +92,7 @@ static void wait_for(each_t *each, uvow_future_t *inner) {
 }
 
 /* What the callback has answered. */
-static void go_on(each_t *each, uvow_next_t *next) {
+static UVOW__APART void go_on(each_t *each, uvow_next_t *next) {
   uvow_future_t *f = future_of(each);
   uvow__next_plain(next);
   switch (next->kind) {
@@ -117,7 +117,7 @@ static void go_on(each_t *each, uvow_next_t *next) {
   uvow__stream_ask(each->stream);
 }
 
-static void run_item(each_t *each, const uvow__item_t *item) {
+static inline void run_item(each_t *each, const uvow__item_t *item) {
   uvow_future_t *f = future_of(each);
   uvow_future_t *cell = each->cell;
   uvow_result_t result;
@@ -128,7 +128,10 @@ static void run_item(each_t *each, const uvow__item_t *item) {
   cell = uvow__cell_empty(cell);
   if (f->state == UVOW_PENDING) {
     each->cell = cell;
-    go_on(each, &next);
+    if (next.kind == UVOW_NEXT_PASS)
+      uvow__stream_ask(each->stream);
+    else
+      go_on(each, &next);
   } else { /* canceled from within its callback */
     uvow_future_unref(cell);
     uvow__next_drop(&next);
@@ -166,20 +169,17 @@ static void run_each(uvow__task_t *task) {
     fail(each, uvow__error_nomem());
     return;
   }
-  switch (uvow__stream_take(each->stream, &item)) {
-  case UVOW__STREAM_ITEM:
-    if (each->cb) {
-      run_item(each, &item);
-      return;
-    }
-    uvow__value_release_later(each->stream->rt, item.value);
-    break;
-  case UVOW__STREAM_END:
+  int got = uvow__stream_take(each->stream, &item);
+  if (got == UVOW__STREAM_ITEM && each->cb) {
+    run_item(each, &item);
+    return;
+  }
+  if (got == UVOW__STREAM_END) {
     finish(each);
     return;
-  default:
-    break;
   }
+  if (got == UVOW__STREAM_ITEM)
+    uvow__value_release_later(each->stream->rt, item.value);
   uvow__stream_ask(each->stream);
 }
 

@@ -66,8 +66,31 @@ uvow_stream_t *uvow_stream_new(uvow_loop_t *loop,
   return s;
 }
 
+/* Whether an item only has to be appended: most are. */
+static inline int is_simple(const uvow_stream_t *s, const uvow_value_t *value) {
+  size_t count = s->items.count;
+  return count < s->items.cap && count + 1 < s->bounds.max_items &&
+         s->items.bytes < s->bounds.max_bytes &&
+         (s->flags & (UVOW__SINK_OUT | UVOW__STREAM_LAZY)) == UVOW__SINK_OUT &&
+         s->handles && !s->lost && uvow__list_empty(&s->nexts) &&
+         uvow__list_empty(&s->copies) && !uvow__stream_ended(s) &&
+         (!value->type ||
+          (!value->type->destroy && value->type->size == sizeof(uvow_type_t)));
+}
+
 int uvow_sink_push(uvow_sink_t *sink, uvow_value_t value) {
   uvow_stream_t *s = stream_of(sink);
+  if (s && is_simple(s, &value)) {
+    uvow__item_t *at = uvow__items_at(&s->items, s->items.count++);
+    uvow__value_copy(&at->value, &value);
+    at->missed = 0;
+    at->is_gap = 0;
+    if (s->flags & UVOW__STREAM_ASKED) {
+      uvow__stream_unask(s);
+      uvow__stream_push_reader(s);
+    }
+    return 0;
+  }
   if (s)
     return uvow__stream_put_value(s, value);
   uvow_value_clear(&value);

@@ -7,6 +7,8 @@
  */
 #include "support/turn.h"
 
+#include <uvow/stream.h>
+
 #include <pthread.h>
 #include <stdio.h>
 
@@ -248,6 +250,56 @@ static const char *wide(deep_t *deep) {
   return NULL;
 }
 
+static uvow_next_t on_item(const uvow_result_t *result, void *data) {
+  (void)result;
+  ((deep_t *)data)->calls++;
+  return uvow_next_none();
+}
+
+/* A million items wait for an each; as many nexts wait for items. */
+static const char *items(deep_t *deep) {
+  uvow_stream_options_t options = {sizeof(options), LINKS, 0, UVOW_FULL_WAIT,
+                                   0};
+  uvow_sink_t *sink;
+  uvow_stream_t *s = uvow_stream_new(deep->turn.loop, &options, &sink);
+  for (long i = 0; i < LINKS; i++)
+    CHECK(uvow_sink_push(sink, uvow_value_int64(i)) == (i == LINKS - 1));
+  CHECK(uvow_future_done(uvow_stream_each(s, on_item, deep), at_end, deep) ==
+        0);
+  uvow_sink_end(sink);
+  turn_run(&deep->turn);
+  CHECK(deep->ends == 1 && deep->calls == LINKS);
+  s = uvow_stream_new(deep->turn.loop, &options, &sink);
+  for (long i = 0; i < LINKS; i++)
+    CHECK(uvow_future_done(uvow_stream_next(s), at_end, deep) == 0);
+  for (long i = 0; i < LINKS / 2; i++)
+    CHECK(uvow_sink_push(sink, uvow_value_int64(i)) == 0);
+  uvow_sink_end(sink);
+  uvow_stream_unref(s);
+  turn_run(&deep->turn);
+  CHECK(deep->ends == LINKS + 1);
+  return NULL;
+}
+
+/* A pipeline of many stages: asked, let go of. */
+static const char *stages(deep_t *deep) {
+  uvow_sink_t *sink;
+  uvow_stream_t *s = uvow_stream_new(deep->turn.loop, NULL, &sink);
+  for (long i = 0; i < LINKS / 10; i++)
+    s = uvow_stream_take(s, 2);
+  CHECK(uvow_future_done(uvow_stream_next(s), at_end, deep) == 0);
+  CHECK(uvow_sink_push(sink, uvow_value_int64(7)) == 0);
+  turn_run(&deep->turn);
+  CHECK(deep->ends == 1 && deep->number == 7);
+  uvow_sink_on_cancel(sink, told, deep, NULL);
+  uvow_stream_unref(s);
+  turn_run(&deep->turn);
+  CHECK(deep->ends == 2);
+  uvow_sink_end(sink);
+  turn_run(&deep->turn);
+  return NULL;
+}
+
 static void *on_thread(void *data) {
   deep_t *deep = (deep_t *)data;
   deep->wrong = deep->scenario(deep);
@@ -306,6 +358,8 @@ DEEP(find_cycle)
 DEEP(share)
 DEEP(close_pending)
 DEEP(wide)
+DEEP(items)
+DEEP(stages)
 
 TEST_MODULE(deep) {
   const struct CMUnitTest tests[] = {
@@ -323,6 +377,8 @@ TEST_MODULE(deep) {
       cmocka_unit_test(f6_deep_share),
       cmocka_unit_test(f6_deep_close_pending),
       cmocka_unit_test(f6_deep_wide),
+      cmocka_unit_test(f6_deep_items),
+      cmocka_unit_test(f6_deep_stages),
   };
   return cmocka_run_group_tests_name("future/deep", tests, NULL, NULL);
 }

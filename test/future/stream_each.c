@@ -224,7 +224,7 @@ static void the_callback_pushes(void **state) {
   turn_end(&turn);
 }
 
-/* S6: none for an item. */
+/* None for an item. */
 static void no_malloc_once_warm(void **state) {
   turn_t turn;
   uvow_sink_t *sink;
