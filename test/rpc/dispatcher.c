@@ -405,7 +405,7 @@ static void test_payload(void **state) {
       char expected[64];
       script_mark_t a = script_mark(&x.s, "a");
       script_watch(take(&x, 0, &request), &a);
-      request->json = (uint8_t)json;
+      request->json = json ? 1 : 0;
       uvow__dispatcher_fulfill(request, text(bad[i]), &none);
       script_turns(&x.s);
       snprintf(expected, sizeof(expected), "a=%s", bad[i]);
