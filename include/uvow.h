@@ -15,7 +15,6 @@
 #include "uvow/work.h"
 #include "uvow/scope.h"
 #include "uvow/channel.h"
-#include "uvow/fiber.h"
 #include "uvow/loop.h"
 #include "uvow/thread.h"
 #include "uvow/payload.h"

@@ -112,8 +112,8 @@ struct uvow_protocol {
   int has_session;
   const char *session_end; /* the event of a session's end, which has its
                               params' "sessionId"; or NULL */
-  uint8_t liberal; /* UVOW__LIBERAL_* */
-  uint8_t batches; /* an array of messages is each of them */
+  uint8_t liberal;         /* UVOW__LIBERAL_* */
+  uint8_t batches;         /* an array of messages is each of them */
   uvow__ids_t ids;
   uvow__template_t templates[UVOW__OP_KINDS];
   const char *subprotocol;                  /* or NULL */
