@@ -16,6 +16,7 @@
 #include "uvow/scope.h"
 #include "uvow/channel.h"
 #include "uvow/loop.h"
+#include "uvow/fiber.h"
 #include "uvow/thread.h"
 #include "uvow/payload.h"
 #include "uvow/json.h"

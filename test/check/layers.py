@@ -17,7 +17,10 @@ ROOMS = {
     "uv": ("base", "future", "net"),
     "fiber": ("base", "future", "net"),
     "command": ("base", "future", "wire", "protocol", "net", "websocket",
-                "rpc"),
+                "rpc", "uvow.h"),
+    # The umbrella.
+    "uvow.h": ("base", "future", "wire", "protocol", "net", "websocket", "rpc",
+               "fiber"),
 }
 
 # A public header belongs to the room with its .c file; these have none.
@@ -73,7 +76,7 @@ def public_room(root, name):
 def included_room(root, path, name, is_system):
     """The room that an #include reaches into; None: it isn't ours."""
     if name == "uvow.h":
-        return "rpc"
+        return "uvow.h"
     if name.startswith("uvow/"):
         return public_room(root, name[len("uvow/"):])
     if path.parts[0] == "include" and not is_system:
@@ -86,7 +89,7 @@ def included_room(root, path, name, is_system):
 
 def own_room(root, path):
     if path.parts[0] == "include":
-        return public_room(root, path.name) if len(path.parts) > 2 else "rpc"
+        return public_room(root, path.name) if len(path.parts) > 2 else "uvow.h"
     return path.parts[1] if len(path.parts) > 2 else None
 
 
