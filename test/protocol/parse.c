@@ -327,6 +327,31 @@ static void adds_to_a_base(void **state) {
   uvow_protocol_unref(made);
 }
 
+/* Where a rule looks into what a template leaves open, rules read it. */
+static void rules_come_before_templates(void **state) {
+  uvow_protocol_t *made = parse(
+      "{\"name\":\"progress\",\"base\":\"jsonrpc2\",\"rules\":[{\"when\":{"
+      "\"/method\":\"$/progress\"},\"is\":\"partial\",\"id\":\"/params/"
+      "token\",\"value\":\"/params/value\"},{\"when\":{\"/result\":"
+      "\"later\"},\"is\":\"partial\",\"id\":\"/id\"}]}");
+  static const decode_case_t cases[] = {
+      {"{\"jsonrpc\":\"2.0\",\"method\":\"$/progress\",\"params\":{\"token\":7"
+       ",\"value\":[1]}}",
+       PARTIAL, 7, "7||[1]|||||"},
+      {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"token\":7}}", EVENT,
+       0, "|\"m\"|{\"token\":7}|||||"},
+      {"{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"later\"}", PARTIAL, 3,
+       "3|||||||"},
+      {"{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"now\"}", OK, 3,
+       "3||\"now\"|||||"},
+  };
+  (void)state;
+  check_decodes(made, cases, UVOW__COUNT(cases));
+  for (int kind = 0; kind < UVOW__OP_KINDS; kind++)
+    assert_int_equal(made->templates[kind].reads, UVOW__MSG_MALFORMED);
+  uvow_protocol_unref(made);
+}
+
 #define RULES(rules)                                                           \
   "{\"name\":\"n\",\"call\":{\"id\":\"$id\"},\n\"rules\":[" rules "]}"
 #define OK_RULE "{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/a\":true}}"
@@ -460,6 +485,7 @@ TEST_MODULE(parse) {
       cmocka_unit_test(writes_control_answers),
       cmocka_unit_test(tells_clients_apart),
       cmocka_unit_test(adds_to_a_base),
+      cmocka_unit_test(rules_come_before_templates),
       cmocka_unit_test(says_what_can_not_work),
       cmocka_unit_test(refuses_cuts),
       cmocka_unit_test(counts_owners),
