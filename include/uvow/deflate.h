@@ -46,6 +46,10 @@ typedef struct uvow_deflate_options {
   /** Optional, default 15: the same for the client. From 9 to 15; a server may
    * ask for 8; it gets it only from clients that let it ask. */
   int client_max_window_bits;
+  /** Optional, default 0. 1: takes compressed messages as some senders make
+   * them: without a single byte, or with the 00 00 FF FF at the end that RFC
+   * 7692 7.2.1 leaves out. Else such a message ends the connection: 1002. */
+  int liberal;
 } uvow_deflate_options_t;
 
 #ifdef __cplusplus

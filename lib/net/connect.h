@@ -2,7 +2,7 @@
 #define UVOW__CONNECT_H
 
 #include "socket.h"
-#include "stream.h"
+#include "io.h"
 
 /*
  * Connecting: to the addresses of a name, raced as in RFC 8305, or to a Unix

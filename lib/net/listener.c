@@ -1,7 +1,7 @@
 /*
  * Listening on TCP, or on a Unix domain socket.
  *
- *   listen -> on_waiting -> on_incoming -> uvow__tcp_accept (tcp.c)
+ *   listen -> on_waiting -> on_incoming -> accept (tcp.c)
  *                        -> refuse (accepted and closed)
  *   uvow__tcp_unlisten -> uv_close -> on_listener_closed -> freed
  *
@@ -152,10 +152,6 @@ int uvow__pipe_listen(uvow_loop_t *loop, const char *path,
                       uvow__listener_t **ret_listener) {
   int rc = uvow__socket_check_path(path);
   return rc ? rc : listen_on(loop, NULL, path, callbacks, ctx, ret_listener);
-}
-
-void uvow__tcp_set_keepalive(uvow__listener_t *listener, unsigned keepalive_s) {
-  listener->keepalive_s = keepalive_s;
 }
 
 int uvow__tcp_port(uvow__listener_t *listener, uint16_t *ret_port) {

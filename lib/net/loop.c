@@ -3,7 +3,8 @@
  *
  *   uv reads, connects, closes -> enter .. leave     (tcp.c)
  *   uv_timer: a deadline is due -> enter, expire, leave
- *   uv_idle: user code outside of uvow queued something -> enter, leave
+ *   uv_idle: user code outside of uvow queued something, or a turn was used up
+ *            -> enter, leave
  *
  * 1. One timer for all deadlines. It's set to the first; when that one is
  *    disarmed the timer stays as it is and finds nothing: cheaper than moving
@@ -36,6 +37,7 @@ static uvow_loop_t *loop_of(uvow__runtime_t *rt) {
 static void on_idle(uv_idle_t *idle) {
   uvow_loop_t *loop = (uvow_loop_t *)idle->data;
   uvow__runtime_enter(&loop->rt);
+  uvow__list_splice(&loop->rt.queue.ready, &loop->next_turn);
   uvow__runtime_leave(&loop->rt);
 }
 
@@ -43,6 +45,11 @@ static void wake(uvow__runtime_t *rt) {
   uvow_loop_t *loop = loop_of(rt);
   if (!uv_is_closing((uv_handle_t *)&loop->idle))
     uv_idle_start(&loop->idle, on_idle);
+}
+
+void uvow__loop_next_turn(uvow_loop_t *loop, uvow__task_t *task) {
+  uvow__list_append(&loop->next_turn, &task->link);
+  wake(&loop->rt);
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -113,7 +120,8 @@ static void rest(uvow__runtime_t *rt) {
     maybe_closed(loop);
     return;
   }
-  if (!rt->awake && uv_is_active((uv_handle_t *)&loop->idle))
+  if (!rt->awake && uvow__list_empty(&loop->next_turn) &&
+      uv_is_active((uv_handle_t *)&loop->idle))
     uv_idle_stop(&loop->idle);
   set_timer(loop);
 }
@@ -174,6 +182,7 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
   uvow__buf_init(&loop->spare_write, &loop->rt.mem, SIZE_MAX);
   uvow__buf_init(&loop->scratch, &loop->rt.mem, SIZE_MAX);
   uvow__buf_init(&loop->params, &loop->rt.mem, SIZE_MAX);
+  uvow__list_init(&loop->next_turn);
   uvow__list_init(&loop->residents);
   uvow__list_init(&loop->lingerers);
   loop->uv = uv;

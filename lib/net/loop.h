@@ -30,10 +30,11 @@ struct uvow_loop {
   uv_loop_t *uv;
   uv_timer_t timer; /* the next deadline */
   uv_idle_t idle;   /* active while a drain is wanted: polls without waiting */
-  uint64_t timer_due; /* ms; valid while the timer is active */
-  int closing;        /* uvow_loop_close was called */
-  unsigned handles;   /* open ones of its own */
-  size_t streams;     /* open ones of the net room */
+  uint64_t timer_due;     /* ms; valid while the timer is active */
+  int closing;            /* uvow_loop_close was called */
+  unsigned handles;       /* open ones of its own */
+  size_t streams;         /* open ones of the net room */
+  uvow__list_t next_turn; /* tasks: see uvow__loop_next_turn */
   uvow__list_t residents;
   uvow__list_t lingerers;
   size_t lingering;              /* how many */
@@ -69,6 +70,10 @@ void uvow__loop_return_write(uvow_loop_t *loop, uvow__buf_t *buf);
 /* tls_random.c: random bytes that nobody can guess, in small pieces. Returns 0,
  * or libuv's error. */
 int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes, size_t len);
+
+/* Runs the task in the next turn of the uv loop: once timers and other sockets
+ * had theirs. It may be canceled, as any. */
+void uvow__loop_next_turn(uvow_loop_t *loop, uvow__task_t *task);
 
 /* A stream begins to linger. Of too many, the one that came first stops. */
 void uvow__loop_linger(uvow_loop_t *loop, uvow__lingerer_t *lingerer);

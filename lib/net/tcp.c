@@ -1,5 +1,5 @@
 /*
- * A TCP stream on libuv, or one of a Unix domain socket.
+ * A TCP io on libuv, or one of a Unix domain socket.
  *
  *   connect: uvow__connect_begin -> on_connected -> open
  *                                -> on_failed: on_end
@@ -34,7 +34,7 @@
 #define LINGER_MS 2000
 
 typedef struct tcp {
-  uvow__stream_t stream; /* first */
+  uvow__io_t io; /* first */
   uvow_loop_t *loop;
   uvow__lingerer_t lingerer;
   uvow__deadline_t patience; /* of a lingerer */
@@ -63,8 +63,8 @@ static void free_tcp(tcp_t *tcp) {
 
 /* Closed, and nothing of libuv's is under way. */
 static void gone(tcp_t *tcp) {
-  const uvow__stream_callbacks_t *callbacks = tcp->stream.callbacks;
-  void *ctx = tcp->stream.ctx;
+  const uvow__io_callbacks_t *callbacks = tcp->io.callbacks;
+  void *ctx = tcp->io.ctx;
   free_tcp(tcp);
   callbacks->on_closed(ctx);
 }
@@ -74,7 +74,7 @@ static void end(tcp_t *tcp, uvow_error_t *error) {
   if (tcp->closing)
     uvow_error_unref(error);
   else
-    tcp->stream.callbacks->on_end(tcp->stream.ctx, error);
+    tcp->io.callbacks->on_end(tcp->io.ctx, error);
 }
 
 static uvow_error_t *error_of(tcp_t *tcp, int code) {
@@ -118,8 +118,8 @@ static void on_data(uv_stream_t *handle, ssize_t len, const uv_buf_t *buf) {
   uvow_loop_t *loop = tcp->loop;
   uvow__runtime_enter(&loop->rt);
   if (len > 0 && !tcp->closing) {
-    tcp->stream.callbacks->on_read(tcp->stream.ctx, (const uint8_t *)buf->base,
-                                   (size_t)len);
+    tcp->io.callbacks->on_read(tcp->io.ctx, (const uint8_t *)buf->base,
+                               (size_t)len);
   } else if (len < 0 && tcp->closing) {
     stop_lingering(tcp);
   } else if (len < 0) {
@@ -162,7 +162,7 @@ static void on_written(uv_write_t *req, int status);
 static int send_later(tcp_t *tcp) {
   uv_buf_t piece = piece_of(&tcp->sending);
   tcp->piece = piece.len;
-  tcp->stream.writing = 1;
+  tcp->io.writing = 1;
   return uv_write(&tcp->write, &tcp->socket->handle.stream, &piece, 1,
                   on_written);
 }
@@ -182,21 +182,21 @@ static void on_written(uv_write_t *req, int status) {
   if (tcp->closing)
     return;
   uvow__runtime_enter(&loop->rt);
-  tcp->stream.writing = 0;
+  tcp->io.writing = 0;
   if (status == 0)
     status = send_on(tcp);
-  if (status || !tcp->stream.writing)
+  if (status || !tcp->io.writing)
     uvow__loop_return_write(loop, &tcp->sending);
   if (status) {
     tcp->ended = 1;
     end(tcp, error_of(tcp, status));
-  } else if (!tcp->stream.writing)
-    tcp->stream.callbacks->on_drained(tcp->stream.ctx);
+  } else if (!tcp->io.writing)
+    tcp->io.callbacks->on_drained(tcp->io.ctx);
   uvow__runtime_leave(&loop->rt);
 }
 
-static int tcp_write(uvow__stream_t *stream, uvow__buf_t *out) {
-  tcp_t *tcp = (tcp_t *)(void *)stream;
+static int tcp_write(uvow__io_t *io, uvow__buf_t *out) {
+  tcp_t *tcp = (tcp_t *)(void *)io;
   if (!tcp->socket)
     return UV_ENOTCONN;
   int rc = send_now(tcp, out);
@@ -231,14 +231,16 @@ static int linger(tcp_t *tcp) {
   int rc = uv_shutdown(&tcp->shutdown, &tcp->socket->handle.stream, on_shut);
   if (rc)
     return rc;
+  /* It may have been paused; else this fails, as it reads already. */
+  (void)uv_read_start(&tcp->socket->handle.stream, on_alloc, on_data);
   uv_unref(&tcp->socket->handle.base);
   uvow__loop_linger(tcp->loop, &tcp->lingerer);
   uvow__runtime_arm(&tcp->loop->rt, &tcp->patience, LINGER_MS);
   return 0;
 }
 
-static void tcp_close(uvow__stream_t *stream) {
-  tcp_t *tcp = (tcp_t *)(void *)stream;
+static void tcp_close(uvow__io_t *io) {
+  tcp_t *tcp = (tcp_t *)(void *)io;
   if (tcp->closing)
     return;
   tcp->closing = 1;
@@ -250,8 +252,8 @@ static void tcp_close(uvow__stream_t *stream) {
     uvow__socket_close(tcp->socket, on_socket_closed);
 }
 
-static void tcp_hold(uvow__stream_t *stream, int hold) {
-  tcp_t *tcp = (tcp_t *)(void *)stream;
+static void tcp_hold(uvow__io_t *io, int hold) {
+  tcp_t *tcp = (tcp_t *)(void *)io;
   if (!tcp->socket)
     return;
   if (hold)
@@ -260,12 +262,31 @@ static void tcp_hold(uvow__stream_t *stream, int hold) {
     uv_unref(&tcp->socket->handle.base);
 }
 
-static uvow_error_t *tcp_trouble(const uvow__stream_t *stream) {
-  const tcp_t *tcp = (const tcp_t *)(const void *)stream;
+static void tcp_pause(uvow__io_t *io, int pause) {
+  tcp_t *tcp = (tcp_t *)(void *)io;
+  if (!tcp->socket || tcp->closing || tcp->ended)
+    return;
+  if (pause)
+    uv_read_stop(&tcp->socket->handle.stream);
+  else /* fails only on a socket that can't be read */
+    (void)uv_read_start(&tcp->socket->handle.stream, on_alloc, on_data);
+}
+
+static size_t tcp_unsent(const uvow__io_t *io) {
+  const tcp_t *tcp = (const tcp_t *)(const void *)io;
+  if (!io->writing)
+    return 0;
+  return tcp->sending.len - tcp->sending.off - tcp->piece +
+         uv_stream_get_write_queue_size(&tcp->socket->handle.stream);
+}
+
+static uvow_error_t *tcp_trouble(const uvow__io_t *io) {
+  const tcp_t *tcp = (const tcp_t *)(const void *)io;
   return tcp->connector ? uvow__connect_trouble(tcp->connector) : NULL;
 }
 
-static const uvow__stream_ops_t tcp_ops = {tcp_write, tcp_close, tcp_hold};
+static const uvow__io_ops_t tcp_ops = {tcp_write, tcp_close, tcp_hold,
+                                       tcp_pause, tcp_unsent};
 
 /* Reads from now on. Returns 0 or libuv's error. */
 static int start(tcp_t *tcp) {
@@ -282,7 +303,7 @@ static void on_connected(void *ctx, uvow__socket_t *socket) {
   if (rc)
     end(tcp, error_of(tcp, rc));
   else
-    tcp->stream.callbacks->on_open(tcp->stream.ctx);
+    tcp->io.callbacks->on_open(tcp->io.ctx);
 }
 
 static void on_failed(void *ctx, uvow_error_t *error) {
@@ -294,15 +315,15 @@ static void on_failed(void *ctx, uvow_error_t *error) {
 static const uvow__connector_callbacks_t connector_callbacks = {on_connected,
                                                                 on_failed};
 
-static tcp_t *new_tcp(uvow_loop_t *loop,
-                      const uvow__stream_callbacks_t *callbacks, void *ctx) {
+static tcp_t *new_tcp(uvow_loop_t *loop, const uvow__io_callbacks_t *callbacks,
+                      void *ctx) {
   tcp_t *tcp = (tcp_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*tcp));
   if (!tcp)
     return NULL;
-  tcp->stream.ops = &tcp_ops;
-  tcp->stream.callbacks = callbacks;
-  tcp->stream.ctx = ctx;
-  tcp->stream.trouble = tcp_trouble;
+  tcp->io.ops = &tcp_ops;
+  tcp->io.callbacks = callbacks;
+  tcp->io.ctx = ctx;
+  tcp->io.trouble = tcp_trouble;
   tcp->loop = loop;
   tcp->write.data = tcp->shutdown.data = tcp;
   uvow__list_init(&tcp->lingerer.link);
@@ -316,8 +337,8 @@ static tcp_t *new_tcp(uvow_loop_t *loop,
 
 static int tcp_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
                        const uvow__endpoint_t *endpoint,
-                       const uvow__stream_callbacks_t *callbacks, void *ctx,
-                       uvow__stream_t **ret_stream) {
+                       const uvow__io_callbacks_t *callbacks, void *ctx,
+                       uvow__io_t **ret_io) {
   (void)transport;
   tcp_t *tcp = new_tcp(loop, callbacks, ctx);
   if (!tcp)
@@ -328,14 +349,31 @@ static int tcp_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
   if (rc)
     free_tcp(tcp);
   else
-    *ret_stream = &tcp->stream;
+    *ret_io = &tcp->io;
   return rc;
 }
 
-int uvow__tcp_accept(uvow__listener_t *listener,
-                     const uvow__stream_callbacks_t *callbacks, void *ctx,
-                     uvow__stream_t **ret_stream) {
+static int tcp_listen(const uvow__transport_t *transport, uvow_loop_t *loop,
+                      const uvow__endpoint_t *endpoint,
+                      const uvow__listener_callbacks_t *callbacks, void *ctx,
+                      uvow__listener_t **ret_listener) {
+  (void)transport;
+  int rc = endpoint->path
+               ? uvow__pipe_listen(loop, endpoint->path, callbacks, ctx,
+                                   ret_listener)
+               : uvow__tcp_listen(loop, endpoint->host, endpoint->port,
+                                  callbacks, ctx, ret_listener);
+  if (rc == 0)
+    (*ret_listener)->keepalive_s = endpoint->keepalive_s;
+  return rc;
+}
+
+static int tcp_accept(const uvow__transport_t *transport,
+                      uvow__listener_t *listener,
+                      const uvow__io_callbacks_t *callbacks, void *ctx,
+                      uvow__io_t **ret_io) {
   uvow_loop_t *loop = listener->loop;
+  (void)transport;
   tcp_t *tcp = new_tcp(loop, callbacks, ctx);
   if (!tcp)
     return UVOW_ENOMEM;
@@ -354,8 +392,10 @@ int uvow__tcp_accept(uvow__listener_t *listener,
     free_tcp(tcp);
     return rc;
   }
-  *ret_stream = &tcp->stream;
+  tcp->io.is_open = 1;
+  *ret_io = &tcp->io;
   return 0;
 }
 
-const uvow__transport_t uvow__tcp_transport = {tcp_connect};
+const uvow__transport_t uvow__tcp_transport = {tcp_connect, tcp_listen,
+                                               tcp_accept};

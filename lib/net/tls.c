@@ -1,5 +1,5 @@
 /*
- * TLS on another stream.
+ * TLS on another io.
  *
  *   connect -> (below: on_open) -> begin ---+
  *   accept  --------------------------------+-> shake -> opened: on_open
@@ -10,16 +10,19 @@
  *   below: on_closed -> freed
  *
  * 1. What is to be sent waits as plain text, and is sealed in parts, only when
- *    the stream below takes more: so ciphertext is bounded, and nothing is
+ *    the io below takes more: so ciphertext is bounded, and nothing is
  *    tried again in vain.
  * 2. All bytes from below are given to the SSL within on_read; what it doesn't
  *    use at once, it keeps. What it has read goes up before the end does.
- * 3. After on_end no more is called back but on_closed, though the stream below
+ * 3. After on_end no more is called back but on_closed, though the io below
  *    may bring more.
- * 4. The stream below calls nothing back from its write and close: so what is
+ * 4. The io below calls nothing back from its write and close: so what is
  *    on the stack here stays.
  * 5. While the SSL has read a part of a message that is for itself (a ticket in
  *    several records), it seals nothing: plain text waits for the next read.
+ * 6. While it's paused, what the SSL hasn't taken of the last bytes from below
+ *    is kept, at most a read of them; what the SSL has taken, it keeps. Both go
+ *    up in a later turn once it goes on, before the one below reads again.
  */
 #include "tls_private.h"
 
@@ -36,19 +39,21 @@
 #define SPARE_MAX (1024 * 1024)
 #define RECORD 16384 /* bytes: RFC 8446 5.1 */
 
-typedef uvow__tls_stream_t tls_t;
+typedef uvow__tls_io_t tls_t;
 
 static uvow_loop_t *loop_of(const tls_t *t) {
   return t->tls->loop;
 }
 
-static void free_stream(tls_t *t) {
+static void free_io(tls_t *t) {
   uvow_tls_t *tls = t->tls;
   const uvow__mem_t *mem = uvow__loop_mem(tls->loop);
   if (t->ssl && !t->broken) /* else the session could not be resumed */
     SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  uvow__task_cancel(&t->go_on);
   SSL_free(t->ssl);
   uvow_error_unref(t->refused);
+  uvow__buf_done(&t->kept);
   uvow__buf_done(&t->plain);
   uvow__buf_done(&t->sealed);
   uvow__free(mem, t->host);
@@ -59,7 +64,7 @@ static void free_stream(tls_t *t) {
 /* It's over: takes the error; NULL: in order. */
 static void end(tls_t *t, uvow_error_t *error) {
   t->state = UVOW__TLS_ENDED;
-  t->stream.callbacks->on_end(t->stream.ctx, error);
+  t->io.callbacks->on_end(t->io.ctx, error);
 }
 
 /* An empty buffer's capacity, for the next that seals. */
@@ -77,7 +82,7 @@ static void keep_capacity(tls_t *t, uvow__buf_t *buf) {
 
 /* Writing. */
 
-/* Whether something of the plain text waits: for the stream below, or for the
+/* Whether something of the plain text waits: for the io below, or for the
  * rest of a message to the SSL itself. */
 static int is_writing(const tls_t *t) {
   return t->lower->writing || uvow__buf_size(&t->plain);
@@ -118,8 +123,8 @@ static int pump(tls_t *t) {
   return rc;
 }
 
-static int tls_write(uvow__stream_t *stream, uvow__buf_t *out) {
-  tls_t *t = (tls_t *)(void *)stream;
+static int tls_write(uvow__io_t *io, uvow__buf_t *out) {
+  tls_t *t = (tls_t *)(void *)io;
   if (t->state != UVOW__TLS_OPEN)
     return UV_ENOTCONN;
   size_t max = t->plain.max;
@@ -128,7 +133,7 @@ static int tls_write(uvow__stream_t *stream, uvow__buf_t *out) {
   out->data = NULL;
   out->off = out->len = out->cap = 0;
   int rc = pump(t);
-  stream->writing = rc == 0 && is_writing(t);
+  io->writing = rc == 0 && is_writing(t);
   return rc;
 }
 
@@ -150,9 +155,9 @@ static void flush(tls_t *t) {
   int rc = pump(t);
   if (rc) {
     end(t, error_of(t, rc));
-  } else if (t->stream.writing && !is_writing(t)) {
-    t->stream.writing = 0;
-    t->stream.callbacks->on_drained(t->stream.ctx);
+  } else if (t->io.writing && !is_writing(t)) {
+    t->io.writing = 0;
+    t->io.callbacks->on_drained(t->io.ctx);
   }
 }
 
@@ -162,7 +167,7 @@ static void opened(tls_t *t) {
   t->tls->stats.handshakes++;
   t->tls->stats.resumed += (uint64_t)SSL_session_reused(t->ssl);
   t->state = UVOW__TLS_OPEN;
-  t->stream.callbacks->on_open(t->stream.ctx);
+  t->io.callbacks->on_open(t->io.ctx);
   /* With the first bytes of ours, if there were some. */
   if (t->state == UVOW__TLS_OPEN)
     flush(t);
@@ -189,15 +194,15 @@ static void deliver(tls_t *t, const char *bytes, size_t *len) {
   if (size == 0 || t->state != UVOW__TLS_OPEN)
     return;
   t->delivered = 1;
-  t->stream.callbacks->on_read(t->stream.ctx, (const uint8_t *)bytes, size);
+  t->io.callbacks->on_read(t->io.ctx, (const uint8_t *)bytes, size);
 }
 
 /* Reads all that there is, through the buffer. Returns SSL_ERROR_*: why there
- * is no more. */
+ * is no more; NONE: it was paused. */
 static int read_through(tls_t *t, char *buffer) {
   size_t len = 0;
   int why = SSL_ERROR_WANT_READ;
-  while (t->state == UVOW__TLS_OPEN) {
+  while (t->state == UVOW__TLS_OPEN && !t->paused) {
     size_t more = 0;
     ERR_clear_error();
     int rc = SSL_read_ex(t->ssl, buffer + len, UVOW__READ_SIZE - len, &more);
@@ -239,19 +244,45 @@ static void read_all(tls_t *t) {
     return;
   if (why == SSL_ERROR_ZERO_RETURN)
     end(t, NULL);
-  else if (why != SSL_ERROR_WANT_READ)
+  else if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_NONE)
     end(t, failure(t));
   else
     flush(t);
 }
 
-/* The stream below. */
+/* The io below. */
 
 static void note_first(tls_t *t, const uint8_t *bytes, size_t len) {
   size_t room = UVOW__TLS_FIRST - t->first_len;
   size_t part = len < room ? len : room;
   memcpy(t->first + t->first_len, bytes, part);
   t->first_len += part;
+}
+
+/* See (6). What the SSL hasn't taken of `in`, which is another's. */
+static void keep_rest(tls_t *t) {
+  const uint8_t *in = t->in;
+  size_t len = t->in_len;
+  t->in = NULL;
+  t->in_len = 0;
+  if (len && t->state == UVOW__TLS_OPEN && uvow__buf_append(&t->kept, in, len))
+    end(t, uvow__error_nomem());
+}
+
+static void run_go_on(uvow__task_t *task) {
+  tls_t *t = UVOW__CONTAINER(task, tls_t, go_on);
+  uvow__buf_t kept = t->kept;
+  if (t->state != UVOW__TLS_OPEN || t->paused)
+    return;
+  t->kept.data = NULL;
+  t->kept.off = t->kept.len = t->kept.cap = 0;
+  t->in = uvow__buf_front(&kept);
+  t->in_len = uvow__buf_size(&kept);
+  read_all(t);
+  keep_rest(t);
+  uvow__buf_done(&kept);
+  if (t->state == UVOW__TLS_OPEN && !t->paused)
+    t->lower->ops->pause(t->lower, 0);
 }
 
 static void on_lower_open(void *ctx) {
@@ -272,11 +303,10 @@ static void on_lower_read(void *ctx, const uint8_t *bytes, size_t len) {
     shake(t);
   if (t->state == UVOW__TLS_OPEN)
     read_all(t);
-  t->in = NULL;
-  t->in_len = 0;
+  keep_rest(t);
   /* A part of a record: nothing to read, but the peer isn't silent. */
   if (t->state == UVOW__TLS_OPEN && !t->delivered)
-    t->stream.callbacks->on_read(t->stream.ctx, bytes, 0);
+    t->io.callbacks->on_read(t->io.ctx, bytes, 0);
 }
 
 static void on_lower_drained(void *ctx) {
@@ -301,18 +331,18 @@ static void on_lower_end(void *ctx, uvow_error_t *error) {
 
 static void on_lower_closed(void *ctx) {
   tls_t *t = (tls_t *)ctx;
-  const uvow__stream_callbacks_t *callbacks = t->stream.callbacks;
-  void *own_ctx = t->stream.ctx;
-  free_stream(t);
+  const uvow__io_callbacks_t *callbacks = t->io.callbacks;
+  void *own_ctx = t->io.ctx;
+  free_io(t);
   callbacks->on_closed(own_ctx);
 }
 
-static const uvow__stream_callbacks_t lower_callbacks = {
+static const uvow__io_callbacks_t lower_callbacks = {
     on_lower_open, on_lower_read, on_lower_drained, on_lower_end,
     on_lower_closed};
 
-static void tls_close(uvow__stream_t *stream) {
-  tls_t *t = (tls_t *)(void *)stream;
+static void tls_close(uvow__io_t *io) {
+  tls_t *t = (tls_t *)(void *)io;
   if (t->state == UVOW__TLS_CLOSED)
     return;
   t->state = UVOW__TLS_CLOSED;
@@ -325,31 +355,53 @@ static void tls_close(uvow__stream_t *stream) {
   t->lower->ops->close(t->lower);
 }
 
-static void tls_hold(uvow__stream_t *stream, int hold) {
-  tls_t *t = (tls_t *)(void *)stream;
+static void tls_hold(uvow__io_t *io, int hold) {
+  tls_t *t = (tls_t *)(void *)io;
   t->lower->ops->hold(t->lower, hold);
 }
 
-static uvow_error_t *tls_trouble(const uvow__stream_t *stream) {
-  const tls_t *t = (const tls_t *)(const void *)stream;
-  return uvow__stream_trouble(t->lower);
+/* See (6). */
+static void tls_pause(uvow__io_t *io, int pause) {
+  tls_t *t = (tls_t *)(void *)io;
+  if (t->state != UVOW__TLS_OPEN || t->paused == pause)
+    return;
+  t->paused = pause;
+  uvow__task_cancel(&t->go_on);
+  if (pause)
+    t->lower->ops->pause(t->lower, 1);
+  else
+    uvow__loop_next_turn(loop_of(t), &t->go_on);
 }
 
-static const uvow__stream_ops_t tls_ops = {tls_write, tls_close, tls_hold};
+static size_t tls_unsent(const uvow__io_t *io) {
+  const tls_t *t = (const tls_t *)(const void *)io;
+  return t->plain.len - t->plain.off + t->sealed.len - t->sealed.off +
+         t->lower->ops->unsent(t->lower);
+}
+
+static uvow_error_t *tls_trouble(const uvow__io_t *io) {
+  const tls_t *t = (const tls_t *)(const void *)io;
+  return uvow__io_trouble(t->lower);
+}
+
+static const uvow__io_ops_t tls_ops = {tls_write, tls_close, tls_hold,
+                                       tls_pause, tls_unsent};
 
 /* Making one. */
 
-static tls_t *new_stream(uvow_tls_t *tls,
-                         const uvow__stream_callbacks_t *callbacks, void *ctx) {
+static tls_t *new_io(uvow_tls_t *tls, const uvow__io_callbacks_t *callbacks,
+                     void *ctx) {
   const uvow__mem_t *mem = uvow__loop_mem(tls->loop);
   tls_t *t = (tls_t *)uvow__calloc(mem, sizeof(*t));
   if (!t)
     return NULL;
-  t->stream.ops = &tls_ops;
-  t->stream.callbacks = callbacks;
-  t->stream.ctx = ctx;
-  t->stream.trouble = tls_trouble;
+  t->io.ops = &tls_ops;
+  t->io.callbacks = callbacks;
+  t->io.ctx = ctx;
+  t->io.trouble = tls_trouble;
   t->tls = uvow_tls_ref(tls);
+  uvow__task_init(&t->go_on, run_go_on);
+  uvow__buf_init(&t->kept, mem, SIZE_MAX);
   uvow__buf_init(&t->plain, mem, SIZE_MAX);
   uvow__buf_init(&t->sealed, mem, SEALED_MAX);
   ERR_clear_error();
@@ -357,7 +409,7 @@ static tls_t *new_stream(uvow_tls_t *tls,
   if (t->ssl && SSL_set_app_data(t->ssl, t) && uvow__tls_bio_attach(t) == 0)
     return t;
   ERR_clear_error();
-  free_stream(t);
+  free_io(t);
   return NULL;
 }
 
@@ -394,11 +446,11 @@ static int expect_host(tls_t *t, const char *host) {
 
 static int tls_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
                        const uvow__endpoint_t *endpoint,
-                       const uvow__stream_callbacks_t *callbacks, void *ctx,
-                       uvow__stream_t **ret_stream) {
+                       const uvow__io_callbacks_t *callbacks, void *ctx,
+                       uvow__io_t **ret_io) {
   const uvow__tls_transport_t *self =
       (const uvow__tls_transport_t *)(const void *)transport;
-  tls_t *t = new_stream(self->tls, callbacks, ctx);
+  tls_t *t = new_io(self->tls, callbacks, ctx);
   if (!t)
     return UVOW_ENOMEM;
   t->port = endpoint->port;
@@ -410,34 +462,49 @@ static int tls_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
                               &t->lower);
   }
   if (rc) {
-    free_stream(t);
+    free_io(t);
     return rc;
   }
-  *ret_stream = &t->stream;
+  *ret_io = &t->io;
   return 0;
+}
+
+static int tls_accept(const uvow__transport_t *transport,
+                      uvow__listener_t *listener,
+                      const uvow__io_callbacks_t *callbacks, void *ctx,
+                      uvow__io_t **ret_io) {
+  const uvow__tls_transport_t *self =
+      (const uvow__tls_transport_t *)(const void *)transport;
+  tls_t *t = new_io(self->tls, callbacks, ctx);
+  if (!t)
+    return UVOW_ENOMEM;
+  SSL_set_accept_state(t->ssl);
+  int rc = self->lower->accept(self->lower, listener, &lower_callbacks, t,
+                               &t->lower);
+  if (rc) {
+    free_io(t);
+    return rc;
+  }
+  if (t->lower->is_open)
+    t->state = UVOW__TLS_SHAKING;
+  *ret_io = &t->io;
+  return 0;
+}
+
+static int tls_listen(const uvow__transport_t *transport, uvow_loop_t *loop,
+                      const uvow__endpoint_t *endpoint,
+                      const uvow__listener_callbacks_t *callbacks, void *ctx,
+                      uvow__listener_t **ret_listener) {
+  const uvow__transport_t *lower =
+      ((const uvow__tls_transport_t *)(const void *)transport)->lower;
+  return lower->listen(lower, loop, endpoint, callbacks, ctx, ret_listener);
 }
 
 void uvow__tls_transport_init(uvow__tls_transport_t *transport,
                               const uvow__transport_t *lower, uvow_tls_t *tls) {
   transport->transport.connect = tls_connect;
+  transport->transport.listen = tls_listen;
+  transport->transport.accept = tls_accept;
   transport->lower = lower;
   transport->tls = tls;
-}
-
-int uvow__tls_accept(uvow_tls_t *tls, uvow__accept_cb accept,
-                     uvow__listener_t *listener,
-                     const uvow__stream_callbacks_t *callbacks, void *ctx,
-                     uvow__stream_t **ret_stream) {
-  tls_t *t = new_stream(tls, callbacks, ctx);
-  if (!t)
-    return UVOW_ENOMEM;
-  SSL_set_accept_state(t->ssl);
-  t->state = UVOW__TLS_SHAKING;
-  int rc = accept(listener, &lower_callbacks, t, &t->lower);
-  if (rc) {
-    free_stream(t);
-    return rc;
-  }
-  *ret_stream = &t->stream;
-  return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * What OpenSSL reads and writes: a BIO on a stream's own memory.
+ * What OpenSSL reads and writes: a BIO on an io's own memory.
  *
- * 1. It reads from the bytes that the stream below has just brought, without a
+ * 1. It reads from the bytes that the io below has just brought, without a
  *    copy, and finds nothing when they are used up: it never blocks.
  * 2. It writes to `sealed`, up to a limit that only a peer reaches that asks
  *    and asks and never reads: that is an error.
@@ -11,33 +11,33 @@
 #include <limits.h>
 #include <string.h>
 
-static uvow__tls_stream_t *stream_of(BIO *bio) {
-  return (uvow__tls_stream_t *)BIO_get_data(bio);
+static uvow__tls_io_t *io_of(BIO *bio) {
+  return (uvow__tls_io_t *)BIO_get_data(bio);
 }
 
 static int bio_read(BIO *bio, char *to, size_t size, size_t *ret_len) {
-  uvow__tls_stream_t *stream = stream_of(bio);
-  size_t len = size < stream->in_len ? size : stream->in_len;
+  uvow__tls_io_t *io = io_of(bio);
+  size_t len = size < io->in_len ? size : io->in_len;
   BIO_clear_retry_flags(bio);
   if (len == 0) {
     BIO_set_retry_read(bio);
     return 0;
   }
-  memcpy(to, stream->in, len);
-  stream->in += len;
-  stream->in_len -= len;
+  memcpy(to, io->in, len);
+  io->in += len;
+  io->in_len -= len;
   *ret_len = len;
   return 1;
 }
 
-/* Capacity that a stream which wrote before has left. */
-static void borrow_capacity(uvow__tls_stream_t *stream) {
-  uvow__buf_t *spare = &stream->tls->spare_sealed;
-  uvow__buf_t *sealed = &stream->sealed;
+/* Capacity that an io which wrote before has left. */
+static void borrow_capacity(uvow__tls_io_t *io) {
+  uvow__buf_t *spare = &io->tls->spare_sealed;
+  uvow__buf_t *sealed = &io->sealed;
   if (sealed->cap)
     return;
   if (!spare->cap) {
-    uvow__loop_lend_write(stream->tls->loop, sealed);
+    uvow__loop_lend_write(io->tls->loop, sealed);
     return;
   }
   sealed->data = spare->data;
@@ -47,11 +47,11 @@ static void borrow_capacity(uvow__tls_stream_t *stream) {
 }
 
 static int bio_write(BIO *bio, const char *bytes, size_t len, size_t *ret_len) {
-  uvow__tls_stream_t *stream = stream_of(bio);
+  uvow__tls_io_t *io = io_of(bio);
   BIO_clear_retry_flags(bio);
-  borrow_capacity(stream);
-  if (uvow__buf_append(&stream->sealed, bytes, len)) {
-    stream->no_memory = 1;
+  borrow_capacity(io);
+  if (uvow__buf_append(&io->sealed, bytes, len)) {
+    io->no_memory = 1;
     return 0;
   }
   *ret_len = len;
@@ -75,12 +75,12 @@ BIO_METHOD *uvow__tls_bio_method(void) {
   return NULL;
 }
 
-int uvow__tls_bio_attach(uvow__tls_stream_t *stream) {
-  BIO *bio = BIO_new(stream->tls->bio);
+int uvow__tls_bio_attach(uvow__tls_io_t *io) {
+  BIO *bio = BIO_new(io->tls->bio);
   if (!bio)
     return UVOW_ENOMEM;
-  BIO_set_data(bio, stream);
+  BIO_set_data(bio, io);
   BIO_set_init(bio, 1);
-  SSL_set_bio(stream->ssl, bio, bio);
+  SSL_set_bio(io->ssl, bio, bio);
   return 0;
 }

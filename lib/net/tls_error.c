@@ -18,8 +18,8 @@
 #define NAMES_MAX 8     /* of a certificate, that are listed */
 #define NAME_MAX_LEN 64 /* bytes of one */
 
-static const uvow__mem_t *mem_of(const uvow__tls_stream_t *stream) {
-  return uvow__loop_mem(stream->tls->loop);
+static const uvow__mem_t *mem_of(const uvow__tls_io_t *io) {
+  return uvow__loop_mem(io->tls->loop);
 }
 
 /* Text grows by these; what doesn't fit is left out. */
@@ -39,20 +39,20 @@ static void add_printable(uvow__buf_t *text, const void *bytes, size_t len) {
 }
 
 /* "the server example.org port 443", or "the peer". */
-static void add_peer(const uvow__tls_stream_t *stream, uvow__buf_t *text) {
-  if (!stream->host) {
+static void add_peer(const uvow__tls_io_t *io, uvow__buf_t *text) {
+  if (!io->host) {
     add(text, "the peer");
     return;
   }
   add(text, "the server ");
-  add(text, stream->host);
+  add(text, io->host);
   add(text, " port ");
-  (void)uvow__buf_append_u64(text, stream->port);
+  (void)uvow__buf_append_u64(text, io->port);
 }
 
 /* Takes text and cause. */
-static uvow_error_t *make(const uvow__tls_stream_t *stream, int code,
-                          int status, uvow__buf_t *text, uvow_error_t *cause) {
+static uvow_error_t *make(const uvow__tls_io_t *io, int code, int status,
+                          uvow__buf_t *text, uvow_error_t *cause) {
   uvow__error_spec_t spec = {0};
   spec.code = code;
   spec.status = status;
@@ -60,7 +60,7 @@ static uvow_error_t *make(const uvow__tls_stream_t *stream, int code,
   spec.detail.len = uvow__buf_size(text);
   if (spec.detail.len)
     spec.detail.ptr = (const char *)uvow__buf_front(text);
-  uvow_error_t *error = uvow__error_make(mem_of(stream), &spec);
+  uvow_error_t *error = uvow__error_make(mem_of(io), &spec);
   uvow__buf_done(text);
   uvow_error_unref(cause);
   return error;
@@ -137,8 +137,8 @@ static void add_names(uvow__buf_t *text, X509 *cert) {
 }
 
 /* The flaw, as the end of "the certificate of X ". */
-static void add_flaw(uvow__buf_t *text, const uvow__tls_stream_t *stream,
-                     int code, X509 *cert) {
+static void add_flaw(uvow__buf_t *text, const uvow__tls_io_t *io, int code,
+                     X509 *cert) {
   switch (code) {
   case X509_V_ERR_CERT_HAS_EXPIRED:
     add(text, "expired on ");
@@ -163,7 +163,7 @@ static void add_flaw(uvow__buf_t *text, const uvow__tls_stream_t *stream,
   case X509_V_ERR_HOSTNAME_MISMATCH:
   case X509_V_ERR_IP_ADDRESS_MISMATCH:
     add(text, "is not for ");
-    add(text, stream->host ? stream->host : "this host");
+    add(text, io->host ? io->host : "this host");
     add(text, ", but for ");
     add_names(text, cert);
     return;
@@ -181,50 +181,50 @@ int uvow__tls_verify(int ok, X509_STORE_CTX *store) {
     return ok;
   SSL *ssl = (SSL *)X509_STORE_CTX_get_ex_data(
       store, SSL_get_ex_data_X509_STORE_CTX_idx());
-  uvow__tls_stream_t *stream = (uvow__tls_stream_t *)SSL_get_app_data(ssl);
+  uvow__tls_io_t *io = (uvow__tls_io_t *)SSL_get_app_data(ssl);
   X509 *cert = X509_STORE_CTX_get_current_cert(store);
   int code = X509_STORE_CTX_get_error(store);
   uvow__buf_t text;
-  if (stream->refused)
+  if (io->refused)
     return 0;
-  uvow__buf_init(&text, mem_of(stream), DETAIL_MAX);
-  add_peer(stream, &text);
+  uvow__buf_init(&text, mem_of(io), DETAIL_MAX);
+  add_peer(io, &text);
   add(&text, ": the certificate of ");
   add_subject(&text, cert ? X509_get_subject_name(cert) : NULL);
   add(&text, " ");
   if (cert)
-    add_flaw(&text, stream, code, cert);
+    add_flaw(&text, io, code, cert);
   else
     add(&text, X509_verify_cert_error_string(code));
-  stream->refused = make(stream, UVOW_ECERT, code, &text, NULL);
+  io->refused = make(io, UVOW_ECERT, code, &text, NULL);
   return 0;
 }
 
 /* Everything else. */
 
-static int begins(const uvow__tls_stream_t *stream, const char *text) {
+static int begins(const uvow__tls_io_t *io, const char *text) {
   size_t len = strlen(text);
-  return stream->first_len >= len && memcmp(stream->first, text, len) == 0;
+  return io->first_len >= len && memcmp(io->first, text, len) == 0;
 }
 
 /* The first bytes are none of TLS: says which. 0: they are, or there are none.
  */
-static int add_foreign(const uvow__tls_stream_t *stream, uvow__buf_t *text) {
+static int add_foreign(const uvow__tls_io_t *io, uvow__buf_t *text) {
   char hex[4];
-  if (stream->state != UVOW__TLS_SHAKING || stream->first_len == 0)
+  if (io->state != UVOW__TLS_SHAKING || io->first_len == 0)
     return 0;
   /* A record: an alert or a handshake, version 3.x (RFC 8446 5.1). */
-  if ((stream->first[0] == 0x15 || stream->first[0] == 0x16) &&
-      (stream->first_len < 2 || stream->first[1] == 3))
+  if ((io->first[0] == 0x15 || io->first[0] == 0x16) &&
+      (io->first_len < 2 || io->first[1] == 3))
     return 0;
-  if (begins(stream, "HTTP/") || begins(stream, "GET ") ||
-      begins(stream, "POST ") || begins(stream, "HEAD ")) {
+  if (begins(io, "HTTP/") || begins(io, "GET ") || begins(io, "POST ") ||
+      begins(io, "HEAD ")) {
     add(text, " speaks plain HTTP on this port, not TLS");
     return 1;
   }
   add(text, " does not speak TLS: its first bytes are");
-  for (size_t i = 0; i < stream->first_len; i++) {
-    snprintf(hex, sizeof(hex), " %02x", stream->first[i]);
+  for (size_t i = 0; i < io->first_len; i++) {
+    snprintf(hex, sizeof(hex), " %02x", io->first[i]);
     add(text, hex);
   }
   return 1;
@@ -252,53 +252,53 @@ static int alert_in(unsigned long why) {
                                                                      : 0;
 }
 
-static void add_reason(const uvow__tls_stream_t *stream, uvow__buf_t *text,
+static void add_reason(const uvow__tls_io_t *io, uvow__buf_t *text,
                        unsigned long why) {
   const char *reason = ERR_reason_error_string(why);
   if (is_reason(why, SSL_R_UNSUPPORTED_PROTOCOL)) {
     add(text, " speaks no version of TLS from ");
-    add(text, version_name(stream->tls->min_version));
+    add(text, version_name(io->tls->min_version));
     add(text, " on");
     return;
   }
-  add(text, stream->state == UVOW__TLS_OPEN ? ": TLS failed: "
-                                            : ": the TLS handshake failed: ");
+  add(text, io->state == UVOW__TLS_OPEN ? ": TLS failed: "
+                                        : ": the TLS handshake failed: ");
   add(text, reason ? reason : "for no reason that OpenSSL tells");
 }
 
-uvow_error_t *uvow__tls_failure(uvow__tls_stream_t *stream) {
+uvow_error_t *uvow__tls_failure(uvow__tls_io_t *io) {
   unsigned long why = ERR_peek_error();
-  uvow_error_t *refused = stream->refused;
+  uvow_error_t *refused = io->refused;
   int code = UVOW_ETLS;
   int alert = alert_in(why);
   uvow__buf_t text;
   ERR_clear_error();
   if (refused) {
-    stream->refused = NULL;
+    io->refused = NULL;
     return refused;
   }
-  if (stream->no_memory || ERR_GET_REASON(why) == ERR_R_MALLOC_FAILURE)
+  if (io->no_memory || ERR_GET_REASON(why) == ERR_R_MALLOC_FAILURE)
     return uvow__error_nomem();
-  uvow__buf_init(&text, mem_of(stream), DETAIL_MAX);
-  add_peer(stream, &text);
+  uvow__buf_init(&text, mem_of(io), DETAIL_MAX);
+  add_peer(io, &text);
   if (alert) {
     add_alert(&text, alert);
   } else if (is_reason(why, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)) {
     code = UVOW_ECERT;
     add(&text, " sent no certificate");
-  } else if (!add_foreign(stream, &text)) {
-    add_reason(stream, &text, why);
+  } else if (!add_foreign(io, &text)) {
+    add_reason(io, &text, why);
   }
-  return make(stream, code, alert, &text, NULL);
+  return make(io, code, alert, &text, NULL);
 }
 
-uvow_error_t *uvow__tls_cut(uvow__tls_stream_t *stream, uvow_error_t *cause) {
+uvow_error_t *uvow__tls_cut(uvow__tls_io_t *io, uvow_error_t *cause) {
   uvow__buf_t text;
-  int code = stream->state == UVOW__TLS_OPEN ? UVOW_ELOST : UVOW_ETLS;
-  uvow__buf_init(&text, mem_of(stream), DETAIL_MAX);
-  add_peer(stream, &text);
-  if (code == UVOW_ETLS && !cause && add_foreign(stream, &text))
-    return make(stream, code, 0, &text, cause);
+  int code = io->state == UVOW__TLS_OPEN ? UVOW_ELOST : UVOW_ETLS;
+  uvow__buf_init(&text, mem_of(io), DETAIL_MAX);
+  add_peer(io, &text);
+  if (code == UVOW_ETLS && !cause && add_foreign(io, &text))
+    return make(io, code, 0, &text, cause);
   if (code == UVOW_ELOST)
     add(&text,
         " ended the connection without a TLS close: bytes may be"
@@ -309,5 +309,5 @@ uvow_error_t *uvow__tls_cut(uvow__tls_stream_t *stream, uvow_error_t *cause) {
     add(&text, " ended the connection in the TLS handshake");
   if (cause)
     add(&text, uvow_error_message(cause));
-  return make(stream, code, 0, &text, cause);
+  return make(io, code, 0, &text, cause);
 }

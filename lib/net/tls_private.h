@@ -28,24 +28,27 @@ struct uvow_tls {
 #define UVOW__TLS_FIRST 8 /* bytes of the peer's that tell what it speaks */
 
 typedef enum uvow__tls_state {
-  UVOW__TLS_CONNECTING, /* the stream below isn't open */
+  UVOW__TLS_CONNECTING, /* the io below isn't open */
   UVOW__TLS_SHAKING,
   UVOW__TLS_OPEN,
   UVOW__TLS_ENDED, /* on_end was called */
   UVOW__TLS_CLOSED
 } uvow__tls_state_t;
 
-typedef struct uvow__tls_stream {
-  uvow__stream_t stream; /* first */
+typedef struct uvow__tls_io {
+  uvow__io_t io; /* first */
   uvow_tls_t *tls;
-  uvow__stream_t *lower;
+  uvow__io_t *lower;
   uvow__tls_state_t state;
   int broken;      /* no alert may follow any more */
   int lower_ended; /* nobody is there to read one */
   int delivered;   /* something, since bytes came last */
   int no_memory;   /* for what the SSL wrote */
   SSL *ssl;
-  const uint8_t *in; /* what the SSL reads: borrowed from below */
+  int paused;
+  uvow__task_t go_on; /* reads what was kept while it was paused */
+  uvow__buf_t kept;   /* that: what came from below, and the SSL hasn't read */
+  const uint8_t *in;  /* what the SSL reads: borrowed from below, or `kept` */
   size_t in_len;
   uvow__buf_t plain;     /* what waits for being sealed */
   uvow__buf_t sealed;    /* what goes below next */
@@ -54,21 +57,21 @@ typedef struct uvow__tls_stream {
   uvow_error_t *refused; /* what is wrong with the peer's certificate */
   size_t first_len;
   uint8_t first[UVOW__TLS_FIRST];
-} uvow__tls_stream_t;
+} uvow__tls_io_t;
 
 /* The SSL's bytes: tls_bio.c. Returns new or NULL. */
 BIO_METHOD *uvow__tls_bio_method(void);
-/* Gives the stream's SSL its BIO. UVOW_ENOMEM. */
-int uvow__tls_bio_attach(uvow__tls_stream_t *stream);
+/* Gives the io's SSL its BIO. UVOW_ENOMEM. */
+int uvow__tls_bio_attach(uvow__tls_io_t *io);
 
 /* SSL_CTX_set_verify's: notes what is wrong with a certificate. */
 int uvow__tls_verify(int ok, X509_STORE_CTX *store);
 /* Why the SSL's last call failed, from OpenSSL's queue, which it empties.
  * Returns new, never NULL. */
-uvow_error_t *uvow__tls_failure(uvow__tls_stream_t *stream);
-/* What the end of the stream below means for this one: takes the cause (NULL:
+uvow_error_t *uvow__tls_failure(uvow__tls_io_t *io);
+/* What the end of the io below means for this one: takes the cause (NULL:
  * in order). Returns new, never NULL. */
-uvow_error_t *uvow__tls_cut(uvow__tls_stream_t *stream, uvow_error_t *cause);
+uvow_error_t *uvow__tls_cut(uvow__tls_io_t *io, uvow_error_t *cause);
 
 /* Reads what options name into an SSL_CTX: tls_files.c. Each returns 0, or an
  * error and what is wrong in *ret_error, new. */
@@ -83,7 +86,7 @@ int uvow__tls_option_error(uvow_tls_t *tls, int code, const char *name,
 /* Sessions of a client, by host and port: tls_session.c. */
 void uvow__tls_sessions_init(uvow_tls_t *tls);
 void uvow__tls_sessions_done(uvow_tls_t *tls);
-/* Lets the stream's SSL resume a session with its host, if there is one. */
-void uvow__tls_session_offer(uvow__tls_stream_t *stream);
+/* Lets the io's SSL resume a session with its host, if there is one. */
+void uvow__tls_session_offer(uvow__tls_io_t *io);
 
 #endif

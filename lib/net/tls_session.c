@@ -33,19 +33,19 @@ static void forget(uvow_tls_t *tls, session_t *entry) {
   uvow__free(uvow__loop_mem(tls->loop), entry);
 }
 
-static int is_of(const session_t *entry, const uvow__tls_stream_t *stream) {
-  return entry->port == stream->port && strcmp(entry->host, stream->host) == 0;
+static int is_of(const session_t *entry, const uvow__tls_io_t *io) {
+  return entry->port == io->port && strcmp(entry->host, io->host) == 0;
 }
 
-/* Forgets the oldest of the stream's host, if it has too many; else the oldest
+/* Forgets the oldest of the io's host, if it has too many; else the oldest
  * of all, if there are. */
-static void make_room(uvow__tls_stream_t *stream) {
-  uvow_tls_t *tls = stream->tls;
+static void make_room(uvow__tls_io_t *io) {
+  uvow_tls_t *tls = io->tls;
   session_t *oldest = NULL;
   size_t count = 0;
   uvow__list_t *at = tls->sessions.next;
   for (; at != &tls->sessions; at = at->next) {
-    if (is_of(session_of(at), stream)) {
+    if (is_of(session_of(at), io)) {
       oldest = session_of(at);
       count++;
     }
@@ -58,17 +58,17 @@ static void make_room(uvow__tls_stream_t *stream) {
 
 /* OpenSSL's: the server let us resume this. Taken if the answer is 1. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session) {
-  uvow__tls_stream_t *stream = (uvow__tls_stream_t *)SSL_get_app_data(ssl);
-  uvow_tls_t *tls = stream->tls;
-  size_t len = strlen(stream->host) + 1;
-  make_room(stream);
+  uvow__tls_io_t *io = (uvow__tls_io_t *)SSL_get_app_data(ssl);
+  uvow_tls_t *tls = io->tls;
+  size_t len = strlen(io->host) + 1;
+  make_room(io);
   session_t *entry = (session_t *)uvow__malloc(uvow__loop_mem(tls->loop),
                                                sizeof(*entry) + len);
   if (!entry)
     return 0;
   entry->session = session;
-  entry->port = stream->port;
-  memcpy(entry->host, stream->host, len);
+  entry->port = io->port;
+  memcpy(entry->host, io->host, len);
   uvow__list_prepend(&tls->sessions, &entry->link);
   tls->session_count++;
   return 1;
@@ -93,16 +93,16 @@ void uvow__tls_sessions_done(uvow_tls_t *tls) {
     forget(tls, session_of(tls->sessions.next));
 }
 
-void uvow__tls_session_offer(uvow__tls_stream_t *stream) {
-  uvow_tls_t *tls = stream->tls;
+void uvow__tls_session_offer(uvow__tls_io_t *io) {
+  uvow_tls_t *tls = io->tls;
   uvow__list_t *at = tls->sessions.next;
-  while (at != &tls->sessions && !is_of(session_of(at), stream))
+  while (at != &tls->sessions && !is_of(session_of(at), io))
     at = at->next;
   if (at == &tls->sessions)
     return;
   session_t *entry = session_of(at);
   /* Without it there's a whole handshake. */
-  (void)SSL_set_session(stream->ssl, entry->session);
+  (void)SSL_set_session(io->ssl, entry->session);
   if (SSL_SESSION_get_protocol_version(entry->session) >= TLS1_3_VERSION ||
       !SSL_SESSION_is_resumable(entry->session))
     forget(tls, entry);

@@ -288,13 +288,13 @@ static void on_open(void *ctx) {
   uvow__client_maybe_close(client);
 }
 
-static void on_message(void *ctx, int opcode, const uint8_t *bytes,
-                       size_t len) {
+static void on_message(void *ctx, int opcode, const uint8_t *bytes, size_t len,
+                       uvow__buf_t *whole) {
   uvow_client_t *client = (uvow_client_t *)ctx;
   if (client->config.trace.on_message)
     client->config.trace.on_message(client, (const char *)bytes, len,
                                     client->config.trace.data);
-  uvow__client_message(client, opcode, bytes, len);
+  uvow__client_message(client, opcode, bytes, len, whole);
   if (client->closing || !uvow__backlog_empty(&client->backlog))
     uvow__client_pump_late(client);
 }

@@ -141,7 +141,7 @@ const uvow__session_t *uvow__peer_session(const uvow_peer_t *peer) {
 }
 
 void uvow__client_message(uvow_client_t *client, int opcode,
-                          const uint8_t *bytes, size_t len) {
-  uvow__session_message(&client->session, opcode, bytes, len,
-                        uvow__connection_whole(client->connection));
+                          const uint8_t *bytes, size_t len,
+                          uvow__buf_t *whole) {
+  uvow__session_message(&client->session, opcode, bytes, len, whole);
 }

@@ -78,7 +78,7 @@ static int is_most_of(uvow__slice_t text, const uvow__buf_t *whole) {
 
 int uvow__payload_take(uvow_payload_t *payload, uvow__cache_t *cache,
                        uvow__slice_t text, uvow__buf_t *whole) {
-  if (text.len < UVOW__PAYLOAD_LARGE || !is_most_of(text, whole))
+  if (text.len < UVOW__PAYLOAD_LARGE || !whole || !is_most_of(text, whole))
     return uvow__payload_init(payload, cache, text);
   assert(whole->mem == cache->mem);
   payload->bytes = text.ptr;

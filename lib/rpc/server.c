@@ -83,7 +83,7 @@ static void free_server(uvow_server_t *server) {
   free_texts(server, server->origins, server->origin_count);
   uvow_methods_unref(server->peer_options.methods);
   uvow__buf_done(&server->scratch);
-  uvow_tls_unref(server->config.tls);
+  uvow_tls_unref(server->tls);
   uvow__free(mem_of(server), server);
 }
 
@@ -152,7 +152,13 @@ static void set_options(uvow_server_t *server,
       options->max_message_bytes ? options->max_message_bytes : 16 * MIB;
   config->max_unsent =
       options->max_unsent_bytes ? options->max_unsent_bytes : 64 * MIB;
-  config->tls = uvow_tls_ref(options->tls);
+  config->transport = &uvow__tcp_transport;
+  server->tls = uvow_tls_ref(options->tls);
+  if (server->tls) {
+    uvow__tls_transport_init(&server->tls_transport, config->transport,
+                             server->tls);
+    config->transport = &server->tls_transport.transport;
+  }
   config->on_request = uvow__server_requested;
   server->on_handshake = options->on_handshake;
   server->handshake_data = options->data;
@@ -182,15 +188,16 @@ static int listen_on(uvow_server_t *server,
   if (options->tcp_keepalive_s > UVOW__KEEPALIVE_MAX_S ||
       (options->socket_path && (options->host || options->port)))
     return UVOW_EINVAL;
-  int rc =
-      options->socket_path
-          ? uvow__pipe_listen(server->loop, options->socket_path,
-                              &listener_callbacks, server, &server->listener)
-          : uvow__tcp_listen(server->loop, host, options->port,
+  const uvow__transport_t *transport = server->config.transport;
+  uvow__endpoint_t endpoint = {0};
+  endpoint.host = host;
+  endpoint.port = options->port;
+  endpoint.path = options->socket_path;
+  endpoint.keepalive_s = options->tcp_keepalive_s;
+  int rc = transport->listen(transport, server->loop, &endpoint,
                              &listener_callbacks, server, &server->listener);
   if (rc)
     return rc;
-  uvow__tcp_set_keepalive(server->listener, options->tcp_keepalive_s);
   return uvow__tcp_port(server->listener, &server->port);
 }
 

@@ -17,6 +17,8 @@ struct uvow_server {
   uvow_handshake_cb on_handshake; /* NULL: all are welcome */
   void *handshake_data;
   uvow__connection_config_t config; /* for every peer */
+  uvow_tls_t *tls;                  /* NULL: none */
+  uvow__tls_transport_t tls_transport;
   uvow_peer_options_t peer_options; /* the same; its methods are kept */
   size_t max_peers;
   uint16_t port;

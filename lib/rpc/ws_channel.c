@@ -37,7 +37,12 @@ static void hold_op(uvow__channel_t *channel, int on) {
     uvow__connection_hold(ws_of(channel)->connection, on);
 }
 
-static const uvow__channel_ops_t ops = {send_op,  unsent_op, NULL,
+static void pause_op(uvow__channel_t *channel, int on) {
+  if (ws_of(channel)->connection)
+    uvow__connection_pause(ws_of(channel)->connection, on);
+}
+
+static const uvow__channel_ops_t ops = {send_op,  unsent_op, pause_op,
                                         close_op, drop_op,   hold_op};
 
 static void on_open(void *ctx) {
@@ -45,11 +50,10 @@ static void on_open(void *ctx) {
   channel->callbacks->on_open(channel->ctx);
 }
 
-static void on_message(void *ctx, int opcode, const uint8_t *bytes,
-                       size_t len) {
+static void on_message(void *ctx, int opcode, const uint8_t *bytes, size_t len,
+                       uvow__buf_t *whole) {
   uvow__ws_channel_t *ws = (uvow__ws_channel_t *)ctx;
-  ws->channel.callbacks->on_message(ws->channel.ctx, opcode, bytes, len,
-                                    uvow__connection_whole(ws->connection));
+  ws->channel.callbacks->on_message(ws->channel.ctx, opcode, bytes, len, whole);
 }
 
 static void on_peer_close(void *ctx, const uvow_error_t *why) {

@@ -2,7 +2,7 @@
 #define UVOW__CONNECTION_H
 
 #include "net/loop.h"
-#include "net/stream.h"
+#include "net/io.h"
 #include "net/tcp.h"
 #include "net/tls.h"
 #include "wire/framer.h"
@@ -10,7 +10,7 @@
 #include "wire/url.h"
 
 /*
- * A WebSocket: one end of it, from connect to the last close, on a stream.
+ * A WebSocket: one end of it, from connect to the last close, on an io.
  *
  * Whoever made it owns it until on_end or until it gives it up with
  * uvow__connection_abandon; after that it ends by itself.
@@ -22,8 +22,10 @@ typedef struct uvow__connection uvow__connection_t;
 
 typedef struct uvow__connection_callbacks {
   void (*on_open)(void *ctx);
-  /* A whole message. Borrowed for the call. */
-  void (*on_message)(void *ctx, int opcode, const uint8_t *bytes, size_t len);
+  /* A whole message. Borrowed for the call. whole: the buffer that it was put
+   * together in, whose memory may be taken; NULL: it wasn't. */
+  void (*on_message)(void *ctx, int opcode, const uint8_t *bytes, size_t len,
+                     uvow__buf_t *whole);
   /* It closes: its close frame came, and we had sent none. No message follows;
    * on_end does, later, with this error. Borrowed for the call. */
   void (*on_peer_close)(void *ctx, const uvow_error_t *why);
@@ -34,11 +36,17 @@ typedef struct uvow__connection_callbacks {
   void (*on_end)(void *ctx, uvow_error_t *error);
 } uvow__connection_callbacks_t;
 
+/* Bytes that several connections may hold, together: messages that aren't whole
+ * yet, and what is unsent. */
+typedef struct uvow__quota {
+  size_t used;
+  size_t max;
+} uvow__quota_t;
+
 /* Borrowed for the call, but for the transport. */
 typedef struct uvow__connection_config {
   const uvow__url_t *url; /* of a client */
   const uvow__transport_t *transport;
-  uvow_tls_t *tls; /* of a server: NULL: none */
   /* Of a server; optional. A handshake that may be accepted, borrowed until
    * it's answered. Returns 0: accept it; an HTTP status to refuse it with; or
    * UVOW__AWAIT. Not to be answered within the call. */
@@ -52,10 +60,16 @@ typedef struct uvow__connection_config {
   size_t max_message;             /* bytes */
   size_t max_unsent;              /* bytes */
   uvow__deflate_config_t deflate; /* what is wanted of it */
-  uint64_t open_ms;     /* for connecting and the handshake; 0: no limit */
-  uint64_t close_ms;    /* for the close handshake */
-  uint64_t ping_ms;     /* of silence, then a ping; 0: none */
-  uint64_t dead_ms;     /* of silence, then it's lost; 0: never */
+  uint64_t open_ms;    /* for connecting and the handshake; 0: no limit */
+  uint64_t close_ms;   /* for the close handshake */
+  uint64_t ping_ms;    /* of silence, then a ping; 0: none */
+  uint64_t dead_ms;    /* of silence, then it's lost; 0: never */
+  uint64_t idle_ms;    /* without a message, then it's closed; 0: never */
+  uint64_t message_ms; /* for a message, and a second more for each 64 KiB of
+                          it; 0: no limit */
+  uint64_t stall_ms;   /* of a pause in which nothing is written; 0: no limit */
+  int answers;         /* what is sent are answers: see connection.c */
+  uvow__quota_t *quota; /* kept; NULL: none */
   unsigned keepalive_s; /* of a client: see uvow__endpoint_t */
 } uvow__connection_config_t;
 
@@ -86,11 +100,19 @@ int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
 /* The same for a message that may have another text inside. */
 int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
                                  const uvow__splice_t *splice);
-/* What the message is in that on_message has, if it had to be put together: its
- * memory may be taken. */
-uvow__buf_t *uvow__connection_whole(uvow__connection_t *c);
 /* Bytes that wait to be written. */
 size_t uvow__connection_unsent(const uvow__connection_t *c);
+/* 1: no message comes, and the peer is made to wait, until 0: from a callback
+ * of on_message too. What was read already is kept. Time in between is no
+ * silence. */
+void uvow__connection_pause(uvow__connection_t *c, int pause);
+/* Whether we wait for the peer: then unsent answers don't pause reading. */
+void uvow__connection_expect(uvow__connection_t *c, int expects);
+/* Ends it as the peer's fault: on_end comes within, with the code and the close
+ * code as its status. What was sent leaves, and then a close frame, if it can
+ * within close_ms, and for as long as the peer reads. */
+void uvow__connection_end_peer(uvow__connection_t *c, int code, int status,
+                               const char *detail);
 /* Begins the close handshake; on_end follows, within close_ms. */
 void uvow__connection_close(uvow__connection_t *c, int code,
                             const char *reason);

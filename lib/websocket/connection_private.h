@@ -14,14 +14,31 @@ typedef enum state {
   REFUSED,
   OPEN,
   CLOSING,
+  LEAVING,
   DONE
 } state_t;
+
+/* Of intake.c. */
+typedef struct uvow__intake {
+  unsigned pauses; /* UVOW__PAUSE_* */
+  int io_paused;   /* as the io was told */
+  int io_ended;    /* what was kept comes first */
+  uvow_error_t *io_error;
+  uvow__buf_t kept; /* read, and not fed yet */
+  uvow__task_t go_on;
+  uvow__deadline_t slow;
+  uint64_t message_ms;
+  uint64_t slow_since_ms;    /* when the message began; 0: none has */
+  uint64_t resting_since_ms; /* since when it doesn't read; 0: it does */
+  size_t slow_bytes;         /* that came of it, at most */
+  size_t slow_after;         /* so many others */
+} uvow__intake_t;
 
 struct uvow__connection {
   uvow_loop_t *loop;
   const uvow__connection_callbacks_t *callbacks; /* NULL: nobody to tell */
   void *ctx;
-  uvow__stream_t *stream;
+  uvow__io_t *io;
   state_t state;
   int is_server;
   int framing;           /* the framer is there */
@@ -40,11 +57,25 @@ struct uvow__connection {
   uvow__deflate_config_t terms; /* wanted; once it's open, agreed on */
   uvow__deflate_t deflate;
   uvow__framer_t framer;
+  uvow__intake_t intake;
   uvow__buf_t out;
   uvow__task_t flush;
   uvow__deadline_t deadline; /* to open, or to close */
-  size_t writing;            /* bytes that the stream has yet to write */
+  size_t writing;            /* bytes that the io has yet to write */
   uvow__silence_t silence;
+  uvow__deadline_t stall; /* of a pause for what is unsent */
+  uint64_t stall_ms;
+  size_t max_unsent;
+  int answers;
+  int expects;
+  unsigned drains; /* how often all that was written has left */
+  unsigned seen_drains;
+  size_t seen_unsent; /* of the io, when it was last looked at */
+  uvow__quota_t *quota;
+  size_t counted;            /* against it */
+  uvow__lingerer_t lingerer; /* LEAVING */
+  int pong_len;              /* of one that waits for room; -1: none does */
+  uint8_t pong[UVOW__CONTROL_MAX];
 };
 
 static inline const uvow__mem_t *
@@ -58,9 +89,19 @@ void uvow__connection_fail(uvow__connection_t *c, int code, int status,
                            const char *detail, const uvow_error_t *cause);
 /* The handshake is done: on_open. */
 void uvow__connection_opened(uvow__connection_t *c);
-/* Frames came. */
-void uvow__connection_feed(uvow__connection_t *c, const uint8_t *bytes,
-                           size_t len);
+/* The peer broke a rule: an error of the framer's. */
+void uvow__connection_violation(uvow__connection_t *c, int code);
+/* The io has ended, and all that came was read. Takes the error; NULL: in
+ * order. */
+void uvow__connection_io_ended(uvow__connection_t *c, uvow_error_t *error);
+/* outflow.c. Whether the peer has read of what was written since the last call.
+ */
+int uvow__outflow_moved(uvow__connection_t *c);
+/* What is unsent has changed. */
+void uvow__outflow_watch(uvow__connection_t *c);
+void uvow__outflow_init(uvow__connection_t *c);
+/* What it holds has changed. */
+void uvow__connection_count(uvow__connection_t *c);
 /* Writes what there is: when the turn ends, or at once, as what nobody waits
  * for. */
 void uvow__connection_write_late(uvow__connection_t *c);

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "intake.h"
+
 #define REFUSAL_HEAD 8192 /* bytes of a refusing head that are kept */
 
 /* All that the server says of it is there, or all that it will say. */
@@ -122,8 +124,7 @@ void uvow__connection_answer(uvow__connection_t *c, int status,
   else
     accept_request(c, subprotocol);
   if (c->state != DONE && uvow__buf_size(&c->early))
-    uvow__connection_feed(c, uvow__buf_front(&c->early),
-                          uvow__buf_size(&c->early));
+    uvow__intake_feed(c, uvow__buf_front(&c->early), uvow__buf_size(&c->early));
   uvow__buf_done(&c->early);
 }
 

@@ -1,5 +1,5 @@
 /*
- * A stream through a proxy: HTTP CONNECT, RFC 9110 9.3.6.
+ * An io through a proxy: HTTP CONNECT, RFC 9110 9.3.6.
  *
  *   connect -> (below: on_open) -> ask -> (below: on_read) shake -> opened
  *                                                  |            (on_open)
@@ -24,9 +24,9 @@
 typedef enum state { CONNECTING, ASKING, OPEN, ENDED, CLOSED } state_t;
 
 typedef struct tunnel {
-  uvow__stream_t stream; /* first */
+  uvow__io_t io; /* first */
   uvow_loop_t *loop;
-  uvow__stream_t *lower;
+  uvow__io_t *lower;
   state_t state;
   uvow__http_t http;
   uvow__buf_t out; /* the request */
@@ -65,7 +65,7 @@ static uvow_error_t *make_error(const tunnel_t *t, int status, const char *what,
 /* It's over: takes the error; NULL: in order. */
 static void end(tunnel_t *t, uvow_error_t *error) {
   t->state = ENDED;
-  t->stream.callbacks->on_end(t->stream.ctx, error);
+  t->io.callbacks->on_end(t->io.ctx, error);
 }
 
 static void fail(tunnel_t *t, int code) {
@@ -83,13 +83,13 @@ static void fail(tunnel_t *t, int code) {
   end(t, error);
 }
 
-static uvow_error_t *tunnel_trouble(const uvow__stream_t *stream) {
-  const tunnel_t *t = (const tunnel_t *)(const void *)stream;
+static uvow_error_t *tunnel_trouble(const uvow__io_t *io) {
+  const tunnel_t *t = (const tunnel_t *)(const void *)io;
   if (t->state == ASKING)
     return make_error(t, 0, "has not answered yet", NULL);
   if (t->state != CONNECTING)
     return NULL;
-  uvow_error_t *below = uvow__stream_trouble(t->lower);
+  uvow_error_t *below = uvow__io_trouble(t->lower);
   uvow_error_t *error = make_error(t, 0, "is not reached yet", below);
   uvow_error_unref(below);
   return error;
@@ -115,12 +115,12 @@ static void answered(tunnel_t *t) {
   } else {
     uvow__http_done(&t->http);
     t->state = OPEN;
-    t->stream.writing = t->lower->writing;
-    t->stream.callbacks->on_open(t->stream.ctx);
+    t->io.writing = t->lower->writing;
+    t->io.callbacks->on_open(t->io.ctx);
   }
 }
 
-/* The stream below. */
+/* The io below. */
 
 static void on_lower_open(void *ctx) {
   tunnel_t *t = (tunnel_t *)ctx;
@@ -145,15 +145,15 @@ static void on_lower_read(void *ctx, const uint8_t *bytes, size_t len) {
     len -= used;
   }
   if (len && t->state == OPEN)
-    t->stream.callbacks->on_read(t->stream.ctx, bytes, len);
+    t->io.callbacks->on_read(t->io.ctx, bytes, len);
 }
 
 static void on_lower_drained(void *ctx) {
   tunnel_t *t = (tunnel_t *)ctx;
   if (t->state != OPEN)
     return;
-  t->stream.writing = 0;
-  t->stream.callbacks->on_drained(t->stream.ctx);
+  t->io.writing = 0;
+  t->io.callbacks->on_drained(t->io.ctx);
 }
 
 static void on_lower_end(void *ctx, uvow_error_t *error) {
@@ -176,38 +176,49 @@ static void on_lower_end(void *ctx, uvow_error_t *error) {
 
 static void on_lower_closed(void *ctx) {
   tunnel_t *t = (tunnel_t *)ctx;
-  const uvow__stream_callbacks_t *callbacks = t->stream.callbacks;
-  void *own_ctx = t->stream.ctx;
+  const uvow__io_callbacks_t *callbacks = t->io.callbacks;
+  void *own_ctx = t->io.ctx;
   free_tunnel(t);
   callbacks->on_closed(own_ctx);
 }
 
-static const uvow__stream_callbacks_t lower_callbacks = {
+static const uvow__io_callbacks_t lower_callbacks = {
     on_lower_open, on_lower_read, on_lower_drained, on_lower_end,
     on_lower_closed};
 
-/* The stream. */
+/* The io. */
 
-static int tunnel_write(uvow__stream_t *stream, uvow__buf_t *out) {
-  tunnel_t *t = (tunnel_t *)(void *)stream;
+static int tunnel_write(uvow__io_t *io, uvow__buf_t *out) {
+  tunnel_t *t = (tunnel_t *)(void *)io;
   int rc = t->lower->ops->write(t->lower, out);
-  stream->writing = t->lower->writing;
+  io->writing = t->lower->writing;
   return rc;
 }
 
-static void tunnel_close(uvow__stream_t *stream) {
-  tunnel_t *t = (tunnel_t *)(void *)stream;
+static void tunnel_close(uvow__io_t *io) {
+  tunnel_t *t = (tunnel_t *)(void *)io;
   t->state = CLOSED;
   t->lower->ops->close(t->lower);
 }
 
-static void tunnel_hold(uvow__stream_t *stream, int hold) {
-  tunnel_t *t = (tunnel_t *)(void *)stream;
+static void tunnel_hold(uvow__io_t *io, int hold) {
+  tunnel_t *t = (tunnel_t *)(void *)io;
   t->lower->ops->hold(t->lower, hold);
 }
 
-static const uvow__stream_ops_t tunnel_ops = {tunnel_write, tunnel_close,
-                                              tunnel_hold};
+static void tunnel_pause(uvow__io_t *io, int pause) {
+  tunnel_t *t = (tunnel_t *)(void *)io;
+  if (t->state == OPEN)
+    t->lower->ops->pause(t->lower, pause);
+}
+
+static size_t tunnel_unsent(const uvow__io_t *io) {
+  const tunnel_t *t = (const tunnel_t *)(const void *)io;
+  return t->lower->ops->unsent(t->lower);
+}
+
+static const uvow__io_ops_t tunnel_ops = {
+    tunnel_write, tunnel_close, tunnel_hold, tunnel_pause, tunnel_unsent};
 
 /* Making one. */
 
@@ -241,8 +252,8 @@ static int put_request(uvow__buf_t *out, const uvow__endpoint_t *endpoint,
 
 static int tunnel_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
                           const uvow__endpoint_t *endpoint,
-                          const uvow__stream_callbacks_t *callbacks, void *ctx,
-                          uvow__stream_t **ret_stream) {
+                          const uvow__io_callbacks_t *callbacks, void *ctx,
+                          uvow__io_t **ret_io) {
   const uvow__tunnel_transport_t *self =
       (const uvow__tunnel_transport_t *)(const void *)transport;
   const uvow__mem_t *mem = uvow__loop_mem(loop);
@@ -250,10 +261,10 @@ static int tunnel_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
   tunnel_t *t = (tunnel_t *)uvow__calloc(mem, sizeof(*t));
   if (!t)
     return UVOW_ENOMEM;
-  t->stream.ops = &tunnel_ops;
-  t->stream.callbacks = callbacks;
-  t->stream.ctx = ctx;
-  t->stream.trouble = tunnel_trouble;
+  t->io.ops = &tunnel_ops;
+  t->io.callbacks = callbacks;
+  t->io.ctx = ctx;
+  t->io.trouble = tunnel_trouble;
   t->loop = loop;
   uvow__http_init(&t->http, mem, UVOW__HTTP_TUNNEL, UVOW__HTTP_MAX_HEAD);
   uvow__buf_init(&t->out, mem, SIZE_MAX);
@@ -269,7 +280,7 @@ static int tunnel_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
   if (rc)
     free_tunnel(t);
   else
-    *ret_stream = &t->stream;
+    *ret_io = &t->io;
   return rc;
 }
 
@@ -277,6 +288,8 @@ void uvow__tunnel_transport_init(uvow__tunnel_transport_t *transport,
                                  const uvow__transport_t *lower,
                                  const uvow__url_t *proxy) {
   transport->transport.connect = tunnel_connect;
+  transport->transport.listen = NULL; /* a proxy's peers are its own */
+  transport->transport.accept = NULL;
   transport->lower = lower;
   transport->proxy = proxy;
 }

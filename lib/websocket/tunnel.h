@@ -1,7 +1,7 @@
 #ifndef UVOW__TUNNEL_H
 #define UVOW__TUNNEL_H
 
-#include "net/stream.h"
+#include "net/io.h"
 #include "wire/url.h"
 
 /* Streams through a proxy: HTTP CONNECT (RFC 9110 9.3.6) on those of another

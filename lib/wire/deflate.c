@@ -12,6 +12,8 @@
  *    `out`; with no room left, a single byte tells whether more would come.
  * 4. A message must end where a block ends, at a whole byte: else the next one
  *    would be read as its rest.
+ * 5. Inflating stops within a chunk of the sink's budget, in the midst of a
+ *    piece too, and goes on from there.
  *
  * Not here: which terms are agreed on (extension.c), RSV1 (message.c).
  */
@@ -99,6 +101,7 @@ int uvow__deflate_configure(uvow__deflate_config_t *config,
                     ? options->client_max_window_bits
                     : BITS_MAX);
   config->is_server = is_server != 0;
+  config->liberal = options->liberal != 0;
   config->level = (uint8_t)(options->level ? options->level : DEFAULT_LEVEL);
   config->threshold =
       options->threshold_bytes ? options->threshold_bytes : DEFAULT_THRESHOLD;
@@ -113,6 +116,7 @@ void uvow__deflate_init(uvow__deflate_t *deflate, const uvow__mem_t *mem,
   deflate->mem = mem;
   deflate->threshold = config->threshold;
   deflate->level = config->level;
+  deflate->liberal = config->liberal;
   deflate->own_bits =
       is_server ? terms->server_max_window_bits : terms->client_max_window_bits;
   deflate->own_forgets = is_server ? terms->server_no_context_takeover
@@ -289,6 +293,7 @@ static int unpack_chunk(z_stream *z, sink_t *sink) {
   z->avail_out = left ? (uInt)room : 1;
   int said = inflate(z, Z_SYNC_FLUSH);
   size_t made = (size_t)(z->next_out - to);
+  sink->made += made;
   if (made > left)
     return refuse(sink, UVOW_ETOOBIG, "inflated message over the limit");
   if (left)
@@ -298,26 +303,50 @@ static int unpack_chunk(z_stream *z, sink_t *sink) {
   return judge(z, said, sink);
 }
 
-static int unpack(z_stream *z, const uint8_t *bytes, size_t len, sink_t *sink) {
+/* Whether zlib has more to say without more input than it has. */
+static int has_more(const z_stream *z) {
+  return z->avail_in || z->avail_out == 0;
+}
+
+static int is_spent(const sink_t *sink) {
+  return sink->budget && sink->made >= sink->budget;
+}
+
+/* more: it stopped when zlib had more to say. */
+static int unpack(z_stream *z, const uint8_t *bytes, size_t len, int more,
+                  sink_t *sink) {
+  size_t at = 0;
   int rc = 0;
-  while (!rc && len) {
-    size_t piece = least(len, INPUT_MAX);
-    z->next_in = (z_const Bytef *)(uintptr_t)bytes;
+  while (!rc && (more || at < len)) {
+    size_t piece = least(len - at, INPUT_MAX);
+    z->next_in = (z_const Bytef *)((uintptr_t)bytes + at);
     z->avail_in = (uInt)piece;
-    bytes += piece;
-    len -= piece;
+    more = 0;
     do
       rc = unpack_chunk(z, sink);
-    while (!rc && (z->avail_in || z->avail_out == 0));
+    while (!rc && !is_spent(sink) && has_more(z));
+    at += piece - z->avail_in;
+    if (!rc && has_more(z))
+      rc = UVOW__DEFLATE_MORE;
   }
+  sink->used = at;
   return rc;
+}
+
+/* A message as others take it: without a byte, or with the four bytes that it
+ * was to leave out. */
+static int ends_loosely(const uvow__deflate_t *deflate, const z_stream *z) {
+  return deflate->liberal && (!deflate->begun || z->data_type == 128);
 }
 
 /* The message is over. zlib.h of data_type: 128 behind a block, plus 64 if that
  * was a last one, plus the bits of the last byte that weren't used. */
-static int unpack_end(z_stream *z, sink_t *sink) {
-  int rc = unpack(z, tail, TAIL_LEN, sink);
-  if (!rc && z->data_type != 128)
+static int unpack_end(const uvow__deflate_t *deflate, z_stream *z,
+                      sink_t *sink) {
+  int loose = ends_loosely(deflate, z);
+  sink->budget = 0; /* no more than a few KiB can come of it */
+  int rc = loose ? 0 : unpack(z, tail, TAIL_LEN, 0, sink);
+  if (!rc && !loose && z->data_type != 128)
     rc = refuse(sink, UVOW_EPROTO, "compressed message ends inside a block");
   if (!rc && sink->utf8 && uvow__utf8_end(sink->utf8))
     rc = refuse(sink, UVOW_EUTF8, "inflated text ends inside a character");
@@ -326,12 +355,19 @@ static int unpack_end(z_stream *z, sink_t *sink) {
 
 int uvow__deflate_inflate(uvow__deflate_t *deflate, const uint8_t *bytes,
                           size_t len, int last, uvow__deflate_sink_t *sink) {
+  sink->made = sink->used = 0;
   int rc = open_unpacker(deflate, sink);
-  if (!rc)
-    rc = unpack(&deflate->unpacker->z, bytes, len, sink);
-  if (!rc && last)
-    rc = unpack_end(&deflate->unpacker->z, sink);
-  if (!rc && last && deflate->peer_forgets)
+  if (rc)
+    return rc;
+  z_stream *z = &deflate->unpacker->z;
+  deflate->begun |= len != 0;
+  rc = unpack(z, bytes, len, deflate->more, sink);
+  deflate->more = rc == UVOW__DEFLATE_MORE;
+  if (rc || !last)
+    return rc;
+  rc = unpack_end(deflate, z, sink);
+  deflate->begun = 0;
+  if (!rc && deflate->peer_forgets)
     close_unpacker(deflate);
   return rc;
 }

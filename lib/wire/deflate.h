@@ -7,6 +7,7 @@
 #include "utf8.h"
 
 #define UVOW__DEFLATE_AS_IS 1 /* of compress: not worth it */
+#define UVOW__DEFLATE_MORE 2  /* of inflate: the sink's budget is used up */
 
 /* The parameters of permessage-deflate (RFC 7692 7.1): those wanted, those
  * offered, or those agreed on. */
@@ -24,6 +25,7 @@ typedef struct uvow__deflate_config {
   uvow__deflate_terms_t terms;
   uint8_t is_server;
   uint8_t level;    /* 1 to 9 */
+  uint8_t liberal;  /* see uvow_deflate_options_t */
   size_t threshold; /* bytes */
 } uvow__deflate_config_t;
 
@@ -38,6 +40,9 @@ typedef struct uvow__deflate {
   uint8_t own_forgets;
   uint8_t peer_bits;
   uint8_t peer_forgets;
+  uint8_t liberal;
+  uint8_t begun; /* bytes of the message that is being inflated came */
+  uint8_t more;  /* the last inflate said UVOW__DEFLATE_MORE */
 } uvow__deflate_t;
 
 /* Checks options (NULL: off), and fills in what they leave open. Borrows them.
@@ -70,11 +75,17 @@ typedef struct uvow__deflate_sink {
   uvow__buf_t *out;   /* its limit is that of the message */
   uvow__utf8_t *utf8; /* of a text, how far it is checked; else NULL */
   const char *why;    /* what was wrong: static text */
+  size_t budget;      /* bytes that may come now, or a chunk more; 0: any */
+  size_t made;        /* of this call: bytes that came */
+  size_t used;        /* of this call: bytes of the piece that were read */
 } uvow__deflate_sink_t;
 
 /*
  * Inflates the next piece of a message, `last` its last one, and appends what
  * comes of it to sink->out, which holds this message only.
+ *
+ * Returns 0, or UVOW__DEFLATE_MORE: it stopped, and is to be called again with
+ * the rest of the piece, behind sink->used, which may be empty.
  *
  * Errors, sink->why tells: UVOW_ETOOBIG: over the limit, seen at the first
  * byte over it; UVOW_EPROTO: not DEFLATE, or it ends inside a block;

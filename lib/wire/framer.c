@@ -4,6 +4,7 @@
  *   feed -> wslay_frame_recv -> pull, pull_masked -> skip (it wants input)
  *                            -> take -> message_begin, message_piece
  *                                    -> take_direct -> message_copy
+ *        (paused: the next feed goes on)
  *   send -> (send_compressed -> send) -> wslay_frame_send
  *        -> push (wslay has a header), then finish
  *   send_splice -> the same with finish_pieces; to be compressed: joined, send
@@ -25,6 +26,9 @@
  *    byte of a payload that isn't masked.
  * 6. A short whole message in ASCII takes a short way: take_short. All else
  *    goes through message.c, whose rules are the only ones.
+ *
+ * 7. A client's wslay holds frames when it pauses, up to 4 KiB: `behind` keeps
+ *    their bytes, so that a header among them can still be judged.
  *
  * Not here: what frames may say (message.c).
  */
@@ -129,6 +133,7 @@ int uvow__framer_init(uvow__framer_t *framer, const uvow__mem_t *mem,
   framer->message.allow_rsv1 = config->allow_rsv1 || config->deflate;
   framer->message.deflate = config->deflate;
   framer->random = config->random;
+  uvow__buf_init(&framer->behind, mem, SIZE_MAX);
   framer->short_max = SHORT_MAX;
   if (config->deflate && config->deflate->threshold <= SHORT_MAX)
     framer->short_max =
@@ -140,6 +145,12 @@ void uvow__framer_done(uvow__framer_t *framer) {
   wslay_frame_context_free(framer->wslay);
   framer->wslay = NULL;
   uvow__message_done(&framer->message);
+  uvow__buf_done(&framer->behind);
+}
+
+void uvow__framer_allow(uvow__framer_t *framer, size_t bytes, size_t frames) {
+  framer->message.budget = bytes ? bytes : SIZE_MAX;
+  framer->message.frames = frames ? frames : SIZE_MAX;
 }
 
 void uvow__framer_stop(uvow__framer_t *framer) {
@@ -179,10 +190,33 @@ static size_t collect_head(uvow__framer_t *framer, const uint8_t *bytes) {
   size_t pulled = (size_t)(framer->in - bytes);
   size_t old = framer->ahead > pulled ? framer->ahead - pulled : 0;
   size_t more = framer->ahead - old;
+  const uint8_t *from = framer->in - more;
+  if (old && uvow__buf_size(&framer->behind)) {
+    const uint8_t *kept = framer->behind.data + framer->behind.len - old;
+    old = old < UVOW__HEAD_MAX ? old : UVOW__HEAD_MAX;
+    memcpy(framer->head, kept, old);
+  }
   if (more > UVOW__HEAD_MAX - old)
     more = UVOW__HEAD_MAX - old;
-  memcpy(framer->head + old, framer->in - (framer->ahead - old), more);
+  if (more)
+    memcpy(framer->head + old, from, more);
   return old + more;
+}
+
+/* It paused: keeps what wslay has pulled and not reported, for collect_head. A
+ * server's frames are one by one: see pull_masked. */
+static int keep_behind(uvow__framer_t *framer, const uint8_t *bytes) {
+  size_t pulled = (size_t)(framer->in - bytes);
+  size_t old = framer->ahead > pulled ? framer->ahead - pulled : 0;
+  if (framer->message.is_server)
+    return 0;
+  if (uvow__buf_size(&framer->behind) > old)
+    uvow__buf_consume(&framer->behind, uvow__buf_size(&framer->behind) - old);
+  else if (uvow__buf_size(&framer->behind) == 0 && old &&
+           uvow__buf_append(&framer->behind, framer->head, old))
+    return UVOW_ENOMEM;
+  return uvow__buf_append(&framer->behind, framer->in - (framer->ahead - old),
+                          framer->ahead - old);
 }
 
 /* wslay has reported some of the bytes that it pulled. */
@@ -229,7 +263,9 @@ static inline int take_short(uvow__framer_t *framer,
       !uvow__utf8_is_ascii(iocb->data, len))
     return 0;
   note(framer, len + 2);
-  m->callbacks->on_message(m->ctx, UVOW__OP_TEXT, 0, iocb->data, len);
+  uvow__message_spend(m, 1, len);
+  m->whole++;
+  m->callbacks->on_message(m->ctx, UVOW__OP_TEXT, 0, iocb->data, len, NULL);
   return 1;
 }
 
@@ -247,23 +283,39 @@ static int judge_rest(uvow__framer_t *framer, const uint8_t *bytes,
   return rc;
 }
 
-int uvow__framer_feed(uvow__framer_t *framer, const uint8_t *bytes,
-                      size_t len) {
+/* Frames, until wslay wants input, or no more is wanted of it. Returns what
+ * wslay said last. */
+static ssize_t read_frames(uvow__framer_t *framer) {
+  const uvow__message_t *m = &framer->message;
   struct wslay_frame_iocb iocb;
   ssize_t got = 0;
-  if (framer->err || framer->message.stopped || len == 0)
-    return framer->err;
-  framer->in = bytes;
-  framer->in_left = len;
-  do {
+  while (!framer->err && !m->stopped && !m->paused) {
     got = wslay_frame_recv(framer->wslay, &iocb);
     if (got < 0)
       break;
     if (!take_short(framer, &iocb))
       framer->err = take(framer, &iocb);
-  } while (!framer->message.stopped && !framer->err);
-  if (got < 0)
+  }
+  return got;
+}
+
+int uvow__framer_feed(uvow__framer_t *framer, const uint8_t *bytes,
+                      size_t len) {
+  uvow__message_t *m = &framer->message;
+  if (framer->err || m->stopped || (len == 0 && !m->paused))
+    return framer->err;
+  framer->in = bytes;
+  framer->in_left = len;
+  if (m->paused)
+    framer->err = uvow__message_go_on(m);
+  ssize_t got = read_frames(framer);
+  if (got < 0) {
     framer->err = judge_rest(framer, bytes, got != WSLAY_ERR_WANT_READ);
+    uvow__buf_clear(&framer->behind, 0);
+  } else if (m->paused && !framer->err && !m->stopped) {
+    framer->err = keep_behind(framer, bytes);
+    return framer->err;
+  }
   framer->in = NULL;
   framer->in_left = 0;
   return framer->err;

@@ -34,7 +34,8 @@ typedef struct uvow__framer {
   uint8_t direct_key[UVOW__MASK_KEY]; /* of a server: it is masked with it */
   uvow__unmask_t unmask;              /* of a server */
   uint8_t head[UVOW__HEAD_MAX];       /* of a header that isn't whole yet */
-  uint8_t *head_to; /* where the header of the frame being sent goes */
+  uvow__buf_t behind; /* of a client that paused: the `ahead` bytes before it */
+  uint8_t *head_to;   /* where the header of the frame being sent goes */
   size_t head_len;
   size_t short_max; /* bytes of a message that is sent the short way */
   size_t keys_left;
@@ -66,6 +67,33 @@ void uvow__framer_done(uvow__framer_t *framer);
  * stop, it returns 0 and discards all.
  */
 int uvow__framer_feed(uvow__framer_t *framer, const uint8_t *bytes, size_t len);
+
+/*
+ * Bounds what it does: after so many bytes of payload, inflated, or frames (0:
+ * no bound) it pauses, in the midst of a message too. To be called again before
+ * each feed.
+ */
+void uvow__framer_allow(uvow__framer_t *framer, size_t bytes, size_t frames);
+/* Pauses now: from a callback, nothing is called back for what follows. */
+static inline void uvow__framer_pause(uvow__framer_t *framer) {
+  framer->message.paused = 1;
+}
+/* Whether it has paused: then the bytes of the feed that it hasn't read are to
+ * be kept, and fed before any others, even if there are none. */
+static inline int uvow__framer_paused(const uvow__framer_t *framer) {
+  return framer->message.paused;
+}
+/* Those bytes: borrowed from the feed that it paused in. */
+static inline const uint8_t *uvow__framer_rest(const uvow__framer_t *framer,
+                                               size_t *ret_len) {
+  *ret_len = framer->in_left;
+  return framer->in;
+}
+
+/* Whether it's in the midst of a frame or message. */
+static inline int uvow__framer_under_way(const uvow__framer_t *framer) {
+  return framer->message.open || framer->message.left || framer->ahead;
+}
 
 /* Nothing more is wanted, also not of the burst that a callback is in. */
 void uvow__framer_stop(uvow__framer_t *framer);

@@ -18,6 +18,9 @@
  * 5. Of a compressed message, `parts` holds what its pieces inflate to, so the
  *    limit and UTF-8 are judged as early as for any other. The length of its
  *    frames says nothing.
+ * 6. With `budget` or `frames` used up it pauses, in the midst of inflating a
+ *    piece too: the rest of that, at most what the framer's wslay holds, is
+ *    kept for go_on.
  *
  * Not here: how bytes become frames (framer.c).
  */
@@ -44,12 +47,15 @@ void uvow__message_init(uvow__message_t *m, const uvow__mem_t *mem, size_t max,
   m->callbacks = callbacks;
   m->ctx = ctx;
   m->max = max;
+  m->budget = m->frames = SIZE_MAX;
   uvow__buf_init(&m->parts, mem, max);
+  uvow__buf_init(&m->rest, mem, SIZE_MAX);
   m->sink.out = &m->parts;
 }
 
 void uvow__message_done(uvow__message_t *m) {
   uvow__buf_done(&m->parts);
+  uvow__buf_done(&m->rest);
 }
 
 static int is_control(unsigned opcode) {
@@ -148,6 +154,7 @@ int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
   m->opcode = (uint8_t)opcode;
   m->left = length;
   m->control_len = 0;
+  uvow__message_spend(m, 1, 0);
   if (opcode == UVOW__OP_TEXT || opcode == UVOW__OP_BINARY) {
     m->open = 1;
     m->kind = (uint8_t)opcode;
@@ -201,14 +208,6 @@ static int take_control(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   return 0;
 }
 
-/* Appends to `parts` what comes of a compressed piece. */
-static int inflate_piece(uvow__message_t *m, const uint8_t *bytes, size_t len,
-                         int last) {
-  m->sink.utf8 = m->kind == UVOW__OP_TEXT ? &m->utf8 : NULL;
-  int rc = uvow__deflate_inflate(m->deflate, bytes, len, last, &m->sink);
-  return rc ? refuse(m, rc, m->sink.why) : 0;
-}
-
 /* Whether the text goes on as UTF-8. */
 static int check_text(uvow__message_t *m, const uint8_t *bytes, size_t len,
                       int last) {
@@ -239,31 +238,71 @@ static int make_room(uvow__message_t *m, size_t len) {
 /* The message is whole, in `parts`, whose memory may be taken. */
 static void deliver_parts(uvow__message_t *m) {
   m->open = 0;
+  m->whole++;
   m->callbacks->on_message(m->ctx, m->kind, m->rsv1 && !m->packed,
                            uvow__buf_front(&m->parts),
-                           uvow__buf_size(&m->parts));
+                           uvow__buf_size(&m->parts), &m->parts);
   uvow__buf_clear(&m->parts, PARTS_KEEP);
+}
+
+/* See (6). Appends to `parts` what comes of a compressed piece. */
+static int take_packed(uvow__message_t *m, const uint8_t *bytes, size_t len,
+                       int last) {
+  m->sink.utf8 = m->kind == UVOW__OP_TEXT ? &m->utf8 : NULL;
+  m->sink.budget = m->budget;
+  int rc = uvow__deflate_inflate(m->deflate, bytes, len, last, &m->sink);
+  uvow__message_spend(m, 0, m->sink.made);
+  if (rc == UVOW__DEFLATE_MORE) {
+    m->resting = m->paused = 1;
+    m->rest_last = last != 0;
+    bytes += m->sink.used;
+    if (uvow__buf_append(&m->rest, bytes, len - m->sink.used))
+      return refuse(m, UVOW_ENOMEM, "no memory for a message");
+    return 0;
+  }
+  if (rc)
+    return refuse(m, rc, m->sink.why);
+  if (last)
+    deliver_parts(m);
+  return 0;
+}
+
+int uvow__message_go_on(uvow__message_t *m) {
+  uvow__buf_t rest = m->rest;
+  m->paused = 0;
+  if (!m->resting)
+    return 0;
+  m->resting = 0;
+  m->rest.data = NULL;
+  m->rest.off = m->rest.len = m->rest.cap = 0;
+  int rc =
+      take_packed(m, rest.data ? uvow__buf_front(&rest) : (const uint8_t *)"",
+                  uvow__buf_size(&rest), m->rest_last);
+  uvow__buf_done(&rest);
+  return rc;
 }
 
 static int take_data(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   int last = m->fin && m->left == 0;
+  if (m->packed)
+    return take_packed(m, bytes, len, last);
+  uvow__message_spend(m, 0, len);
   int rc = check_text(m, bytes, len, last);
   if (rc)
     return rc;
-  if (m->packed) {
-    rc = inflate_piece(m, bytes, len, last);
-  } else if (last && uvow__buf_size(&m->parts) == 0) {
+  if (last && uvow__buf_size(&m->parts) == 0) {
     m->open = 0;
-    m->callbacks->on_message(m->ctx, m->kind, m->rsv1, bytes, len);
+    m->whole++;
+    m->callbacks->on_message(m->ctx, m->kind, m->rsv1, bytes, len, NULL);
     return 0;
-  } else {
-    rc = make_room(m, len);
-    if (rc == 0)
-      uvow__buf_append(&m->parts, bytes, len);
   }
-  if (rc == 0 && last)
+  rc = make_room(m, len);
+  if (rc)
+    return rc;
+  uvow__buf_append(&m->parts, bytes, len);
+  if (last)
     deliver_parts(m);
-  return rc;
+  return 0;
 }
 
 int uvow__message_piece(uvow__message_t *m, const uint8_t *bytes, size_t len) {
@@ -276,6 +315,7 @@ int uvow__message_copy(uvow__message_t *m, const uint8_t *bytes, size_t len,
                        const uint8_t *key) {
   m->left -= len;
   int last = m->fin && m->left == 0;
+  uvow__message_spend(m, 0, len);
   int rc = make_room(m, len);
   if (rc)
     return rc;

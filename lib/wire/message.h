@@ -22,9 +22,10 @@ enum {
  * NULL. None may feed or end the framer that calls it; sending is fine. */
 typedef struct uvow__framer_callbacks {
   /* A whole message: text (checked UTF-8, unless rsv1) or binary. rsv1 is that
-   * of its first frame: the bytes are compressed; never with `deflate`. */
+   * of its first frame: the bytes are compressed; never with `deflate`. whole:
+   * what it was put together in, whose memory may be taken; NULL: it wasn't. */
   void (*on_message)(void *ctx, int opcode, int rsv1, const uint8_t *bytes,
-                     size_t len);
+                     size_t len, uvow__buf_t *whole);
   void (*on_ping)(void *ctx, const uint8_t *bytes, size_t len);
   void (*on_pong)(void *ctx, const uint8_t *bytes, size_t len);
   /* Nothing follows it. The reason is UTF-8 without a NUL. */
@@ -51,6 +52,13 @@ typedef struct uvow__message {
   uvow__utf8_t utf8;
   uvow__buf_t parts; /* what came of the message before this piece */
   uvow__deflate_sink_t sink;
+  size_t budget;     /* bytes, inflated, until it pauses: see framer.h */
+  size_t frames;     /* the same, frames */
+  size_t whole;      /* messages that were */
+  uint8_t paused;    /* nothing more now */
+  uint8_t resting;   /* in the midst of inflating: `rest` is to come */
+  uint8_t rest_last; /* it's the message's last piece */
+  uvow__buf_t rest;  /* of a compressed piece */
   size_t control_len;
   uint8_t control[UVOW__CONTROL_MAX];
 } uvow__message_t;
@@ -72,6 +80,17 @@ int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
  * empty one for an empty payload. Returns 0, UVOW_EPROTO, UVOW_EUTF8 or
  * UVOW_ENOMEM. */
 int uvow__message_piece(uvow__message_t *m, const uint8_t *bytes, size_t len);
+
+/* So much was done. */
+static inline void uvow__message_spend(uvow__message_t *m, size_t frames,
+                                       size_t bytes) {
+  m->frames -= frames;
+  m->budget -= bytes < m->budget ? bytes : m->budget;
+  if (!m->frames || !m->budget)
+    m->paused = 1;
+}
+/* Goes on where it paused. Errors as uvow__message_piece. */
+int uvow__message_go_on(uvow__message_t *m);
 
 /* Whether more of a payload is to come that is kept as it is: its pieces are
  * then for uvow__message_copy. */

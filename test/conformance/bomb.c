@@ -12,9 +12,10 @@
 #define KIB ((size_t)1024)
 #define MIB (KIB * 1024)
 #define LIMIT MIB /* of a message */
-/* What it may hold besides the message: a window of 32 KiB to inflate with, and
- * one read's bytes; see the figures in include/uvow/deflate.h. */
-#define REST (64 * KIB)
+/* What it may hold besides the message: a window of 32 KiB to inflate with, one
+ * read's bytes, and those that wait for the next turn; see the figures in
+ * include/uvow/deflate.h. */
+#define REST (128 * KIB)
 
 typedef struct bytes {
   uint8_t *at;

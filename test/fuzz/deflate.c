@@ -103,7 +103,7 @@ static int inflate_all(input_t in, size_t step, uint64_t *ret_hash) {
 static void check_round_trip(uvow__deflate_t *from, uvow__deflate_t *to,
                              const uint8_t *bytes, size_t len) {
   uvow__buf_t packed, out;
-  uvow__deflate_sink_t sink = {&out, NULL, NULL};
+  uvow__deflate_sink_t sink = {.out = &out};
   uvow__buf_init(&packed, &uvow__mem_default, SIZE_MAX);
   uvow__buf_init(&out, &uvow__mem_default, len);
   int rc = uvow__deflate_compress(from, bytes, len, &packed);

@@ -28,7 +28,8 @@ static void hear(heard_t *heard, int what, const uint8_t *bytes, size_t len) {
 }
 
 static void on_message(void *ctx, int opcode, int rsv1, const uint8_t *bytes,
-                       size_t len) {
+                       size_t len, uvow__buf_t *whole) {
+  (void)whole;
   heard_t *heard = (heard_t *)ctx;
   uvow__utf8_t utf8;
   uvow__utf8_init(&utf8);

@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The stream below, and what came out of the one above. */
 typedef struct proxy {
   uvow__transport_t transport; /* first */
-  uvow__stream_t lower;
-  uvow__stream_t *upper;
+  uvow__io_t lower;
+  uvow__io_t *upper;
   int opened;
   int ended;
   int closed;
@@ -30,7 +30,7 @@ static void must(int fact) {
     abort();
 }
 
-static int lower_write(uvow__stream_t *stream, uvow__buf_t *out) {
+static int lower_write(uvow__io_t *stream, uvow__buf_t *out) {
   (void)stream;
   must(uvow__buf_size(out) > 12);
   must(memcmp(uvow__buf_front(out), "CONNECT h:1 ", 12) == 0);
@@ -38,29 +38,34 @@ static int lower_write(uvow__stream_t *stream, uvow__buf_t *out) {
   return 0;
 }
 
-static void lower_close(uvow__stream_t *stream) {
+static void lower_close(uvow__io_t *stream) {
   stream->callbacks->on_closed(stream->ctx);
 }
 
-static void lower_hold(uvow__stream_t *stream, int hold) {
+static void lower_hold(uvow__io_t *stream, int hold) {
   (void)stream;
   (void)hold;
 }
 
-static const uvow__stream_ops_t lower_ops = {lower_write, lower_close,
-                                             lower_hold};
+static size_t lower_unsent(const uvow__io_t *stream) {
+  (void)stream;
+  return 0;
+}
+
+static const uvow__io_ops_t lower_ops = {lower_write, lower_close, lower_hold,
+                                         lower_hold, lower_unsent};
 
 static int lower_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
                          const uvow__endpoint_t *endpoint,
-                         const uvow__stream_callbacks_t *callbacks, void *ctx,
-                         uvow__stream_t **ret_stream) {
+                         const uvow__io_callbacks_t *callbacks, void *ctx,
+                         uvow__io_t **ret_io) {
   proxy_t *proxy = (proxy_t *)(uintptr_t)transport;
   (void)loop;
   (void)endpoint;
   proxy->lower.ops = &lower_ops;
   proxy->lower.callbacks = callbacks;
   proxy->lower.ctx = ctx;
-  *ret_stream = &proxy->lower;
+  *ret_io = &proxy->lower;
   return 0;
 }
 
@@ -100,8 +105,8 @@ static void on_closed(void *ctx) {
   ((proxy_t *)ctx)->closed++;
 }
 
-static const uvow__stream_callbacks_t callbacks = {on_open, on_read, on_drained,
-                                                   on_end, on_closed};
+static const uvow__io_callbacks_t callbacks = {on_open, on_read, on_drained,
+                                               on_end, on_closed};
 
 /* What a status may lead to. */
 static void check_end(const proxy_t *proxy) {
@@ -136,7 +141,7 @@ static void play(proxy_t *proxy, const uint8_t *data, size_t size,
   for (size_t at = 0; at < size && !proxy->ended; at += step)
     proxy->lower.callbacks->on_read(proxy->lower.ctx, data + at,
                                     size - at < step ? size - at : step);
-  uvow_error_unref(uvow__stream_trouble(proxy->upper));
+  uvow_error_unref(uvow__io_trouble(proxy->upper));
   if (!proxy->ended)
     proxy->lower.callbacks->on_end(proxy->lower.ctx, NULL);
   must(proxy->ended && !proxy->closed);

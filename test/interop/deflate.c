@@ -17,20 +17,20 @@ typedef struct deflate_case {
 #define OWN sizeof(uvow_deflate_options_t)
 
 static const deflate_case_t clients[] = {
-    {"true", {OWN, 0, 0, 0, 0, 0, 0}, D "."},
-    {"{\"threshold\":0}", {OWN, 1, 1, 0, 0, 0, 0}, D "."},
-    {"{\"threshold\":0}", {OWN, 9, 1, 1, 1, 0, 0}, D "."},
-    {"{\"threshold\":0}", {OWN, 0, 1, 0, 0, 9, 9}, D "."},
-    {"{\"threshold\":0}", {OWN, 0, 1, 0, 0, 12, 10}, D "."},
+    {"true", {OWN, 0, 0, 0, 0, 0, 0, 0}, D "."},
+    {"{\"threshold\":0}", {OWN, 1, 1, 0, 0, 0, 0, 0}, D "."},
+    {"{\"threshold\":0}", {OWN, 9, 1, 1, 1, 0, 0, 0}, D "."},
+    {"{\"threshold\":0}", {OWN, 0, 1, 0, 0, 9, 9, 0}, D "."},
+    {"{\"threshold\":0}", {OWN, 0, 1, 0, 0, 12, 10, 0}, D "."},
     {"{\"threshold\":0,\"serverNoContextTakeover\":true,"
      "\"clientNoContextTakeover\":true,\"serverMaxWindowBits\":10,"
      "\"clientMaxWindowBits\":11}",
-     {OWN, 0, 1, 0, 0, 0, 0},
+     {OWN, 0, 1, 0, 0, 0, 0, 0},
      D "."},
     {"{\"threshold\":0,\"clientMaxWindowBits\":8}",
-     {OWN, 0, 1, 0, 0, 0, 0},
+     {OWN, 0, 1, 0, 0, 0, 0, 0},
      D "."},
-    {"false", {OWN, 0, 0, 0, 0, 0, 0}, "."},
+    {"false", {OWN, 0, 0, 0, 0, 0, 0, 0}, "."},
 };
 
 static json_t *make_params(int i) {
@@ -82,20 +82,20 @@ static void run_client(interop_t *it, const deflate_case_t *c) {
 }
 
 static const deflate_case_t servers[] = {
-    {"true", {OWN, 0, 0, 0, 0, 0, 0}, D "."},
-    {"{\"threshold\":0}", {OWN, 1, 1, 0, 0, 0, 0}, D "."},
-    {"{\"threshold\":0}", {OWN, 9, 1, 1, 1, 0, 0}, D "."},
-    {"{\"threshold\":0}", {OWN, 0, 1, 0, 0, 9, 9}, D "."},
+    {"true", {OWN, 0, 0, 0, 0, 0, 0, 0}, D "."},
+    {"{\"threshold\":0}", {OWN, 1, 1, 0, 0, 0, 0, 0}, D "."},
+    {"{\"threshold\":0}", {OWN, 9, 1, 1, 1, 0, 0, 0}, D "."},
+    {"{\"threshold\":0}", {OWN, 0, 1, 0, 0, 9, 9, 0}, D "."},
     {"{\"threshold\":0,\"clientMaxWindowBits\":12}",
-     {OWN, 0, 1, 0, 0, 11, 0},
+     {OWN, 0, 1, 0, 0, 11, 0, 0},
      D "."},
     {"{\"threshold\":0,\"serverNoContextTakeover\":true,"
      "\"clientNoContextTakeover\":true,\"serverMaxWindowBits\":10,"
      "\"clientMaxWindowBits\":11}",
-     {OWN, 0, 1, 0, 0, 0, 0},
+     {OWN, 0, 1, 0, 0, 0, 0, 0},
      D "."},
-    {"{\"serverMaxWindowBits\":8}", {OWN, 0, 1, 0, 0, 0, 0}, "."},
-    {"false", {OWN, 0, 0, 0, 0, 0, 0}, "."},
+    {"{\"serverMaxWindowBits\":8}", {OWN, 0, 1, 0, 0, 0, 0, 0}, "."},
+    {"false", {OWN, 0, 0, 0, 0, 0, 0, 0}, "."},
 };
 
 static uvow_next_t echo(const uvow_call_t *call, void *data) {

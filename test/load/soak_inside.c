@@ -54,7 +54,7 @@ static void say_socket(uv_handle_t *handle, void *data) {
         uv_stream_get_write_queue_size((uv_stream_t *)handle), sum);
 }
 
-static void say_tls(const uvow__tls_stream_t *t) {
+static void say_tls(const uvow__tls_io_t *t) {
   printf(
       "#     tls: state %d, plain %zu, sealed %zu, in_init %d, pending %d, "
       "lower writing %d\n",
@@ -72,13 +72,13 @@ static void say_connection(const char *name, const uvow__connection_t *c,
   printf(
       "#   %s: state %d, out %zu of %zu, flush queued %d, writing %zu (%d)\n",
       name, (int)c->state, uvow__buf_size(&c->out), c->out.max,
-      uvow__task_queued(&c->flush), c->writing, c->stream->writing);
+      uvow__task_queued(&c->flush), c->writing, c->io->writing);
   if (c->framing)
     printf("#     framer: err %d, frame left %llu, message %zu, head %zu\n",
            c->framer.err, (unsigned long long)m->left,
            uvow__buf_size(&m->parts), c->framer.ahead);
   if (secure)
-    say_tls((const uvow__tls_stream_t *)(const void *)c->stream);
+    say_tls((const uvow__tls_io_t *)(const void *)c->io);
 }
 
 void soak_report(soak_t *soak) {

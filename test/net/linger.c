@@ -9,7 +9,7 @@
 typedef struct fixture {
   script_t s;
   uvow__listener_t *listener;
-  uvow__stream_t *stream;
+  uvow__io_t *stream;
   uv_tcp_t peer;
   uv_connect_t connect;
   uv_write_t write;
@@ -43,12 +43,14 @@ static void on_closed(void *ctx) {
   ((fixture_t *)ctx)->closed++;
 }
 
-static const uvow__stream_callbacks_t callbacks = {on_open, on_read, on_open,
-                                                   on_end, on_closed};
+static const uvow__io_callbacks_t callbacks = {on_open, on_read, on_open,
+                                               on_end, on_closed};
 
 static void on_incoming(void *ctx, uvow__listener_t *listener) {
   fixture_t *x = (fixture_t *)ctx;
-  assert_int_equal(uvow__tcp_accept(listener, &callbacks, x, &x->stream), 0);
+  assert_int_equal(uvow__tcp_transport.accept(&uvow__tcp_transport, listener,
+                                              &callbacks, x, &x->stream),
+                   0);
 }
 
 static void on_listener_closed(void *ctx) {

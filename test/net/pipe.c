@@ -14,7 +14,7 @@
 
 /* One end of a stream, and what it was told. */
 typedef struct side {
-  uvow__stream_t *stream;
+  uvow__io_t *stream;
   char text[64]; /* all that came */
   int opened;
   int read;
@@ -49,8 +49,8 @@ static void on_closed(void *ctx) {
   ((side_t *)ctx)->closed++;
 }
 
-static const uvow__stream_callbacks_t callbacks = {on_open, on_read, on_drained,
-                                                   on_end, on_closed};
+static const uvow__io_callbacks_t callbacks = {on_open, on_read, on_drained,
+                                               on_end, on_closed};
 
 typedef struct fixture {
   script_t s;
@@ -66,8 +66,10 @@ typedef struct fixture {
 static void on_incoming(void *ctx, uvow__listener_t *listener) {
   fixture_t *x = (fixture_t *)ctx;
   if (x->accepts-- > 0)
-    assert_int_equal(
-        uvow__tcp_accept(listener, &callbacks, &x->b, &x->b.stream), 0);
+    assert_int_equal(uvow__tcp_transport.accept(&uvow__tcp_transport, listener,
+                                                &callbacks, &x->b,
+                                                &x->b.stream),
+                     0);
 }
 
 static void on_unlistened(void *ctx) {

@@ -8,7 +8,7 @@
 /* One end of a stream, and what it was told. */
 typedef struct side {
   script_t *s;
-  uvow__stream_t *stream;
+  uvow__io_t *stream;
   size_t read;     /* bytes */
   uint32_t expect; /* what the next byte is made of */
   int opened;
@@ -49,8 +49,8 @@ static void on_closed(void *ctx) {
   ((side_t *)ctx)->closed++;
 }
 
-static const uvow__stream_callbacks_t callbacks = {on_open, on_read, on_drained,
-                                                   on_end, on_closed};
+static const uvow__io_callbacks_t callbacks = {on_open, on_read, on_drained,
+                                               on_end, on_closed};
 
 typedef struct fixture {
   script_t s;
@@ -64,8 +64,10 @@ typedef struct fixture {
 static void on_incoming(void *ctx, uvow__listener_t *listener) {
   fixture_t *x = (fixture_t *)ctx;
   if (!x->b.stream)
-    assert_int_equal(
-        uvow__tcp_accept(listener, &callbacks, &x->b, &x->b.stream), 0);
+    assert_int_equal(uvow__tcp_transport.accept(&uvow__tcp_transport, listener,
+                                                &callbacks, &x->b,
+                                                &x->b.stream),
+                     0);
 }
 
 static void on_listener_closed(void *ctx) {

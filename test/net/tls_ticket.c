@@ -2,7 +2,7 @@
  * and not all at once: what is written meanwhile must wait, and not be lost. */
 #include "support/tls_peer.h"
 
-#include "net/stream.h"
+#include "net/io.h"
 
 #define FRAGMENT 512
 #define TICKET 2000

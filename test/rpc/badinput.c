@@ -248,7 +248,8 @@ static void test_answer_then_violation(void **state) {
   }
 }
 
-/* The violation while a write is under way: no close frame, no second write. */
+/* The violation while a write is under way: its futures settle at once; that
+ * leaves, and then the close frame. */
 static void test_violation_while_writing(void **state) {
   waiting_t w;
   (void)state;
@@ -259,6 +260,10 @@ static void test_violation_while_writing(void **state) {
   script_next(&w.s);
   script_feed(&w.s, "\xFF", 1);
   script_expect_sent(&w.s, "");
+  assert_false(script_gone(&w.s));
+  script_unblock(&w.s);
+  script_expect_sent(&w.s, "close:1002");
+  script_unblock(&w.s);
   expect(&w, UVOW_EPROTO, UVOW_MAYBE_EXECUTED, "opcode");
 }
 

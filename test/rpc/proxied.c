@@ -11,7 +11,7 @@ typedef struct relay relay_t;
 
 typedef struct leg {
   relay_t *relay;
-  uvow__stream_t *stream;
+  uvow__io_t *stream;
   uvow__buf_t out; /* to be written to it */
   int ended;
   int closed;
@@ -65,7 +65,7 @@ static void on_leg_drained(void *ctx) {
 
 static void on_leg_read(void *ctx, const uint8_t *bytes, size_t len);
 
-static const uvow__stream_callbacks_t leg_callbacks = {
+static const uvow__io_callbacks_t leg_callbacks = {
     on_leg_open, on_leg_read, on_leg_drained, on_leg_end, on_leg_closed};
 
 static void go_to_target(relay_t *relay) {
@@ -95,8 +95,9 @@ static void on_leg_read(void *ctx, const uint8_t *bytes, size_t len) {
 
 static void on_incoming(void *ctx, uvow__listener_t *listener) {
   relay_t *relay = (relay_t *)ctx;
-  assert_int_equal(uvow__tcp_accept(listener, &leg_callbacks, &relay->client,
-                                    &relay->client.stream),
+  assert_int_equal(uvow__tcp_transport.accept(&uvow__tcp_transport, listener,
+                                              &leg_callbacks, &relay->client,
+                                              &relay->client.stream),
                    0);
 }
 

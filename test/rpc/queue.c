@@ -278,7 +278,7 @@ static void test_pongs_are_bounded_too(void **state) {
     script_frame(&s, 0x89, text, 100);
     assert_true(script_stats(&s).unsent_bytes <= 1000);
   }
-  assert_true(script_stats(&s).unsent_bytes > 900);
+  assert_true(script_stats(&s).unsent_bytes < 600); /* none but the last */
   script_unblock(&s);
   script_unblock(&s);
   s.block = 0;

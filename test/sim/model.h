@@ -125,6 +125,7 @@ typedef struct sim_link {
   int number;           /* from 1 */
   sim_stream_t *stream; /* NULL: closed by the client */
   int connected;
+  int leaving;     /* its end waits for what was sent to leave */
   int plan;        /* SIM_PLAN_* */
   int shaken;      /* the server has accepted the handshake */
   int up_open;     /* the server reads */

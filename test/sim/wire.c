@@ -9,18 +9,21 @@
  */
 #include "wire.h"
 
+#include "rpc/client.h"
+
 struct sim_stream {
-  uvow__stream_t stream; /* first */
+  uvow__io_t stream; /* first */
   sim_link_t *link;
   struct sim_stream *next_dead;
   int closing;
+  int paused;
 };
 
-static sim_stream_t *of(uvow__stream_t *stream) {
+static sim_stream_t *of(uvow__io_t *stream) {
   return (sim_stream_t *)(void *)stream;
 }
 
-static int write_cb(uvow__stream_t *base, uvow__buf_t *out) {
+static int write_cb(uvow__io_t *base, uvow__buf_t *out) {
   sim_link_t *link = of(base)->link;
   sim_t *s = link->sim;
   size_t size = uvow__buf_size(out);
@@ -43,7 +46,7 @@ static int write_cb(uvow__stream_t *base, uvow__buf_t *out) {
   return 0;
 }
 
-static void close_cb(uvow__stream_t *base) {
+static void close_cb(uvow__io_t *base) {
   sim_stream_t *stream = of(base);
   if (stream->closing)
     return;
@@ -54,12 +57,23 @@ static void close_cb(uvow__stream_t *base) {
   stream->link->sim->dead = stream;
 }
 
-static void hold_cb(uvow__stream_t *base, int hold) {
+static void hold_cb(uvow__io_t *base, int hold) {
   if (of(base)->closing)
     sim_fail(of(base)->link->sim, "hold(%d) on a closed stream", hold);
 }
 
-static const uvow__stream_ops_t ops = {write_cb, close_cb, hold_cb};
+static void pause_cb(uvow__io_t *base, int pause) {
+  if (of(base)->closing)
+    sim_fail(of(base)->link->sim, "pause(%d) on a closed stream", pause);
+  of(base)->paused = pause;
+}
+
+static size_t unsent_cb(const uvow__io_t *base) {
+  return base->writing ? 1 : 0;
+}
+
+static const uvow__io_ops_t ops = {write_cb, close_cb, hold_cb, pause_cb,
+                                   unsent_cb};
 
 static sim_link_t *new_link(sim_t *s) {
   sim_link_t *link = (sim_link_t *)calloc(1, sizeof(*link));
@@ -78,8 +92,8 @@ static sim_link_t *new_link(sim_t *s) {
 
 static int connect_cb(const uvow__transport_t *transport, uvow_loop_t *loop,
                       const uvow__endpoint_t *endpoint,
-                      const uvow__stream_callbacks_t *callbacks, void *ctx,
-                      uvow__stream_t **ret_stream) {
+                      const uvow__io_callbacks_t *callbacks, void *ctx,
+                      uvow__io_t **ret_io) {
   sim_t *s = UVOW__CONTAINER(transport, sim_t, transport);
   (void)endpoint;
   if (sim_wire_alive(s->link))
@@ -100,7 +114,7 @@ static int connect_cb(const uvow__transport_t *transport, uvow_loop_t *loop,
   s->in_flight = s->owed = 0;
   sim_trace(s, "link %d: connecting, plan %d", s->link->number, s->link->plan);
   uvow__loop_stream_opened(loop);
-  *ret_stream = &stream->stream;
+  *ret_io = &stream->stream;
   return 0;
 }
 
@@ -128,7 +142,7 @@ void sim_wire_done(sim_t *s) {
 void sim_wire_reap(sim_t *s) {
   while (s->dead) {
     sim_stream_t *stream = s->dead;
-    const uvow__stream_callbacks_t *callbacks = stream->stream.callbacks;
+    const uvow__io_callbacks_t *callbacks = stream->stream.callbacks;
     void *ctx = stream->stream.ctx;
     uvow_loop_t *loop = s->loop;
     s->dead = stream->next_dead;
@@ -148,7 +162,7 @@ void sim_wire_connect(sim_link_t *link) {
     sim_wire_end(link, UV_ECONNREFUSED);
     return;
   }
-  uvow__stream_t *stream = &link->stream->stream;
+  uvow__io_t *stream = &link->stream->stream;
   sim_trace(s, "link %d: connected", link->number);
   link->connected = 1;
   sim_enter(s);
@@ -172,9 +186,10 @@ void sim_wire_up(sim_link_t *link, size_t max) {
 static void check_read(sim_link_t *link) {
   sim_t *s = link->sim;
   size_t pos = link->down.pos;
-  if (link->poison && pos >= link->poison && link->stream)
+  if (link->poison && pos >= link->poison && s->link == link &&
+      s->state == UVOW_CLIENT_OPEN)
     sim_fail(s, "link %d: the client goes on after a violation", link->number);
-  if (!link->stream || (link->farewell && pos >= link->farewell))
+  if (!sim_wire_alive(link) || (link->farewell && pos >= link->farewell))
     return;
   if (link->message_read < link->message_count &&
       link->messages[link->message_read].end <= pos)
@@ -186,9 +201,10 @@ void sim_wire_down(sim_link_t *link, size_t max) {
   sim_t *s = link->sim;
   size_t left = sim_bytes_left(&link->down);
   size_t part = left < max ? left : max;
-  if (!link->stream || !link->connected || link->ended || part == 0)
+  if (!link->stream || !link->connected || link->ended || part == 0 ||
+      link->stream->paused)
     return;
-  uvow__stream_t *stream = &link->stream->stream;
+  uvow__io_t *stream = &link->stream->stream;
   /* A copy with nothing behind it: an over-read is seen. */
   uint8_t *copy = (uint8_t *)malloc(part);
   if (!copy)
@@ -200,6 +216,8 @@ void sim_wire_down(sim_link_t *link, size_t max) {
   sim_enter(s);
   stream->callbacks->on_read(stream->ctx, copy, part);
   free(copy);
+  if (!s->client || !s->client->connection)
+    link->leaving = 1;
   if (s->answering)
     sim_fail(s, "an answer to request %u did not settle it",
              s->answering->nonce);
@@ -211,7 +229,7 @@ void sim_wire_drain(sim_link_t *link) {
   sim_t *s = link->sim;
   if (!link->stream || !link->stream->stream.writing || link->stalled)
     return;
-  uvow__stream_t *stream = &link->stream->stream;
+  uvow__io_t *stream = &link->stream->stream;
   sim_trace(s, "link %d: drained", link->number);
   sim_enter(s);
   stream->writing = 0;
@@ -223,7 +241,7 @@ void sim_wire_end(sim_link_t *link, int code) {
   sim_t *s = link->sim;
   if (!link->stream || link->ended)
     return;
-  uvow__stream_t *stream = &link->stream->stream;
+  uvow__io_t *stream = &link->stream->stream;
   link->ended = 1;
   sim_trace(s, "link %d: ends, %d", link->number, code);
   sim_enter(s);

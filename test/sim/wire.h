@@ -22,9 +22,10 @@ void sim_wire_cut(sim_link_t *link);
 /* Calls back for streams that were closed. */
 void sim_wire_reap(sim_t *s);
 
-/* Whether the client has a stream here that it didn't close. */
+/* Whether the client has a stream here that it didn't close, nor only waits to
+ * close: after a violation, for what was sent to leave. */
 static inline int sim_wire_alive(const sim_link_t *link) {
-  return link && link->stream != NULL;
+  return link && link->stream != NULL && !link->leaving;
 }
 
 /* A frame of the server's; message: NULL, or what the client must see. */

@@ -8,9 +8,10 @@ static void on_open(void *ctx) {
   (void)ctx;
 }
 
-static void on_message(void *ctx, int opcode, const uint8_t *bytes,
-                       size_t len) {
+static void on_message(void *ctx, int opcode, const uint8_t *bytes, size_t len,
+                       uvow__buf_t *whole) {
   bed_t *bed = (bed_t *)ctx;
+  (void)whole;
   bed->messages++;
   if (bed->quiet)
     return;
@@ -91,10 +92,6 @@ SSL_CTX *bed_use_tls(bed_t *bed) {
   }
   assert_int_equal(uvow_tls_new(bed->loop, &options, &bed->tls, NULL), 0);
   bed->peer.tls = peer;
-  if (!bed->is_client) {
-    bed->config.tls = bed->tls;
-    return peer;
-  }
   uvow__tls_transport_init(&bed->tls_transport, &uvow__tcp_transport, bed->tls);
   bed->config.transport = &bed->tls_transport.transport;
   return peer;

@@ -10,7 +10,7 @@
 #define TURNS 8
 
 struct script_stream {
-  uvow__stream_t stream; /* first */
+  uvow__io_t stream; /* first */
   script_t *s;
   uvow_loop_t *loop;
   uv_check_t handle; /* keeps the uv loop running, as a socket does */
@@ -26,7 +26,7 @@ static void on_check(uv_check_t *handle) {
 static void on_stream_closed(uv_handle_t *handle) {
   script_stream_t *stream = (script_stream_t *)handle->data;
   uvow_loop_t *loop = stream->loop;
-  const uvow__stream_callbacks_t *callbacks = stream->stream.callbacks;
+  const uvow__io_callbacks_t *callbacks = stream->stream.callbacks;
   void *ctx = stream->stream.ctx;
   uvow__runtime_enter(&loop->rt);
   uvow__free(uvow__loop_mem(loop), stream);
@@ -43,7 +43,7 @@ static void keep_sent(script_t *s, const uint8_t *bytes, size_t len) {
   s->sent_len += len;
 }
 
-static int stream_write(uvow__stream_t *stream, uvow__buf_t *out) {
+static int stream_write(uvow__io_t *stream, uvow__buf_t *out) {
   script_t *s = ((script_stream_t *)(void *)stream)->s;
   assert_false(((script_stream_t *)(void *)stream)->closing);
   assert_false(stream->writing);
@@ -57,7 +57,7 @@ static int stream_write(uvow__stream_t *stream, uvow__buf_t *out) {
   return 0;
 }
 
-static void stream_close(uvow__stream_t *base) {
+static void stream_close(uvow__io_t *base) {
   script_stream_t *stream = (script_stream_t *)(void *)base;
   if (stream->closing)
     return;
@@ -67,7 +67,7 @@ static void stream_close(uvow__stream_t *base) {
   uv_close((uv_handle_t *)&stream->handle, on_stream_closed);
 }
 
-static void stream_hold(uvow__stream_t *base, int hold) {
+static void stream_hold(uvow__io_t *base, int hold) {
   script_stream_t *stream = (script_stream_t *)(void *)base;
   stream->s->held = hold;
   if (hold)
@@ -76,13 +76,23 @@ static void stream_hold(uvow__stream_t *base, int hold) {
     uv_unref((uv_handle_t *)&stream->handle);
 }
 
-static const uvow__stream_ops_t stream_ops = {stream_write, stream_close,
-                                              stream_hold};
+static void stream_pause(uvow__io_t *base, int pause) {
+  script_stream_t *stream = (script_stream_t *)(void *)base;
+  assert_false(stream->closing);
+  stream->s->paused = pause;
+}
+
+static size_t stream_unsent(const uvow__io_t *base) {
+  return ((const script_stream_t *)(const void *)base)->s->unsent;
+}
+
+static const uvow__io_ops_t stream_ops = {
+    stream_write, stream_close, stream_hold, stream_pause, stream_unsent};
 
 static int stream_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
                           const uvow__endpoint_t *endpoint,
-                          const uvow__stream_callbacks_t *callbacks, void *ctx,
-                          uvow__stream_t **ret_stream) {
+                          const uvow__io_callbacks_t *callbacks, void *ctx,
+                          uvow__io_t **ret_io) {
   script_t *s = UVOW__CONTAINER(transport, script_t, transport);
   (void)endpoint;
   s->connects++;
@@ -102,7 +112,8 @@ static int stream_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
   stream->handle.data = stream;
   uvow__loop_stream_opened(loop);
   s->stream = stream;
-  *ret_stream = &stream->stream;
+  s->paused = 0;
+  *ret_io = &stream->stream;
   return 0;
 }
 
@@ -268,6 +279,11 @@ static void feed_piece(script_t *s, const uint8_t *bytes, size_t len) {
   script_stream_t *stream = s->stream;
   if (!stream || !s->loop)
     return;
+  for (int turn = 0; s->paused && s->stream == stream && turn < 100000; turn++)
+    uv_run(&s->uv, UV_RUN_NOWAIT); /* it reads when it goes on */
+  if (s->stream != stream)
+    return;
+  assert_false(s->paused);
   /* A copy with nothing behind it: an over-read is seen. */
   uint8_t *copy = (uint8_t *)malloc(len ? len : 1);
   assert_non_null(copy);

@@ -8,7 +8,7 @@
 #include <uvow/client.h>
 
 #include "net/loop.h"
-#include "net/stream.h"
+#include "net/io.h"
 #include "rpc/client.h"
 
 /*
@@ -31,9 +31,11 @@ typedef struct script {
   int block;                   /* a write doesn't leave before it's told to */
   int write_error;             /* what write answers */
   int held;                    /* the last hold, or -1 */
-  int writes;                  /* how often write was called */
-  int closed_calls;            /* of uvow_loop_close's callback */
-  uint8_t *sent;               /* all that was written */
+  int paused;                  /* the last pause */
+  size_t unsent;    /* what a stream that is written to has yet to send */
+  int writes;       /* how often write was called */
+  int closed_calls; /* of uvow_loop_close's callback */
+  uint8_t *sent;    /* all that was written */
   size_t sent_len;
   size_t sent_at;  /* read so far, by script_next */
   unsigned cut;    /* feed: 0 whole, 1 bytes, else a seed */

@@ -50,7 +50,7 @@ uvow_tls_options_t tls_options(int is_server) {
 
 static void act(tls_pair_t *pair, int when) {
   if (pair->act == when && pair->stream) {
-    uvow__stream_t *stream = pair->stream;
+    uvow__io_t *stream = pair->stream;
     pair->stream = NULL;
     stream->ops->close(stream);
   }
@@ -110,17 +110,24 @@ static void on_closed(void *ctx) {
   pair->closed++;
 }
 
-static const uvow__stream_callbacks_t callbacks = {on_open, on_read, on_drained,
-                                                   on_end, on_closed};
+static const uvow__io_callbacks_t callbacks = {on_open, on_read, on_drained,
+                                               on_end, on_closed};
 
 /* A listener of ours is a script: its next stream is the peer that waits. */
-static int accept_script(uvow__listener_t *listener,
-                         const uvow__stream_callbacks_t *lower, void *ctx,
-                         uvow__stream_t **ret_stream) {
+static int accept_script(const uvow__transport_t *transport,
+                         uvow__listener_t *listener,
+                         const uvow__io_callbacks_t *lower, void *ctx,
+                         uvow__io_t **ret_io) {
   script_t *s = (script_t *)(void *)listener;
-  return s->transport.connect(&s->transport, s->loop, NULL, lower, ctx,
-                              ret_stream);
+  (void)transport;
+  int rc =
+      s->transport.connect(&s->transport, s->loop, NULL, lower, ctx, ret_io);
+  if (rc == 0)
+    (*ret_io)->is_open = 1;
+  return rc;
 }
+
+static const uvow__transport_t accepting = {NULL, NULL, accept_script};
 
 void tls_pair_init_with(tls_pair_t *pair, test_alloc_t *alloc) {
   memset(pair, 0, sizeof(*pair));
@@ -193,11 +200,12 @@ int tls_pair_start(tls_pair_t *pair) {
   uvow__tls_transport_t transport;
   uvow__endpoint_t endpoint = {pair->host, pair->port, 1, NULL, 0};
   start_peer(pair);
+  uvow__tls_transport_init(
+      &transport, pair->is_server ? &accepting : &pair->s.transport, pair->tls);
   if (pair->is_server)
-    return uvow__tls_accept(pair->tls, accept_script,
-                            (uvow__listener_t *)(void *)&pair->s, &callbacks,
-                            pair, &pair->stream);
-  uvow__tls_transport_init(&transport, &pair->s.transport, pair->tls);
+    return transport.transport.accept(&transport.transport,
+                                      (uvow__listener_t *)(void *)&pair->s,
+                                      &callbacks, pair, &pair->stream);
   int rc =
       transport.transport.connect(&transport.transport, pair->s.loop, &endpoint,
                                   &callbacks, pair, &pair->stream);
@@ -307,7 +315,7 @@ void tls_pair_say(tls_pair_t *pair, const void *bytes, size_t len) {
 }
 
 void tls_pair_close(tls_pair_t *pair) {
-  uvow__stream_t *stream = pair->stream;
+  uvow__io_t *stream = pair->stream;
   pair->stream = NULL;
   if (stream)
     stream->ops->close(stream);

@@ -11,7 +11,7 @@
 typedef struct fixture {
   uvow__transport_t transport; /* first: the script's, which looks where to */
   script_t s;
-  uvow__stream_t *stream;
+  uvow__io_t *stream;
   char host[64]; /* whom the stream below was to connect to */
   uint16_t port;
   unsigned keepalive_s;
@@ -55,13 +55,13 @@ static void on_closed(void *ctx) {
   ((fixture_t *)ctx)->closed++;
 }
 
-static const uvow__stream_callbacks_t callbacks = {on_open, on_read, on_drained,
-                                                   on_end, on_closed};
+static const uvow__io_callbacks_t callbacks = {on_open, on_read, on_drained,
+                                               on_end, on_closed};
 
 static int look(const uvow__transport_t *transport, uvow_loop_t *loop,
                 const uvow__endpoint_t *endpoint,
-                const uvow__stream_callbacks_t *own, void *ctx,
-                uvow__stream_t **ret_stream) {
+                const uvow__io_callbacks_t *own, void *ctx,
+                uvow__io_t **ret_io) {
   fixture_t *x = (fixture_t *)(uintptr_t)(const void *)transport;
   snprintf(x->host, sizeof(x->host), "%s", endpoint->host);
   x->port = endpoint->port;
@@ -69,7 +69,7 @@ static int look(const uvow__transport_t *transport, uvow_loop_t *loop,
   assert_int_equal(endpoint->secure, 0);
   assert_null(endpoint->path);
   return x->s.transport.connect(&x->s.transport, loop, endpoint, own, ctx,
-                                ret_stream);
+                                ret_io);
 }
 
 static void prepare(fixture_t *x) {
@@ -342,7 +342,7 @@ static void open_it_passes_all_on(void **state) {
     assert_int_equal(x.s.held, 0);
     x.stream->ops->hold(x.stream, 1);
     assert_int_equal(x.s.held, 1);
-    assert_null(uvow__stream_trouble(x.stream));
+    assert_null(uvow__io_trouble(x.stream));
     say(&x.s, "down");
     assert_string_equal(x.text, "down");
     script_hang_up(&x.s, in_order ? 0 : UV_ECONNRESET);
@@ -400,12 +400,12 @@ static void its_trouble_is_told(void **state) {
   fixture_t x;
   (void)state;
   start(&x, "h.test", "ws://p.test");
-  uvow_error_t *trouble = uvow__stream_trouble(x.stream);
+  uvow_error_t *trouble = uvow__io_trouble(x.stream);
   assert_string_equal(uvow_error_message(trouble),
                       "the proxy p.test is not reached yet");
   uvow_error_unref(trouble);
   script_connected(&x.s);
-  trouble = uvow__stream_trouble(x.stream);
+  trouble = uvow__io_trouble(x.stream);
   assert_string_equal(uvow_error_message(trouble),
                       "the proxy p.test has not answered yet");
   uvow_error_unref(trouble);

@@ -14,7 +14,7 @@
 static size_t carry(uvow__deflate_t *from, uvow__deflate_t *to,
                     const uint8_t *bytes, size_t len) {
   uvow__buf_t packed, out;
-  uvow__deflate_sink_t sink = {&out, NULL, NULL};
+  uvow__deflate_sink_t sink = {.out = &out};
   uvow__buf_init(&packed, &uvow__mem_default, SIZE_MAX);
   uvow__buf_init(&out, &uvow__mem_default, len);
   int rc = uvow__deflate_compress(from, bytes, len, &packed);
@@ -53,7 +53,7 @@ static void reads_the_examples_of_rfc_7692_however_they_are_cut(void **state) {
         deflate_pair_t pair;
         uvow__buf_t out;
         uvow__utf8_t utf8;
-        uvow__deflate_sink_t sink = {&out, &utf8, NULL};
+        uvow__deflate_sink_t sink = {.out = &out, .utf8 = &utf8};
         deflate_start(&pair, &uvow__mem_default, 15, 0, 6);
         uvow__buf_init(&out, &uvow__mem_default, 10);
         uvow__utf8_init(&utf8);
@@ -97,7 +97,7 @@ static void reads_an_empty_message(void **state) {
   static const uint8_t bytes[1] = {0}; /* RFC 7692 7.2.3.6 */
   deflate_pair_t pair;
   uvow__buf_t out;
-  uvow__deflate_sink_t sink = {&out, NULL, NULL};
+  uvow__deflate_sink_t sink = {.out = &out};
   deflate_start(&pair, &uvow__mem_default, 15, 0, 6);
   uvow__buf_init(&out, &uvow__mem_default, 10);
   assert_int_equal(uvow__deflate_inflate(&pair.server, bytes, 1, 1, &sink), 0);
@@ -148,7 +148,7 @@ static void carries_a_long_message_in_pieces(void **state) {
   assert_non_null(bytes);
   deflate_pair_t pair;
   uvow__buf_t packed, out;
-  uvow__deflate_sink_t sink = {&out, NULL, NULL};
+  uvow__deflate_sink_t sink = {.out = &out};
   deflate_prose(bytes, len / 2, 1);
   deflate_noise(bytes + len / 2, len - len / 2, 2);
   deflate_start(&pair, &uvow__mem_default, 15, 0, 6);
@@ -199,7 +199,7 @@ static void refuses_to_look_back_beyond_the_window(void **state) {
   uint8_t bytes[600];
   deflate_pair_t wide, narrow;
   uvow__buf_t packed, out;
-  uvow__deflate_sink_t sink = {&out, NULL, NULL};
+  uvow__deflate_sink_t sink = {.out = &out};
   deflate_noise(bytes, sizeof(bytes), 9);
   deflate_start(&wide, &uvow__mem_default, 15, 0, 6);
   deflate_start(&narrow, &uvow__mem_default, 9, 0, 6);
@@ -389,7 +389,7 @@ static void no_memory(test_alloc_t *alloc, void *data) {
   const int *forgets = (const int *)data;
   deflate_pair_t pair;
   uvow__buf_t packed, out;
-  uvow__deflate_sink_t sink = {&out, NULL, NULL};
+  uvow__deflate_sink_t sink = {.out = &out};
   int rc = 0;
   deflate_start(&pair, &alloc->allocator, 15, *forgets, 6);
   uvow__buf_init(&packed, &alloc->allocator, SIZE_MAX);

@@ -45,7 +45,8 @@ static void hear(heard_t *heard, const char *what, int number,
 }
 
 static void on_message(void *ctx, int opcode, int rsv1, const uint8_t *bytes,
-                       size_t len) {
+                       size_t len, uvow__buf_t *whole) {
+  (void)whole;
   hear((heard_t *)ctx, rsv1 ? "packed" : "message", opcode, bytes, len);
 }
 
@@ -60,7 +61,6 @@ static void on_pong(void *ctx, const uint8_t *bytes, size_t len) {
 static void on_close(void *ctx, int code, const char *reason, size_t len) {
   hear((heard_t *)ctx, "close", code, (const uint8_t *)reason, len);
 }
-
 static const uvow__framer_callbacks_t callbacks = {on_message, on_ping, on_pong,
                                                    on_close};
 

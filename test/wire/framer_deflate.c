@@ -29,7 +29,8 @@ static void hear(end_t *end, int what, const void *bytes, size_t len) {
 }
 
 static void on_message(void *ctx, int opcode, int rsv1, const uint8_t *bytes,
-                       size_t len) {
+                       size_t len, uvow__buf_t *whole) {
+  (void)whole;
   const uint8_t *expected = ((end_t *)ctx)->expected;
   assert_int_equal(rsv1, 0);
   if (expected)

@@ -17,7 +17,8 @@ typedef struct end {
 } end_t;
 
 static void on_message(void *ctx, int opcode, int rsv1, const uint8_t *bytes,
-                       size_t len) {
+                       size_t len, uvow__buf_t *whole) {
+  (void)whole;
   end_t *end = (end_t *)ctx;
   assert_int_equal(opcode, UVOW__OP_TEXT);
   assert_int_equal(rsv1, 0);

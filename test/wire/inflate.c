@@ -55,7 +55,7 @@ static void stops_a_bomb_at_the_limit(void **state) {
     uvow__deflate_config_t config = deflate_agreed(15, 0, 6);
     uvow__deflate_t unpacker;
     uvow__buf_t out;
-    uvow__deflate_sink_t sink = {&out, NULL, NULL};
+    uvow__deflate_sink_t sink = {.out = &out};
     meter.allocator.data = &meter;
     uvow__deflate_init(&unpacker, &meter.allocator, &config);
     uvow__buf_init(&out, &meter.allocator, 131072);
@@ -86,7 +86,7 @@ static void inflates_up_to_the_very_limit(void **state) {
       for (size_t step = 0; step < 4; step++) {
         deflate_pair_t pair;
         uvow__buf_t packed, out;
-        uvow__deflate_sink_t sink = {&out, NULL, NULL};
+        uvow__deflate_sink_t sink = {.out = &out};
         deflate_start(&pair, &uvow__mem_default, 15, 0, 6);
         uvow__buf_init(&packed, &uvow__mem_default, SIZE_MAX);
         uvow__buf_init(&out, &uvow__mem_default, limits[i]);
@@ -129,7 +129,7 @@ static void refuses_what_is_not_a_message(void **state) {
     for (size_t cut = 0; cut <= cases[i].len; cut++) {
       deflate_pair_t pair;
       uvow__buf_t out;
-      uvow__deflate_sink_t sink = {&out, NULL, NULL};
+      uvow__deflate_sink_t sink = {.out = &out};
       deflate_start(&pair, &uvow__mem_default, 15, 0, 6);
       uvow__buf_init(&out, &uvow__mem_default, 1000);
       assert_int_equal(deflate_inflate_cut(&pair.server,
@@ -148,7 +148,7 @@ static void refuses_wrong_text_at_its_first_piece(void **state) {
   deflate_pair_t pair;
   uvow__buf_t packed, out;
   uvow__utf8_t utf8;
-  uvow__deflate_sink_t sink = {&out, &utf8, NULL};
+  uvow__deflate_sink_t sink = {.out = &out, .utf8 = &utf8};
   deflate_start(&pair, &uvow__mem_default, 15, 1, 6);
   uvow__buf_init(&packed, &uvow__mem_default, 1000);
   uvow__buf_init(&out, &uvow__mem_default, 1000);

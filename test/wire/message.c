@@ -27,7 +27,8 @@ static void hear(heard_t *heard, const char *what, int number,
 }
 
 static void on_message(void *ctx, int opcode, int rsv1, const uint8_t *bytes,
-                       size_t len) {
+                       size_t len, uvow__buf_t *whole) {
+  (void)whole;
   hear((heard_t *)ctx, rsv1 ? "packed" : "message", opcode, bytes, len);
 }
 

@@ -1,0 +1,442 @@
+/* What a connection reads in a turn, and when it doesn't read. */
+#include "websocket/connection_private.h"
+
+#include "support/deflate.h"
+#include "support/script.h"
+
+#include <stdio.h>
+
+#define MIB ((size_t)1024 * 1024)
+
+typedef struct end {
+  script_t s;
+  uvow__connection_config_t config;
+  uvow__url_t url;
+  uvow__connection_t *c;
+  size_t messages;
+  size_t bytes;
+  size_t pause_at; /* within the message of this number */
+  int ended;
+  int code;
+  int status;
+  char why[256];
+  char text[4096]; /* the messages, joined */
+} end_t;
+
+static void on_open(void *ctx) {
+  (void)ctx;
+}
+
+static void on_message(void *ctx, int opcode, const uint8_t *bytes, size_t len,
+                       uvow__buf_t *whole) {
+  end_t *x = (end_t *)ctx;
+  size_t at = strlen(x->text);
+  (void)opcode;
+  (void)whole;
+  x->messages++;
+  x->bytes += len;
+  if (at + len + 2 < sizeof(x->text)) {
+    memcpy(x->text + at, bytes, len);
+    x->text[at + len] = ' ';
+    x->text[at + len + 1] = '\0';
+  }
+  if (x->pause_at && x->messages % x->pause_at == 0)
+    uvow__connection_pause(x->c, 1);
+}
+
+static void on_peer_close(void *ctx, const uvow_error_t *why) {
+  (void)ctx;
+  (void)why;
+}
+
+static void on_writable(void *ctx) {
+  (void)ctx;
+}
+
+static void on_end(void *ctx, uvow_error_t *error) {
+  end_t *x = (end_t *)ctx;
+  x->c = NULL;
+  x->ended++;
+  x->code = uvow_error_code(error);
+  x->status = uvow_error_status(error);
+  snprintf(x->why, sizeof(x->why), "%s", uvow_error_message(error));
+  uvow_error_unref(error);
+}
+
+static const uvow__connection_callbacks_t callbacks = {
+    on_open, on_message, on_peer_close, on_writable, on_end};
+
+static void start(end_t *x) {
+  memset(x, 0, sizeof(*x));
+  script_init(&x->s);
+  script_drive_clock(&x->s);
+  assert_int_equal(
+      uvow__url_parse(uvow__loop_mem(x->s.loop), "ws://h/", 7, &x->url), 0);
+  x->config.url = &x->url;
+  x->config.transport = &x->s.transport;
+  x->config.max_message = 256 * MIB;
+  x->config.max_unsent = 1000;
+  x->config.close_ms = 5000;
+  x->config.answers = 1;
+}
+
+static void open_end(end_t *x) {
+  char text[512];
+  assert_int_equal(
+      uvow__connection_open(x->s.loop, &x->config, &callbacks, x, &x->c), 0);
+  script_connected(&x->s);
+  size_t len = script_accept_text(&x->s, text, sizeof(text));
+  if (x->config.deflate.terms.on)
+    len = (size_t)snprintf(text + len - 2, sizeof(text) - len,
+                           "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+                           "\r\n") +
+          len - 2;
+  script_feed(&x->s, text, len);
+  assert_true(uvow__connection_is_open(x->c));
+  x->s.sent_at = x->s.sent_len;
+}
+
+static void finish(end_t *x) {
+  if (x->c)
+    uvow__connection_abandon(x->c);
+  uvow__url_done(&x->url);
+  script_end(&x->s);
+}
+
+static void turn(end_t *x) {
+  uv_run(&x->s.uv, UV_RUN_NOWAIT);
+}
+
+/* R13, by counts: no turn has more, nothing is lost, and no read event comes in
+ * between. */
+static void test_messages_of_a_turn(void **state) {
+  enum { COUNT = 8000 };
+  end_t x;
+  uint8_t *bytes = (uint8_t *)malloc(COUNT * 3);
+  (void)state;
+  assert_non_null(bytes);
+  for (int i = 0; i < COUNT; i++)
+    script_put_frame(bytes + 3 * i, 0x81, "m", 1);
+  start(&x);
+  open_end(&x);
+  script_feed(&x.s, bytes, COUNT * 3);
+  assert_true(x.messages > 0 && x.messages <= 1024);
+  assert_int_equal(x.s.paused, 1);
+  for (int i = 0; i < 100 && x.messages < COUNT; i++) {
+    size_t before = x.messages;
+    turn(&x);
+    assert_true(x.messages - before <= 1024);
+  }
+  assert_int_equal(x.messages, COUNT);
+  turn(&x);
+  assert_int_equal(x.s.paused, 0);
+  free(bytes);
+  finish(&x);
+}
+
+/* Empty fragments are work too. */
+static void test_fragments_of_a_turn(void **state) {
+  enum { COUNT = 5000 };
+  end_t x;
+  uint8_t bytes[2 * COUNT + 8];
+  (void)state;
+  script_put_frame(bytes, 0x01, NULL, 0);
+  for (int i = 1; i < COUNT; i++)
+    script_put_frame(bytes + 2 * i, 0x00, NULL, 0);
+  size_t len = 2 * COUNT + script_put_frame(bytes + 2 * COUNT, 0x80, "x", 1);
+  start(&x);
+  open_end(&x);
+  script_feed(&x.s, bytes, len);
+  int turns = 0;
+  for (; turns < 100 && x.messages == 0; turns++)
+    turn(&x);
+  assert_in_range(turns, 4, 7);
+  assert_string_equal(x.text, "x ");
+  finish(&x);
+}
+
+static void test_bytes_of_a_turn(void **state) {
+  enum { COUNT = 80, SIZE = 60000 };
+  end_t x;
+  uint8_t *bytes = (uint8_t *)malloc((size_t)COUNT * (SIZE + 4));
+  uint8_t *zeros = (uint8_t *)calloc(1, SIZE);
+  size_t len = 0;
+  (void)state;
+  assert_true(bytes && zeros);
+  for (int i = 0; i < COUNT; i++)
+    len += script_put_frame(bytes + len, 0x82, zeros, SIZE);
+  start(&x);
+  open_end(&x);
+  script_feed(&x.s, bytes, len);
+  assert_true(x.bytes <= MIB + SIZE);
+  for (int i = 0; i < 100 && x.messages < COUNT; i++) {
+    size_t before = x.bytes;
+    turn(&x);
+    assert_true(x.bytes - before <= MIB + SIZE);
+  }
+  assert_int_equal(x.messages, COUNT);
+  free(zeros);
+  free(bytes);
+  finish(&x);
+}
+
+/* In the midst of a message, and of a piece of 4 KiB that inflates to 4 MiB. */
+static void test_inflated_bytes_of_a_turn(void **state) {
+  end_t x;
+  uvow__deflate_t packer;
+  uvow__buf_t out;
+  size_t size = 40 * MIB;
+  uint8_t *zeros = (uint8_t *)calloc(1, size);
+  uint8_t *bytes = (uint8_t *)malloc(65536);
+  uvow_deflate_options_t options = {0};
+  (void)state;
+  assert_true(zeros && bytes);
+  options.size = sizeof(options);
+  start(&x);
+  assert_int_equal(uvow__deflate_configure(&x.config.deflate, &options, 0), 0);
+  open_end(&x);
+  uvow__connection_t *c = x.c;
+  uvow__deflate_init(&packer, uvow__loop_mem(x.s.loop), &x.config.deflate);
+  uvow__buf_init(&out, uvow__loop_mem(x.s.loop), SIZE_MAX);
+  assert_int_equal(uvow__deflate_compress(&packer, zeros, size, &out), 0);
+  assert_true(uvow__buf_size(&out) < 60000);
+  size_t len = script_put_frame(bytes, 0xC2, uvow__buf_front(&out),
+                                uvow__buf_size(&out));
+  script_feed(&x.s, bytes, len);
+  int turns = 0;
+  for (; turns < 1000 && x.messages == 0; turns++) {
+    size_t before = uvow__buf_size(&c->framer.message.parts);
+    turn(&x);
+    size_t after = uvow__buf_size(&c->framer.message.parts);
+    assert_true(after <= before + MIB + 32768);
+  }
+  assert_int_equal(x.bytes, size);
+  assert_in_range(turns, 38, 42);
+  uvow__buf_done(&out);
+  uvow__deflate_done(&packer);
+  free(zeros);
+  free(bytes);
+  finish(&x);
+}
+
+/* However it's cut, and wherever the owner pauses: the same messages, then the
+ * same violation. */
+static void test_pauses_change_nothing(void **state) {
+  static const char expected[] = "a bb ccc dddd eeeee ";
+  uint8_t bytes[256];
+  size_t len = 0;
+  (void)state;
+  len += script_put_frame(bytes + len, 0x81, "a", 1);
+  len += script_put_frame(bytes + len, 0x01, "b", 1);
+  len += script_put_frame(bytes + len, 0x89, "ping", 4);
+  len += script_put_frame(bytes + len, 0x80, "b", 1);
+  len += script_put_frame(bytes + len, 0x81, "ccc", 3);
+  len += script_put_frame(bytes + len, 0x81, "dddd", 4);
+  len += script_put_frame(bytes + len, 0x81, "eeeee", 5);
+  bytes[len++] = 0x81;
+  bytes[len++] = 126; /* a length that isn't in its shortest form */
+  bytes[len++] = 0;
+  bytes[len++] = 1;
+  for (size_t pause_at = 0; pause_at < 4; pause_at++)
+    for (unsigned cut = 0; cut < 40; cut++) {
+      end_t x;
+      start(&x);
+      x.pause_at = pause_at;
+      open_end(&x);
+      x.s.cut = cut < 2 ? cut : cut * 7919u;
+      for (size_t at = 0; at < len; at++) {
+        size_t part = x.s.cut ? 1 : len;
+        script_feed(&x.s, bytes + at, part);
+        at += part - 1;
+        for (int i = 0; i < 10 && x.c; i++) {
+          uvow__connection_pause(x.c, 0);
+          turn(&x);
+        }
+      }
+      assert_string_equal(x.text, expected);
+      assert_int_equal(x.code, UVOW_EPROTO);
+      assert_string_equal(x.why, "frame length not in its shortest form");
+      finish(&x);
+    }
+}
+
+/* What was read before the end comes before the end. */
+static void test_the_end_waits(void **state) {
+  end_t x;
+  uint8_t bytes[16];
+  (void)state;
+  start(&x);
+  x.pause_at = 1;
+  open_end(&x);
+  size_t len = script_put_frame(bytes, 0x81, "a", 1);
+  len += script_put_frame(bytes + len, 0x81, "b", 1);
+  script_feed(&x.s, bytes, len);
+  assert_string_equal(x.text, "a ");
+  script_hang_up(&x.s, UV_ECONNRESET);
+  script_turns(&x.s);
+  assert_int_equal(x.ended, 0);
+  uvow__connection_pause(x.c, 0);
+  script_turns(&x.s);
+  assert_string_equal(x.text, "a b ");
+  uvow__connection_pause(x.c, 0);
+  script_turns(&x.s);
+  assert_int_equal(x.code, UVOW_ELOST);
+  finish(&x);
+}
+
+/* R14: answers that the peer doesn't read pause reading, until half is there.
+ */
+static void test_unsent_answers_pause(void **state) {
+  char text[600] = {0};
+  end_t x;
+  (void)state;
+  start(&x);
+  x.config.stall_ms = 30000;
+  open_end(&x);
+  memset(text, 'x', sizeof(text));
+  x.s.block = 1;
+  assert_int_equal(uvow__connection_send(x.c, UVOW__OP_TEXT, text, 400), 0);
+  script_turns(&x.s);
+  assert_int_equal(x.s.paused, 0);
+  assert_int_equal(uvow__connection_send(x.c, UVOW__OP_TEXT, text, 200), 0);
+  script_turns(&x.s);
+  assert_int_equal(x.s.paused, 1);
+  /* Not while we wait for the peer: it could wait for us. */
+  uvow__connection_expect(x.c, 1);
+  script_turns(&x.s);
+  assert_int_equal(x.s.paused, 0);
+  uvow__connection_expect(x.c, 0);
+  assert_int_equal(x.s.paused, 1);
+  script_unblock(&x.s);
+  script_turns(&x.s);
+  assert_int_equal(x.s.paused, 0);
+  finish(&x);
+}
+
+/* A pause in which something is read goes on; one in which nothing is ends. */
+static void test_a_stalled_peer_ends(void **state) {
+  char text[600];
+  end_t x;
+  (void)state;
+  start(&x);
+  x.config.stall_ms = 30000;
+  x.config.dead_ms = 75000; /* no silence either */
+  open_end(&x);
+  memset(text, 'x', sizeof(text));
+  x.s.block = 1;
+  x.s.unsent = 600;
+  assert_int_equal(uvow__connection_send(x.c, UVOW__OP_TEXT, text, 600), 0);
+  script_turns(&x.s);
+  assert_int_equal(x.s.paused, 1);
+  for (int i = 0; i < 5; i++) {
+    x.s.unsent -= 100;
+    script_advance(&x.s, 29990);
+    script_advance(&x.s, 20);
+    assert_int_equal(x.ended, 0);
+  }
+  script_advance(&x.s, 30020);
+  assert_int_equal(x.ended, 1);
+  assert_int_equal(x.status, 1013);
+  finish(&x);
+}
+
+/* R14: a message may take 30 s, and a second more for each 64 KiB of it. */
+static void test_a_slow_message_ends(void **state) {
+  end_t x;
+  (void)state;
+  start(&x);
+  x.config.message_ms = 30000;
+  open_end(&x);
+  for (int i = 0; i < 3; i++) { /* each its own */
+    script_frame(&x.s, 0x01, "a", 1);
+    script_advance(&x.s, 20000);
+    script_frame(&x.s, 0x80, "b", 1);
+  }
+  assert_int_equal(x.ended, 0);
+  script_frame(&x.s, 0x01, "a", 1);
+  script_advance(&x.s, 20000);
+  /* Time in which we don't read is none of the message's. */
+  uvow__connection_pause(x.c, 1);
+  script_advance(&x.s, 100000);
+  uvow__connection_pause(x.c, 0);
+  script_turns(&x.s);
+  script_advance(&x.s, 9000);
+  assert_int_equal(x.ended, 0);
+  script_frame(&x.s, 0x00, "a", 1);
+  for (int i = 0; i < 31 && !x.ended; i++)
+    script_advance(&x.s, 1000);
+  assert_int_equal(x.ended, 1);
+  assert_int_equal(x.status, 1013);
+  finish(&x);
+}
+
+/* R14: what all hold together. */
+static void test_the_quota(void **state) {
+  char text[600];
+  uvow__quota_t quota = {0, 5000};
+  end_t x;
+  (void)state;
+  start(&x);
+  x.config.max_unsent = MIB;
+  x.config.quota = &quota;
+  open_end(&x);
+  memset(text, 'x', sizeof(text));
+  x.s.block = 1;
+  for (int i = 0; i < 20 && !x.ended; i++) {
+    assert_int_equal(uvow__connection_send(x.c, UVOW__OP_TEXT, text, 600), 0);
+    script_turns(&x.s);
+    assert_true(quota.used <= 6000);
+  }
+  assert_int_equal(x.status, 1013);
+  finish(&x);
+  assert_int_equal(quota.used, 0);
+}
+
+/* What was queued leaves, then the close frame: for as long as the peer reads,
+ * and close_ms. */
+static void test_queued_answers_leave_first(void **state) {
+  end_t x;
+  (void)state;
+  start(&x);
+  open_end(&x);
+  x.s.block = 1;
+  x.s.unsent = 100;
+  assert_int_equal(uvow__connection_send(x.c, UVOW__OP_TEXT, "1", 1), 0);
+  script_turns(&x.s);
+  assert_int_equal(uvow__connection_send(x.c, UVOW__OP_TEXT, "2", 1), 0);
+  script_feed(&x.s, "\xFF", 1);
+  assert_int_equal(x.ended, 1);
+  assert_int_equal(x.status, 1002);
+  for (int i = 0; i < 10; i++) {
+    x.s.unsent--; /* it reads */
+    script_advance(&x.s, 4990);
+    script_advance(&x.s, 20);
+    assert_false(script_gone(&x.s));
+  }
+  script_unblock(&x.s);
+  script_turns(&x.s);
+  script_expect_sent(&x.s, "1");
+  script_expect_sent(&x.s, "2");
+  script_expect_sent(&x.s, "close:1002");
+  for (int i = 0; i < 20 && !script_gone(&x.s); i++)
+    script_advance(&x.s, 1000); /* it reads no more */
+  assert_true(script_gone(&x.s));
+  finish(&x);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_messages_of_a_turn),
+      cmocka_unit_test(test_fragments_of_a_turn),
+      cmocka_unit_test(test_bytes_of_a_turn),
+      cmocka_unit_test(test_inflated_bytes_of_a_turn),
+      cmocka_unit_test(test_pauses_change_nothing),
+      cmocka_unit_test(test_the_end_waits),
+      cmocka_unit_test(test_unsent_answers_pause),
+      cmocka_unit_test(test_a_stalled_peer_ends),
+      cmocka_unit_test(test_a_slow_message_ends),
+      cmocka_unit_test(test_the_quota),
+      cmocka_unit_test(test_queued_answers_leave_first),
+  };
+  return cmocka_run_group_tests_name("websocket/intake", tests, NULL, NULL);
+}
