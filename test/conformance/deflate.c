@@ -28,7 +28,7 @@ typedef struct terms {
 #define BOTH(n)                                                                \
   { (n), (n) }
 #define OPTIONS(...)                                                           \
-  { sizeof(uvow_deflate_options_t), __VA_ARGS__ }
+  { sizeof(uvow_deflate_options_t), __VA_ARGS__, 0 }
 
 static const terms_t all_terms[] = {
     {"12.1 the defaults", PMD, PMD, PMD, BOTH(15), BOTH(15), BOTH(0), BOTH(0),

@@ -81,7 +81,7 @@ static int inflate_all(input_t in, size_t step, uint64_t *ret_hash) {
   while (!rc && next_message(&in, &bytes, &len)) {
     uvow__buf_t out;
     uvow__utf8_t utf8;
-    uvow__deflate_sink_t sink = {&out, in.text ? &utf8 : NULL, NULL};
+    uvow__deflate_sink_t sink = {.out = &out, .utf8 = in.text ? &utf8 : NULL};
     uvow__utf8_init(&utf8);
     uvow__buf_init(&out, &uvow__mem_default, in.max);
     rc = inflate_one(&deflate, bytes, len, step, &sink);

@@ -83,7 +83,7 @@ static void say_connection(const char *name, const uvow__connection_t *c,
 
 void soak_report(soak_t *soak) {
   const uvow__runtime_t *rt = &soak->loop->rt;
-  int secure = soak->server->config.tls != NULL;
+  int secure = soak->server->tls != NULL;
   printf("#   queue empty %d, awake %d, entered %u; chopper holds %zu\n",
          uvow__queue_empty(&rt->queue), rt->awake, rt->entered,
          soak->chopper.held);

@@ -424,7 +424,7 @@ static void test_queued_answers_leave_first(void **state) {
   finish(&x);
 }
 
-int main(void) {
+TEST_MODULE(intake) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_messages_of_a_turn),
       cmocka_unit_test(test_fragments_of_a_turn),
