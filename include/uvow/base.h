@@ -56,6 +56,9 @@ typedef struct uvow_allocator {
   void *data;
 } uvow_allocator_t;
 
+/** In options that are times in ms: never, or no limit. Since 0.1. */
+#define UVOW_NO_TIMEOUT UINT32_MAX
+
 /**
  * The version of the library that is loaded, as "MAJOR.MINOR.PATCH".
  *

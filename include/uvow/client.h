@@ -237,11 +237,12 @@ typedef struct uvow_client_options {
   /** Optional, default: max_pending. Messages that wait for their turn, or for
    * the connection. One more is refused: UVOW_EOVERLOAD. */
   size_t max_queued;
-  /** Optional, default: never. When nothing came from the server for this long,
-   * it's pinged. ms. */
+  /** Optional, default 30000 ms. When nothing came from the server for this long,
+   * it's pinged. UVOW_NO_TIMEOUT: never. */
   uint32_t ping_ms;
-  /** Optional, default: never. When nothing came from the server for this long,
-   * the connection is lost (UVOW_ELOST), however much was sent. ms. */
+  /** Optional, default 75000 ms. When nothing came from the server for this long,
+   * the connection is lost (UVOW_ELOST), however much was sent.
+   * UVOW_NO_TIMEOUT: never. */
   uint32_t dead_ms;
   /** Optional, default 0. 1: a request that is canceled or has timed out is
    * canceled at the server too, if the protocol knows how (jsonrpc2:
@@ -292,7 +293,6 @@ typedef struct uvow_request_options {
   const char *traceparent;
 } uvow_request_options_t;
 
-#define UVOW_NO_TIMEOUT UINT32_MAX
 
 /** What a client counted since it was made. */
 typedef struct uvow_client_stats {

@@ -67,9 +67,11 @@ typedef struct uvow_server_options {
   /** Optional, default 65536: calls of one peer that are being answered. More
    * are answered with an error, code -32000. */
   size_t max_calls;
-  /** Optional, default: any. A handshake whose Origin is none of these (scheme
-   * and host compare without case) is refused: 403. One without an Origin,
-   * which no browser sends, is too, unless "" is among them. RFC 6455 10.2. */
+  /** Optional, default: the server's own pages. A handshake without an Origin,
+   * which no browser sends, is welcome; one whose Origin has another host or
+   * port than its Host, or is "null", is refused: 403. With a list, one whose
+   * Origin is none of these (scheme and host compare without case) is refused;
+   * "*" welcomes any, "" one without an Origin. RFC 6455 10.2. */
   const char *const *origins;
   size_t origin_count;
   /** Optional. Asked about each handshake that is well-formed and of a welcome
@@ -96,6 +98,27 @@ typedef struct uvow_server_options {
   /** Optional, default 0. 1: a request to a peer that is given up isn't
    * canceled there. */
   int no_cancel;
+  /** Optional, default: any; on a loopback address: localhost and addresses. A
+   * handshake whose Host (without its port) is none of these is refused: 403,
+   * since a page of any site may have its own name lead to this machine (DNS
+   * rebinding). Behind a proxy that passes its own name on, name that. "*": any.
+   */
+  const char *const *hosts;
+  size_t host_count;
+  /** Optional, default 30000 ms. When nothing came from a peer for this long,
+   * it's pinged. UVOW_NO_TIMEOUT: never. */
+  uint32_t ping_ms;
+  /** Optional, default 75000 ms. When nothing came from a peer for this long, it
+   * is dropped. UVOW_NO_TIMEOUT: never. */
+  uint32_t dead_ms;
+  /** Optional, default 30000 ms, and a second more for each 64 KiB: for a
+   * message of a peer, from its first byte to its last. Then it is closed: 1013.
+   * UVOW_NO_TIMEOUT: no limit. */
+  uint32_t message_timeout_ms;
+  /** Optional, default 1 GiB: bytes that all peers together may hold, in
+   * messages that aren't whole yet and in what waits for them to read. A peer
+   * that goes above it is closed: 1013. */
+  size_t server_max_bytes;
 } uvow_server_options_t;
 
 /**

@@ -9,6 +9,11 @@ static uint32_t or_default_ms(uint32_t value, uint32_t otherwise) {
   return value ? value : otherwise;
 }
 
+/* 0 is never from here on. */
+static uint32_t never_or_ms(uint32_t value, uint32_t otherwise) {
+  return value == UVOW_NO_TIMEOUT ? 0 : or_default_ms(value, otherwise);
+}
+
 static size_t or_default(size_t value, size_t otherwise) {
   return value ? value : otherwise;
 }
@@ -170,8 +175,8 @@ int uvow__client_config_init(uvow__client_config_t *config,
   config->max_in_flight =
       or_default(options->max_in_flight, config->max_pending);
   config->max_queued = or_default(options->max_queued, config->max_pending);
-  config->ping_ms = options->ping_ms;
-  config->dead_ms = options->dead_ms;
+  config->ping_ms = never_or_ms(options->ping_ms, 30000);
+  config->dead_ms = never_or_ms(options->dead_ms, 75000);
   config->send_cancel = options->send_cancel;
   config->count_unanswered = options->count_unanswered;
   config->keepalive_s = options->tcp_keepalive_s;

@@ -82,6 +82,7 @@ static void free_server(uvow_server_t *server) {
   free_texts(server, server->subprotocols, server->subprotocol_count);
   free_texts(server, server->origins, server->origin_count);
   uvow_methods_unref(server->peer_options.methods);
+  free_texts(server, server->hosts, server->host_count);
   uvow__buf_done(&server->scratch);
   uvow_tls_unref(server->tls);
   uvow__free(mem_of(server), server);
@@ -138,7 +139,25 @@ static int copy_lists(uvow_server_t *server,
   if (rc == 0)
     rc = copy_texts(server, options->origins, options->origin_count,
                     &server->origins, &server->origin_count);
+  if (rc == 0)
+    rc = copy_texts(server, options->hosts, options->host_count, &server->hosts,
+                    &server->host_count);
   return rc;
+}
+
+static uint64_t or_ms(uint32_t ms, uint64_t otherwise) {
+  return ms == UVOW_NO_TIMEOUT ? 0 : ms ? ms : otherwise;
+}
+
+static void set_limits(uvow_server_t *server,
+                       const uvow_server_options_t *options) {
+  uvow__connection_config_t *config = &server->config;
+  config->ping_ms = or_ms(options->ping_ms, 30000);
+  config->dead_ms = or_ms(options->dead_ms, 75000);
+  config->message_ms = or_ms(options->message_timeout_ms, 30000);
+  config->quota = &server->quota;
+  server->quota.max =
+      options->server_max_bytes ? options->server_max_bytes : 1024 * MIB;
 }
 
 static void set_options(uvow_server_t *server,
@@ -159,6 +178,7 @@ static void set_options(uvow_server_t *server,
                              server->tls);
     config->transport = &server->tls_transport.transport;
   }
+  set_limits(server, options);
   config->on_request = uvow__server_requested;
   server->on_handshake = options->on_handshake;
   server->handshake_data = options->data;
@@ -190,6 +210,9 @@ static int listen_on(uvow_server_t *server,
     return UVOW_EINVAL;
   const uvow__transport_t *transport = server->config.transport;
   uvow__endpoint_t endpoint = {0};
+  server->is_loopback =
+      !options->socket_path &&
+      (strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0);
   endpoint.host = host;
   endpoint.port = options->port;
   endpoint.path = options->socket_path;

@@ -12,8 +12,12 @@ struct uvow_server {
   uvow__listener_t *listener; /* NULL: closed */
   char **subprotocols;
   size_t subprotocol_count;
-  char **origins; /* NULL: any */
+  char **origins; /* NULL: the one of its Host */
   size_t origin_count;
+  char **hosts; /* NULL: any, or those of a loopback address */
+  size_t host_count;
+  int is_loopback;
+  uvow__quota_t quota;
   uvow_handshake_cb on_handshake; /* NULL: all are welcome */
   void *handshake_data;
   uvow__connection_config_t config; /* for every peer */

@@ -1,7 +1,7 @@
 /*
  * What a server says to a handshake: its origins, and whom the user refuses.
  *
- *   on_request --origin isn't welcome--> 403
+ *   on_request --neither host nor origin is welcome--> 403
  *              --nobody to ask--> accepted
  *              --> uvow__server_ask, a task --on_handshake--> answered
  *
@@ -21,21 +21,74 @@ static const uvow__mem_t *mem_of(const uvow_server_t *server) {
   return uvow__loop_mem(server->loop);
 }
 
-static int is_listed(const uvow_server_t *server, uvow__slice_t origin) {
-  for (size_t i = 0; i < server->origin_count; i++)
-    if (uvow__slice_is_nocase(origin, server->origins[i]))
+static int is_listed(char *const *texts, size_t count, uvow__slice_t text) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(texts[i], "*") == 0 || uvow__slice_is_nocase(text, texts[i]))
       return 1;
   return 0;
+}
+
+/* Without its port: the port of a Host is ours, whatever a proxy made of it. */
+static uvow__slice_t name_of(uvow__slice_t host) {
+  size_t len = host.len;
+  while (len && host.ptr[len - 1] >= '0' && host.ptr[len - 1] <= '9')
+    len--;
+  if (len && host.ptr[len - 1] == ':')
+    host.len = len - 1;
+  return host;
+}
+
+/* An address can't be another's name: only a name can be made to lead here. */
+static int is_address(uvow__slice_t name) {
+  size_t digits = 0;
+  if (name.len && name.ptr[0] == '[')
+    return 1;
+  for (size_t i = 0; i < name.len; i++)
+    digits += (name.ptr[i] >= '0' && name.ptr[i] <= '9') || name.ptr[i] == '.';
+  return name.len && digits == name.len;
+}
+
+static int is_our_host(const uvow_server_t *server, uvow__slice_t host) {
+  uvow__slice_t name = name_of(host);
+  if (server->host_count)
+    return is_listed(server->hosts, server->host_count, name);
+  return !server->is_loopback || is_address(name) ||
+         uvow__slice_is_nocase(name, "localhost");
+}
+
+/* The host and port of an origin, "scheme://host:port"; "": it has none. */
+static uvow__slice_t authority_of(uvow__slice_t origin) {
+  uvow__slice_t none = {"", 0};
+  for (size_t i = 0; i + 2 < origin.len; i++)
+    if (memcmp(origin.ptr + i, "://", 3) == 0)
+      return (uvow__slice_t){origin.ptr + i + 3, origin.len - i - 3};
+  return none;
+}
+
+static char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+static int is_same_nocase(uvow__slice_t a, uvow__slice_t b) {
+  if (a.len == 0 || a.len != b.len)
+    return 0;
+  for (size_t i = 0; i < a.len; i++)
+    if (lower(a.ptr[i]) != lower(b.ptr[i]))
+      return 0;
+  return 1;
 }
 
 /* RFC 6455 10.2. */
 static int is_welcome(const uvow_server_t *server, const uvow__http_t *http) {
   uvow__slice_t origin = {"", 0};
-  if (server->origin_count == 0)
-    return 1;
-  if (uvow__http_header(http, "Origin", &origin) > 1)
+  uvow__slice_t host = {"", 0};
+  size_t count = uvow__http_header(http, "Origin", &origin);
+  (void)uvow__http_header(http, "Host", &host);
+  if (count > 1 || !is_our_host(server, host))
     return 0;
-  return is_listed(server, origin);
+  if (server->origin_count)
+    return is_listed(server->origins, server->origin_count, origin);
+  return count == 0 || is_same_nocase(authority_of(origin), host);
 }
 
 static void put(char **at, uvow__slice_t text) {

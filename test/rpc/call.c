@@ -140,7 +140,7 @@ static void until_ended(raw_t *x) {
 }
 
 static const char handshake[] =
-    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+    "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     "Sec-WebSocket-Protocol: x, b, a\r\n\r\n";
@@ -187,13 +187,13 @@ static void test_bad_handshake(void **state) {
     const char *text;
     const char *answer;
   } cases[] = {
-      {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 426 "},
-      {"POST / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 405 "},
-      {"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+      {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 426 "},
+      {"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 405 "},
+      {"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
        "Connection: Upgrade\r\nSec-WebSocket-Version: 8\r\n"
        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
        "HTTP/1.1 426 "},
-      {"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+      {"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
        "Sec-WebSocket-Key: short\r\n\r\n",
        "HTTP/1.1 400 "},

@@ -372,12 +372,13 @@ static void talk(raw_t *raw, uv_loop_t *uv, uint16_t port, const char *offer,
                  const void *frames, size_t len) {
   char bytes[2048];
   struct sockaddr_in address;
-  int head = snprintf(bytes, sizeof(bytes),
-                      "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
-                      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                      "Sec-WebSocket-Extensions: %s\r\n\r\n",
-                      offer);
+  int head =
+      snprintf(bytes, sizeof(bytes),
+               "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+               "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+               "Sec-WebSocket-Extensions: %s\r\n\r\n",
+               offer);
   assert_true((size_t)head + len < sizeof(bytes));
   memcpy(bytes + head, frames, len);
   memset(raw, 0, sizeof(*raw));

@@ -130,6 +130,9 @@ static void serve(relay_t *relay, int secure) {
   }
   options.size = sizeof(options);
   options.protocol = uvow_protocol_jsonrpc2();
+  static const char *const hosts[] = {"localhost", "nowhere.test"};
+  options.hosts = hosts;
+  options.host_count = 2;
   options.tls = relay->theirs;
   assert_int_equal(uvow_server_new(relay->s.loop, &options, &relay->server), 0);
   uvow_server_method(relay->server, "echo", echo, NULL, NULL);

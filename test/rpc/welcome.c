@@ -66,7 +66,10 @@ static void door_init(door_t *door, test_alloc_t *alloc) {
   options.allocator = &door->alloc->allocator;
   (void)uvow_loop_new(&door->uv, &options, &door->loop);
   door->options.size = sizeof(door->options);
+  static const char *const any[] = {"*"};
   door->options.protocol = uvow_protocol_jsonrpc2();
+  door->options.hosts = any;
+  door->options.host_count = 1;
   door->options.on_handshake = on_handshake;
   door->options.data = door;
 }
@@ -362,6 +365,49 @@ static void test_origins(void **state) {
     }
 }
 
+/* By default: its own pages, and no name but localhost on a loopback address. */
+static void test_default_hosts_and_origins(void **state) {
+  static const char *const named[] = {"app.test"};
+  static const struct {
+    const char *headers;
+    int ok;
+    int ok_with_name;
+  } cases[] = {
+      {"Host: localhost:81\r\n", 1, 0},
+      {"Host: LocalHost\r\n", 1, 0},
+      {"Host: 127.0.0.1:9\r\n", 1, 0},
+      {"Host: [::1]:9\r\n", 1, 0},
+      {"Host: app.test:81\r\n", 0, 1},
+      {"Host: localhost.evil\r\n", 0, 0},
+      {"Host: 127.0.0.1.evil:9\r\n", 0, 0},
+      {"Host: localhost:81\r\nOrigin: http://localhost:81\r\n", 1, 0},
+      {"Host: localhost:81\r\nOrigin: HTTP://LOCALHOST:81\r\n", 1, 0},
+      {"Host: localhost:81\r\nOrigin: http://localhost\r\n", 0, 0},
+      {"Host: localhost:81\r\nOrigin: http://evil:81\r\n", 0, 0},
+      {"Host: localhost:81\r\nOrigin: null\r\n", 0, 0},
+      {"Host: localhost:81\r\nOrigin: \r\n", 0, 0},
+      {"Host: app.test\r\nOrigin: https://app.test\r\n", 0, 1},
+      {"Host: app.test\r\nOrigin: https://evil\r\n", 0, 0},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+    for (int name = 0; name < 2; name++) {
+      door_t door;
+      char text[512];
+      int ok = name ? cases[i].ok_with_name : cases[i].ok;
+      door_init(&door, NULL);
+      door.options.hosts = name ? named : NULL;
+      door.options.host_count = (size_t)name;
+      int len = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s%s",
+                         cases[i].headers, request_end + sizeof("Host: h\r"));
+      assert_int_equal(door_open(&door), 0);
+      door_write(&door, text, (size_t)len);
+      door_until(&door, "\r\n\r\n");
+      expect_in(&door, ok ? "HTTP/1.1 101 " : "HTTP/1.1 403 ");
+      door_end(&door);
+    }
+}
+
 /* A head over 64 KiB, or of too many fields: 431; and it isn't awaited. */
 static void test_head_size(void **state) {
   (void)state;
@@ -430,6 +476,8 @@ TEST_MODULE(welcome) {
        NULL},
       {"waiting for an answer has limits", test_awaiting, NULL, NULL, NULL},
       {"only these origins are welcome", test_origins, NULL, NULL, NULL},
+      {"by default its own pages are", test_default_hosts_and_origins, NULL,
+       NULL, NULL},
       {"a head has a limit", test_head_size, NULL, NULL, NULL},
       {"a slow client is dropped", test_slow_client, NULL, NULL, NULL},
       {"memory may be missing", test_oom, NULL, NULL, NULL},

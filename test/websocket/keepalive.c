@@ -8,8 +8,8 @@ static void open_client(script_t *s, uint32_t ping_ms, uint32_t dead_ms) {
   script_init(s);
   script_drive_clock(s);
   uvow_client_options_t options = script_options(s);
-  options.ping_ms = ping_ms;
-  options.dead_ms = dead_ms;
+  options.ping_ms = ping_ms ? ping_ms : UVOW_NO_TIMEOUT;
+  options.dead_ms = dead_ms ? dead_ms : UVOW_NO_TIMEOUT;
   script_open_client(s, &options);
 }
 
