@@ -293,7 +293,6 @@ typedef struct uvow_request_options {
   const char *traceparent;
 } uvow_request_options_t;
 
-
 /** What a client counted since it was made. */
 typedef struct uvow_client_stats {
   /** Required. sizeof(uvow_client_stats_t): set it before the call. */

@@ -2,7 +2,7 @@
  * Connecting: the addresses of a name raced as in RFC 8305, or one path.
  *
  *   begin: resolve -> on_resolved -> try_next -> (250 ms) try_next ...
- *          (a path:) run_begin ----^   ^  |
+ *  (a path, address:) run_begin ----^   ^  |
  *                                      |  +-> on_attempt: connected -> won
  *                     failed: at once -+      (the other attempts are closed)
  *                     the last: lost
@@ -47,6 +47,7 @@ struct uvow__connector {
   char *host; /* or the path */
   int is_path;
   uint16_t port;
+  struct sockaddr_storage literal; /* what host is, if it's an address */
 };
 
 static const uvow__network_t system_network = {uv_getaddrinfo, uv_freeaddrinfo,
@@ -327,6 +328,23 @@ static int begin_path(uvow__connector_t *c) {
   return 0;
 }
 
+/* An address waits for no name that is being looked up. Returns whether host is
+ * one. */
+static int to_literal(uvow__connector_t *c) {
+  return uv_ip4_addr(c->host, c->port, (struct sockaddr_in *)&c->literal) ==
+             0 ||
+         uv_ip6_addr(c->host, c->port, (struct sockaddr_in6 *)&c->literal) == 0;
+}
+
+static int begin_literal(uvow__connector_t *c) {
+  int rc = make_attempts(c, 1);
+  if (rc)
+    return rc;
+  add_attempt(c, (const struct sockaddr *)&c->literal);
+  uvow__runtime_push(&c->loop->rt, &c->begin);
+  return 0;
+}
+
 static int begin_name(uvow__connector_t *c) {
   struct addrinfo hints;
   char port[8];
@@ -360,7 +378,9 @@ int uvow__connect_begin(uvow_loop_t *loop, const uvow__endpoint_t *endpoint,
   c->host = uvow__strndup(mem_of(c), host, strlen(host));
   int rc = UVOW_ENOMEM;
   if (c->host)
-    rc = c->is_path ? begin_path(c) : begin_name(c);
+    rc = c->is_path      ? begin_path(c)
+         : to_literal(c) ? begin_literal(c)
+                         : begin_name(c);
   if (rc)
     free_connector(c);
   else

@@ -267,6 +267,14 @@ static int copy_name(uvow__slice_t text, char *out) {
   return 0;
 }
 
+#define NAME_MAX_BYTES 253 /* of a host: RFC 1035 3.1, as text */
+
+/* A dot at its end is the root's, and doesn't count. */
+static int is_too_long(const char *name) {
+  size_t len = strlen(name);
+  return len - (len && name[len - 1] == '.') > NAME_MAX_BYTES;
+}
+
 static int parse_host(const parts_t *parts, uvow__url_t *url) {
   uvow__slice_t text = parts->host;
   if (text.len == 0)
@@ -276,8 +284,10 @@ static int parse_host(const parts_t *parts, uvow__url_t *url) {
   url->host = (char *)uvow__malloc(url->mem, text.len + 1);
   if (!url->host)
     return UVOW_ENOMEM;
-  if (!parts->bracketed)
-    return copy_name(text, url->host);
+  if (!parts->bracketed) {
+    int rc = copy_name(text, url->host);
+    return rc == 0 && is_too_long(url->host) ? UVOW_EURL : rc;
+  }
   for (size_t i = 0; i < text.len; i++)
     url->host[i] = lower(text.ptr[i]);
   url->host[text.len] = '\0';

@@ -492,8 +492,27 @@ static void without_memory_it_fails_in_order(void **state) {
   test_alloc_sweep(connect_with, NULL);
 }
 
+/* An address is tried at once: no resolver is asked, whose queue may be long. */
+static void addresses_are_not_looked_up(void **state) {
+  static const char *const hosts[] = {"192.0.2.1", "2001:db8::1"};
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    start();
+    uvow__endpoint_t endpoint = {hosts[i], 81, 0, NULL, 0};
+    assert_int_equal(
+        uvow__connect_begin(x->s.loop, &endpoint, &callbacks, x, &x->connector),
+        0);
+    script_turns(&x->s);
+    assert_null(x->resolve);
+    assert_int_equal(x->count, 1);
+    assert_string_equal(x->tries[0].name, hosts[i]);
+    end();
+  }
+}
+
 TEST_MODULE(connect) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(addresses_are_not_looked_up),
       cmocka_unit_test(ipv6_goes_first_and_families_take_turns),
       cmocka_unit_test(the_next_begins_250_ms_later),
       cmocka_unit_test(or_at_once_when_one_fails),
