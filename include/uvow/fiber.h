@@ -15,6 +15,7 @@
  */
 
 #include "loop.h"
+#include "stream.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,8 +67,9 @@ uvow_fiber_spawn_with(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
                       const uvow_fiber_options_t *options);
 
 /**
- * Waits for a future. Takes it, also on failure. One that is settled doesn't
- * switch stacks, but every 10,000th time in a row, so that others run too.
+ * Waits for a future. Takes it; on a failure of its own, it gives it up. One
+ * that is settled doesn't switch stacks, but every 10,000th time in a row, so
+ * that others run too.
  *
  * Returns 0, or the code that it rejected with. What it writes to ret_result
  * (may be NULL; untouched by an error of its own) is borrowed (valid until this
@@ -77,6 +79,10 @@ uvow_fiber_spawn_with(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
  * UVOW_ECANCELED: the fiber is canceled, and f is given up. Since 0.2.
  */
 UVOW_API int uvow_await(uvow_future_t *f, uvow_result_t *ret_result);
+/** Waits for a stream's next item. Borrows it. Returns 1: an item; 0: the end
+ * (ret_result has its value, if any); negative: as uvow_await, or what the stream
+ * failed with. A cancel takes no item. Since 0.2. */
+UVOW_API int uvow_await_next(uvow_stream_t *stream, uvow_result_t *ret_result);
 /** Waits some time. Returns 0, or as uvow_await. Since 0.2. */
 UVOW_API int uvow_await_delay(uvow_loop_t *loop, uint64_t delay_ms);
 /**

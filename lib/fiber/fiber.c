@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include <uvow/combine.h>
+#include <uvow/stream.h>
 
 #define STACK_BYTES ((size_t)256 * 1024)
 #define STRAIGHT_MAX 10000
@@ -237,8 +238,12 @@ static void suspend(uvow__fiber_t *fiber, uvow_future_t *f) {
 int uvow_await(uvow_future_t *f, uvow_result_t *ret_result) {
   uvow__fiber_t *fiber = running;
   int code = check(fiber, f);
+  if (code == UVOW_ECYCLE) {
+    uvow_future_unref(f); /* giving it up would be the fiber's own cancel */
+    return code;
+  }
   if (code) {
-    uvow_future_unref(f);
+    uvow__future_abandon(f); /* nobody will ever see what it brings */
     return code;
   }
   if (fiber->result) {
@@ -274,7 +279,7 @@ static uvow_future_t *spawn(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
 
 int uvow_await(uvow_future_t *f, uvow_result_t *ret_result) {
   (void)ret_result;
-  uvow_future_unref(f);
+  uvow__future_abandon(f);
   return UVOW_EFIBER;
 }
 
@@ -299,4 +304,14 @@ uvow_future_t *uvow_fiber_spawn_with(uvow_loop_t *loop, uvow_fiber_cb fn,
 
 int uvow_await_delay(uvow_loop_t *loop, uint64_t delay_ms) {
   return uvow_await(uvow_future_delay(loop, delay_ms), NULL);
+}
+
+int uvow_await_next(uvow_stream_t *stream, uvow_result_t *ret_result) {
+  uvow_result_t result;
+  int rc = uvow_await(uvow_stream_next(stream), &result);
+  if (rc)
+    return rc;
+  if (ret_result)
+    *ret_result = result;
+  return !uvow_result_is_end(&result);
 }

@@ -1,0 +1,113 @@
+/* Items of a stream, awaited one by one. */
+#include <uvow/stream.h>
+
+#include "support/loop_bed.h"
+
+typedef struct scene {
+  loop_bed_t bed;
+  uvow_stream_t *stream;
+  uvow_sink_t *sink;
+  int rc;
+} scene_t;
+
+static void open_scene(scene_t *s) {
+  memset(s, 0, sizeof(*s));
+  loop_bed_open(&s->bed);
+  s->stream = uvow_stream_new(s->bed.loop, NULL, &s->sink);
+  assert_non_null(s->stream);
+}
+
+static void push(scene_t *s, int64_t n) {
+  assert_int_equal(uvow_sink_push(s->sink, uvow_value_int64(n)), 0);
+}
+
+static uvow_next_t reads(uvow_loop_t *loop, void *data) {
+  scene_t *s = data;
+  uvow_result_t r;
+  int64_t n = 0;
+  (void)loop;
+  while ((s->rc = uvow_await_next(s->stream, &r)) > 0) {
+    assert_int_equal(uvow_value_get_int64(&r.value, &n), 0);
+    loop_bed_log_number(&s->bed, "", (int)n);
+  }
+  if (s->rc == 0 && uvow_value_get_int64(&r.value, &n) == 0)
+    loop_bed_log_number(&s->bed, "end=", (int)n);
+  return uvow_next_none();
+}
+
+static void items_and_the_end(void **state) {
+  scene_t s;
+  (void)state;
+  open_scene(&s);
+  push(&s, 1);
+  push(&s, 2);
+  uvow_future_detach(uvow_fiber_spawn(s.bed.loop, reads, &s));
+  loop_bed_run(&s.bed);
+  loop_bed_expect(&s.bed, "1 2");
+  push(&s, 3);
+  uvow_sink_end_value(s.sink, uvow_value_int64(9));
+  loop_bed_run(&s.bed);
+  assert_int_equal(s.rc, 0);
+  uvow_stream_unref(s.stream);
+  loop_bed_close(&s.bed, "3 end=9 closed");
+}
+
+static void what_it_fails_with(void **state) {
+  scene_t s;
+  (void)state;
+  open_scene(&s);
+  uvow_sink_fail(s.sink, uvow_error_new(s.bed.loop, UVOW_EURL, "bad"));
+  uvow_future_detach(uvow_fiber_spawn(s.bed.loop, reads, &s));
+  loop_bed_run(&s.bed);
+  assert_int_equal(s.rc, UVOW_EURL);
+  uvow_stream_unref(s.stream);
+  assert_string_equal(s.bed.unhandled, "");
+  loop_bed_close(&s.bed, "closed");
+}
+
+/* Another reader gets what the canceled one waited for. */
+static void a_cancel_takes_no_item(void **state) {
+  scene_t s;
+  (void)state;
+  open_scene(&s);
+  uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, reads, &s);
+  loop_bed_run(&s.bed);
+  assert_int_equal(uvow_future_cancel(f), 0);
+  uvow_future_unref(f);
+  push(&s, 1);
+  loop_bed_run(&s.bed);
+  assert_int_equal(s.rc, UVOW_ECANCELED);
+  loop_bed_expect(&s.bed, "");
+  uvow_future_detach(uvow_fiber_spawn(s.bed.loop, reads, &s));
+  uvow_sink_end(s.sink);
+  loop_bed_run(&s.bed);
+  uvow_stream_unref(s.stream);
+  loop_bed_close(&s.bed, "1 closed");
+}
+
+static void bad_use(void **state) {
+  scene_t s;
+  (void)state;
+  open_scene(&s);
+  assert_int_equal(uvow_await_next(s.stream, NULL), UVOW_EFIBER);
+  assert_int_equal(uvow_await_next(NULL, NULL), UVOW_EFIBER);
+  push(&s, 1); /* nobody took it */
+  assert_int_equal(uvow_stream_waiting(s.stream), 1);
+  uvow_stream_unref(s.stream);
+  uvow_sink_drop(s.sink);
+  s.stream = NULL;
+  uvow_future_detach(uvow_fiber_spawn(s.bed.loop, reads, &s));
+  loop_bed_run(&s.bed);
+  assert_int_equal(s.rc, UVOW_ENOMEM);
+  loop_bed_close(&s.bed, "closed");
+}
+
+TEST_MODULE(items) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(items_and_the_end),
+      cmocka_unit_test(what_it_fails_with),
+      cmocka_unit_test(a_cancel_takes_no_item),
+      cmocka_unit_test(bad_use),
+  };
+  return cmocka_run_group_tests_name("fiber/items", tests, NULL, NULL);
+}
