@@ -181,9 +181,6 @@ void uvow__client_session_init(uvow_client_t *client,
 void uvow__client_session_use(uvow_client_t *client,
                               uvow__connection_t *connection);
 void uvow__client_session_done(uvow_client_t *client);
-/* A message came. */
-void uvow__client_message(uvow_client_t *client, int opcode,
-                          const uint8_t *bytes, size_t len, uvow__buf_t *whole);
 
 /* client_notice.c: what the application is told when the tasks run. Without
  * memory it isn't told. */

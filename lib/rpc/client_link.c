@@ -294,7 +294,7 @@ static void on_message(void *ctx, int opcode, const uint8_t *bytes, size_t len,
   if (client->config.trace.on_message)
     client->config.trace.on_message(client, (const char *)bytes, len,
                                     client->config.trace.data);
-  uvow__client_message(client, opcode, bytes, len, whole);
+  uvow__session_message(&client->session, opcode, bytes, len, whole);
   if (client->closing || !uvow__backlog_empty(&client->backlog))
     uvow__client_pump_late(client);
 }

@@ -139,9 +139,3 @@ void uvow__client_session_done(uvow_client_t *client) {
 const uvow__session_t *uvow__peer_session(const uvow_peer_t *peer) {
   return peer->client ? &peer->client->session : &peer->session;
 }
-
-void uvow__client_message(uvow_client_t *client, int opcode,
-                          const uint8_t *bytes, size_t len,
-                          uvow__buf_t *whole) {
-  uvow__session_message(&client->session, opcode, bytes, len, whole);
-}

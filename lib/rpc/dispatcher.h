@@ -32,7 +32,7 @@ typedef struct uvow__request {
   uint16_t resent;         /* how often */
   uint8_t sent;            /* on this connection: its bytes may have left */
   uint8_t was_sent;        /* on any: the server may have acted on it */
-  uint16_t session : 13;   /* its number, which the owner gives; 0: none */
+  uint16_t session : 14;   /* its number, which the owner gives; 0: none */
   uint16_t idempotent : 1;
   uint16_t json : 1; /* the answer is parsed before the future is fulfilled */
 } uvow__request_t;
