@@ -63,6 +63,8 @@ static inline int note_sent(uvow_client_t *client, uvow__request_t *request,
     return rc == UVOW_ECLOSED && !client->closing ? UVOW_ELOST : rc;
   if (request) {
     uvow__dispatcher_mark_sent(request, uvow__runtime_now(&client->loop->rt));
+    if (client->session.paused) /* the server owes us an answer now */
+      uvow__session_pace(&client->session);
     if (client->config.trace.on_sent)
       client->config.trace.on_sent(
           client, request->id,
