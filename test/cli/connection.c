@@ -46,7 +46,10 @@ static uvow_next_t echo(const uvow_call_t *call, void *data) {
 }
 
 static void look(seen_t *seen, command_t *command) {
+  static const char *const any[] = {"*"};
   uvow_server_options_t options = {.size = sizeof(options)};
+  options.origins = any;
+  options.origin_count = 1;
   options.protocol = uvow_protocol_jsonrpc2();
   options.on_handshake = on_handshake;
   options.data = seen;

@@ -178,12 +178,12 @@ static void what_is_no_message_harms_nobody(void **state) {
       "[1]",
       "{}",
       "{",
-      "{\"result\":true,\"callback_id\":1,\"data\":[1,2}",
-      "{\"result\":true,\"callback_id\":1,\"data\":\"wrong\"",
-      "{\"result\":true \"callback_id\":1,\"data\":\"wrong\"}",
-      "{'result':true,'callback_id':1}",
-      "{\"result\":true,\"callback_id\":1,\"callback_id\":1}",
-      "{\"result\":true,\"callback_id\":1}{}",
+      "{\"result\":true,\"callback_id\":0,\"data\":[1,2}",
+      "{\"result\":true,\"callback_id\":0,\"data\":\"wrong\"",
+      "{\"result\":true \"callback_id\":0,\"data\":\"wrong\"}",
+      "{'result':true,'callback_id':0}",
+      "{\"result\":true,\"callback_id\":0,\"callback_id\":0}",
+      "{\"result\":true,\"callback_id\":0}{}",
       "hello \xF0\x9F\x91\x8B",
   };
   enum { COUNT = sizeof(garbage) / sizeof(*garbage) };

@@ -172,16 +172,18 @@ const cases = {
   /* What can't be read is refused, and harms nothing else. */
   async garbage() {
     const c = await connect();
-    const garbage = ['', '{', '[', 'null', '42', '"text"', '{"a":1',
+    const noJson = ['', '{', '[', '{"a":1',
       Buffer.from(JSON.stringify(protocol.call(1, 'echo', {}))),
       Buffer.alloc(0)];
-    for (const bytes of garbage) {
+    const noRequest = ['null', '42', '"text"', '{"a":1}'];
+    for (const bytes of [...noJson, ...noRequest]) {
       c.socket.send(bytes);
       if (protocolName !== 'jsonrpc2')
         continue;
       const {id, error} = await c.next();
       assert.strictEqual(id, null);
-      assert.deepStrictEqual(error, protocol.unreadable);
+      assert.deepStrictEqual(error, noRequest.includes(bytes)
+        ? {code: -32600, message: 'Invalid Request'} : protocol.unreadable);
     }
     c.call(3, 'echo', {x: 5});
     assert.strictEqual((await c.answer())[0], 3);

@@ -125,7 +125,7 @@ const char *sim_text_stray(sim_t *s) {
       "{\"callback_id\":0,\"result\":true}",
       "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,"
       "\"message\":\"m\"}}",
-      "{\"id\":1,\"id\":2,\"result\":1,\"callback_id\":1,\"callback_id\":2}",
+      "{\"id\":0,\"id\":0,\"result\":1,\"callback_id\":0,\"callback_id\":0}",
       "{\"id\":9007199254740993,\"callback_id\":9007199254740993,"
       "\"result\":true,\"jsonrpc\":\"2.0\"}",
   };
