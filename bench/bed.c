@@ -47,7 +47,7 @@ static uvow_next_t never(const uvow_call_t *call, void *data) {
   uvow_promise_t *promise;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &promise);
   (void)data;
-  uvow_promise_on_cancel(promise, drop, promise);
+  uvow_promise_on_cancel(promise, drop, promise, NULL);
   return uvow_next_future(f);
 }
 

@@ -205,12 +205,20 @@ UVOW_API int uvow_promise_try_fulfill(uvow_promise_t *promise,
 UVOW_API int uvow_promise_try_reject(uvow_promise_t *promise,
                                      uvow_error_t *error);
 /**
- * Sets who is told when the future is canceled: once, from within the cancel,
- * after the future has been rejected. The promise is still to be dropped or
- * settled (with no effect). Borrows. NULL as cb: nobody. Since 0.1.
+ * Sets who is told when the future is canceled. Borrows the promise, keeps data
+ * until destroy (may be NULL).
+ *
+ * The cancel queues cb; it runs once, after the cancel has returned and before
+ * any continuation of what was canceled. Set after a cancel, cb is queued now.
+ * Using up the promise (fulfill, reject, follow, drop) withdraws a cb that
+ * hasn't run. destroy runs exactly once, later too: after cb has returned, or
+ * after the promise is used up (by follow: once it has followed); or within
+ * this call, as its last act, for the data that was set before, and where the
+ * promise is NULL or used up. The promise is still to be dropped or settled
+ * (with no effect). NULL as cb: nobody. Since 0.1.
  */
 UVOW_API void uvow_promise_on_cancel(uvow_promise_t *promise, uvow_cancel_cb cb,
-                                     void *data);
+                                     void *data, uvow_destroy_cb destroy);
 
 /** A future that is fulfilled. Takes the value. Returns new, or NULL. */
 UVOW_API uvow_future_t *uvow_future_fulfilled(uvow_loop_t *loop,
@@ -244,7 +252,15 @@ UVOW_API uvow_future_t *uvow_future_chain(uvow_future_t *f,
  * Since 0.1.
  */
 UVOW_API int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data);
-/** Lets it run and forgets it. Takes f; accepts NULL. */
+/**
+ * Gives it up: cancels it, unless it's settled or others own it or wait for it;
+ * nothing is reported. Takes f; accepts NULL. Since 0.2.
+ */
+UVOW_API void uvow_future_drop(uvow_future_t *f);
+/**
+ * Lets it run: nobody waits for the result. It isn't canceled, and a rejection
+ * is still reported. Takes f; accepts NULL.
+ */
 UVOW_API void uvow_future_detach(uvow_future_t *f);
 
 /** One more owner. Returns its argument; accepts NULL. */
@@ -253,10 +269,17 @@ UVOW_API uvow_future_t *uvow_future_ref(uvow_future_t *f);
 UVOW_API void uvow_future_unref(uvow_future_t *f);
 
 /**
- * Cancels: f rejects with UVOW_ECANCELED, and so does, up the chain, all that
- * nobody else waits for or holds; the promise at its root is told. Callbacks of
- * canceled links don't run, but for `finally`; destructors do. Borrows.
- * Errors: UVOW_EALREADY: f is settled; UVOW_EINVAL: NULL. Since 0.1.
+ * Cancels f, and up the chain all that nobody else waits for or holds; the
+ * promise at its root is told (uvow_promise_on_cancel).
+ *
+ * The topmost canceled link rejects with UVOW_ECANCELED, and the rejection runs
+ * down to f: `then` and `catch` of canceled links don't run, each `finally`
+ * runs and is waited for, callbacks attached to f run last; destructors run.
+ * Without a `finally` on the way f is UVOW_REJECTED when this returns; with one
+ * it is UVOW_PENDING until the last has ended. all, all_settled, any, race that
+ * are canceled wait for the cleanups of what they held. Borrows. Errors:
+ * UVOW_EALREADY: f is settled, or canceled already; UVOW_EINVAL: NULL. Since
+ * 0.1.
  */
 UVOW_API int uvow_future_cancel(uvow_future_t *f);
 

@@ -117,18 +117,19 @@ static void collect(uvow__wheel_t *wheel, uint64_t now) {
     wheel->now = now;
 }
 
-void uvow__wheel_advance(uvow__wheel_t *wheel, uint64_t now_ns) {
+void uvow__wheel_due(uvow__wheel_t *wheel, uint64_t now_ns, uvow__list_t *due) {
   collect(wheel, now_ns / NS_PER_MS);
-  /* Only what is here now: one armed by a callback waits for the next call. */
-  uvow__list_t due;
-  uvow__list_init(&due);
-  uvow__list_splice(&due, &wheel->expired);
-  while (!uvow__list_empty(&due)) {
-    uvow__deadline_t *deadline =
-        UVOW__CONTAINER(due.next, uvow__deadline_t, link);
-    uvow__list_remove(&deadline->link);
-    deadline->expire(deadline);
-  }
+  uvow__list_splice(due, &wheel->expired);
+}
+
+int uvow__wheel_expire(uvow__list_t *due) {
+  if (uvow__list_empty(due))
+    return 0;
+  uvow__deadline_t *deadline =
+      UVOW__CONTAINER(due->next, uvow__deadline_t, link);
+  uvow__list_remove(&deadline->link);
+  deadline->expire(deadline);
+  return 1;
 }
 
 int uvow__wheel_next(uvow__wheel_t *wheel, uint64_t *ret_ms) {

@@ -54,8 +54,11 @@ static inline void uvow__wheel_disarm(uvow__deadline_t *deadline) {
 
 /* Gives what was armed since the last stamp its place. */
 void uvow__wheel_stamp(uvow__wheel_t *wheel, uint64_t now_ns);
-/* Calls expire for all that is due; they may arm and disarm any deadline. */
-void uvow__wheel_advance(uvow__wheel_t *wheel, uint64_t now_ns);
+/* Moves all that is due to a list. */
+void uvow__wheel_due(uvow__wheel_t *wheel, uint64_t now_ns, uvow__list_t *due);
+/* Calls expire of the first of them, which may arm and disarm any deadline: one
+ * that it arms is in the wheel. Returns 0: there is none. */
+int uvow__wheel_expire(uvow__list_t *due);
 /* Writes the ms of the clock at which to advance next: never later than the
  * first deadline, seldom earlier. 0: nothing is armed. */
 int uvow__wheel_next(uvow__wheel_t *wheel, uint64_t *ret_ms);

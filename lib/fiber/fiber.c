@@ -88,7 +88,7 @@ static void settle(uvow__fiber_t *fiber) {
     return;
   }
   fiber->future = NULL;
-  f->flags &= (uint8_t)~UVOW__OWNED;
+  f->flags &= (uint16_t)~UVOW__OWNED;
   f->data = NULL;
   if (fiber->next.kind == UVOW_NEXT_PASS)
     fiber->next = uvow_next_none();

@@ -1,21 +1,20 @@
 /*
  * all, all_settled, any, race: one future of several.
  *
- *   new -> WAITING --the last child settled, or the deciding one--> settled
- *             |                                                      |
- *             +--cancel, close--> settled                            |
- *                                   |                                |
- *                                   +--> let_go -> reaped   or results
+ *   new -> WAITING --the last child settled--> settled: results, or let_go
+ *             |--the deciding one, close-----> settled: let_go
+ *             +--cancel--> CANCELED --the last child's cleanup--> settled
  *
  * 1. A group is one allocation: a slot for each future, which first waits for
  *    it and then holds its result. With all and all_settled the group becomes
  *    the results that the combined future is fulfilled with.
  * 2. A waiting group owns its sources and one reference of the combined future,
  *    as its promise would.
- * 3. What a group gives up is unlinked first, all of it, so that nothing of it
- *    can run any more; only then others are told (their code may do anything).
+ * 3. Results that hold values of the application's are told: their task is the
+ *    entry. They keep the loop's memory.
  * 4. Groups of groups are given up, and results of results are freed, in loops
- *    (F6).
+ *    (F6). A group that is canceled waits for what it canceled, and nothing
+ * else.
  * 5. A value without `ref` stays in its future, which the results then own.
  *
  * Doesn't recognise a group that waits for itself: see combine.h.
@@ -24,8 +23,8 @@
 
 #include <string.h>
 
-#include "future.h"
 #include "results.h"
+#include "tell.h"
 
 enum kind { ALL, ALL_SETTLED, ANY, RACE };
 
@@ -44,10 +43,9 @@ struct slot {
 };
 
 struct uvow_results {
-  uvow__mem_t mem; /* its own copy: results may outlive their loop */
-  uvow_loop_t *loop;
+  uvow__runtime_t *rt;
   uvow_future_t *future; /* NULL: these are results */
-  uvow__task_t task;     /* reaps it; links it when it is freed */
+  uvow__task_t task; /* links it when it is canceled, or freed; tells values */
   size_t refs;
   size_t count;
   size_t pending;
@@ -65,6 +63,46 @@ static void results_unref(uvow_results_t *results, uvow__list_t *dying) {
     uvow__list_append(dying, &results->task.link);
 }
 
+/* Releases what slots hold, but for values of the application's: the number of
+ * these. Results that nobody owns then go to the list. */
+static size_t release_slots(uvow_results_t *dead, uvow__list_t *dying) {
+  size_t foreign = 0;
+  for (size_t i = 0; i < dead->count; i++) {
+    uvow_value_t *value = &dead->slots[i].u.done.value;
+    uvow_error_unref(dead->slots[i].u.done.error);
+    if (!value->type || !value->type->destroy)
+      continue;
+    if (uvow__type_is_foreign(value->type)) {
+      foreign++;
+      continue;
+    }
+    if (value->type == &uvow_type_results)
+      results_unref((uvow_results_t *)value->as.ptr, dying);
+    else
+      value->type->destroy(value->as.ptr);
+    *value = uvow_value_none();
+  }
+  return foreign;
+}
+
+static void results_free(uvow_results_t *dead) {
+  uvow__runtime_t *rt = dead->rt;
+  uvow__free(&rt->mem, dead);
+  rt->pins--;
+  uvow__runtime_maybe_release(rt);
+}
+
+/* All that is left are values of the application's. */
+static void run_values(uvow__task_t *task) {
+  uvow_results_t *dead = UVOW__CONTAINER(task, uvow_results_t, task);
+  for (size_t i = 0; i < dead->count; i++) {
+    uvow_value_t value = dead->slots[i].u.done.value;
+    if (value.type)
+      value.type->destroy(value.as.ptr);
+  }
+  results_free(dead);
+}
+
 static void results_destroy(void *ptr) {
   uvow__list_t dying;
   uvow__list_init(&dying);
@@ -72,22 +110,18 @@ static void results_destroy(void *ptr) {
   while (!uvow__list_empty(&dying)) {
     uvow_results_t *dead =
         UVOW__CONTAINER(dying.next, uvow_results_t, task.link);
-    uvow__mem_t mem = dead->mem;
     uvow__list_remove(&dead->task.link);
-    for (size_t i = 0; i < dead->count; i++) {
-      uvow_value_t *value = &dead->slots[i].u.done.value;
-      if (value->type == &uvow_type_results)
-        results_unref((uvow_results_t *)value->as.ptr, &dying);
-      else
-        uvow__value_drop(value);
-      uvow_error_unref(dead->slots[i].u.done.error);
+    if (release_slots(dead, &dying)) {
+      dead->task.run = run_values;
+      uvow__tell(dead->rt, &dead->task);
+    } else {
+      results_free(dead);
     }
-    uvow__free(&mem, dead);
   }
 }
 
-const uvow_type_t uvow_type_results = {sizeof(uvow_type_t), "results",
-                                       results_ref, results_destroy};
+const uvow_type_t uvow_type_results = {
+    sizeof(uvow_type_t), uvow__own_names.results, results_ref, results_destroy};
 
 /* Ends a slot's wait. Returns its source, now the caller's. */
 static uvow_future_t *slot_end(struct slot *slot) {
@@ -98,36 +132,33 @@ static uvow_future_t *slot_end(struct slot *slot) {
   return source;
 }
 
-static void run_reap(uvow__task_t *task) {
-  uvow_results_t *group = UVOW__CONTAINER(task, uvow_results_t, task);
+/* The combined future is settled, and not with these results. Takes the group's
+ * reference of it. */
+static void let_go(uvow_results_t *group) {
   uvow_future_t *f = group->future;
+  f->flags &= (uint16_t) ~(UVOW__PROMISE | UVOW__INNER);
   for (size_t i = 0; i < group->count; i++) {
-    if (group->slots[i].group)
-      uvow__future_abandon(slot_end(&group->slots[i]));
+    if (!group->slots[i].group)
+      continue;
+    uvow__task_cancel(&group->slots[i].u.wait.task);
+    uvow__future_abandon(slot_end(&group->slots[i]));
   }
   results_destroy(group);
   uvow_future_unref(f);
 }
 
-/* The combined future is settled, and not with these results. */
-static void let_go(uvow_results_t *group) {
-  group->future->flags &= (uint8_t)~UVOW__PROMISE;
-  for (size_t i = 0; i < group->count; i++) {
-    if (group->slots[i].group)
-      uvow__task_cancel(&group->slots[i].u.wait.task);
-  }
-  uvow__runtime_reap(group->future->rt, &group->task);
-}
-
-static void on_cancel(void *data) {
-  let_go((uvow_results_t *)data);
+static void on_cut(uvow_future_t *f, int code) {
+  f->flags |= UVOW__OBSERVED;
+  uvow__future_reject_code(f, code);
+  let_go((uvow_results_t *)f->data);
 }
 
 /* UVOW_EALL with every error. */
 static uvow_error_t *all_rejected(uvow_results_t *group) {
   uvow__error_spec_t spec = {0};
-  const uvow_error_t **causes = (const uvow_error_t **)uvow__malloc(
-      &group->mem, group->count * sizeof(*causes));
+  const uvow__mem_t *mem = &group->rt->mem;
+  const uvow_error_t **causes =
+      (const uvow_error_t **)uvow__malloc(mem, group->count * sizeof(*causes));
   if (!causes)
     return uvow__error_nomem();
   for (size_t i = 0; i < group->count; i++)
@@ -135,8 +166,8 @@ static uvow_error_t *all_rejected(uvow_results_t *group) {
   spec.code = UVOW_EALL;
   spec.causes = causes;
   spec.cause_count = group->count;
-  uvow_error_t *error = uvow__error_make(&group->mem, &spec);
-  uvow__free(&group->mem, causes);
+  uvow_error_t *error = uvow__error_make(mem, &spec);
+  uvow__free(mem, causes);
   return error;
 }
 
@@ -150,7 +181,7 @@ static void complete(uvow_results_t *group) {
     uvow__future_reject(f, all_rejected(group));
     let_go(group);
   } else {
-    f->flags &= (uint8_t)~UVOW__PROMISE;
+    f->flags &= (uint16_t) ~(UVOW__PROMISE | UVOW__INNER);
     group->future = NULL;
     uvow__future_fulfill(f, uvow_value_ptr(&uvow_type_results, group));
     uvow_future_unref(f);
@@ -169,10 +200,28 @@ static uvow_value_t keep(uvow_future_t *source) {
   return uvow__future_share(source);
 }
 
+/* A canceled group has one child less to wait for. Returns its future, with a
+ * reference, if that was the last: it is to be rejected. */
+static uvow_future_t *one_less(uvow_results_t *group) {
+  uvow_future_t *f = group->future;
+  if (--group->pending)
+    return NULL;
+  f->flags &= (uint16_t) ~(UVOW__PROMISE | UVOW__INNER);
+  results_destroy(group);
+  return f;
+}
+
 /* Takes what the slot has waited for: a future, or an error instead. */
 static void settle(struct slot *slot, uvow_future_t *source,
                    uvow_error_t *error) {
   uvow_results_t *group = slot->group;
+  if (group->future->flags & UVOW__CANCELED) {
+    slot_end(slot);
+    uvow_error_unref(error);
+    uvow_future_unref(source);
+    uvow__cancel_go_down(one_less(group));
+    return;
+  }
   slot_end(slot);
   slot->u.done.error = error;
   group->pending--;
@@ -188,7 +237,6 @@ static void settle(struct slot *slot, uvow_future_t *source,
     if (group->pending == 0)
       complete(group);
   }
-  /* Last: what is released may do anything. */
   uvow_future_unref(source);
 }
 
@@ -208,8 +256,51 @@ static void run_nomem(uvow__task_t *task) {
 
 static void run_foreign(uvow__task_t *task) {
   struct slot *slot = UVOW__CONTAINER(task, struct slot, u.wait.task);
-  settle(slot, NULL,
-         uvow__error_code(&slot->group->mem, UVOW_EINVAL, UVOW_OUTCOME_NONE));
+  settle(
+      slot, NULL,
+      uvow__error_code(&slot->group->rt->mem, UVOW_EINVAL, UVOW_OUTCOME_NONE));
+}
+
+uvow_future_t *uvow__group_of(const uvow__task_t *task) {
+  if (task->run != run_child)
+    return NULL;
+  return UVOW__CONTAINER(task, struct slot, u.wait.task)->group->future;
+}
+
+int uvow__is_group(const uvow_future_t *f) {
+  return (f->flags & UVOW__INNER) && f->cb.cut == on_cut;
+}
+
+void uvow__group_enlist(uvow_future_t *f, uvow__list_t *groups) {
+  uvow__list_append(groups, &((uvow_results_t *)f->data)->task.link);
+}
+
+uvow_future_t *uvow__group_lost(uvow__task_t *task) {
+  struct slot *slot = UVOW__CONTAINER(task, struct slot, u.wait.task);
+  uvow_results_t *group = slot->group;
+  uvow_future_unref(slot_end(slot));
+  return one_less(group);
+}
+
+void uvow__group_cancel(uvow__task_t *task,
+                        void (*cancel)(uvow_future_t *f, uvow__list_t *groups),
+                        uvow__list_t *groups) {
+  uvow_results_t *group = UVOW__CONTAINER(task, uvow_results_t, task);
+  uvow__list_remove(&task->link);
+  group->pending++; /* until all are looked at */
+  for (size_t i = 0; i < group->count; i++) {
+    struct slot *slot = &group->slots[i];
+    if (!slot->group)
+      continue;
+    if (uvow__only_waits(slot->u.wait.source, &slot->u.wait.task)) {
+      cancel(slot->u.wait.source, groups);
+    } else {
+      uvow__task_cancel(&slot->u.wait.task);
+      uvow_future_unref(slot_end(slot));
+      group->pending--;
+    }
+  }
+  uvow__cancel_go_down(one_less(group));
 }
 
 /* Takes the future. */
@@ -240,16 +331,16 @@ static uvow_results_t *group_new(uvow_loop_t *loop, size_t count,
   uvow_results_t *group = (uvow_results_t *)uvow__malloc(&rt->mem, size);
   if (!group)
     return NULL;
-  group->future = uvow__future_new(rt, 2, UVOW__PROMISE);
+  group->future = uvow__future_new(rt, 2, UVOW__PROMISE | UVOW__INNER);
   if (!group->future) {
     uvow__free(&rt->mem, group);
     return NULL;
   }
-  group->future->cb.cancel = on_cancel;
+  group->future->cb.cut = on_cut;
   group->future->data = group;
-  group->mem = rt->mem;
-  group->loop = loop;
-  uvow__task_init(&group->task, run_reap);
+  group->rt = rt;
+  rt->pins++;
+  uvow__task_init(&group->task, run_values);
   group->refs = 1;
   group->count = count;
   group->pending = count;
@@ -347,7 +438,7 @@ int uvow_results_get(const uvow_results_t *results, size_t i,
     uvow__future_result((uvow_future_t *)slot->u.done.value.as.ptr, ret_result);
     return 0;
   }
-  ret_result->loop = results->loop;
+  ret_result->loop = uvow__runtime_loop(results->rt);
   ret_result->error = slot->u.done.error;
   ret_result->value = slot->u.done.value;
   ret_result->source = NULL;

@@ -15,7 +15,7 @@
  * 3. A future is settled before it's freed, and a settled one waits for
  *    nothing: freeing never goes down a chain.
  * 4. While a callback runs, its link is in no list and doesn't own its source
- *    (the runner does), so the callback may cancel or forget the link.
+ *    (the runner does), so the callback may cancel or release the link.
  * 5. A value is moved to the next link if nobody else can see it; else shared
  *    by its type's ref; else by keeping the future that holds it.
  */
@@ -25,6 +25,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "tell.h"
+
 static void shared_ref(void *ptr) {
   uvow_future_ref((uvow_future_t *)ptr);
 }
@@ -33,8 +35,8 @@ static void shared_destroy(void *ptr) {
   uvow_future_unref((uvow_future_t *)ptr);
 }
 
-const uvow_type_t uvow__type_shared = {sizeof(uvow_type_t), "shared",
-                                       shared_ref, shared_destroy};
+const uvow_type_t uvow__type_shared = {
+    sizeof(uvow_type_t), uvow__own_names.shared, shared_ref, shared_destroy};
 
 uvow_future_t *uvow__promise_new_slowly(uvow_loop_t *loop,
                                         uvow_promise_t **ret_promise) {
@@ -63,15 +65,10 @@ void uvow_future_unref(uvow_future_t *f) {
     uvow__future_unref(f);
 }
 
-void uvow__future_free(uvow_future_t *f) {
+void uvow__future_give_back(uvow_future_t *f) {
   uvow__runtime_t *rt = f->rt;
   uvow__pool_t *pool = f->flags & UVOW__BLOCK ? &rt->blocks : &rt->links;
   int last = f->flags & UVOW__LAST;
-  assert(f->state != UVOW_PENDING);
-  if (f->state == UVOW_FULFILLED)
-    uvow__value_drop(&f->u.value);
-  else
-    uvow_error_unref(f->u.error);
   f->state = 0;
   uvow__pool_give(pool, f);
   if (last) {
@@ -80,8 +77,24 @@ void uvow__future_free(uvow_future_t *f) {
   }
 }
 
+void uvow__future_free(uvow_future_t *f) {
+  const uvow_type_t *type = f->u.value.type;
+  int fulfilled = f->state == UVOW_FULFILLED;
+  assert(f->state != UVOW_PENDING);
+  if ((f->flags & UVOW__OWNS) ||
+      (fulfilled && type && uvow__type_is_foreign(type))) {
+    uvow__tell_freed(f);
+    return;
+  }
+  if (!fulfilled)
+    uvow_error_unref(f->u.error);
+  else if (type && type->destroy)
+    type->destroy(f->u.value.as.ptr);
+  uvow__future_give_back(f);
+}
+
 void uvow__future_disarm(uvow_future_t *f) {
-  f->flags &= (uint8_t)~UVOW__TIMED;
+  f->flags &= (uint16_t)~UVOW__TIMED;
   uvow__runtime_unhold(f->rt, (uvow__deadline_t *)(void *)(f + 1));
 }
 
@@ -92,6 +105,7 @@ void uvow__future_reject(uvow_future_t *f, uvow_error_t *error) {
   int awaited = !uvow__list_empty(&f->reactions);
   uvow__future_announce(f);
   if (!awaited && !(f->flags & UVOW__OBSERVED)) {
+    f->flags |= UVOW__REPORTS;
     f->refs++;
     uvow__list_append(&f->rt->unhandled, &f->task.link);
     uvow__runtime_poke(f->rt);
@@ -133,7 +147,11 @@ static void run_adopt(uvow__task_t *task) {
   uvow_future_t *source = uvow__future_unwait(f);
   uvow__future_forward(f, source);
   uvow_future_unref(source);
-  uvow_future_unref(f);
+  uvow__tell_end(f);
+}
+
+int uvow__task_is_adopt(const uvow__task_t *task) {
+  return task->run == run_adopt;
 }
 
 /* The one link that waits for f, or NULL: none, several, or no link. */
@@ -174,8 +192,8 @@ static int is_cycle(const uvow_future_t *f, const uvow_future_t *inner) {
  */
 static uvow_future_t *shorten(uvow_future_t *f) {
   uvow__list_t *only = f->reactions.next;
-  if (f->refs != 2 || (f->flags & UVOW__TIMED) || only == &f->reactions ||
-      only->next != &f->reactions)
+  if (f->refs != 2 || (f->flags & UVOW__TIMED) || f->end.destroy ||
+      only == &f->reactions || only->next != &f->reactions)
     return f;
   uvow__task_t *task = UVOW__CONTAINER(only, uvow__task_t, link);
   if (task->run != run_adopt)
@@ -210,7 +228,7 @@ void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner) {
     uvow__future_forward(f, inner);
   }
   uvow_future_unref(inner);
-  uvow_future_unref(f);
+  uvow__tell_end(f);
 }
 
 uvow_value_t uvow_result_keep(const uvow_result_t *result) {
@@ -227,14 +245,20 @@ uvow_value_t uvow_result_keep(const uvow_result_t *result) {
 }
 
 void uvow__next_drop(uvow_next_t *next) {
+  uvow_value_t value = uvow__next_left(next);
+  uvow__tell_rest(value, NULL, NULL);
+}
+
+uvow_value_t uvow__next_left(const uvow_next_t *next) {
+  if (next->kind == UVOW_NEXT_VALUE || next->kind == UVOW_NEXT_END)
+    return next->u.value;
   if (next->kind == UVOW_NEXT_STREAM)
     uvow_stream_unref(next->u.stream);
-  else if (next->kind == UVOW_NEXT_VALUE || next->kind == UVOW_NEXT_END)
-    uvow_value_clear(&next->u.value);
   else if (next->kind == UVOW_NEXT_ERROR)
     uvow_error_unref(next->u.error);
   else if (next->kind == UVOW_NEXT_FUTURE)
     uvow__future_abandon(next->u.future);
+  return uvow_value_none();
 }
 
 uvow_error_t *uvow__next_error(uvow_future_t *f, const uvow_next_t *next) {

@@ -13,8 +13,13 @@ enum {
   UVOW__BLOCK = 8,    /* has a tail; lives in the pool of blocks */
   UVOW__TIMED = 16,   /* its tail holds a deadline that settling disarms */
   UVOW__FINALLY = 32, /* its callback runs also when it is canceled */
-  UVOW__OWNED = 64,   /* a root whose owner rejects it itself: see cb.cut */
-  UVOW__LAST = 128    /* the runtime is closed, and waits for it to be freed */
+  UVOW__OWNED = 64,   /* an inner root; a request holds its own end */
+  UVOW__LAST = 128,   /* the runtime is closed, and waits for it to be freed */
+  UVOW__INNER = 256,  /* a root whose owner rejects it itself: see cb.cut */
+  UVOW__CANCELED = 512, /* was canceled, though it may be pending still */
+  UVOW__TELLS = 1024,   /* its task is the entry of on_cancel */
+  UVOW__REPORTS = 2048, /* its task is in a list of unhandled rejections */
+  UVOW__OWNS = 4096     /* its data lives as long as it does */
 };
 
 /* What an UVOW__OWNED one is, for reports. */
@@ -33,10 +38,9 @@ struct uvow_future {
   uvow__task_t task; /* waiting: in source's reactions, then in the queue */
   uvow__runtime_t *rt;
   uint32_t refs;
+  uint16_t flags;
   uint8_t state; /* uvow_state_t; 0: free */
-  uint8_t flags;
   uint8_t kind; /* of an UVOW__OWNED one: UVOW__KIND_* */
-  uint8_t spare;
   union {
     struct {
       uvow_future_t *source; /* owned */
@@ -58,11 +62,12 @@ struct uvow_future {
     uvow_finally_cb finally;
     uvow_done_cb done;
     uvow_cancel_cb cancel; /* of a root: its promise's owner */
-    void (*cut)(uvow_future_t *f, int code); /* of an UVOW__OWNED one */
+    /* Of an UVOW__INNER or UVOW__OWNED one. */
+    void (*cut)(uvow_future_t *f, int code);
   } cb;
   void *data;
   union {
-    uvow_destroy_cb destroy; /* of data */
+    uvow_destroy_cb destroy; /* of data, until it's told: see tell.h */
     uvow_done_cb done;       /* of an UVOW__OWNED one: its own end, or NULL */
   } end;
   uvow__list_t reactions; /* of uvow__task_t */
@@ -101,10 +106,9 @@ static inline uvow_future_t *uvow__future_new(uvow__runtime_t *rt,
     return NULL;
   f->rt = rt;
   f->refs = refs;
+  f->flags = (uint16_t)flags;
   f->state = UVOW_PENDING;
-  f->flags = (uint8_t)flags;
-  f->kind = UVOW__KIND_REQUEST;
-  f->spare = 0; /* so that the four are one store */
+  f->kind = UVOW__KIND_REQUEST; /* so that the three are one store */
   f->cb.then = NULL;
   f->data = NULL;
   f->end.done = NULL;
@@ -124,6 +128,8 @@ uvow__future_then_slowly(uvow_future_t *f, uvow_then_cb on_value, void *data);
 
 /* Its last owner has gone. */
 UVOW__APART void uvow__future_free(uvow_future_t *f);
+/* Its block, once all that it held is released. */
+void uvow__future_give_back(uvow_future_t *f);
 
 /* Whether a fulfilled future's value owns nothing. */
 static inline int uvow__future_is_plain(const uvow_future_t *f) {
@@ -134,7 +140,8 @@ static inline int uvow__future_is_plain(const uvow_future_t *f) {
 static inline void uvow__future_unref(uvow_future_t *f) {
   if (--f->refs)
     return;
-  if (f->state != UVOW_FULFILLED || (f->flags & (UVOW__BLOCK | UVOW__LAST)) ||
+  if (f->state != UVOW_FULFILLED ||
+      (f->flags & (UVOW__BLOCK | UVOW__LAST | UVOW__OWNS)) ||
       !uvow__future_is_plain(f)) {
     uvow__future_free(f);
     return;
@@ -152,7 +159,7 @@ static inline void uvow__future_announce(uvow_future_t *f) {
     uvow__future_disarm(f);
   if (uvow__list_empty(&f->reactions))
     return;
-  uvow__list_splice(&f->rt->queue.ready, &f->reactions);
+  uvow__list_splice(f->rt->queue.in, &f->reactions);
   uvow__runtime_poke(f->rt);
 }
 
@@ -209,19 +216,62 @@ static inline void uvow__future_wait(uvow_future_t *f, uvow_future_t *source,
 
 /* The wait is over. Returns its source, now the caller's. */
 static inline uvow_future_t *uvow__future_unwait(uvow_future_t *f) {
-  f->flags &= (uint8_t)~UVOW__WAITS;
+  f->flags &= (uint16_t)~UVOW__WAITS;
   return f->u.wait.source;
 }
 /* Takes f from who waited for it: cancels it if nobody else does, and so up the
  * chain. Accepts NULL. */
 void uvow__future_abandon(uvow_future_t *f);
-/* As a cancel, with UVOW_ECLOSED: the loop goes away. f is a pending root. */
+/* The loop goes away: rejects f, which is pending, with UVOW_ECLOSED if it
+ * waits for no other future. */
 void uvow__future_close(uvow_future_t *f);
+/* f is canceled, pending, in no list, and waits for nothing any more: rejects
+ * it, and what is canceled and only waited for it, down to the first cleanup.
+ * Takes a reference of f. */
+void uvow__cancel_go_down(uvow_future_t *f);
+
+/* Whether a task is that of a future that follows another. */
+int uvow__task_is_adopt(const uvow__task_t *task);
 /* Whether a task is that of a then, finally or done link. */
 int uvow__task_is_link(const uvow__task_t *task);
-/* Rejects f with a code, tells a root's owner, and takes it out of the chain.
- * Returns what it waited for (now the caller's), or NULL. */
-uvow_future_t *uvow__future_cut(uvow_future_t *f, int code);
+/* Whether f's cleanup runs, or is to run without a source, or is waited for. */
+int uvow__link_cleans(const uvow_future_t *f);
+/* f is canceled: its callbacks won't run, but for a cleanup. */
+void uvow__link_pass_by(uvow_future_t *f);
+/* f, a finally link that waits for nothing, runs its cleanup. Takes the wait's
+ * reference. */
+void uvow__link_begin_cleanup(uvow_future_t *f);
+/* Whether nobody but this reaction waits for f, which may be NULL, or holds it.
+ */
+static inline int uvow__only_waits(const uvow_future_t *f,
+                                   const uvow__task_t *task) {
+  return f && f->state == UVOW_PENDING && f->refs == 2 &&
+         f->reactions.next == &task->link && f->reactions.prev == &task->link;
+}
+/* The future that a reaction settles, or NULL: none that is known. */
+uvow_future_t *uvow__task_target(const uvow__task_t *task);
+
+/* combine.c. The group whose slot this task is of, as its future; or NULL. */
+uvow_future_t *uvow__group_of(const uvow__task_t *task);
+/* Whether f is the future of a group that waits. */
+int uvow__is_group(const uvow_future_t *f);
+/* A group is to be canceled: its task goes to the list. */
+void uvow__group_enlist(uvow_future_t *f, uvow__list_t *groups);
+/* A group of the list: cancels what only it waits for, by `cancel`. */
+void uvow__group_cancel(uvow__task_t *task,
+                        void (*cancel)(uvow_future_t *f, uvow__list_t *groups),
+                        uvow__list_t *groups);
+/* What a canceled group's slot waited for is settled, and out of the slot's
+ * reach. Returns the group's future, with a reference, if that was the last. */
+uvow_future_t *uvow__group_lost(uvow__task_t *task);
+
+/* retry.c, the same. */
+uvow_future_t *uvow__retry_of(const uvow__task_t *task);
+/* The attempt that f, a retry's, waits for; or NULL. */
+uvow_future_t *uvow__retry_attempt(const uvow_future_t *f);
+/* f is canceled, and waits for its attempt, but for no pause or deadline. */
+void uvow__retry_cancel(uvow_future_t *f);
+uvow_future_t *uvow__retry_lost(uvow__task_t *task);
 
 /* Calls cb for each future of the loop that is alive, settled or not. */
 typedef void (*uvow__future_cb)(uvow_future_t *f, void *data);
@@ -255,9 +305,12 @@ UVOW__APART void uvow__future_next(uvow_future_t *f, const uvow_next_t *next,
                                    uvow_future_t *source);
 /* The error of an answer that is one. Takes it. */
 uvow_error_t *uvow__next_error(uvow_future_t *f, const uvow_next_t *next);
-/* Releases what a callback's answer owns. */
+/* Releases a callback's answer that nobody takes, but for a value: that is the
+ * caller's, who releases it last (see uvow__tell_rest). */
+uvow_value_t uvow__next_left(const uvow_next_t *next);
+/* The same with the value: the last that its caller does. */
 void uvow__next_drop(uvow_next_t *next);
-
+/* The last that its caller does: it may be code of the application's. */
 static inline void uvow__value_drop(uvow_value_t *value) {
   if (value->type && value->type->destroy)
     value->type->destroy(value->as.ptr);

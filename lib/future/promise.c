@@ -1,10 +1,14 @@
 /*
  * The write side. A promise is its future's address, and one reference of it.
  *
- * The flag says that it is out: a promise that was given away is recognised for
- * as long as somebody else owns the future, and using it again does nothing.
+ * 1. The flag says that it is out: a promise that was given away is recognised
+ *    for as long as somebody else owns the future, and using it again does
+ *    nothing.
+ * 2. What is settled from outside of a drain is a root of its own (F5).
+ * 3. A value that is refused is released by the call that brought it, as the
+ *    last that it does.
  */
-#include "future.h"
+#include "tell.h"
 
 #include <string.h>
 
@@ -22,15 +26,25 @@ uvow_future_t *uvow_promise_new(uvow_loop_t *loop,
   return f;
 }
 
+/* The promise is used up, and nothing was canceled. */
+static inline void end_uncanceled(uvow_future_t *f) {
+  f->flags &= (uint16_t)~UVOW__PROMISE;
+  if (f->end.destroy)
+    uvow__tell_data(f);
+  else
+    uvow__future_unref(f);
+}
+
 /* The promise is used up. */
 static void end(uvow_future_t *f) {
-  f->flags &= (uint8_t)~UVOW__PROMISE;
-  uvow__future_unref(f);
+  uvow__tell_withdraw(f);
+  end_uncanceled(f);
 }
 
 int uvow_promise_try_fulfill(uvow_promise_t *promise, uvow_value_t value) {
   uvow_future_t *f = future_of(promise);
   if (f && f->state == UVOW_PENDING) {
+    uvow__runtime_root(f->rt);
     uvow__future_fulfill_checked(f, value);
     return 0;
   }
@@ -41,6 +55,7 @@ int uvow_promise_try_fulfill(uvow_promise_t *promise, uvow_value_t value) {
 int uvow_promise_try_reject(uvow_promise_t *promise, uvow_error_t *error) {
   uvow_future_t *f = future_of(promise);
   if (f && f->state == UVOW_PENDING) {
+    uvow__runtime_root(f->rt);
     if (error)
       uvow__future_reject(f, error);
     else
@@ -53,12 +68,15 @@ int uvow_promise_try_reject(uvow_promise_t *promise, uvow_error_t *error) {
 
 void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value) {
   uvow_future_t *f = future_of(promise);
-  if (f && f->state == UVOW_PENDING)
+  if (f && f->state == UVOW_PENDING) {
+    uvow__runtime_root(f->rt);
     uvow__future_fulfill_checked(f, value);
-  else
-    (void)uvow_promise_try_fulfill(promise, value); /* refuses it */
+    end_uncanceled(f);
+    return;
+  }
   if (f)
     end(f);
+  uvow_value_clear(&value);
 }
 
 void uvow_promise_reject(uvow_promise_t *promise, uvow_error_t *error) {
@@ -80,9 +98,9 @@ void uvow_promise_reject_code(uvow_promise_t *promise, int code,
 void uvow_promise_follow(uvow_promise_t *promise, uvow_future_t *future) {
   uvow_future_t *f = future_of(promise);
   if (f && f->state == UVOW_PENDING) {
-    f->flags &= (uint8_t)~UVOW__PROMISE;
-    f->cb.cancel = NULL;
-    f->data = NULL;
+    f->flags &= (uint16_t)~UVOW__PROMISE;
+    f->cb.cancel = NULL; /* its data is destroyed once it has followed */
+    uvow__runtime_root(f->rt);
     uvow__future_adopt(f, future);
     return;
   }
@@ -95,18 +113,28 @@ void uvow_promise_drop(uvow_promise_t *promise) {
   uvow_future_t *f = future_of(promise);
   if (!f)
     return;
-  if (f->state == UVOW_PENDING)
+  if (f->state == UVOW_PENDING) {
+    uvow__runtime_root(f->rt);
     uvow__future_reject_code(f, UVOW_EBROKEN);
+  }
   end(f);
 }
 
 void uvow_promise_on_cancel(uvow_promise_t *promise, uvow_cancel_cb cb,
-                            void *data) {
+                            void *data, uvow_destroy_cb destroy) {
   uvow_future_t *f = future_of(promise);
-  if (!f)
-    return;
-  f->cb.cancel = cb;
-  f->data = data;
+  uvow_destroy_cb old = f ? f->end.destroy : destroy;
+  void *old_data = f ? f->data : data;
+  if (f) {
+    uvow__tell_withdraw(f);
+    f->cb.cancel = cb;
+    f->data = data;
+    f->end.destroy = destroy;
+    if (cb && (f->flags & UVOW__CANCELED))
+      uvow__tell_cancel(f);
+  }
+  if (old)
+    old(old_data);
 }
 
 uvow_future_t *uvow_future_fulfilled(uvow_loop_t *loop, uvow_value_t value) {

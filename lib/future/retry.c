@@ -5,14 +5,13 @@
  *            ^                                       |
  *            |                                       +--> gives up: end
  *            +-- expire_pause <-- PAUSED <-----------+
- *   on_cancel and expire_overall: end, from anywhere
+ *   on_cut and expire_overall: end, from anywhere
  *
  * 1. While it goes on it owns one reference of its future, as its promise
  *    would. The end settles that, then gives up the rest: see finish.
- * 2. The task is in one list at most: the queue, the attempt's reactions, or
- *    those to be reaped.
- * 3. While a user's function runs (busy), the end may come from within: then
- *    the rest is given up after it has returned.
+ * 2. The task is in one list at most: the queue, or the attempt's reactions.
+ * 3. The end may come while the user's function runs: its task is the entry
+ * that destroys data and frees it, once that has returned.
  * 4. Each armed deadline holds the loop.
  */
 #include <uvow/combine.h>
@@ -21,7 +20,7 @@
 #include <string.h>
 
 #include "backoff.h"
-#include "future.h"
+#include "tell.h"
 
 #define DEFAULT_ATTEMPTS 3
 #define DEFAULT_BASE_MS 100
@@ -40,21 +39,21 @@ struct retry {
   uvow_retry_options_t options;
   uvow__backoff_t backoff;
   uint32_t attempts;
-  int busy;
 };
 
 static void run_attempt(uvow__task_t *task);
 
-static void run_reap(uvow__task_t *task) {
+static void run_end(uvow__task_t *task) {
   struct retry *retry = UVOW__CONTAINER(task, struct retry, task);
   uvow_future_t *f = retry->future;
   uvow__mem_t mem = retry->mem;
-  uvow__future_abandon(retry->attempt);
+  uvow_destroy_cb destroy = retry->options.destroy;
+  void *data = retry->data;
   uvow_error_unref(retry->last);
-  if (retry->options.destroy)
-    retry->options.destroy(retry->data);
   uvow__free(&mem, retry);
   uvow_future_unref(f);
+  if (destroy)
+    destroy(data);
 }
 
 static void disarm(struct retry *retry, uvow__deadline_t *deadline) {
@@ -64,27 +63,21 @@ static void disarm(struct retry *retry, uvow__deadline_t *deadline) {
 
 /* The future is settled: nothing of this runs any more. */
 static void finish(struct retry *retry) {
-  retry->future->flags &= (uint8_t)~UVOW__PROMISE;
+  uvow_future_t *attempt = retry->attempt;
+  retry->attempt = NULL;
+  retry->future->flags &= (uint16_t) ~(UVOW__PROMISE | UVOW__INNER);
   disarm(retry, &retry->pause);
   disarm(retry, &retry->overall);
   uvow__task_cancel(&retry->task);
-  if (retry->busy)
-    return;
-  retry->task.run = run_reap;
-  uvow__runtime_reap(retry->future->rt, &retry->task);
+  retry->task.run = run_end;
+  uvow__runtime_push(retry->future->rt, &retry->task);
+  uvow__future_abandon(attempt);
 }
 
-static void on_cancel(void *data) {
-  finish((struct retry *)data);
-}
-
-/* A user's function has returned. Whether the end came meanwhile. */
-static int ended(struct retry *retry) {
-  retry->busy = 0;
-  if (retry->future->state == UVOW_PENDING)
-    return 0;
-  finish(retry);
-  return 1;
+static void on_cut(uvow_future_t *f, int code) {
+  f->flags |= UVOW__OBSERVED;
+  uvow__future_reject_code(f, code);
+  finish((struct retry *)f->data);
 }
 
 /* Takes the error. */
@@ -105,7 +98,6 @@ static void failed(struct retry *retry, uvow_error_t *error) {
   const uvow_retry_options_t *options = &retry->options;
   uint32_t n = retry->attempts;
   int again = uvow_error_code(error) != UVOW_ECANCELED;
-  uint64_t ms = 0;
   uvow_error_unref(retry->last);
   retry->last = error;
   if (options->max_attempts != UVOW_RETRY_NO_LIMIT &&
@@ -113,22 +105,36 @@ static void failed(struct retry *retry, uvow_error_t *error) {
     give_up(retry, uvow_error_ref(error));
     return;
   }
-  retry->busy = 1;
+  uint64_t ms = 0;
   if (options->retry_if)
     again = options->retry_if(error, n, retry->data);
   if (again && retry->future->state == UVOW_PENDING)
     ms = next_pause(retry);
-  if (ended(retry))
-    return;
+  if (retry->future->state != UVOW_PENDING)
+    return; /* one of the two ended it, though that isn't theirs to do */
   if (again)
     uvow__runtime_hold(retry->future->rt, &retry->pause, ms);
   else
     give_up(retry, uvow_error_ref(error));
 }
 
+/* The attempt of one that is canceled has ended. Returns its future, with a
+ * reference. */
+static uvow_future_t *finish_canceled(struct retry *retry) {
+  uvow_future_t *f = uvow_future_ref(retry->future);
+  uvow_future_unref(retry->attempt);
+  retry->attempt = NULL;
+  finish(retry);
+  return f;
+}
+
 static void run_settled(uvow__task_t *task) {
   struct retry *retry = UVOW__CONTAINER(task, struct retry, task);
   uvow_future_t *attempt = retry->attempt;
+  if (retry->future->flags & UVOW__CANCELED) {
+    uvow__cancel_go_down(finish_canceled(retry));
+    return;
+  }
   retry->attempt = NULL;
   if (attempt->state == UVOW_FULFILLED) {
     uvow__future_forward(retry->future, attempt);
@@ -139,22 +145,40 @@ static void run_settled(uvow__task_t *task) {
   uvow_future_unref(attempt);
 }
 
+uvow_future_t *uvow__retry_of(const uvow__task_t *task) {
+  if (task->run != run_settled)
+    return NULL;
+  return UVOW__CONTAINER(task, struct retry, task)->future;
+}
+
+uvow_future_t *uvow__retry_attempt(const uvow_future_t *f) {
+  if (!(f->flags & UVOW__INNER) || f->cb.cut != on_cut)
+    return NULL;
+  return ((struct retry *)f->data)->attempt;
+}
+
+void uvow__retry_cancel(uvow_future_t *f) {
+  struct retry *retry = (struct retry *)f->data;
+  disarm(retry, &retry->overall);
+}
+
+uvow_future_t *uvow__retry_lost(uvow__task_t *task) {
+  return finish_canceled(UVOW__CONTAINER(task, struct retry, task));
+}
+
 static void run_attempt(uvow__task_t *task) {
   struct retry *retry = UVOW__CONTAINER(task, struct retry, task);
   uvow__mem_t *mem = &retry->mem;
   if (retry->attempts < UINT32_MAX)
     retry->attempts++;
-  retry->busy = 1;
   uvow_future_t *attempt = retry->fn(retry->attempts, retry->data);
-  if (retry->future->state != UVOW_PENDING) {
+  if (retry->future->state != UVOW_PENDING) { /* the end came meanwhile */
     if (attempt && attempt->rt == retry->future->rt)
-      retry->attempt = attempt; /* to be given up */
+      uvow__future_abandon(attempt);
     else
       uvow_future_unref(attempt);
-    ended(retry);
     return;
   }
-  retry->busy = 0;
   int code = uvow__future_adoptable(retry->future, attempt);
   if (code == 0) {
     retry->attempt = attempt;
@@ -218,12 +242,12 @@ static struct retry *retry_new(uvow__runtime_t *rt) {
   struct retry *retry = (struct retry *)uvow__calloc(&rt->mem, sizeof(*retry));
   if (!retry)
     return NULL;
-  retry->future = uvow__future_new(rt, 2, UVOW__PROMISE);
+  retry->future = uvow__future_new(rt, 2, UVOW__PROMISE | UVOW__INNER);
   if (!retry->future) {
     uvow__free(&rt->mem, retry);
     return NULL;
   }
-  retry->future->cb.cancel = on_cancel;
+  retry->future->cb.cut = on_cut;
   retry->future->data = retry;
   retry->mem = rt->mem;
   uvow__task_init(&retry->task, run_attempt);

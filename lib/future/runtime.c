@@ -4,7 +4,8 @@
  *   enter -> (what libuv brought: bytes, a timer) -> leave
  *   leave -> drain: tasks in order, then the late ones (one write a
  *            connection), until none is left or the budget is used
- *         -> report rejections that nobody observed (F8)
+ *         -> report rejections that nobody observed (F8): those of this turn
+ *            if no task is left that might, and those of the turn before
  *         -> stamp the deadlines armed in this turn, with one look at the clock
  *         -> rest: the owner sets its timer, and wakes again if work is left
  *
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "future.h"
+#include "tell.h"
 
 #define DRAIN_BUDGET 10000
 
@@ -28,6 +30,7 @@ void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
   rt->budget = DRAIN_BUDGET;
   uvow__queue_init(&rt->queue);
   uvow__list_init(&rt->unhandled);
+  uvow__list_init(&rt->unhandled_old);
   uvow__list_init(&rt->dying);
   uvow__wheel_init(&rt->wheel, now_ns);
   uvow__pool_init(&rt->links, &rt->mem, sizeof(uvow_future_t));
@@ -57,10 +60,27 @@ uint64_t uvow__runtime_random(uvow__runtime_t *rt) {
   return z ^ (z >> 31);
 }
 
-static void report_unhandled(uvow__runtime_t *rt) {
+void uvow__runtime_expire(uvow__runtime_t *rt) {
+  uvow__list_t due; /* what one of them arms waits for the next call */
+  uvow__list_init(&due);
+  uvow__wheel_due(&rt->wheel, rt->clock(rt), &due);
+  do
+    uvow__runtime_root(rt);
+  while (uvow__wheel_expire(&due));
+}
+
+int uvow__runtime_busy(const uvow__runtime_t *rt) {
+  return !uvow__queue_empty(&rt->queue) || !uvow__list_empty(&rt->unhandled) ||
+         !uvow__list_empty(&rt->unhandled_old);
+}
+
+/* Reports those of the last turn, or of this one too: whoever was to observe
+ * them has run. The rest has one turn more. */
+static void report_unhandled(uvow__runtime_t *rt, int drained) {
   uvow__list_t due; /* what the hook makes is for the next drain */
   uvow__list_init(&due);
-  uvow__list_splice(&due, &rt->unhandled);
+  uvow__list_splice(&due, &rt->unhandled_old);
+  uvow__list_splice(drained ? &due : &rt->unhandled_old, &rt->unhandled);
   while (!uvow__list_empty(&due)) {
     uvow_future_t *f = UVOW__CONTAINER(due.next, uvow_future_t, task.link);
     int code = uvow_error_code(f->u.error);
@@ -68,12 +88,16 @@ static void report_unhandled(uvow__runtime_t *rt) {
     int expected =
         code == UVOW_ECANCELED || (rt->closed && code == UVOW_ECLOSED);
     uvow__list_remove(&f->task.link);
+    f->flags &= (uint16_t)~UVOW__REPORTS;
     if (!(f->flags & UVOW__OBSERVED)) {
       f->flags |= UVOW__OBSERVED;
       if (rt->on_unhandled && !expected)
         rt->on_unhandled(rt, f->u.error);
     }
-    uvow_future_unref(f);
+    if (f->flags & UVOW__PROMISE) /* its data lives on */
+      uvow__future_unref(f);
+    else
+      uvow__tell_end(f);
   }
 }
 
@@ -84,16 +108,15 @@ void uvow__runtime_leave(uvow__runtime_t *rt) {
   }
   do {
     /* Nothing new can be made once it is closed: what is left is finite. */
-    if (uvow__queue_drain(&rt->queue, rt->closed ? UINT_MAX : rt->budget))
-      report_unhandled(rt);
-  } while (rt->closed && (!uvow__queue_empty(&rt->queue) ||
-                          !uvow__list_empty(&rt->unhandled)));
+    unsigned budget = rt->closed ? UINT_MAX : rt->budget;
+    report_unhandled(rt, uvow__queue_drain(&rt->queue, budget) > 0);
+  } while (rt->closed && uvow__runtime_busy(rt));
   if (!uvow__list_empty(&rt->wheel.intake))
     uvow__wheel_stamp(&rt->wheel, rt->clock(rt));
   rt->entered = 0;
   rt->turn_ns = 0;
   rt->awake = 0;
-  if (!uvow__queue_empty(&rt->queue) || !uvow__list_empty(&rt->unhandled))
+  if (uvow__runtime_busy(rt))
     uvow__runtime_poke(rt);
   rt->rest(rt);
 }
@@ -109,7 +132,7 @@ static void mark_last(void *block, void *data) {
 static void close_future(void *block, void *data) {
   uvow_future_t *f = (uvow_future_t *)block;
   (void)data;
-  if (f->state == UVOW_PENDING && !(f->flags & UVOW__WAITS))
+  if (f->state == UVOW_PENDING)
     uvow__future_close(f);
 }
 
@@ -127,12 +150,23 @@ void uvow__runtime_close(uvow__runtime_t *rt) {
 
 void uvow__runtime_done(uvow__runtime_t *rt) {
   rt->closed = UVOW__RUNTIME_DONE;
+  rt->awake = 1; /* nobody is to be woken any more */
+  uvow__runtime_maybe_release(rt);
+}
+
+void uvow__runtime_drain_closed(uvow__runtime_t *rt) {
+  if (rt->entered)
+    return;
+  uvow__runtime_enter(rt);
+  while (!uvow__queue_empty(&rt->queue))
+    (void)uvow__queue_drain(&rt->queue, UINT_MAX);
+  rt->entered = 0;
   uvow__runtime_maybe_release(rt);
 }
 
 void uvow__runtime_maybe_release(uvow__runtime_t *rt) {
   if (rt->closed != UVOW__RUNTIME_DONE || rt->links.live || rt->blocks.live ||
-      rt->reaping || rt->pins)
+      rt->reaping || rt->pins || rt->entered)
     return;
   uvow__pool_done(&rt->links);
   uvow__pool_done(&rt->blocks);
@@ -148,7 +182,7 @@ typedef struct walk {
 static void walk_block(void *block, void *data) {
   walk_t *walk = (walk_t *)data;
   uvow_future_t *f = (uvow_future_t *)block;
-  if (f->state)
+  if (f->state && f->refs)
     walk->cb(f, walk->data);
 }
 

@@ -25,10 +25,11 @@ struct uvow__runtime {
   uvow__mem_t mem;
   uvow__mem_t plain; /* below it: for what is large and stays, and threads */
   uvow__queue_t queue;
-  uvow__pool_t links;  /* futures */
-  uvow__pool_t blocks; /* futures with a tail: uvow__block_t */
-  uvow__cache_t texts; /* payloads, and messages that are kept */
-  uvow__list_t unhandled;
+  uvow__pool_t links;         /* futures */
+  uvow__pool_t blocks;        /* futures with a tail: uvow__block_t */
+  uvow__cache_t texts;        /* payloads, and messages that are kept */
+  uvow__list_t unhandled;     /* rejections of this turn that nobody observed */
+  uvow__list_t unhandled_old; /* of the last one, which ran out of budget */
   uvow__list_t dying; /* tasks: see uvow__runtime_reap */
   int reaping;
   uvow__wheel_t wheel;
@@ -63,6 +64,8 @@ void uvow__runtime_close(uvow__runtime_t *rt);
 /* After close: calls release now, or when the last future is freed. */
 void uvow__runtime_done(uvow__runtime_t *rt);
 void uvow__runtime_maybe_release(uvow__runtime_t *rt);
+/* After done: runs what was told, unless that is going on already. */
+UVOW__APART void uvow__runtime_drain_closed(uvow__runtime_t *rt);
 
 static inline uvow__runtime_t *uvow__runtime_of(uvow_loop_t *loop) {
   return (uvow__runtime_t *)(void *)loop;
@@ -71,16 +74,23 @@ static inline uvow_loop_t *uvow__runtime_loop(uvow__runtime_t *rt) {
   return (uvow_loop_t *)(void *)rt;
 }
 
+/* A message, a deadline, a posted function begins: what is pushed from now on
+ * runs, with all that it causes, after all that was pushed before. */
+static inline void uvow__runtime_root(uvow__runtime_t *rt) {
+  uvow__queue_root(&rt->queue);
+}
+
 /* Around everything that libuv calls: the outermost leave drains. */
 static inline void uvow__runtime_enter(uvow__runtime_t *rt) {
-  rt->entered++;
+  if (rt->entered++ == 0)
+    uvow__runtime_root(rt);
   rt->awake = 1;
 }
 void uvow__runtime_leave(uvow__runtime_t *rt);
 
-/* Runs the task, which gives something up, now; or, if it's a consequence of
- * such a task, as soon as that one is over. So a cancel that goes up through
- * combinators is done when the call returns, and doesn't recurse. */
+/* Runs the task, which gives up what a fiber waits for, now; or, if it's a
+ * consequence of such a task, as soon as that one is over: so a cancel that goes
+ * up through fibers doesn't recurse. */
 void uvow__runtime_reap(uvow__runtime_t *rt, uvow__task_t *task);
 
 /* A random number, good for jitter and nothing else (splitmix64). */
@@ -103,9 +113,10 @@ static inline void uvow__runtime_push_first(uvow__runtime_t *rt,
   uvow__queue_push_first(&rt->queue, task);
   uvow__runtime_poke(rt);
 }
+/* rank: UVOW__LATE_*. */
 static inline void uvow__runtime_push_late(uvow__runtime_t *rt,
-                                           uvow__task_t *task) {
-  uvow__queue_push_late(&rt->queue, task);
+                                           uvow__task_t *task, int rank) {
+  uvow__queue_push_late(&rt->queue, task, rank);
   uvow__runtime_poke(rt);
 }
 static inline void uvow__runtime_arm(uvow__runtime_t *rt,
@@ -133,9 +144,9 @@ static inline uint64_t uvow__runtime_now(uvow__runtime_t *rt) {
     rt->turn_ns = rt->clock(rt);
   return rt->turn_ns;
 }
-/* Calls what is due. Within enter and leave. */
-static inline void uvow__runtime_expire(uvow__runtime_t *rt) {
-  uvow__wheel_advance(&rt->wheel, rt->clock(rt));
-}
+/* Calls what is due: each a root. Within enter and leave. */
+void uvow__runtime_expire(uvow__runtime_t *rt);
+/* Whether a drain has something to do. */
+int uvow__runtime_busy(const uvow__runtime_t *rt);
 
 #endif

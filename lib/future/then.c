@@ -1,19 +1,18 @@
 /*
- * Continuations: then, catch, finally, done; and taking them back.
+ * Continuations: then, catch, finally, done.
  *
  * 1. Whoever attaches gives its future to the new link, which is queued when
  *    that future is settled: at once if it is already, but it never runs before
  *    the call that attached it has returned.
- * 2. A callback's data is released once: after the callback, or instead of it.
- * 3. Canceling a link rejects it at once. Its callback won't run, unless it is
- *    a `finally`: what was opened must be closed.
- * 4. A cancel goes up the chain in a loop, for as long as nobody else waits for
- *    or holds what it finds: two references are left then, that of what will
- *    settle it and ours.
+ * 2. A callback's data is destroyed once: as the last act of the task that ran
+ *    the callback, when its link is settled and all else released; or, where
+ * the callback never runs, by an entry of its own. Nothing is touched after it.
+ * 3. A `finally` link runs its callback also when it is canceled, by the task
+ *    that it would have run by: see cancel.c.
  */
-#include "future.h"
 #include "gate.h"
 #include "stream.h"
+#include "tell.h"
 
 #include <string.h>
 
@@ -21,18 +20,19 @@ static uvow_future_t *link_of(uvow__task_t *task) {
   return UVOW__CONTAINER(task, uvow_future_t, task);
 }
 
-/* The callback was called, or never will be. */
-static void drop_data(uvow_future_t *f) {
-  uvow_destroy_cb destroy = f->end.destroy;
-  if (destroy) {
-    f->end.destroy = NULL;
-    destroy(f->data);
-  }
-}
-
 static int is_plain_pass(const uvow_next_t *next, const uvow_future_t *source) {
   return next->kind == UVOW_NEXT_PASS && source->state == UVOW_FULFILLED &&
          uvow__future_is_plain(source);
+}
+
+/* Of a link that was canceled from within its callback. Takes all. */
+static void run_canceled(uvow_future_t *f, const uvow_next_t *next,
+                         uvow_future_t *source, uvow_destroy_cb destroy,
+                         void *data) {
+  uvow_value_t value = uvow__next_left(next);
+  uvow__future_unref(f);
+  uvow__future_unref(source);
+  uvow__tell_rest(value, destroy, data);
 }
 
 static void run_then(uvow__task_t *task) {
@@ -43,12 +43,14 @@ static void run_then(uvow__task_t *task) {
   uvow_result_t result;
   uvow_value_t value;
   uvow__future_result(source, &result);
-  uvow_next_t next = cb ? cb(&result, f->data) : uvow_next_pass();
-  drop_data(f);
+  uvow_destroy_cb destroy = uvow__tell_take(f);
+  void *data = f->data;
+  uvow_next_t next = cb ? cb(&result, data) : uvow_next_pass();
   if (f->state != UVOW_PENDING) { /* canceled from within its callback */
-    uvow__next_drop(&next);
-    uvow__future_unref(f);
-  } else if (is_plain_pass(&next, source)) {
+    run_canceled(f, &next, source, destroy, data);
+    return;
+  }
+  if (is_plain_pass(&next, source)) {
     uvow__value_copy(&value, &source->u.value);
     uvow__future_fulfill(f, value);
     uvow__future_unref(f);
@@ -60,14 +62,29 @@ static void run_then(uvow__task_t *task) {
     uvow__future_next(f, &next, source);
   }
   uvow__future_unref(source);
+  if (destroy)
+    destroy(data);
 }
 
-/* What a cleanup waited for is settled: pass on what it held back. */
+/* A cleanup is over, and passes on what came in; a cancel otherwise. Borrows
+ * source: NULL where the cancel began at f. */
+static void pass_on(uvow_future_t *f, uvow_future_t *source) {
+  if ((f->flags & UVOW__CANCELED) &&
+      (!source || source->state == UVOW_FULFILLED))
+    uvow__future_reject_code(f, UVOW_ECANCELED);
+  else
+    uvow__future_forward(f, source);
+}
+
+/* What a cleanup waited for is settled. */
 static void run_finally_wait(uvow__task_t *task) {
   uvow_future_t *f = link_of(task);
   uvow_future_t *origin = f->u.wait.u.origin;
   uvow_future_t *inner = uvow__future_unwait(f);
-  uvow__future_forward(f, inner->state == UVOW_REJECTED ? inner : origin);
+  if (inner->state == UVOW_REJECTED)
+    uvow__future_forward(f, inner);
+  else
+    pass_on(f, origin);
   uvow_future_unref(inner);
   uvow_future_unref(origin);
   uvow_future_unref(f);
@@ -91,40 +108,50 @@ static void finally_future(uvow_future_t *f, uvow_future_t *inner,
 static void run_finally(uvow__task_t *task) {
   uvow_future_t *f = link_of(task);
   uvow_future_t *source = uvow__future_unwait(f);
-  f->flags &= (uint8_t)~UVOW__FINALLY;
   uvow_next_t next = f->cb.finally(f->data);
+  uvow_value_t value = uvow_value_none();
   uvow__next_plain(&next);
-  drop_data(f);
-  if (f->state != UVOW_PENDING) { /* canceled from within its callback */
-    if (next.kind == UVOW_NEXT_FUTURE)
-      uvow_future_unref(next.u.future);
-    else
-      uvow__next_drop(&next);
-    uvow_future_unref(f);
-  } else if (next.kind == UVOW_NEXT_FUTURE) {
+  if (next.kind == UVOW_NEXT_FUTURE) {
     finally_future(f, next.u.future, source);
     return;
+  }
+  if (next.kind == UVOW_NEXT_VALUE || next.kind == UVOW_NEXT_END) {
+    value = next.u.value; /* nobody takes it */
+    next = uvow_next_pass();
+  }
+  if (next.kind == UVOW_NEXT_PASS) {
+    pass_on(f, source);
+    uvow__future_unref(f);
   } else {
-    if (next.kind == UVOW_NEXT_VALUE || next.kind == UVOW_NEXT_END) {
-      uvow__next_drop(&next);
-      next = uvow_next_pass();
-    }
     uvow__future_next(f, &next, source);
   }
   uvow_future_unref(source);
+  uvow__tell_rest(value, NULL, NULL);
 }
 
-/* The cleanup of a link that was canceled before its turn. */
-static void run_cleanup(uvow__task_t *task) {
+void uvow__link_begin_cleanup(uvow_future_t *f) {
+  f->u.wait.source = NULL;
+  f->task.run = run_finally;
+  uvow__runtime_push(f->rt, &f->task);
+}
+
+/* A canceled link is passed by. */
+static void run_passed(uvow__task_t *task) {
   uvow_future_t *f = link_of(task);
-  uvow_next_t next = f->cb.finally(f->data);
-  uvow__next_plain(&next);
-  if (next.kind == UVOW_NEXT_FUTURE)
-    uvow_future_unref(next.u.future); /* it goes on: it cleans up */
-  else
-    uvow__next_drop(&next);
-  drop_data(f);
-  uvow_future_unref(f);
+  uvow_future_t *source = uvow__future_unwait(f);
+  pass_on(f, source);
+  uvow__future_unref(source);
+  uvow__tell_end(f);
+}
+
+void uvow__link_pass_by(uvow_future_t *f) {
+  if (f->task.run == run_then)
+    f->task.run = run_passed;
+}
+
+int uvow__link_cleans(const uvow_future_t *f) {
+  return (f->flags & UVOW__FINALLY) &&
+         (f->task.run == run_finally_wait || !(f->flags & UVOW__WAITS));
 }
 
 static void run_done(uvow__task_t *task) {
@@ -252,74 +279,10 @@ void uvow_future_detach(uvow_future_t *f) {
   uvow_future_unref(f);
 }
 
-/* Takes a waiting link out of its chain. */
-static uvow_future_t *cut_link(uvow_future_t *f, int code) {
-  uvow_future_t *origin = NULL;
-  uvow__task_cancel(&f->task);
-  if (f->task.run == run_finally_wait)
-    origin = f->u.wait.u.origin;
-  uvow_future_t *source = uvow__future_unwait(f);
-  uvow__future_reject_code(f, code);
-  if (f->flags & UVOW__FINALLY) {
-    f->task.run = run_cleanup;
-    uvow__runtime_push(f->rt, &f->task);
-  } else {
-    drop_data(f);
-    uvow_future_unref(f);
-  }
-  if (!origin)
-    return source;
-  uvow_future_unref(source); /* a cleanup under way isn't canceled */
-  return origin;
-}
-
-uvow_future_t *uvow__future_cut(uvow_future_t *f, int code) {
-  if (code == UVOW_ECANCELED || (f->flags & UVOW__FINALLY))
-    f->flags |= UVOW__OBSERVED;
-  if (f->flags & UVOW__WAITS)
-    return cut_link(f, code);
-  if (f->flags & UVOW__OWNED) {
-    f->cb.cut(f, code);
-    return NULL;
-  }
-  uvow_cancel_cb tell = f->flags & UVOW__PROMISE ? f->cb.cancel : NULL;
-  uvow__future_reject_code(f, code);
-  if (tell)
-    tell(f->data);
-  return NULL;
-}
-
-void uvow__future_abandon(uvow_future_t *f) {
-  while (f) {
-    uvow_future_t *source = NULL;
-    if (f->state == UVOW_PENDING && f->refs == 2 &&
-        uvow__list_empty(&f->reactions))
-      source = uvow__future_cut(f, UVOW_ECANCELED);
-    uvow_future_unref(f);
-    f = source;
-  }
-}
-
-int uvow_future_cancel(uvow_future_t *f) {
-  if (!f)
-    return UVOW_EINVAL;
-  if (f->state != UVOW_PENDING)
-    return UVOW_EALREADY;
-  uvow_future_ref(f); /* whoever is told may let go of it */
-  uvow__future_abandon(uvow__future_cut(f, UVOW_ECANCELED));
-  uvow_future_unref(f);
-  return 0;
-}
-
-void uvow__future_close(uvow_future_t *f) {
-  uvow_future_ref(f);
-  uvow__future_cut(f, UVOW_ECLOSED);
-  uvow_future_unref(f);
-}
-
 int uvow__task_is_link(const uvow__task_t *task) {
-  return task->run == run_then || task->run == run_finally ||
-         task->run == run_finally_wait || task->run == run_done;
+  return task->run == run_then || task->run == run_passed ||
+         task->run == run_finally || task->run == run_finally_wait ||
+         task->run == run_done;
 }
 
 static const char *const owned_kinds[] = {"request", "fiber", "system",
@@ -334,7 +297,7 @@ const char *uvow__future_kind(const uvow_future_t *f) {
     return "timer";
   if (!(f->flags & UVOW__WAITS))
     return "promise";
-  if (f->task.run == run_then)
+  if (f->task.run == run_then || f->task.run == run_passed)
     return "then";
   if (f->task.run == run_finally || f->task.run == run_finally_wait)
     return "finally";

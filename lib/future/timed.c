@@ -81,24 +81,24 @@ uvow_future_t *uvow_future_timeout(uvow_future_t *f, uint64_t timeout_ms) {
 
 static void expire_delay(uvow__deadline_t *deadline) {
   uvow_future_t *f = future_of(deadline);
-  f->flags &= (uint8_t)~UVOW__PROMISE;
+  f->flags &= (uint16_t)~UVOW__PROMISE;
   uvow__future_fulfill(f, uvow_value_none());
   uvow_future_unref(f);
 }
 
-static void cancel_delay(void *data) {
-  uvow_future_t *f = (uvow_future_t *)data;
-  f->flags &= (uint8_t)~UVOW__PROMISE;
+static void cut_delay(uvow_future_t *f, int code) {
+  f->flags &= (uint16_t)~UVOW__PROMISE;
+  f->flags |= UVOW__OBSERVED;
+  uvow__future_reject_code(f, code);
   uvow_future_unref(f);
 }
 
 uvow_future_t *uvow_future_delay(uvow_loop_t *loop, uint64_t delay_ms) {
-  uvow_future_t *f = loop ? timed_new(uvow__runtime_of(loop), UVOW__PROMISE,
-                                      delay_ms, expire_delay)
-                          : NULL;
-  if (f) {
-    f->cb.cancel = cancel_delay;
-    f->data = f;
-  }
+  uvow_future_t *f =
+      loop ? timed_new(uvow__runtime_of(loop), UVOW__PROMISE | UVOW__INNER,
+                       delay_ms, expire_delay)
+           : NULL;
+  if (f)
+    f->cb.cut = cut_delay;
   return f;
 }

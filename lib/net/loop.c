@@ -203,10 +203,16 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
   return 0;
 }
 
+/* What was told meanwhile runs first. */
+static void closed_one(uvow_loop_t *loop) {
+  uvow__runtime_enter(&loop->rt);
+  uvow__runtime_leave(&loop->rt);
+}
+
 static void on_handle_closed(uv_handle_t *handle) {
   uvow_loop_t *loop = (uvow_loop_t *)handle->data;
   loop->handles--;
-  maybe_closed(loop);
+  closed_one(loop);
 }
 
 void uvow_loop_close(uvow_loop_t *loop, uvow_loop_closed_cb cb, void *data) {
@@ -227,10 +233,10 @@ void uvow_loop_close(uvow_loop_t *loop, uvow_loop_closed_cb cb, void *data) {
         UVOW__CONTAINER(loop->lingerers.next, uvow__lingerer_t, link);
     lingerer->stop(lingerer);
   }
-  uvow__runtime_close(&loop->rt);
-  uvow__runtime_leave(&loop->rt);
   uv_close((uv_handle_t *)&loop->timer, on_handle_closed);
   uv_close((uv_handle_t *)&loop->idle, on_handle_closed);
+  uvow__runtime_close(&loop->rt);
+  uvow__runtime_leave(&loop->rt);
 }
 
 typedef struct walk {
@@ -334,5 +340,6 @@ void uvow__loop_stream_opened(uvow_loop_t *loop) {
 
 void uvow__loop_stream_closed(uvow_loop_t *loop) {
   loop->streams--;
-  maybe_closed(loop);
+  if (loop->closing)
+    closed_one(loop);
 }

@@ -21,6 +21,7 @@
 
 #include <uv.h>
 
+#include "future/tell.h"
 #include "loop.h"
 
 #define DETAIL_MAX 120
@@ -30,6 +31,8 @@ struct uvow_thread_promise {
   uvow_thread_promise_t *next_mail;
   uvow__mailbox_t *mailbox;
   uvow_promise_t *promise; /* NULL: orphaned */
+  uvow_future_t *future;   /* the promise's: borrowed while that is out */
+  uvow__task_t task;       /* releases a value that nobody wants any more */
   int unwanted;
   int posted;
   int holds;
@@ -78,11 +81,31 @@ static void unhold(uvow_thread_promise_t *p) {
   set_hold(p->mailbox);
 }
 
+/* Frees p, and last its value: its destroy is the application's. */
+static void release_value(uvow_thread_promise_t *p) {
+  uvow__mailbox_t *box = p->mailbox;
+  uvow_value_t value = p->value;
+  uvow__free(&box->mem, p);
+  disown(box);
+  uvow_value_clear(&value);
+}
+
+static void run_unwanted(uvow__task_t *task) {
+  release_value(UVOW__CONTAINER(task, uvow_thread_promise_t, task));
+}
+
 /* Loop thread: what a thread said reaches the future. Frees p. */
 static void deliver(uvow_thread_promise_t *p) {
   uvow__mailbox_t *box = p->mailbox;
   unhold(p);
   uvow__list_remove(&p->link);
+  uvow__runtime_root(&box->loop->rt);
+  if (p->code == 0 && p->future->state != UVOW_PENDING) {
+    uvow_promise_drop(p->promise);
+    p->task.run = run_unwanted;
+    uvow__tell(&box->loop->rt, &p->task);
+    return;
+  }
   if (p->code)
     uvow_promise_reject_code(p->promise, p->code,
                              p->detail[0] ? p->detail : NULL);
@@ -134,7 +157,6 @@ static void orphan(uvow_thread_promise_t *p) {
   uvow__list_remove(&p->link);
   p->promise = NULL;
   p->unwanted = 1;
-  uvow_promise_on_cancel(promise, NULL, NULL);
   uvow_promise_reject_code(promise, UVOW_ECLOSED, NULL);
 }
 
@@ -186,8 +208,10 @@ static uvow__mailbox_t *new_mailbox(uvow_loop_t *loop) {
   return box;
 }
 
-static void on_cancel(void *data) {
-  uvow_thread_promise_t *p = (uvow_thread_promise_t *)data;
+static void on_cut(uvow_future_t *f, int code) {
+  uvow_thread_promise_t *p = (uvow_thread_promise_t *)f->data;
+  f->flags |= UVOW__OBSERVED;
+  uvow__future_reject_code(f, code);
   unhold(p);
   uv_mutex_lock(&p->mailbox->lock);
   p->unwanted = 1;
@@ -211,7 +235,10 @@ uvow_future_t *uvow_thread_promise_new(uvow_loop_t *loop,
     uvow__free(&box->mem, p);
     return NULL;
   }
-  uvow_promise_on_cancel(p->promise, on_cancel, p);
+  f->flags |= UVOW__INNER;
+  f->cb.cut = on_cut;
+  f->data = p;
+  p->future = f;
   p->mailbox = box;
   p->holds = 1;
   box->holds++;
@@ -240,9 +267,7 @@ static void post(uvow_thread_promise_t *p) {
   uv_mutex_unlock(&box->lock);
   if (!closed)
     return;
-  uvow_value_clear(&p->value);
-  uvow__free(&box->mem, p);
-  disown(box);
+  release_value(p);
 }
 
 void uvow_thread_promise_fulfill(uvow_thread_promise_t *promise,

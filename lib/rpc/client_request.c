@@ -194,7 +194,7 @@ void uvow__client_pump(uvow_client_t *client) {
 
 void uvow__client_pump_late(uvow_client_t *client) {
   if (!uvow__task_queued(&client->pump) && !client->ended)
-    uvow__runtime_push_late(&client->loop->rt, &client->pump);
+    uvow__runtime_push_late(&client->loop->rt, &client->pump, UVOW__LATE_FILL);
 }
 
 void uvow__client_run_pump(uvow__task_t *task) {

@@ -203,7 +203,7 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
   int rc = next_id(d, &id);
   if (rc) {
     f->flags |= UVOW__OBSERVED;
-    f->flags &= (uint8_t)~UVOW__OWNED;
+    f->flags &= (uint16_t)~UVOW__OWNED;
     uvow__future_reject_code(f, rc);
     uvow_future_unref(f);
     uvow_future_unref(f);

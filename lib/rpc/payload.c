@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/own.h"
 #include "value_format.h"
 #include "wire/json.h"
 #include "wire/json_check.h"
@@ -21,8 +22,8 @@ static void destroy_cb(void *ptr) {
   uvow__payload_done((uvow_payload_t *)ptr);
 }
 
-const uvow_type_t uvow_type_payload = {sizeof(uvow_type_t), "payload", NULL,
-                                       destroy_cb};
+const uvow_type_t uvow_type_payload = {
+    sizeof(uvow_type_t), uvow__own_names.payload, NULL, destroy_cb};
 
 static void json_ref_cb(void *ptr) {
   uvow__json_ref((struct json_t *)ptr);
@@ -32,8 +33,8 @@ static void json_destroy_cb(void *ptr) {
   uvow__json_unref((struct json_t *)ptr);
 }
 
-const uvow_type_t uvow_type_json = {sizeof(uvow_type_t), "json", json_ref_cb,
-                                    json_destroy_cb};
+const uvow_type_t uvow_type_json = {sizeof(uvow_type_t), uvow__own_names.json,
+                                    json_ref_cb, json_destroy_cb};
 
 uvow_value_t uvow_value_json(struct json_t *json) {
   return json ? uvow_value_ptr(&uvow_type_json, json) : uvow_value_none();

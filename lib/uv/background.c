@@ -87,7 +87,7 @@ static void finish_resolve(uvow__op_t *op, int64_t result) {
     return;
   }
   op->future = NULL;
-  f->flags &= (uint8_t)~UVOW__OWNED;
+  f->flags &= (uint16_t)~UVOW__OWNED;
   f->data = NULL;
   uvow__future_adopt(f, all_of(op->all->loop, op->req.name.addrinfo));
   uvow__op_fulfill(op, uvow_value_none());

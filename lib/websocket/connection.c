@@ -166,7 +166,7 @@ static void run_flush(uvow__task_t *task) {
 
 void uvow__connection_write_late(uvow__connection_t *c) {
   if (!uvow__task_queued(&c->flush))
-    uvow__runtime_push_late(&c->loop->rt, &c->flush);
+    uvow__runtime_push_late(&c->loop->rt, &c->flush, UVOW__LATE_WRITE);
 }
 
 /* It isn't connected in time: says what it was at. */
@@ -250,6 +250,7 @@ static void on_frame_message(void *ctx, int opcode, int rsv1,
                              uvow__buf_t *whole) {
   uvow__connection_t *c = (uvow__connection_t *)ctx;
   (void)rsv1;
+  uvow__runtime_root(&c->loop->rt);
   if (c->callbacks)
     c->callbacks->on_message(c->ctx, opcode, bytes, len, whole);
 }
@@ -278,6 +279,7 @@ static void on_frame_pong(void *ctx, const uint8_t *bytes, size_t len) {
 static void on_frame_close(void *ctx, int code, const char *reason,
                            size_t len) {
   uvow__connection_t *c = (uvow__connection_t *)ctx;
+  uvow__runtime_root(&c->loop->rt);
   c->peer_closed = 1;
   c->close_code = code;
   if (c->state == OPEN) {

@@ -120,7 +120,11 @@ static void stamp(clocked_t *c) {
 
 static void advance(clocked_t *c, uint64_t by_ns) {
   c->now_ns += by_ns;
-  uvow__wheel_advance(&c->wheel, c->now_ns);
+  uvow__list_t due;
+  uvow__list_init(&due);
+  uvow__wheel_due(&c->wheel, c->now_ns, &due);
+  while (uvow__wheel_expire(&due))
+    continue;
 }
 
 /* After an advance and a stamp: nothing that was due is still armed, and the
@@ -241,7 +245,8 @@ static void the_longest_deadline_never_comes(void **state) {
   arm(&c.timers[1], UINT64_MAX - 1);
   uvow__wheel_stamp(&c.wheel, c.now_ns);
   assert_int_equal(uvow__wheel_next(&c.wheel, &next), 1);
-  uvow__wheel_advance(&c.wheel, UINT64_MAX);
+  c.now_ns = UINT64_MAX;
+  advance(&c, 0);
   assert_int_equal(c.fired, 0);
   disarm(&c.timers[0]);
   disarm(&c.timers[1]);
@@ -255,9 +260,11 @@ static void a_clock_that_goes_back_is_harmless(void **state) {
   setup(&c, 1, 1000 * MS);
   arm(&c.timers[0], 10);
   stamp(&c);
-  uvow__wheel_advance(&c.wheel, 500 * MS);
+  c.now_ns = 500 * MS;
+  advance(&c, 0);
   assert_int_equal(c.fired, 0);
   assert_int_equal(c.wheel.now, 1000);
+  c.now_ns = 1000 * MS;
   advance(&c, 10 * MS);
   assert_int_equal(c.fired, 1);
   teardown(&c);

@@ -47,7 +47,7 @@ static void push(fixture_t *f, int i) {
 }
 
 static void push_late(fixture_t *f, int i) {
-  uvow__queue_push_late(&f->queue, &f->jobs[i].task);
+  uvow__queue_push_late(&f->queue, &f->jobs[i].task, UVOW__LATE_WRITE);
 }
 
 static void first_in_first_out(void **state) {

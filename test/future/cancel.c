@@ -1,6 +1,7 @@
 /*
- * F7: a cancel rejects its future, goes up the chain as far as nobody else
- * waits or holds, and tells the owner at the root.
+ * F7: a cancel goes up the chain as far as nobody else waits or holds, begins
+ * there as a rejection, and tells the owner at the root: all of it later than
+ * the call.
  */
 #include "support/turn.h"
 
@@ -21,7 +22,7 @@ static void chain_init(chain_t *t) {
   t->c = turn_mark(&t->turn, "c");
   t->end = turn_mark(&t->turn, "end");
   t->first = uvow_promise_new(t->turn.loop, &t->promise);
-  uvow_promise_on_cancel(t->promise, turn_cancel, &t->root);
+  uvow_promise_on_cancel(t->promise, turn_cancel, &t->root, NULL);
   t->fa = turn_chain(t->first, &t->a);
   t->fb = turn_chain(t->fa, &t->b);
   t->fc = turn_chain(t->fb, &t->c);
@@ -35,13 +36,13 @@ static void cancel_a_promises_future(void **state) {
   turn_mark_t b = turn_mark(&turn, "b");
   uvow_promise_t *p;
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &a);
+  uvow_promise_on_cancel(p, turn_cancel, &a, NULL);
   uvow_future_done(uvow_future_ref(f), turn_done, &b);
   assert_int_equal(uvow_future_cancel(f), 0);
   assert_string_equal(turn_result(&turn, f), "!ECANCELED");
-  turn_expect(&turn, "a^"); /* from within the cancel */
+  turn_expect(&turn, ""); /* never within the cancel */
   turn_run(&turn);
-  turn_expect(&turn, "b!ECANCELED");
+  turn_expect(&turn, "a^ b!ECANCELED");
   uvow_promise_fulfill(p, uvow_value_none()); /* harmless */
   uvow_future_unref(f);
   turn_end(&turn);
@@ -53,10 +54,11 @@ static void cancel_goes_up_a_chain(void **state) {
   chain_init(&t);
   uvow_future_done(uvow_future_ref(t.fc), turn_done, &t.end);
   assert_int_equal(uvow_future_cancel(t.fc), 0);
-  turn_expect(&t.turn, "c. b. a. root^");
+  assert_string_equal(turn_result(&t.turn, t.fc), "!ECANCELED");
+  turn_expect(&t.turn, "");
   uvow_future_unref(t.fc);
   turn_run(&t.turn);
-  turn_expect(&t.turn, "end!ECANCELED");
+  turn_expect(&t.turn, "root^ a. b. c. end!ECANCELED");
   uvow_promise_drop(t.promise);
   turn_end(&t.turn);
 }
@@ -66,9 +68,9 @@ static void cancel_in_the_middle_rejects_what_comes_after(void **state) {
   chain_t t;
   chain_init(&t);
   assert_int_equal(uvow_future_cancel(t.fb), 0);
-  turn_expect(&t.turn, "b. a. root^");
+  turn_expect(&t.turn, "");
   turn_run(&t.turn);
-  turn_expect(&t.turn, "c!ECANCELED c.");
+  turn_expect(&t.turn, "root^ a. b. c!ECANCELED c.");
   uvow_future_unref(t.fc);
   uvow_promise_drop(t.promise);
   turn_end(&t.turn);
@@ -82,7 +84,7 @@ static void cancel_twice_is_already(void **state) {
   assert_int_equal(uvow_future_cancel(t.fc), UVOW_EALREADY);
   turn_run(&t.turn);
   assert_int_equal(uvow_future_cancel(t.fc), UVOW_EALREADY);
-  turn_expect(&t.turn, "c. b. a. root^");
+  turn_expect(&t.turn, "root^ a. b. c.");
   uvow_future_unref(t.fc);
   uvow_promise_drop(t.promise);
   turn_end(&t.turn);
@@ -107,8 +109,8 @@ static void cancel_what_stands_in_the_queue(void **state) {
   chain_init(&t);
   uvow_promise_fulfill(t.promise, uvow_value_int64(1));
   assert_int_equal(uvow_future_cancel(t.fc), 0);
-  turn_expect(&t.turn, "c. b. a."); /* the root is settled: it isn't told */
   turn_run(&t.turn);
+  turn_expect(&t.turn, "a. b. c."); /* the root is settled: it isn't told */
   uvow_future_unref(t.fc);
   turn_end(&t.turn);
 }
@@ -120,6 +122,7 @@ static void cancel_one_branch_of_two_leaves_the_other(void **state) {
   turn_mark_t d = turn_mark(&t.turn, "d");
   uvow_future_t *other = turn_chain(uvow_future_ref(t.fb), &d);
   assert_int_equal(uvow_future_cancel(t.fc), 0);
+  turn_run(&t.turn);
   turn_expect(&t.turn, "c.");
   assert_string_equal(turn_result(&t.turn, t.fb), "?");
   uvow_promise_fulfill(t.promise, uvow_value_int64(1));
@@ -138,7 +141,8 @@ static void cancel_both_branches_reaches_the_root(void **state) {
   uvow_future_t *other = turn_chain(uvow_future_ref(t.fb), &d);
   assert_int_equal(uvow_future_cancel(t.fc), 0);
   assert_int_equal(uvow_future_cancel(other), 0);
-  turn_expect(&t.turn, "c. d. b. a. root^");
+  turn_run(&t.turn);
+  turn_expect(&t.turn, "c. root^ a. b. d.");
   uvow_future_unref(other);
   uvow_future_unref(t.fc);
   uvow_promise_drop(t.promise);
@@ -151,7 +155,8 @@ static void cancel_leaves_a_source_that_is_held(void **state) {
   chain_init(&t);
   uvow_future_t *held = uvow_future_ref(t.fa);
   assert_int_equal(uvow_future_cancel(t.fc), 0);
-  turn_expect(&t.turn, "c. b.");
+  turn_run(&t.turn);
+  turn_expect(&t.turn, "b. c.");
   assert_string_equal(turn_result(&t.turn, held), "?");
   uvow_promise_fulfill(t.promise, uvow_value_int64(1));
   turn_run(&t.turn);
@@ -170,13 +175,14 @@ static void cancel_goes_through_adoption(void **state) {
   turn_mark_t in = turn_mark(&t.turn, "in");
   turn_mark_t x = turn_mark(&t.turn, "x");
   uvow_future_t *f = uvow_promise_new(t.turn.loop, &inner);
-  uvow_promise_on_cancel(inner, turn_cancel, &in);
+  uvow_promise_on_cancel(inner, turn_cancel, &in, NULL);
   t.b.next = uvow_next_future(turn_chain(f, &x));
   uvow_promise_fulfill(t.promise, uvow_value_int64(1));
   turn_run(&t.turn);
   turn_expect(&t.turn, "a+1 a. b+1 b.");
   assert_int_equal(uvow_future_cancel(t.fc), 0);
-  turn_expect(&t.turn, "c. x. in^");
+  turn_run(&t.turn);
+  turn_expect(&t.turn, "in^ x. c.");
   uvow_future_unref(t.fc);
   uvow_promise_drop(inner);
   turn_end(&t.turn);
@@ -188,10 +194,12 @@ static void cancel_goes_through_a_followed_promise(void **state) {
   chain_init(&t);
   uvow_promise_t *p;
   uvow_future_t *f = uvow_promise_new(t.turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &t.end); /* gone with the promise */
+  uvow_promise_on_cancel(p, turn_cancel, &t.end,
+                         NULL); /* gone with the promise */
   uvow_promise_follow(p, t.fc);
   assert_int_equal(uvow_future_cancel(f), 0);
-  turn_expect(&t.turn, "c. b. a. root^");
+  turn_run(&t.turn);
+  turn_expect(&t.turn, "root^ a. b. c.");
   uvow_future_unref(f);
   uvow_promise_drop(t.promise);
   turn_end(&t.turn);
@@ -220,11 +228,11 @@ static void cancel_within_its_own_callback(void **state) {
     else if (kind == 4)
       t.b.next = uvow_next_code(UVOW_EURL, "text");
     if (q)
-      uvow_promise_on_cancel(q, turn_cancel, &t.root);
+      uvow_promise_on_cancel(q, turn_cancel, &t.root, NULL);
     uvow_promise_fulfill(t.promise, uvow_value_int64(1));
     turn_run(&t.turn);
     /* A future that nobody will wait for is canceled with it. */
-    turn_expect(&t.turn, q ? "a+1 a. b+1 b. root^ c!ECANCELED c."
+    turn_expect(&t.turn, q ? "a+1 a. b+1 b. c!ECANCELED c. root^"
                            : "a+1 a. b+1 b. c!ECANCELED c.");
     assert_int_equal(item.destroyed, 1);
     uvow_future_unref(t.fc);
@@ -242,7 +250,7 @@ static void cancel_from_downstream_within_a_callback(void **state) {
   t.b.next = uvow_next_value(uvow_value_int64(2));
   uvow_promise_fulfill(t.promise, uvow_value_int64(1));
   turn_run(&t.turn);
-  turn_expect(&t.turn, "a+1 a. b+1 c. b.");
+  turn_expect(&t.turn, "a+1 a. b+1 b. c.");
   assert_string_equal(turn_result(&t.turn, t.fc), "!ECANCELED");
   uvow_future_unref(t.fc);
   turn_end(&t.turn);
@@ -259,7 +267,7 @@ static void cancel_within_anothers_callback(void **state) {
   uvow_future_done(other, turn_done, &d);
   uvow_promise_fulfill(t.promise, uvow_value_int64(1)); /* a is queued after */
   turn_run(&t.turn);
-  turn_expect(&t.turn, "d+ c. b. a.");
+  turn_expect(&t.turn, "d+ a. b. c.");
   uvow_future_unref(t.fc);
   turn_end(&t.turn);
 }
@@ -278,7 +286,7 @@ static void cancel_within_a_sibling_that_runs_first(void **state) {
   a.future = fb;
   uvow_promise_fulfill(p, uvow_value_int64(1));
   turn_run(&turn);
-  turn_expect(&turn, "a+1 b. a.");
+  turn_expect(&turn, "a+1 a. b.");
   uvow_future_unref(fa);
   uvow_future_unref(fb);
   turn_end(&turn);
@@ -308,7 +316,8 @@ static void on_cancel_may_end_the_promise(void **state) {
     t.root.act = acts[i];
     t.root.promise = t.promise;
     assert_int_equal(uvow_future_cancel(t.fc), 0);
-    turn_expect(&t.turn, "c. b. a. root^");
+    turn_run(&t.turn);
+    turn_expect(&t.turn, "root^ a. b. c.");
     assert_string_equal(turn_result(&t.turn, t.fc), "!ECANCELED");
     uvow_future_unref(t.fc);
     turn_end(&t.turn);
@@ -326,10 +335,11 @@ static void on_cancel_may_let_go_of_all(void **state) {
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
   uvow_future_t *f = uvow_promise_new(turn.loop, &a.promise);
-  uvow_promise_on_cancel(a.promise, turn_cancel, &a);
+  uvow_promise_on_cancel(a.promise, turn_cancel, &a, NULL);
   a.act = drops_both;
   a.future = f;
   assert_int_equal(uvow_future_cancel(f), 0);
+  turn_run(&turn);
   turn_expect(&turn, "a^");
   turn_end(&turn);
 }
@@ -342,8 +352,10 @@ static void on_cancel_may_cancel_others(void **state) {
   t.root.act = cancels_future;
   t.root.future = u.fc;
   assert_int_equal(uvow_future_cancel(t.fc), 0);
-  turn_expect(&t.turn, "c. b. a. root^");
-  turn_expect(&u.turn, "c. b. a. root^");
+  turn_run(&t.turn);
+  turn_run(&u.turn);
+  turn_expect(&t.turn, "root^ a. b. c.");
+  turn_expect(&u.turn, "root^ a. b. c.");
   uvow_future_unref(t.fc);
   uvow_future_unref(u.fc);
   uvow_promise_drop(t.promise);
@@ -364,9 +376,8 @@ static void on_cancel_may_attach(void **state) {
   t.root.future = uvow_future_ref(t.fc);
   t.root.other = &t.end;
   assert_int_equal(uvow_future_cancel(t.fc), 0);
-  turn_expect(&t.turn, "c. b. a. root^");
   turn_run(&t.turn);
-  turn_expect(&t.turn, "end!ECANCELED");
+  turn_expect(&t.turn, "root^ a. b. c. end!ECANCELED");
   uvow_future_unref(t.fc);
   uvow_promise_drop(t.promise);
   turn_end(&t.turn);
@@ -378,9 +389,10 @@ static void on_cancel_is_told_after_the_rejection(void **state) {
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
   uvow_future_t *f = uvow_promise_new(turn.loop, &a.promise);
-  uvow_promise_on_cancel(a.promise, turn_cancel, &a);
+  uvow_promise_on_cancel(a.promise, turn_cancel, &a, NULL);
   a.act = tries_promise; /* it is settled by now */
   assert_int_equal(uvow_future_cancel(f), 0);
+  turn_run(&turn);
   turn_expect(&turn, "a^");
   uvow_future_unref(f);
   turn_end(&turn);

@@ -45,7 +45,7 @@ static void a_destructor_cancels_the_group(void **state) {
     uvow_future_t *f = uvow_promise_new(turn.loop, &p);
     uvow_future_t *some[3] = {f, uvow_future_ref(f),
                               uvow_promise_new(turn.loop, &q)};
-    uvow_promise_on_cancel(q, turn_cancel, &owner);
+    uvow_promise_on_cancel(q, turn_cancel, &owner, NULL);
     f = combinators[i](turn.loop, some, 3);
     evil.target = f;
     uvow_promise_fulfill(p, uvow_value_ptr(&evil_type, &evil));
@@ -55,7 +55,9 @@ static void a_destructor_cancels_the_group(void **state) {
     uvow_future_cancel(f);
     turn_run(&turn);
     turn_expect(&turn, "owner^");
+    evil.target = NULL;
     uvow_future_unref(f);
+    turn_run(&turn);
     assert_true(evil.destroyed > 0);
     uvow_promise_drop(q);
     turn_end(&turn);
@@ -168,6 +170,7 @@ static void retries_of_retries(void **state) {
   turn_run(&turn);
   assert_int_equal(turn.rt.holds, 1);
   uvow_future_cancel(f);
+  turn_run(&turn);
   assert_int_equal(nest.destroyed, DEPTH);
   assert_int_equal(turn.rt.holds, 0);
   uvow_future_unref(f);

@@ -105,9 +105,10 @@ static const char *reject(deep_t *deep) {
 static const char *cancel(deep_t *deep) {
   uvow_promise_t *p;
   uvow_future_t *f = uvow_promise_new(deep->turn.loop, &p);
-  uvow_promise_on_cancel(p, told, deep);
+  uvow_promise_on_cancel(p, told, deep, NULL);
   f = links(deep, f, plus_one);
   CHECK(uvow_future_cancel(f) == 0);
+  turn_run(&deep->turn);
   CHECK(deep->ends == 1);
   uvow_promise_drop(p);
   CHECK(deep->turn.rt.links.live == 1); /* the handle, nothing else */
@@ -147,6 +148,7 @@ static const char *adopt_inwards(deep_t *deep, int hold) {
   CHECK(deep->ends == 1 && deep->code == 0);
   for (long i = 0; hold && i < LINKS; i++)
     uvow_future_unref(deep->held[i]);
+  turn_run(&deep->turn);
   CHECK(deep->item.destroyed == 1);
   return NULL;
 }
@@ -163,7 +165,7 @@ static const char *adopt_inwards_held(deep_t *deep) {
 static const char *adopt_outwards(deep_t *deep, int hold, int abandon) {
   uvow_promise_t *p, *root;
   uvow_future_t *f = uvow_promise_new(deep->turn.loop, &root);
-  uvow_promise_on_cancel(root, told, deep);
+  uvow_promise_on_cancel(root, told, deep, NULL);
   for (long i = 0; i < LINKS; i++) {
     uvow_future_t *inner = f;
     f = uvow_promise_new(deep->turn.loop, &p);
@@ -174,6 +176,7 @@ static const char *adopt_outwards(deep_t *deep, int hold, int abandon) {
   if (abandon) {
     CHECK(uvow_future_cancel(f) == 0);
     uvow_future_unref(f);
+    turn_run(&deep->turn);
     uvow_promise_drop(root);
     CHECK(deep->ends == 1);
     return NULL;
@@ -184,6 +187,7 @@ static const char *adopt_outwards(deep_t *deep, int hold, int abandon) {
   CHECK(deep->ends == 1 && deep->code == 0);
   for (long i = LINKS; hold && i-- > 0;)
     uvow_future_unref(deep->held[i]);
+  turn_run(&deep->turn);
   CHECK(deep->item.destroyed == 1);
   return NULL;
 }
@@ -224,6 +228,7 @@ static const char *share(deep_t *deep) {
     uvow_future_unref(deep->held[i]);
   CHECK(deep->item.destroyed == 0);
   uvow_future_unref(f);
+  turn_run(&deep->turn);
   CHECK(deep->item.destroyed == 1);
   return NULL;
 }

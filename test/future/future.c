@@ -177,7 +177,7 @@ static void f7_dropping_handles_does_not_cancel(void **state) {
   turn_mark_t b = turn_mark(&turn, "b");
   uvow_promise_t *p;
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &b);
+  uvow_promise_on_cancel(p, turn_cancel, &b, NULL);
   uvow_future_t *link = uvow_future_then(f, turn_then, &a);
   uvow_future_unref(link);
   turn_run(&turn);

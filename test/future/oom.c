@@ -159,7 +159,7 @@ static void cancels(scene_t *s) {
   uvow_promise_t *p;
   uvow_future_t *f = uvow_promise_new(s->turn.loop, &p);
   part_t *told = part_new(s);
-  uvow_promise_on_cancel(p, on_cancel, told);
+  uvow_promise_on_cancel(p, on_cancel, told, NULL);
   f = chain(s, f, on_then);
   part_t *cleanup = part_new(s);
   f = uvow_future_finally(f, on_finally, cleanup);
@@ -257,6 +257,7 @@ static void f12_a_link_without_memory_takes_its_source(void **state) {
       assert_null(turn_chain(f, &a));
     else
       assert_int_equal(uvow_future_done(f, turn_done, &a), UVOW_ENOMEM);
+    turn_run(&turn);
     assert_int_equal(item.destroyed, 1);
     turn_expect(&turn, kind == 3 ? "a." : "");
     while (n)

@@ -49,6 +49,8 @@ static void f1_data_is_destroyed_by_a_cancel(void **state) {
   uvow_promise_t *p;
   uvow_future_t *f = turn_chain(uvow_promise_new(turn.loop, &p), &a);
   uvow_future_cancel(f);
+  turn_expect(&turn, "");
+  turn_run(&turn);
   turn_expect(&turn, "a.");
   uvow_future_unref(f);
   uvow_promise_drop(p);
@@ -110,6 +112,7 @@ static void f1_a_destructor_may_cancel_and_let_go_of_its_link(void **state) {
     a.future = uvow_future_chain(uvow_promise_new(turn.loop, &p), &options);
     if (cancel) {
       assert_int_equal(uvow_future_cancel(a.future), 0);
+      turn_run(&turn);
       turn_expect(&turn, "a.");
     }
     uvow_promise_fulfill(p, uvow_value_none());
@@ -275,7 +278,7 @@ static void new_root(world_t *w, unsigned at) {
   uvow_promise_drop(w->roots[at]);
   uvow_future_t *f = uvow_promise_new(w->turn.loop, &w->roots[at]);
   w->told[at] = 0;
-  uvow_promise_on_cancel(w->roots[at], part_cancel, &w->told[at]);
+  uvow_promise_on_cancel(w->roots[at], part_cancel, &w->told[at], NULL);
   put(w, f);
 }
 

@@ -40,7 +40,7 @@ static void f2_a_null_promise_only_releases(void **state) {
   uvow_promise_follow(NULL,
                       uvow_future_fulfilled(turn.loop, uvow_value_none()));
   uvow_promise_follow(NULL, NULL);
-  uvow_promise_on_cancel(NULL, turn_cancel, NULL);
+  uvow_promise_on_cancel(NULL, turn_cancel, NULL, NULL);
   uvow_promise_drop(NULL);
   turn_end(&turn);
 }
@@ -220,8 +220,9 @@ static void follow_when_settled_lets_go_of_the_other(void **state) {
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
   assert_int_equal(uvow_promise_try_fulfill(p, uvow_value_none()), 0);
   uvow_future_t *other = uvow_promise_new(turn.loop, &q);
-  uvow_promise_on_cancel(q, turn_cancel, &c);
+  uvow_promise_on_cancel(q, turn_cancel, &c, NULL);
   uvow_promise_follow(p, other); /* nobody waits for it: canceled */
+  turn_run(&turn);
   turn_expect(&turn, "c^");
   uvow_promise_drop(q);
   uvow_future_unref(f);
@@ -235,7 +236,7 @@ static void a_followers_promise_is_used_up(void **state) {
   turn_mark_t c = turn_mark(&turn, "c");
   uvow_promise_t *p, *q;
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &c);
+  uvow_promise_on_cancel(p, turn_cancel, &c, NULL);
   uvow_promise_follow(p, uvow_promise_new(turn.loop, &q));
   uvow_promise_fulfill(p, uvow_value_int64(1)); /* ignored */
   uvow_promise_drop(p);
@@ -255,12 +256,12 @@ static void on_cancel_is_told_by_nothing_else(void **state) {
   turn_mark_t c = turn_mark(&turn, "c");
   uvow_promise_t *p;
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &c);
+  uvow_promise_on_cancel(p, turn_cancel, &c, NULL);
   uvow_future_unref(f); /* F7 */
   uvow_promise_fulfill(p, uvow_value_none());
   f = uvow_promise_new(turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &c);
-  uvow_promise_on_cancel(p, NULL, NULL); /* nobody */
+  uvow_promise_on_cancel(p, turn_cancel, &c, NULL);
+  uvow_promise_on_cancel(p, NULL, NULL, NULL); /* nobody */
   assert_int_equal(uvow_future_cancel(f), 0);
   uvow_future_unref(f);
   uvow_promise_drop(p);

@@ -106,15 +106,14 @@ static void f5_an_endless_chain_leaves_after_its_budget(void **state) {
   assert_int_equal(turn.wakes, 1);
   for (unsigned i = 1; i <= 5; i++) {
     unsigned before = e.runs;
+    turn_expect_unhandled(&turn, i == 3 ? "EINVAL" : ""); /* after one more */
     turn_once(&turn);
     assert_int_equal(turn.wakes, 1 + i); /* it comes back */
     assert_int_equal(turn.rests, i);
     assert_in_range(e.runs - before, 20, 50);
   }
-  turn_expect_unhandled(&turn, ""); /* the drain hasn't ended */
   e.stop = 1;
   turn_run(&turn);
-  turn_expect_unhandled(&turn, "EINVAL");
   turn_end(&turn);
 }
 
@@ -137,7 +136,7 @@ static void p1_late_tasks_run_when_nothing_else_is_ready(void **state) {
   late_t late;
   late.mark = &l;
   uvow__task_init(&late.task, run_late);
-  uvow__runtime_push_late(&turn.rt, &late.task);
+  uvow__runtime_push_late(&turn.rt, &late.task, UVOW__LATE_WRITE);
   assert_int_equal(turn.wakes, 1);
   uvow_future_t *f = uvow_future_fulfilled(turn.loop, uvow_value_none());
   f = uvow_future_then(f, turn_then, &a);
@@ -161,7 +160,7 @@ static void f5_an_endless_chain_does_not_starve_late_tasks(void **state) {
   for (int i = 0; i < 2; i++) {
     late[i].mark = &l;
     uvow__task_init(&late[i].task, run_late);
-    uvow__runtime_push_late(&turn.rt, &late[i].task);
+    uvow__runtime_push_late(&turn.rt, &late[i].task, UVOW__LATE_WRITE);
   }
   turn_once(&turn);
   turn_expect(&turn, "late. late.");
@@ -211,7 +210,7 @@ static void close_rejects_what_is_pending(void **state) {
   turn_mark_t d = turn_mark(&turn, "d");
   uvow_promise_t *p, *q;
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &c);
+  uvow_promise_on_cancel(p, turn_cancel, &c, NULL);
   f = turn_chain(f, &a);
   f = uvow_future_finally(f, turn_finally, &b);
   uvow_future_done(f, turn_done, &d);
@@ -349,7 +348,7 @@ static void close_within_each_kind_of_callback(void **state) {
     } else {
       uvow_future_unref(f);
       f = uvow_promise_new(turn.loop, &q);
-      uvow_promise_on_cancel(q, turn_cancel, &a);
+      uvow_promise_on_cancel(q, turn_cancel, &a, NULL);
       uvow_future_cancel(f);
       uvow_future_unref(f);
     }

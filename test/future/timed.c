@@ -147,12 +147,12 @@ static void too_late(void **state) {
   turn_mark_t owner = turn_mark(&turn, "owner"), end = turn_mark(&turn, "end");
   turn_mark_t never = turn_mark(&turn, "never");
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &owner);
+  uvow_promise_on_cancel(p, turn_cancel, &owner, NULL);
   f = uvow_future_timeout(turn_chain(f, &never), 1234);
   uvow_future_done(uvow_future_ref(f), turn_done, &end);
   turn_run(&turn);
   later(&turn, 1234 * (uint64_t)MS);
-  turn_expect(&turn, "never. owner^ end!ETIMEDOUT");
+  turn_expect(&turn, "end!ETIMEDOUT owner^ never.");
   assert_int_equal(turn.rt.holds, 0);
   assert_int_equal(uvow_future_peek(f, &result), 0);
   assert_string_equal(uvow_error_message(result.error),
@@ -205,6 +205,7 @@ static void the_answer_wins(void **state) {
   assert_string_equal(turn_result(&turn, f), "+unique");
   assert_int_equal(turn.rt.holds, 0);
   uvow_future_unref(f);
+  turn_run(&turn);
   assert_int_equal(item.destroyed, 1);
   turn_end(&turn);
 }
@@ -256,11 +257,12 @@ static void a_cancel_goes_through(void **state) {
   turn_init(&turn);
   turn_mark_t owner = turn_mark(&turn, "owner");
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
-  uvow_promise_on_cancel(p, turn_cancel, &owner);
+  uvow_promise_on_cancel(p, turn_cancel, &owner, NULL);
   f = uvow_future_timeout(uvow_future_timeout(f, 10), 20);
   turn_run(&turn);
   assert_int_equal(turn.rt.holds, 2);
   uvow_future_cancel(f);
+  turn_run(&turn);
   turn_expect(&turn, "owner^");
   assert_int_equal(turn.rt.holds, 0);
   uvow_promise_drop(p);
@@ -277,7 +279,7 @@ static void a_timeout_of_an_adopting_link(void **state) {
   turn_mark_t a = turn_mark(&turn, "a"), owner = turn_mark(&turn, "owner");
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
   a.next = uvow_next_future(uvow_promise_new(turn.loop, &q));
-  uvow_promise_on_cancel(q, turn_cancel, &owner);
+  uvow_promise_on_cancel(q, turn_cancel, &owner, NULL);
   f = uvow_future_timeout(uvow_future_then(f, turn_then, &a), 10);
   turn_run(&turn);
   uvow_promise_fulfill(p, uvow_value_none());
@@ -375,6 +377,7 @@ static void random_times(void **state) {
       uvow_promise_drop(p[i]);
       turn_run(&turn);
       uvow_future_unref(f[i]);
+      turn_run(&turn);
       assert_int_equal(item[i].owners, 0);
       assert_int_equal(item[i].destroyed, p[i] == NULL);
     }

@@ -84,6 +84,7 @@ static void f4_a_value_moves_down_a_chain(void **state) {
     assert_int_equal(item.owners, 1);
     assert_int_equal(turn.rt.links.live, 1); /* moved: nothing is kept */
     uvow_future_unref(f);
+    turn_run(&turn);
     assert_int_equal(item.destroyed, 1);
     turn_end(&turn);
   }
@@ -104,6 +105,7 @@ static void f4_a_value_replaced_is_destroyed(void **state) {
     assert_int_equal(item.destroyed, 1);
     assert_int_equal(second.destroyed, 0);
     uvow_future_unref(f);
+    turn_run(&turn);
     assert_int_equal(second.destroyed, 1);
     turn_expect(&turn, t ? "a+counted" : "a+unique");
     turn_end(&turn);
@@ -142,6 +144,7 @@ static void f4_branches_share_a_value(void **state) {
         uvow_future_unref(branch[i]);
       }
       uvow_future_unref(held_f);
+      turn_run(&turn);
       assert_int_equal(item.destroyed, 1);
       turn_end(&turn);
     }
@@ -162,6 +165,7 @@ static void f4_a_callback_sees_the_value_where_it_is_shared(void **state) {
   turn_run(&turn);
   turn_expect(&turn, "a+unique");
   uvow_future_unref(held);
+  turn_run(&turn);
   assert_int_equal(item.destroyed, 1);
   turn_end(&turn);
 }
@@ -189,6 +193,7 @@ static void f4_a_kept_value_outlives_its_future(void **state) {
       assert_int_equal(uvow_value_get_int64(&a.kept, &n), UVOW_ETYPE);
       assert_string_equal(uvow_value_type_name(&a.kept), types[t]->name);
       uvow_value_clear(&a.kept);
+      turn_run(&turn);
       assert_int_equal(item.destroyed, 1);
       turn.log[0] = '\0';
       turn_end(&turn);
@@ -218,6 +223,7 @@ static void f4_a_kept_value_can_be_given_away(void **state) {
     turn_expect(&turn, t ? "a+counted" : "a+unique");
     assert_true(turn.rt.links.live <= 2);
     uvow_future_unref(held);
+    turn_run(&turn);
     assert_int_equal(item.destroyed, 1);
     turn_end(&turn);
   }
@@ -263,6 +269,7 @@ static void f4_adoption_moves_or_shares(void **state) {
       assert_string_equal(turn_result(&turn, f), "+unique");
       assert_int_equal(item.destroyed, 0);
       uvow_future_unref(f);
+      turn_run(&turn);
       assert_int_equal(item.destroyed, 1);
       turn_end(&turn);
     }

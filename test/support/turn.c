@@ -71,8 +71,7 @@ void turn_once(turn_t *turn) {
 void turn_run(turn_t *turn) {
   do
     turn_once(turn);
-  while (!uvow__queue_empty(&turn->rt.queue) ||
-         !uvow__list_empty(&turn->rt.unhandled));
+  while (uvow__runtime_busy(&turn->rt));
 }
 
 void turn_close(turn_t *turn) {

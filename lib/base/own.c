@@ -1,0 +1,6 @@
+/* The names of uvow's own types. */
+#include "own.h"
+
+const struct uvow__own_names uvow__own_names = {
+    "shared", "results", "payload", "bytes", "json", "end",
+};
