@@ -79,6 +79,19 @@ static inline void uvow__queue_root(uvow__queue_t *queue) {
     uvow__link_set_end(last, 1);
 }
 
+/* Begins a root also within a drain: for what happens there, but isn't caused by
+ * the present root, as a write that fails. Returns what uvow__queue_rejoin
+ * takes. */
+static inline uvow__list_t *uvow__queue_step_out(uvow__queue_t *queue) {
+  uvow__list_t *in = queue->in;
+  queue->in = &queue->roots.link;
+  uvow__queue_root(queue);
+  return in;
+}
+static inline void uvow__queue_rejoin(uvow__queue_t *queue, uvow__list_t *in) {
+  queue->in = in;
+}
+
 /* A task's link before its first use, so that it can always be removed. */
 static inline void uvow__task_init(uvow__task_t *task,
                                    void (*run)(uvow__task_t *task)) {

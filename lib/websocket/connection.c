@@ -154,6 +154,8 @@ static void limit(uvow__connection_t *c, uint64_t ms) {
 
 static void run_flush(uvow__task_t *task) {
   uvow__connection_t *c = UVOW__CONTAINER(task, uvow__connection_t, flush);
+  uvow__queue_t *queue = &c->loop->rt.queue;
+  uvow__list_t *in = uvow__queue_step_out(queue);
   write_out(c);
   if (c->callbacks && !c->io->writing)
     c->callbacks->on_writable(c->ctx);
@@ -162,6 +164,7 @@ static void run_flush(uvow__task_t *task) {
     uvow__connection_count(c);
     maybe_finish(c);
   }
+  uvow__queue_rejoin(queue, in);
 }
 
 void uvow__connection_write_late(uvow__connection_t *c) {
