@@ -11,9 +11,10 @@
  * combined future does the same. A future may stand in an array more than once,
  * with an owner for each.
  *
- * As in JavaScript, a future that waits for itself through all, all_settled,
- * any or race isn't recognised: it stays pending until it is canceled, or the
- * loop closed.
+ * A future that would wait for itself rejects with UVOW_ECYCLE, also where the
+ * way leads through all, all_settled, any, race or retry. The look for it takes
+ * at most 64 steps from either end: a longer cycle stays pending until it is
+ * canceled, or the loop closed, and uvow_loop_walk_futures shows it.
  *
  * Everything here is for the loop's thread.
  */

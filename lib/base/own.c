@@ -2,5 +2,5 @@
 #include "own.h"
 
 const struct uvow__own_names uvow__own_names = {
-    "shared", "results", "payload", "bytes", "json", "end",
+    "shared", "results", "payload", "bytes", "json", "error", "stat", "file",
 };

@@ -17,7 +17,9 @@ struct uvow__own_names {
   char payload[8];
   char bytes[8];
   char json[8];
-  char end[8];
+  char error[8];
+  char stat[8];
+  char file[8];
 };
 
 extern const struct uvow__own_names uvow__own_names;

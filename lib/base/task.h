@@ -79,8 +79,8 @@ static inline void uvow__queue_root(uvow__queue_t *queue) {
     uvow__link_set_end(last, 1);
 }
 
-/* Begins a root also within a drain: for what happens there, but isn't caused by
- * the present root, as a write that fails. Returns what uvow__queue_rejoin
+/* Begins a root also within a drain: for what happens there, but isn't caused
+ * by the present root, as a write that fails. Returns what uvow__queue_rejoin
  * takes. */
 static inline uvow__list_t *uvow__queue_step_out(uvow__queue_t *queue) {
   uvow__list_t *in = queue->in;

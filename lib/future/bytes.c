@@ -5,6 +5,7 @@
  *    slice: freeing goes one step deep.
  */
 #include "bytes.h"
+#include "base/own.h"
 
 #include <string.h>
 
@@ -16,7 +17,7 @@ static void bytes_destroy(void *ptr) {
   uvow__bytes_unref((uvow__bytes_t *)ptr);
 }
 
-const uvow_type_t uvow_type_bytes = {sizeof(uvow_type_t), "bytes", bytes_ref,
+const uvow_type_t uvow_type_bytes = {sizeof(uvow_type_t), uvow__own_names.bytes, bytes_ref,
                                      bytes_destroy};
 
 static uvow__bytes_t *bytes_new(const uvow__mem_t *mem, size_t len) {

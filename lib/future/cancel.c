@@ -187,6 +187,14 @@ void uvow_future_drop(uvow_future_t *f) {
   uvow__future_abandon(f);
 }
 
+void uvow__future_leave(uvow_future_t *f, int code) {
+  uvow__task_cancel(&f->task);
+  uvow_future_t *source = uvow__future_unwait(f);
+  uvow__future_reject_code(f, code);
+  uvow__tell_end(f);
+  uvow_future_unref(source);
+}
+
 void uvow__future_close(uvow_future_t *f) {
   if ((f->flags & UVOW__WAITS) || (!is_root(f) && uvow__link_cleans(f)))
     return;

@@ -16,8 +16,6 @@
  *    (F6). A group that is canceled waits for what it canceled, and nothing
  * else.
  * 5. A value without `ref` stays in its future, which the results then own.
- *
- * Doesn't recognise a group that waits for itself: see combine.h.
  */
 #include <uvow/combine.h>
 
@@ -269,6 +267,15 @@ uvow_future_t *uvow__group_of(const uvow__task_t *task) {
 
 int uvow__is_group(const uvow_future_t *f) {
   return (f->flags & UVOW__INNER) && f->cb.cut == on_cut;
+}
+
+int uvow__group_source(const uvow_future_t *f, size_t i,
+                       const uvow_future_t **ret_source) {
+  const uvow_results_t *group = (const uvow_results_t *)f->data;
+  if (i >= group->count)
+    return 0;
+  *ret_source = group->slots[i].group ? group->slots[i].u.wait.source : NULL;
+  return 1;
 }
 
 void uvow__group_enlist(uvow_future_t *f, uvow__list_t *groups) {

@@ -154,37 +154,6 @@ int uvow__task_is_adopt(const uvow__task_t *task) {
   return task->run == run_adopt;
 }
 
-/* The one link that waits for f, or NULL: none, several, or no link. */
-static const uvow_future_t *only_follower(const uvow_future_t *f) {
-  const uvow__list_t *only = f->reactions.next;
-  if (only->next != &f->reactions)
-    return NULL;
-  uvow__task_t *task = UVOW__CONTAINER(only, uvow__task_t, link);
-  if (task->run != run_adopt && !uvow__task_is_link(task))
-    return NULL;
-  return UVOW__CONTAINER(task, uvow_future_t, task);
-}
-
-/*
- * Whether `inner` waits, through any number of links, for f. Looked for from
- * both ends at once, so that the shorter one decides: what inner waits for, and
- * what waits for f.
- */
-static int is_cycle(const uvow_future_t *f, const uvow_future_t *inner) {
-  const uvow_future_t *up = inner;
-  const uvow_future_t *down = f;
-  for (;;) {
-    if (up == f || down == inner)
-      return 1;
-    if (!(up->flags & UVOW__WAITS))
-      return 0;
-    if (down && uvow__list_empty(&down->reactions))
-      return 0;
-    up = up->u.wait.source;
-    down = down ? only_follower(down) : NULL;
-  }
-}
-
 /*
  * A loop written as a chain ("try again" returning itself) would grow by a link
  * each round: the first waits for the second, that for the third. If f is only
@@ -212,7 +181,10 @@ int uvow__future_adoptable(uvow_future_t *f, uvow_future_t *inner) {
     return f->rt->closed ? UVOW_ECLOSED : UVOW_ENOMEM;
   if (inner->rt != f->rt)
     return UVOW_EINVAL;
-  return is_cycle(f, inner) ? UVOW_ECYCLE : 0;
+  if (!uvow__future_is_cycle(f, inner))
+    return 0;
+  inner->flags |= UVOW__OBSERVED; /* how it ends is said by f */
+  return UVOW_ECYCLE;
 }
 
 void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner) {

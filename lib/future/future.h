@@ -225,6 +225,8 @@ void uvow__future_abandon(uvow_future_t *f);
 /* The loop goes away: rejects f, which is pending, with UVOW_ECLOSED if it
  * waits for no other future. */
 void uvow__future_close(uvow_future_t *f);
+/* Rejects f, which follows another, and lets go of that. */
+void uvow__future_leave(uvow_future_t *f, int code);
 /* f is canceled, pending, in no list, and waits for nothing any more: rejects
  * it, and what is canceled and only waited for it, down to the first cleanup.
  * Takes a reference of f. */
@@ -251,10 +253,17 @@ static inline int uvow__only_waits(const uvow_future_t *f,
 /* The future that a reaction settles, or NULL: none that is known. */
 uvow_future_t *uvow__task_target(const uvow__task_t *task);
 
+/* cycle.c. Whether inner waits for f, as far as it looks. */
+int uvow__future_is_cycle(const uvow_future_t *f, const uvow_future_t *inner);
+
 /* combine.c. The group whose slot this task is of, as its future; or NULL. */
 uvow_future_t *uvow__group_of(const uvow__task_t *task);
 /* Whether f is the future of a group that waits. */
 int uvow__is_group(const uvow_future_t *f);
+/* What the group's slot number i waits for, or NULL. Returns 0: there are not
+ * so many. */
+int uvow__group_source(const uvow_future_t *f, size_t i,
+                       const uvow_future_t **ret_source);
 /* A group is to be canceled: its task goes to the list. */
 void uvow__group_enlist(uvow_future_t *f, uvow__list_t *groups);
 /* A group of the list: cancels what only it waits for, by `cancel`. */

@@ -101,6 +101,24 @@ static void report_unhandled(uvow__runtime_t *rt, int drained) {
   }
 }
 
+/* Every root is closed, and all that this caused has run: who follows another
+ * still is in a cycle that was too long to be found. */
+static void break_cycle(void *block, void *data) {
+  uvow_future_t *f = (uvow_future_t *)block;
+  (void)data;
+  if (f->state == UVOW_PENDING && (f->flags & UVOW__WAITS) &&
+      uvow__task_is_adopt(&f->task))
+    uvow__future_leave(f, UVOW_ECLOSED);
+}
+
+static void break_cycles(uvow__runtime_t *rt) {
+  if (rt->unbroken) {
+    rt->unbroken = 0;
+    uvow__pool_walk(&rt->links, break_cycle, NULL);
+    uvow__pool_walk(&rt->blocks, break_cycle, NULL);
+  }
+}
+
 void uvow__runtime_leave(uvow__runtime_t *rt) {
   if (rt->entered > 1) {
     rt->entered--;
@@ -110,6 +128,8 @@ void uvow__runtime_leave(uvow__runtime_t *rt) {
     /* Nothing new can be made once it is closed: what is left is finite. */
     unsigned budget = rt->closed ? UINT_MAX : rt->budget;
     report_unhandled(rt, uvow__queue_drain(&rt->queue, budget) > 0);
+    if (rt->closed && !uvow__runtime_busy(rt))
+      break_cycles(rt);
   } while (rt->closed && uvow__runtime_busy(rt));
   if (!uvow__list_empty(&rt->wheel.intake))
     uvow__wheel_stamp(&rt->wheel, rt->clock(rt));
@@ -139,6 +159,7 @@ static void close_future(void *block, void *data) {
 void uvow__runtime_close(uvow__runtime_t *rt) {
   uvow__runtime_enter(rt);
   rt->closed = UVOW__RUNTIME_CLOSING;
+  rt->unbroken = 1;
   uvow__pool_seal(&rt->links);
   uvow__pool_seal(&rt->blocks);
   uvow__pool_walk(&rt->links, mark_last, NULL);

@@ -41,6 +41,7 @@ struct uvow__runtime {
   unsigned budget; /* tasks a drain may run */
   int awake;       /* a drain comes: wake was called, or enter */
   int closed;      /* UVOW__RUNTIME_* */
+  int unbroken;    /* closed, and not looked for cycles yet */
   /* Given by who owns the runtime. */
   uint64_t (*clock)(uvow__runtime_t *rt); /* ns, monotonic */
   void (*wake)(uvow__runtime_t *rt);      /* drain soon: something is ready */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "base/own.h"
 
 static void error_ref(void *ptr) {
   uvow_error_ref((const uvow_error_t *)ptr);
@@ -21,7 +22,7 @@ static void error_destroy(void *ptr) {
   uvow_error_unref((uvow_error_t *)ptr);
 }
 
-const uvow_type_t uvow__type_error = {sizeof(uvow_type_t), "error", error_ref,
+const uvow_type_t uvow__type_error = {sizeof(uvow_type_t), uvow__own_names.error, error_ref,
                                       error_destroy};
 
 void uvow__items_init(uvow__items_t *items) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "op.h"
+#include "base/own.h"
 
 struct uvow_file {
   uvow__list_t link; /* of the loop's */
@@ -26,7 +27,7 @@ static void file_destroy(void *ptr) {
   uvow_file_unref((uvow_file_t *)ptr);
 }
 
-const uvow_type_t uvow_type_file = {sizeof(uvow_type_t), "file", file_ref,
+const uvow_type_t uvow_type_file = {sizeof(uvow_type_t), uvow__own_names.file, file_ref,
                                     file_destroy};
 
 const char *uvow__file_path(const uvow_file_t *file) {

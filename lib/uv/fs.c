@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "op.h"
+#include "base/own.h"
 
 typedef int (*path_call)(uv_loop_t *uv, uv_fs_t *req, const char *path,
                          uv_fs_cb cb);
@@ -85,7 +86,7 @@ static void stat_destroy(void *ptr) {
     uvow__free(&mem, box);
 }
 
-const uvow_type_t uvow_type_stat = {sizeof(uvow_type_t), "stat", stat_ref,
+const uvow_type_t uvow_type_stat = {sizeof(uvow_type_t), uvow__own_names.stat, stat_ref,
                                     stat_destroy};
 
 static void finish_stat(uvow__op_t *op, int64_t result) {

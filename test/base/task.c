@@ -144,6 +144,92 @@ static void a_cancelled_task_does_not_run(void **state) {
   assert_false(uvow__task_queued(&f.jobs[1].task));
 }
 
+static void spawn_later(job_t *job) {
+  push(job->f, job->name - 'a' + 4);
+}
+
+static void push_two_more(job_t *job) {
+  push(job->f, 6);
+  push(job->f, 7);
+}
+
+/* a b | c | d: each root to its end before the next begins. */
+static void what_a_root_spawns_runs_before_the_next_root(void **state) {
+  (void)state;
+  fixture_t f;
+  init(&f);
+  f.jobs[0].body = f.jobs[1].body = f.jobs[2].body = spawn_later;
+  push(&f, 0);
+  push(&f, 1);
+  uvow__queue_root(&f.queue);
+  uvow__queue_root(&f.queue); /* of nothing */
+  push(&f, 2);
+  uvow__queue_root(&f.queue);
+  push(&f, 3);
+  uvow__queue_drain(&f.queue, 10);
+  assert_string_equal(f.ran, "abefcgd");
+}
+
+/* Each set of tasks is taken away, wherever it stands in its root. */
+static void a_cancelled_task_takes_no_root_with_it(void **state) {
+  (void)state;
+  for (unsigned gone = 0; gone < 64; gone++) {
+    fixture_t f;
+    char expected[RUNS] = "";
+    init(&f);
+    for (int i = 0; i < 6; i++) { /* ab | cd | ef */
+      if (i % 2 == 0)
+        uvow__queue_root(&f.queue);
+      push(&f, i);
+    }
+    for (int i = 0; i < 6; i++)
+      if (gone >> i & 1)
+        uvow__task_cancel(&f.jobs[i].task);
+    /* The first that is left spawns: behind its own root, before the next. */
+    int first = 0;
+    while (first < 6 && (gone >> first & 1))
+      first++;
+    if (first < 2)
+      f.jobs[first].body = push_two_more;
+    for (int i = 0; i < 6; i++) {
+      if (!(gone >> i & 1))
+        strncat(expected, &f.jobs[i].name, 1);
+      if (i == 1 && first < 2)
+        strcat(expected, "gh");
+    }
+    uvow__queue_drain(&f.queue, 20);
+    assert_string_equal(f.ran, expected);
+  }
+}
+
+static void a_root_that_used_its_share_goes_behind_the_others(void **state) {
+  (void)state;
+  fixture_t f;
+  init(&f);
+  f.queue.share = 3;
+  f.jobs[0].body = push_self;
+  push(&f, 0);
+  uvow__queue_root(&f.queue);
+  push(&f, 1);
+  uvow__queue_root(&f.queue);
+  push(&f, 2);
+  uvow__queue_drain(&f.queue, 2);
+  assert_string_equal(f.ran, "aa"); /* it goes on in the next drain */
+  uvow__queue_drain(&f.queue, 6);
+  assert_string_equal(f.ran, "aaabcaaa");
+}
+
+static void late_ranks_come_in_order(void **state) {
+  (void)state;
+  fixture_t f;
+  init(&f);
+  push_late(&f, 0);
+  uvow__queue_push_late(&f.queue, &f.jobs[1].task, UVOW__LATE_FILL);
+  f.jobs[1].body = push_next;
+  uvow__queue_drain(&f.queue, 10);
+  assert_string_equal(f.ran, "bea");
+}
+
 static void free_self(uvow__task_t *task) {
   free(task);
 }
@@ -170,6 +256,10 @@ TEST_MODULE(task) {
       cmocka_unit_test(late_tasks_wait_until_nothing_is_ready),
       cmocka_unit_test(a_cancelled_task_does_not_run),
       cmocka_unit_test(a_task_may_free_itself),
+      cmocka_unit_test(what_a_root_spawns_runs_before_the_next_root),
+      cmocka_unit_test(a_cancelled_task_takes_no_root_with_it),
+      cmocka_unit_test(a_root_that_used_its_share_goes_behind_the_others),
+      cmocka_unit_test(late_ranks_come_in_order),
   };
   return cmocka_run_group_tests_name("base/task", tests, NULL, NULL);
 }

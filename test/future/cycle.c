@@ -4,6 +4,8 @@
  */
 #include "support/turn.h"
 
+#include <uvow/combine.h>
+
 static void follow_its_own_future_is_a_cycle(void **state) {
   (void)state;
   turn_t turn;
@@ -249,6 +251,91 @@ static void a_round_that_is_held_is_not_shortened_away(void **state) {
   turn_end(&turn);
 }
 
+typedef struct again {
+  uvow_loop_t *loop;
+  uvow_future_t *own;
+} again_t;
+
+static uvow_future_t *own_future(uint32_t n, void *data) {
+  (void)n;
+  return uvow_future_ref(((again_t *)data)->own);
+}
+
+static void f18_through_combinators_and_retry(void **state) {
+  uvow_future_t *(*const groups[])(uvow_loop_t *, uvow_future_t *const *,
+                                   size_t) = {
+      uvow_future_all, uvow_future_all_settled, uvow_future_any,
+      uvow_future_race};
+  (void)state;
+  turn_t turn;
+  turn_init(&turn);
+  turn_mark_t a = turn_mark(&turn, "a");
+  for (size_t i = 0; i < 4; i++) {
+    uvow_promise_t *p;
+    uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+    uvow_future_t *some[1] = {uvow_future_then(uvow_future_ref(f), NULL, NULL)};
+    uvow_future_done(f, turn_done, &a);
+    uvow_promise_follow(p, groups[i](turn.loop, some, 1));
+    turn_run(&turn);
+    turn_expect(&turn, "a!ECYCLE");
+  }
+  again_t again = {turn.loop, NULL};
+  uvow_future_t *f = uvow_future_retry(turn.loop, own_future, &again, NULL);
+  f = uvow_future_then(f, NULL, NULL);
+  again.own = uvow_future_ref(f);
+  uvow_future_done(f, turn_done, &a);
+  turn_run(&turn);
+  turn_expect(&turn, "a!ECYCLE");
+  uvow_future_unref(again.own);
+  turn_end(&turn);
+}
+
+/* Each job's continuation follows the one before it: nothing is looked through
+ * to its end. */
+static void f18_a_serial_queue_takes_no_longer_for_its_length(void **state) {
+  enum { JOBS = 300000 };
+  (void)state;
+  turn_t turn;
+  turn_init(&turn);
+  turn_mark_t a = turn_mark(&turn, "a");
+  uvow_promise_t *first, *p;
+  uvow_future_t **jobs = (uvow_future_t **)calloc(JOBS, sizeof(*jobs));
+  assert_non_null(jobs);
+  uvow_future_t *tail = uvow_promise_new(turn.loop, &first);
+  for (size_t i = 0; i < JOBS; i++) {
+    uvow_future_t *job = uvow_promise_new(turn.loop, &p);
+    uvow_promise_follow(p, tail);
+    tail = uvow_future_then(uvow_future_ref(job), NULL, NULL);
+    jobs[i] = job;
+  }
+  uvow_future_detach(tail);
+  uvow_future_done(uvow_future_all(turn.loop, jobs, JOBS), turn_done, &a);
+  free(jobs);
+  uvow_promise_fulfill(first, uvow_value_none());
+  turn_run(&turn);
+  turn_expect(&turn, "a+results");
+  turn_end(&turn);
+}
+
+/* Longer than the look: pending, until the loop is closed. */
+static void f18_a_long_cycle_ends_with_the_loop(void **state) {
+  (void)state;
+  turn_t turn;
+  turn_init(&turn);
+  turn_mark_t a = turn_mark(&turn, "a");
+  uvow_promise_t *p;
+  uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+  for (int i = 0; i < 1000; i++)
+    f = uvow_future_then(f, NULL, NULL);
+  uvow_future_done(uvow_future_ref(f), turn_done, &a);
+  uvow_promise_follow(p, f);
+  turn_run(&turn);
+  turn_expect(&turn, "");
+  turn_close(&turn);
+  turn_expect(&turn, "a!ECLOSED");
+  turn_assert_released(&turn);
+}
+
 TEST_MODULE(cycle) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(follow_its_own_future_is_a_cycle),
@@ -262,6 +349,9 @@ TEST_MODULE(cycle) {
       cmocka_unit_test(f6_an_endless_loop_of_links_does_not_grow),
       cmocka_unit_test(a_round_that_is_held_is_not_shortened_away),
       cmocka_unit_test(a_round_that_others_watch_is_not_shortened_away),
+      cmocka_unit_test(f18_through_combinators_and_retry),
+      cmocka_unit_test(f18_a_serial_queue_takes_no_longer_for_its_length),
+      cmocka_unit_test(f18_a_long_cycle_ends_with_the_loop),
   };
   return cmocka_run_group_tests_name("future/cycle", tests, NULL, NULL);
 }
