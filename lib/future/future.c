@@ -181,10 +181,7 @@ int uvow__future_adoptable(uvow_future_t *f, uvow_future_t *inner) {
     return f->rt->closed ? UVOW_ECLOSED : UVOW_ENOMEM;
   if (inner->rt != f->rt)
     return UVOW_EINVAL;
-  if (!uvow__future_is_cycle(f, inner))
-    return 0;
-  inner->flags |= UVOW__OBSERVED; /* how it ends is said by f */
-  return UVOW_ECYCLE;
+  return uvow__future_is_cycle(f, inner) ? UVOW_ECYCLE : 0;
 }
 
 void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner) {

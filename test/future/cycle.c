@@ -279,6 +279,7 @@ static void f18_through_combinators_and_retry(void **state) {
     turn_run(&turn);
     turn_expect(&turn, "a!ECYCLE");
   }
+  turn_expect_unhandled(&turn, "ECYCLE EALL ECYCLE"); /* of the groups */
   again_t again = {turn.loop, NULL};
   uvow_future_t *f = uvow_future_retry(turn.loop, own_future, &again, NULL);
   f = uvow_future_then(f, NULL, NULL);
