@@ -185,7 +185,7 @@ static uvow_future_t *spawn(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
   fiber->future = f;
   f->data = fiber;
   f->cb.cut = cut;
-  f->kind = UVOW__KIND_FIBER;
+  uvow__future_set_kind(f, UVOW__KIND_FIBER);
   uvow__runtime_push(&loop->rt, &fiber->task);
   return options->name ? uvow_future_name(f, options->name) : f;
 }

@@ -407,9 +407,9 @@ uvow_results_t *uvow__results_new(uvow__runtime_t *rt, size_t count) {
   uvow_results_t *results = (uvow_results_t *)uvow__calloc(&rt->mem, size);
   if (!results)
     return NULL;
-  results->mem = rt->mem;
-  results->loop = uvow__runtime_loop(rt);
-  uvow__task_init(&results->task, run_reap);
+  results->rt = rt;
+  rt->pins++;
+  uvow__task_init(&results->task, run_values);
   results->refs = 1;
   results->count = count;
   return results;

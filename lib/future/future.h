@@ -19,7 +19,8 @@ enum {
   UVOW__CANCELED = 512, /* was canceled, though it may be pending still */
   UVOW__TELLS = 1024,   /* its task is the entry of on_cancel */
   UVOW__REPORTS = 2048, /* its task is in a list of unhandled rejections */
-  UVOW__OWNS = 4096     /* its data lives as long as it does */
+  UVOW__OWNS = 4096,    /* its data lives as long as it does */
+  UVOW__KINDS = 24576   /* two bits: see uvow__future_kind_of */
 };
 
 /* What an UVOW__OWNED one is, for reports. */
@@ -29,6 +30,7 @@ enum {
   UVOW__KIND_SYSTEM,
   UVOW__KIND_STREAM
 };
+#define UVOW__KIND_SHIFT 13
 
 /*
  * A link of a chain: the future, and, until it has run, the reaction to the
@@ -40,7 +42,7 @@ struct uvow_future {
   uint32_t refs;
   uint16_t flags;
   uint8_t state; /* uvow_state_t; 0: free */
-  uint8_t kind; /* of an UVOW__OWNED one: UVOW__KIND_* */
+  uint8_t spare; /* a stream's: UVOW__MARK_* */
   union {
     struct {
       uvow_future_t *source; /* owned */
@@ -76,6 +78,14 @@ struct uvow_future {
 #endif
 };
 
+/* What an UVOW__OWNED future is: UVOW__KIND_*. */
+static inline unsigned uvow__future_kind_of(const uvow_future_t *f) {
+  return (f->flags & UVOW__KINDS) >> UVOW__KIND_SHIFT;
+}
+static inline void uvow__future_set_kind(uvow_future_t *f, unsigned kind) {
+  f->flags |= (uint16_t)(kind << UVOW__KIND_SHIFT);
+}
+
 #define UVOW__BLOCK_TAIL 72
 
 /* A future with a tail: what a request or a timer adds to it. */
@@ -108,7 +118,7 @@ static inline uvow_future_t *uvow__future_new(uvow__runtime_t *rt,
   f->refs = refs;
   f->flags = (uint16_t)flags;
   f->state = UVOW_PENDING;
-  f->kind = UVOW__KIND_REQUEST; /* so that the three are one store */
+  f->spare = 0; /* so that the three are one store */
   f->cb.then = NULL;
   f->data = NULL;
   f->end.done = NULL;

@@ -109,6 +109,16 @@ static inline void uvow__runtime_push(uvow__runtime_t *rt, uvow__task_t *task) {
   uvow__queue_push(&rt->queue, task);
   uvow__runtime_poke(rt);
 }
+/* As a root of its own, also within a drain: a message that comes from within
+ * the loop. */
+static inline void uvow__runtime_push_root(uvow__runtime_t *rt,
+                                           uvow__task_t *task) {
+  uvow__list_t *in = uvow__queue_step_out(&rt->queue);
+  uvow__queue_push(&rt->queue, task);
+  uvow__queue_root(&rt->queue);
+  uvow__queue_rejoin(&rt->queue, in);
+  uvow__runtime_poke(rt);
+}
 static inline void uvow__runtime_push_first(uvow__runtime_t *rt,
                                             uvow__task_t *task) {
   uvow__queue_push_first(&rt->queue, task);

@@ -41,7 +41,7 @@ uvow_future_t *uvow__mark_new(uvow__runtime_t *rt, unsigned flags, int mark,
       uvow__future_new(rt, 1, flags | UVOW__BLOCK | UVOW__OBSERVED);
   if (!f)
     return NULL;
-  f->kind = UVOW__KIND_STREAM;
+  uvow__future_set_kind(f, UVOW__KIND_STREAM);
   f->spare = (uint8_t)mark;
   uvow__mark_of(f)->stream = NULL;
   uvow__mark_of(f)->missed = missed;

@@ -244,8 +244,8 @@ uvow_future_t *uvow_future_finally(uvow_future_t *f, uvow_finally_cb cb,
  * terminal callback without a link. Most requests have that and no more. A
  * fiber's future needs its task, to follow what the fiber returns. */
 static inline int holds_its_end(const uvow_future_t *f) {
-  return (f->flags & UVOW__OWNED) && f->state == UVOW_PENDING &&
-         f->kind == UVOW__KIND_REQUEST && !f->end.done;
+  return (f->flags & (UVOW__OWNED | UVOW__KINDS)) == UVOW__OWNED &&
+         f->state == UVOW_PENDING && !f->end.done;
 }
 
 int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data) {
@@ -292,7 +292,8 @@ const char *uvow__future_kind(const uvow_future_t *f) {
   if (f->state != UVOW_PENDING)
     return "settled";
   if (f->flags & UVOW__OWNED)
-    return uvow__gate_holds(f) ? "gate" : owned_kinds[f->kind];
+    return uvow__gate_holds(f) ? "gate"
+                               : owned_kinds[uvow__future_kind_of(f)];
   if (f->flags & UVOW__TIMED)
     return "timer";
   if (!(f->flags & UVOW__WAITS))

@@ -63,7 +63,7 @@ static void free_end(end_t *end) {
 
 static void wake(end_t *end, uvow__task_t *task) {
   if (!uvow__task_queued(task))
-    uvow__runtime_push(&end->loop->rt, task);
+    uvow__runtime_push_root(&end->loop->rt, task);
 }
 
 static int has_work(const end_t *end) {

@@ -121,7 +121,7 @@ uvow__op_t *uvow__op_new(uvow_loop_t *loop, const char *what,
     return NULL;
   }
   f->cb.cut = cut;
-  f->kind = UVOW__KIND_SYSTEM;
+  uvow__future_set_kind(f, UVOW__KIND_SYSTEM);
   f->data = op;
   op->future = f;
   return op;

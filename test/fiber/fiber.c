@@ -226,7 +226,7 @@ static void a_cancel_ends_all_awaits(void **state) {
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
   loop_bed_run(&s.bed);
   loop_bed_expect(&s.bed, "begins");
-  uvow_promise_on_cancel(s.promise, log_cancel, &s.bed);
+  uvow_promise_on_cancel(s.promise, log_cancel, &s.bed, NULL);
   assert_int_equal(uvow_future_cancel(f), 0);
   assert_int_equal(uvow_future_state(f), UVOW_REJECTED);
   /* What it waits for is canceled with it, not when it continues. */
@@ -360,7 +360,7 @@ static void a_cancel_goes_through_many_fibers(void **state) {
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, goes_deeper, &nest);
   loop_bed_run(&s.bed);
-  uvow_promise_on_cancel(nest.promise, log_cancel, &s.bed);
+  uvow_promise_on_cancel(nest.promise, log_cancel, &s.bed, NULL);
   assert_int_equal(uvow_future_cancel(f), 0);
   loop_bed_run(&s.bed);
   assert_int_equal(nest.unwound, depth + 1);

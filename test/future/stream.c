@@ -450,6 +450,7 @@ static void values_are_owned_once(void **state) {
     assert_string_equal(uvow_value_type_name(&mark.kept),
                         i & 1 ? "counted" : "unique");
     uvow_value_clear(&mark.kept);
+    turn_run(&turn);
     assert_int_equal(item.destroyed, 1);
   }
   turn_end(&turn);

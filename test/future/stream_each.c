@@ -170,6 +170,7 @@ static void canceled_from_its_callback(void **state) {
   assert_int_equal(items[0].owners, 1);
   assert_int_equal(items[1].destroyed, 1);
   uvow_value_clear(&m.kept);
+  turn_run(&turn);
   assert_int_equal(items[0].destroyed, 1);
   uvow_future_unref(m.future);
   uvow_sink_drop(sink);

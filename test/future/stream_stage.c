@@ -170,7 +170,7 @@ static void until_a_future_is_settled(void **state) {
     scene_init(&scene);
     turn_mark_t stop = turn_mark(&scene.turn, "stop");
     uvow_future_t *f = uvow_promise_new(scene.turn.loop, &p);
-    uvow_promise_on_cancel(p, turn_cancel, &stop);
+    uvow_promise_on_cancel(p, turn_cancel, &stop, NULL);
     scene_each(&scene, uvow_stream_until(scene.s, f));
     push(scene.sink, 1);
     turn_run(&scene.turn);

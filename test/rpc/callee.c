@@ -49,7 +49,7 @@ static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
   fixture_t *x = (fixture_t *)data;
   uvow_promise_t **promise = &x->promises[x->waiting++];
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), promise);
-  uvow_promise_on_cancel(*promise, on_cancel, x);
+  uvow_promise_on_cancel(*promise, on_cancel, x, NULL);
   return uvow_next_future(f);
 }
 

@@ -417,7 +417,7 @@ static void a_pending_renewal_is_given_up(void **state) {
     w.options.renew = on_renew;
     w.wait = 1;
     start(&w);
-    uvow_promise_on_cancel(w.token, on_token_canceled, &w.s);
+    uvow_promise_on_cancel(w.token, on_token_canceled, &w.s, NULL);
     if (how == 0) {
       uvow_future_detach(uvow_client_close(w.s.client));
     } else if (how == 1) {

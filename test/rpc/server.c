@@ -209,7 +209,7 @@ static void on_cancel(void *data) {
 static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
   fixture_t *x = (fixture_t *)data;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &x->promise);
-  uvow_promise_on_cancel(x->promise, on_cancel, x);
+  uvow_promise_on_cancel(x->promise, on_cancel, x, NULL);
   return uvow_next_future(f);
 }
 

@@ -61,7 +61,7 @@ static void on_cancel(void *data) {
 static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
   fixture_t *x = (fixture_t *)data;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &x->promise);
-  uvow_promise_on_cancel(x->promise, on_cancel, x);
+  uvow_promise_on_cancel(x->promise, on_cancel, x, NULL);
   return uvow_next_future(f);
 }
 
@@ -121,7 +121,7 @@ static void test_freed_on_cancel(void **state) {
     script_call(&x.s, "wait", &a);
     while (!x.promise || uvow_server_peers(x.server) < 2)
       uv_run(&x.s.uv, UV_RUN_ONCE);
-    uvow_promise_on_cancel(x.promise, free_on_cancel, &x);
+    uvow_promise_on_cancel(x.promise, free_on_cancel, &x, NULL);
     if (how == 0) {
       uvow_client_free(x.s.client);
       x.s.client = NULL;
@@ -130,7 +130,7 @@ static void test_freed_on_cancel(void **state) {
     } else if (how == 2) {
       uvow_server_t *server = x.server;
       x.server = NULL;
-      uvow_promise_on_cancel(x.promise, on_cancel, &x);
+      uvow_promise_on_cancel(x.promise, on_cancel, &x, NULL);
       uvow_server_free(server);
     } else {
       uvow_loop_close(x.s.loop, NULL, NULL);
