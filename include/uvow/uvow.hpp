@@ -615,9 +615,10 @@ template <class T> future spawn(uvow_loop_t *loop, task<T> t) noexcept {
   r->top = handle;
   r->settle = detail::settle<T>;
   handle.promise().in = r;
-  uvow_promise_on_cancel(promise, detail::root::on_cancel, r);
+  uvow_promise_on_cancel(promise, detail::root::on_cancel, r,
+                         nullptr);
   if (uvow_future_done(start.release(), detail::root::on_start, r)) {
-    uvow_promise_on_cancel(promise, nullptr, nullptr);
+    uvow_promise_on_cancel(promise, nullptr, nullptr, nullptr);
     uvow_promise_drop(promise);
     handle.destroy();
     delete r;

@@ -37,7 +37,8 @@ static uvow_loop_t *loop_of(uvow__runtime_t *rt) {
 static void on_idle(uv_idle_t *idle) {
   uvow_loop_t *loop = (uvow_loop_t *)idle->data;
   uvow__runtime_enter(&loop->rt);
-  uvow__list_splice(&loop->rt.queue.ready, &loop->next_turn);
+  uvow__runtime_root(&loop->rt);
+  uvow__list_splice(loop->rt.queue.in, &loop->next_turn);
   uvow__runtime_leave(&loop->rt);
 }
 

@@ -24,7 +24,7 @@ static void scene_init(scene_t *scene, uvow_scope_t **ret_scope,
 
 static void add(scene_t *scene, size_t i, uvow_scope_t *scope) {
   uvow_future_t *f = uvow_promise_new(scene->turn.loop, &scene->p[i]);
-  uvow_promise_on_cancel(scene->p[i], turn_cancel, &scene->owner);
+  uvow_promise_on_cancel(scene->p[i], turn_cancel, &scene->owner, NULL);
   scene->f[i] = uvow_scope_add(scope, f);
 }
 

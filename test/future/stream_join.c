@@ -92,7 +92,7 @@ static void futures_as_they_settle(void **state) {
     for (size_t i = 0; i < 3; i++)
       futures[i] = uvow_promise_new(turn.loop, &p[i]);
     futures[3] = NULL;
-    uvow_promise_on_cancel(p[0], turn_cancel, &owner);
+    uvow_promise_on_cancel(p[0], turn_cancel, &owner, NULL);
     uvow_future_t *f = uvow_stream_each(
         uvow_stream_of_futures(turn.loop, futures, 4), turn_then, &m);
     uvow_future_done(uvow_future_ref(f), turn_done, &end);

@@ -29,7 +29,7 @@ static uvow_future_t *start_job(size_t i, void *data) {
   if (i == jobs->cancels_at)
     (void)uvow_future_cancel(jobs->whole);
   uvow_future_t *f = uvow_promise_new(jobs->turn.loop, &jobs->promises[i]);
-  uvow_promise_on_cancel(jobs->promises[i], on_cancel, jobs);
+  uvow_promise_on_cancel(jobs->promises[i], on_cancel, jobs, NULL);
   return f;
 }
 
