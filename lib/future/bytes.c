@@ -17,8 +17,8 @@ static void bytes_destroy(void *ptr) {
   uvow__bytes_unref((uvow__bytes_t *)ptr);
 }
 
-const uvow_type_t uvow_type_bytes = {sizeof(uvow_type_t), uvow__own_names.bytes, bytes_ref,
-                                     bytes_destroy};
+const uvow_type_t uvow_type_bytes = {sizeof(uvow_type_t), uvow__own_names.bytes,
+                                     bytes_ref, bytes_destroy};
 
 static uvow__bytes_t *bytes_new(const uvow__mem_t *mem, size_t len) {
   size_t size;

@@ -30,7 +30,7 @@ struct uvow__runtime {
   uvow__cache_t texts;        /* payloads, and messages that are kept */
   uvow__list_t unhandled;     /* rejections of this turn that nobody observed */
   uvow__list_t unhandled_old; /* of the last one, which ran out of budget */
-  uvow__list_t dying; /* tasks: see uvow__runtime_reap */
+  uvow__list_t dying;         /* tasks: see uvow__runtime_reap */
   int reaping;
   uvow__wheel_t wheel;
   uint64_t rng; /* its owner seeds it; see uvow__runtime_random */

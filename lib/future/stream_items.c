@@ -22,8 +22,8 @@ static void error_destroy(void *ptr) {
   uvow_error_unref((uvow_error_t *)ptr);
 }
 
-const uvow_type_t uvow__type_error = {sizeof(uvow_type_t), uvow__own_names.error, error_ref,
-                                      error_destroy};
+const uvow_type_t uvow__type_error = {
+    sizeof(uvow_type_t), uvow__own_names.error, error_ref, error_destroy};
 
 void uvow__items_init(uvow__items_t *items) {
   memset(items, 0, sizeof(*items));

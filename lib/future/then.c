@@ -292,8 +292,7 @@ const char *uvow__future_kind(const uvow_future_t *f) {
   if (f->state != UVOW_PENDING)
     return "settled";
   if (f->flags & UVOW__OWNED)
-    return uvow__gate_holds(f) ? "gate"
-                               : owned_kinds[uvow__future_kind_of(f)];
+    return uvow__gate_holds(f) ? "gate" : owned_kinds[uvow__future_kind_of(f)];
   if (f->flags & UVOW__TIMED)
     return "timer";
   if (!(f->flags & UVOW__WAITS))

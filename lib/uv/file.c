@@ -27,8 +27,8 @@ static void file_destroy(void *ptr) {
   uvow_file_unref((uvow_file_t *)ptr);
 }
 
-const uvow_type_t uvow_type_file = {sizeof(uvow_type_t), uvow__own_names.file, file_ref,
-                                    file_destroy};
+const uvow_type_t uvow_type_file = {sizeof(uvow_type_t), uvow__own_names.file,
+                                    file_ref, file_destroy};
 
 const char *uvow__file_path(const uvow_file_t *file) {
   return file->path;

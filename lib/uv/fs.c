@@ -86,8 +86,8 @@ static void stat_destroy(void *ptr) {
     uvow__free(&mem, box);
 }
 
-const uvow_type_t uvow_type_stat = {sizeof(uvow_type_t), uvow__own_names.stat, stat_ref,
-                                    stat_destroy};
+const uvow_type_t uvow_type_stat = {sizeof(uvow_type_t), uvow__own_names.stat,
+                                    stat_ref, stat_destroy};
 
 static void finish_stat(uvow__op_t *op, int64_t result) {
   const uvow__mem_t *mem = &uvow__op_rt(op)->mem;

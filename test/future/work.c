@@ -216,8 +216,8 @@ static void until_something_else(void **state) {
     uvow_promise_t *p, *stop;
     uvow_future_t *f = uvow_promise_new(jobs.turn.loop, &p);
     uvow_future_t *s = uvow_promise_new(jobs.turn.loop, &stop);
-    uvow_promise_on_cancel(p, on_cancel, &jobs);
-    uvow_promise_on_cancel(stop, on_cancel, &jobs);
+    uvow_promise_on_cancel(p, on_cancel, &jobs, NULL);
+    uvow_promise_on_cancel(stop, on_cancel, &jobs, NULL);
     f = uvow_future_until(f, s);
     uvow_future_done(uvow_future_ref(f), turn_done, &end);
     if (how == 0)
