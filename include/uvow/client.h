@@ -280,7 +280,9 @@ typedef struct uvow_client_options {
 typedef struct uvow_request_options {
   /** Required. sizeof(uvow_request_options_t). */
   size_t size;
-  /** Optional, default the client's. UVOW_NO_TIMEOUT: none. ms. */
+  /** Optional, default the client's; none with deadline_at_ms. UVOW_NO_TIMEOUT:
+   * none. ms from now. A deadline that is noticed late, as the loop was
+   * blocked, expires only after what had come by then was read. */
   uint32_t timeout_ms;
   /** Optional. CDP: the session it is for. Copied. */
   const char *session;
@@ -291,6 +293,10 @@ typedef struct uvow_request_options {
    * has a place for it (jsonrpc2: a member "traceparent"). Copied. One that
    * isn't valid: UVOW_EINVAL. */
   const char *traceparent;
+  /** Optional. The deadline as a point in time of uvow_loop_now, to be handed
+   * down a call tree; of this and timeout_ms the earlier one holds. One that
+   * has passed rejects with UVOW_ETIMEDOUT, UVOW_NOT_SENT. ms. */
+  uint64_t deadline_at_ms;
 } uvow_request_options_t;
 
 /** What a client counted since it was made. */

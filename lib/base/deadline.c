@@ -9,6 +9,8 @@
  * 3. When `now` reaches a slot above level 0, what it holds moves down. A
  *    deadline moves at most once a level.
  * 4. Never early: due is rounded up, the clock down.
+ *    What is due the longest stands first in `expired`, but for what was armed
+ *    with no time at all.
  * 5. Disarming doesn't touch `maybe`: a bit may be stale, and is cleared when
  *    its slot is found empty.
  */
@@ -117,8 +119,16 @@ static void collect(uvow__wheel_t *wheel, uint64_t now) {
     wheel->now = now;
 }
 
-void uvow__wheel_due(uvow__wheel_t *wheel, uint64_t now_ns, uvow__list_t *due) {
+uint64_t uvow__wheel_collect(uvow__wheel_t *wheel, uint64_t now_ns) {
   collect(wheel, now_ns / NS_PER_MS);
+  if (uvow__list_empty(&wheel->expired))
+    return 0;
+  uint64_t first =
+      UVOW__CONTAINER(wheel->expired.next, uvow__deadline_t, link)->due;
+  return first < wheel->now ? wheel->now - first : 0;
+}
+
+void uvow__wheel_due(uvow__wheel_t *wheel, uvow__list_t *due) {
   uvow__list_splice(due, &wheel->expired);
 }
 

@@ -54,8 +54,11 @@ static inline void uvow__wheel_disarm(uvow__deadline_t *deadline) {
 
 /* Gives what was armed since the last stamp its place. */
 void uvow__wheel_stamp(uvow__wheel_t *wheel, uint64_t now_ns);
-/* Moves all that is due to a list. */
-void uvow__wheel_due(uvow__wheel_t *wheel, uint64_t now_ns, uvow__list_t *due);
+/* Finds all that is due. Returns by how much the one that is due the longest is
+ * late, ms; 0: none is. */
+uint64_t uvow__wheel_collect(uvow__wheel_t *wheel, uint64_t now_ns);
+/* Moves all that was found to a list. */
+void uvow__wheel_due(uvow__wheel_t *wheel, uvow__list_t *due);
 /* Calls expire of the first of them, which may arm and disarm any deadline: one
  * that it arms is in the wheel. Returns 0: there is none. */
 int uvow__wheel_expire(uvow__list_t *due);

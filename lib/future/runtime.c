@@ -10,7 +10,11 @@
  *         -> rest: the owner sets its timer, and wakes again if work is left
  *
  * 1. Only the outermost leave drains: user code runs on no other stack (F5).
- * 2. A closed runtime takes no reaction and no deadline; its memory goes when
+ * 2. A deadline that is noticed late says nothing of the peer: the loop was
+ *    blocked, or the process stopped, and what came in time has yet to be read.
+ *    So all that is due waits until that is done, once, in the same turn of the
+ *    loop; what becomes due meanwhile is for the next time (R4).
+ * 3. A closed runtime takes no reaction and no deadline; its memory goes when
  *    the last future does.
  */
 #include "runtime.h"
@@ -22,6 +26,7 @@
 #include "tell.h"
 
 #define DRAIN_BUDGET 10000
+#define LATE_MS 5 /* a deadline that is noticed later waits for a look */
 
 void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
                         uint64_t now_ns) {
@@ -60,10 +65,11 @@ uint64_t uvow__runtime_random(uvow__runtime_t *rt) {
   return z ^ (z >> 31);
 }
 
-void uvow__runtime_expire(uvow__runtime_t *rt) {
-  uvow__list_t due; /* what one of them arms waits for the next call */
+/* Each a root. What one of them arms waits for the next call. */
+static void expire_found(uvow__runtime_t *rt) {
+  uvow__list_t due;
   uvow__list_init(&due);
-  uvow__wheel_due(&rt->wheel, rt->clock(rt), &due);
+  uvow__wheel_due(&rt->wheel, &due);
   do
     uvow__runtime_root(rt);
   while (uvow__wheel_expire(&due));
@@ -117,6 +123,24 @@ static void break_cycles(uvow__runtime_t *rt) {
     uvow__pool_walk(&rt->links, break_cycle, NULL);
     uvow__pool_walk(&rt->blocks, break_cycle, NULL);
   }
+}
+
+void uvow__runtime_expire(uvow__runtime_t *rt) {
+  if (rt->looking)
+    return;
+  if (uvow__wheel_collect(&rt->wheel, rt->clock(rt)) > LATE_MS && rt->look) {
+    rt->looking = 1;
+    rt->look(rt);
+    return;
+  }
+  expire_found(rt);
+}
+
+void uvow__runtime_looked(uvow__runtime_t *rt) {
+  if (!rt->looking)
+    return;
+  rt->looking = 0;
+  expire_found(rt);
 }
 
 void uvow__runtime_leave(uvow__runtime_t *rt) {

@@ -37,6 +37,7 @@ struct uvow__runtime {
   size_t holds; /* what keeps the loop alive: armed delays and the like */
   size_t pins;  /* what else must be freed before the runtime's memory goes */
   uint64_t turn_ns; /* the clock as it was read in this turn; 0: it wasn't */
+  int looking;      /* look was called: deadlines that are due wait for it */
   unsigned entered;
   unsigned budget; /* tasks a drain may run */
   int awake;       /* a drain comes: wake was called, or enter */
@@ -46,7 +47,10 @@ struct uvow__runtime {
   uint64_t (*clock)(uvow__runtime_t *rt); /* ns, monotonic */
   void (*wake)(uvow__runtime_t *rt);      /* drain soon: something is ready */
   void (*rest)(uvow__runtime_t *rt);      /* a drain ended: set the timer */
-  void (*release)(uvow__runtime_t *rt);   /* closed and empty: free it */
+  /* Read what there is to be read, without waiting, then call
+   * uvow__runtime_looked. NULL: there's nothing to read from. */
+  void (*look)(uvow__runtime_t *rt);
+  void (*release)(uvow__runtime_t *rt); /* closed and empty: free it */
   uvow__unhandled_cb on_unhandled;
 };
 
@@ -155,8 +159,11 @@ static inline uint64_t uvow__runtime_now(uvow__runtime_t *rt) {
     rt->turn_ns = rt->clock(rt);
   return rt->turn_ns;
 }
-/* Calls what is due: each a root. Within enter and leave. */
+/* Calls what is due, each a root; if that is late, what there is to be read is
+ * read first (R4). Within enter and leave. */
 void uvow__runtime_expire(uvow__runtime_t *rt);
+/* All that had come was read: what was due then, and still is, expires. */
+void uvow__runtime_looked(uvow__runtime_t *rt);
 /* Whether a drain has something to do. */
 int uvow__runtime_busy(const uvow__runtime_t *rt);
 

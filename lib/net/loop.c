@@ -11,6 +11,7 @@
  *    it with every request.
  * 2. The timer holds the uv loop only while something that should is armed
  *    (rt.holds); the idle handle exists only while a drain is wanted.
+ *    It also stands for a look at the sockets: a deadline that is noticed late.
  * 3. Memory goes when the handles are closed and the last future is freed.
  */
 #include "loop.h"
@@ -39,7 +40,19 @@ static void on_idle(uv_idle_t *idle) {
   uvow__runtime_enter(&loop->rt);
   uvow__runtime_root(&loop->rt);
   uvow__list_splice(loop->rt.queue.in, &loop->next_turn);
+  if (loop->looks && --loop->looks == 0)
+    uvow__runtime_looked(&loop->rt);
   uvow__runtime_leave(&loop->rt);
+}
+
+/* libuv calls its idle handles before it polls: between two of their calls it
+ * has polled once, and hasn't waited, as one was active. */
+static void look(uvow__runtime_t *rt) {
+  uvow_loop_t *loop = loop_of(rt);
+  if (uv_is_closing((uv_handle_t *)&loop->idle))
+    return;
+  loop->looks = 2;
+  uv_idle_start(&loop->idle, on_idle);
 }
 
 static void wake(uvow__runtime_t *rt) {
@@ -121,7 +134,7 @@ static void rest(uvow__runtime_t *rt) {
     maybe_closed(loop);
     return;
   }
-  if (!rt->awake && uvow__list_empty(&loop->next_turn) &&
+  if (!rt->awake && !loop->looks && uvow__list_empty(&loop->next_turn) &&
       uv_is_active((uv_handle_t *)&loop->idle))
     uv_idle_stop(&loop->idle);
   set_timer(loop);
@@ -158,6 +171,7 @@ static void set_options(uvow_loop_t *loop, const uvow_loop_options_t *options) {
   loop->rt.clock = clock_ns;
   loop->rt.wake = wake;
   loop->rt.rest = rest;
+  loop->rt.look = look;
   loop->rt.release = release;
   loop->rt.on_unhandled = unhandled;
 }

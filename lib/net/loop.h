@@ -30,6 +30,7 @@ struct uvow_loop {
   uv_loop_t *uv;
   uv_timer_t timer; /* the next deadline */
   uv_idle_t idle;   /* active while a drain is wanted: polls without waiting */
+  unsigned looks;   /* idle calls until all that had come was read; 0: none */
   uint64_t timer_due;     /* ms; valid while the timer is active */
   int closing;            /* uvow_loop_close was called */
   unsigned handles;       /* open ones of its own */

@@ -261,8 +261,15 @@ static int check_options(const uvow_client_t *client, const char *method,
   if (options && options->traceparent &&
       !uvow__traceparent_valid(slice_of(options->traceparent)))
     return UVOW_EINVAL;
-  if (options && options->timeout_ms)
-    ms = options->timeout_ms;
+  if (options && (options->timeout_ms || options->deadline_at_ms))
+    ms = options->timeout_ms ? options->timeout_ms : UVOW_NO_TIMEOUT;
+  if (options && options->deadline_at_ms) {
+    uint64_t now = uvow_loop_now(client->loop);
+    uint64_t left = options->deadline_at_ms - now;
+    if (options->deadline_at_ms <= now)
+      return unusable(client) ? unusable(client) : UVOW_ETIMEDOUT;
+    ms = left < ms ? (uint32_t)left : ms;
+  }
   *ret_ms = ms == UVOW_NO_TIMEOUT ? 0 : ms;
   return unusable(client);
 }

@@ -122,7 +122,8 @@ static void advance(clocked_t *c, uint64_t by_ns) {
   c->now_ns += by_ns;
   uvow__list_t due;
   uvow__list_init(&due);
-  uvow__wheel_due(&c->wheel, c->now_ns, &due);
+  (void)uvow__wheel_collect(&c->wheel, c->now_ns);
+  uvow__wheel_due(&c->wheel, &due);
   while (uvow__wheel_expire(&due))
     continue;
 }

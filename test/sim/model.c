@@ -101,6 +101,20 @@ static void on_sent(const uvow_client_t *client, uint64_t id,
              s->in_flight, s->owed, s->config.max_in_flight);
 }
 
+/* R4: it has timed out, late; its answer hadn't come by then. */
+static void check_not_there(sim_t *s, const sim_request_t *r) {
+  const sim_link_t *link = s->link;
+  uint64_t due = r->made_ns + (r->timeout_ms + 8) * (uint64_t)SIM_NS_PER_MS;
+  if (s->now_ns < due || !link || !link->stream || !link->connected ||
+      link->ended || s->state != UVOW_CLIENT_OPEN || r->sent_on != link->number)
+    return;
+  for (size_t i = link->message_read; i < link->message_count; i++)
+    if (link->messages[i].id == r->id &&
+        link->messages[i].what <= SIM_ANSWER_BAD)
+      sim_fail(s, "request %u times out late, and its answer is there",
+               r->nonce);
+}
+
 static void check_outcome(sim_t *s, const sim_request_t *r) {
   if (r->outcome == UVOW_NOT_SENT && (r->sent || r->executed))
     sim_fail(s, "request %u is NOT_SENT: sent %d times, executed %d times",
@@ -115,6 +129,8 @@ static void check_outcome(sim_t *s, const sim_request_t *r) {
       (!r->timeout_ms ||
        s->now_ns < r->made_ns + (uint64_t)r->timeout_ms * SIM_NS_PER_MS))
     sim_fail(s, "request %u timed out early", r->nonce);
+  if (r->code == UVOW_ETIMEDOUT && !r->caused)
+    check_not_there(s, r);
   if (r->code == UVOW_ECANCELED && !r->may_cancel)
     sim_fail(s, "request %u was canceled by nobody", r->nonce);
 }

@@ -188,7 +188,8 @@ struct sim {
   uvow_loop_t *loop;
   int loop_closing;
   int loop_closed;
-  int wanted; /* a drain is */
+  int wanted;  /* a drain is */
+  int looking; /* what has come is to be read before anything expires */
   uint64_t now_ns;
   uvow__transport_t transport;
   uvow_client_t *client; /* NULL: freed, or never made */

@@ -122,6 +122,11 @@ static void fill_random(sim_t *s) {
   s->loop->random_left = sizeof(s->loop->random);
 }
 
+static void look_cb(uvow__runtime_t *rt) {
+  const uvow_loop_t *loop = (const uvow_loop_t *)(void *)rt;
+  ((sim_t *)loop->unhandled_data)->looking = 1;
+}
+
 static void make_loop(sim_t *s, uv_loop_t *uv) {
   uvow_loop_options_t options;
   memset(&options, 0, sizeof(options));
@@ -135,6 +140,7 @@ static void make_loop(sim_t *s, uv_loop_t *uv) {
   s->now_ns = (uint64_t)1000 * SIM_NS_PER_MS;
   s->loop->rt.clock = clock_cb;
   s->loop->rt.wake = wake_cb;
+  s->loop->rt.look = look_cb;
   s->loop->rt.rng = sim_next(&s->random);
   uvow__wheel_init(&s->loop->rt.wheel, s->now_ns);
   fill_random(s);

@@ -49,6 +49,17 @@ static void grow_silent(sim_t *s, uint64_t ms) {
     s->link->silent_ms += ms < look ? ms : look;
 }
 
+/* It was late: all that the server has written has come, and is read. */
+static void look(sim_t *s) {
+  s->looking = 0;
+  if (s->link)
+    sim_wire_down(s->link, SIZE_MAX);
+  sim_enter(s);
+  if (s->loop && !s->loop_closed)
+    uvow__runtime_looked(&s->loop->rt);
+  sim_leave(s);
+}
+
 void sim_advance(sim_t *s, uint64_t ms) {
   int64_t most = (int64_t)s->config.close_ms + 2;
   sim_turn(s);
@@ -65,6 +76,8 @@ void sim_advance(sim_t *s, uint64_t ms) {
   sim_enter(s);
   uvow__runtime_expire(&s->loop->rt);
   sim_leave(s);
+  if (s->looking)
+    look(s);
   sim_turn(s);
 }
 

@@ -19,8 +19,15 @@ struct script_stream {
 
 /* The stream. */
 
+/* libuv has polled: what waits is read. */
 static void on_check(uv_check_t *handle) {
-  (void)handle;
+  script_t *s = ((script_stream_t *)handle->data)->s;
+  uint8_t *bytes = s->waiting;
+  if (!bytes)
+    return;
+  s->waiting = NULL;
+  script_feed(s, bytes, s->waiting_len);
+  free(bytes);
 }
 
 static void on_stream_closed(uv_handle_t *handle) {
@@ -212,6 +219,7 @@ void script_quit(script_t *s) {
   run_out(s);
   assert_int_equal(uv_loop_close(&s->uv), 0);
   free(s->sent);
+  free(s->waiting);
 }
 
 void script_end(script_t *s) {
@@ -238,6 +246,21 @@ void script_open_client(script_t *s, const uvow_client_options_t *options) {
   script_connected(s);
   script_accept(s);
   s->sent_at = s->sent_len;
+}
+
+void script_wait(script_t *s, const void *bytes, size_t len) {
+  assert_null(s->waiting);
+  s->waiting = (uint8_t *)malloc(len);
+  assert_non_null(s->waiting);
+  memcpy(s->waiting, bytes, len);
+  s->waiting_len = len;
+}
+
+void script_wait_text(script_t *s, const char *text) {
+  uint8_t frame[512];
+  size_t len = strlen(text);
+  assert_true(len + 4 < sizeof(frame));
+  script_wait(s, frame, script_put_frame(frame, 0x81, text, len));
 }
 
 void script_connected(script_t *s) {

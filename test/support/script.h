@@ -37,7 +37,9 @@ typedef struct script {
   int closed_calls; /* of uvow_loop_close's callback */
   uint8_t *sent;    /* all that was written */
   size_t sent_len;
-  size_t sent_at;  /* read so far, by script_next */
+  size_t sent_at;   /* read so far, by script_next */
+  uint8_t *waiting; /* see script_wait; NULL: nothing */
+  size_t waiting_len;
   unsigned cut;    /* feed: 0 whole, 1 bytes, else a seed */
   char text[8192]; /* what script_next read */
   char log[16384];
@@ -83,6 +85,10 @@ size_t script_put_frame(uint8_t *to, unsigned first, const void *bytes,
 void script_frame(script_t *s, unsigned first, const void *bytes, size_t len);
 void script_text(script_t *s, const char *text);
 void script_close_frame(script_t *s, int code);
+/* Bytes, or a text message, that have come, and are read when the uv loop polls
+ * next. Once at a time. */
+void script_wait(script_t *s, const void *bytes, size_t len);
+void script_wait_text(script_t *s, const char *text);
 /* The stream ends: 0 in order, or an error. */
 void script_hang_up(script_t *s, int code);
 /* What was blocked has left. */
