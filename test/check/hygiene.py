@@ -102,7 +102,8 @@ def everything_is_built(root):
         text = read(root, meson) if (root / meson).exists() else ""
         text = re.sub(r"#.*", "", text)
         if len(parts) == 3 and parts[0] in tables and parts[1] not in (
-                "support", "fuzz", "load", "sim", "command"):
+                "support", "fuzz", "load", "model", "sim",
+                "command"):
             names = listed(text, tables[parts[0]], parts[1])
         else:
             names = [re.sub(r"\.c$", "", n)

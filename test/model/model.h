@@ -1,0 +1,137 @@
+#ifndef UVOW_TEST_MODEL_H
+#define UVOW_TEST_MODEL_H
+
+#include "support/turn.h"
+
+#include <uvow/combine.h>
+
+#include "sim/random.h"
+
+/*
+ * Random calls of all of the futures' public API, from outside, from every
+ * callback and from every destructor, against a model of what must come of
+ * them. One seed is one world.
+ *
+ * 1. No callback and no destructor runs within a call of the library's, but a
+ *    destructor as the last act of a call that failed, or of a clear.
+ * 2. Each callback runs at most once; a cleanup and a `done` that were attached
+ *    run exactly once; an on_cancel never runs once its promise is used up.
+ * 3. Each destructor runs exactly once, after its callback.
+ * 4. A future's reactions run in the order in which they were attached, and see
+ *    how it was settled.
+ * 5. At the end every value is destroyed, no block is allocated, and the loop
+ *    has released its memory.
+ */
+
+#define MODEL_HANDLES 24
+#define MODEL_PROMISES 16
+#define MODEL_KEPT 8
+#define MODEL_COOKIES 4096
+#define MODEL_ITEMS 2048
+#define MODEL_IDS 8192
+
+/* What a future that the world knows by name was settled with. */
+typedef struct model_fate {
+  int known;
+  int code; /* 0: fulfilled */
+  int64_t number;
+} model_fate_t;
+
+typedef enum model_kind {
+  MODEL_THEN,
+  MODEL_FINALLY,
+  MODEL_DONE,
+  MODEL_CANCEL,
+  MODEL_RETRY
+} model_kind_t;
+
+/* The data of a callback. */
+typedef struct model_cookie {
+  struct model *model;
+  model_kind_t kind;
+  int attached;    /* the call took it */
+  int calls;       /* of the callback */
+  int destroyed;   /* -1: it has no destructor */
+  int withdrawn;   /* an on_cancel whose promise was used up */
+  unsigned source; /* id of the future that it was attached to; 0: unknown */
+  unsigned order;  /* among those of this source */
+} model_cookie_t;
+
+typedef struct model_item {
+  turn_item_t item;
+  struct model *model;
+} model_item_t;
+
+typedef struct model_handle {
+  uvow_future_t *f;
+  unsigned id;
+} model_handle_t;
+
+typedef struct model_promise {
+  uvow_promise_t *p;
+  unsigned id;
+  model_cookie_t *cookie; /* of its on_cancel, or NULL */
+} model_promise_t;
+
+typedef struct model {
+  turn_t turn;
+  test_alloc_t alloc;
+  sim_random_t random;
+  uint64_t seed;
+  int verbose;
+  unsigned steps_left; /* acts of callbacks and steps together */
+  unsigned depth;      /* of acts within acts */
+  unsigned in_call;    /* calls of the library's that are on the stack */
+  unsigned sync;       /* destructors that ran within a call */
+  int closing;
+  int closed;
+  int failing;        /* the allocator may fail in this world */
+  int promises_freed; /* some futures stay pending for ever */
+  model_handle_t handles[MODEL_HANDLES];
+  model_promise_t promises[MODEL_PROMISES];
+  uvow_value_t kept[MODEL_KEPT];
+  model_cookie_t cookies[MODEL_COOKIES];
+  size_t cookie_count;
+  model_item_t items[MODEL_ITEMS];
+  size_t item_count;
+  model_fate_t fates[MODEL_IDS];
+  unsigned attached[MODEL_IDS]; /* how many reactions an id has had */
+  unsigned told[MODEL_IDS];     /* the order of the last that ran */
+  unsigned id_count;
+} model_t;
+
+/* Ends the program: says the seed and what is wrong. */
+void model_fail(model_t *m, const char *format, ...);
+void model_note(model_t *m, const char *format, ...);
+
+/* One random act. */
+void model_act(model_t *m);
+/* A few, from within a callback; none if there were too many. */
+void model_acts(model_t *m);
+/* Lets go of all that the world holds. */
+void model_drop_all(model_t *m);
+/* The loop closes, if it hasn't. */
+void model_close(model_t *m);
+
+/* Around each call of the library's. What call returns goes to return. */
+static inline unsigned model_call(model_t *m) {
+  m->in_call++;
+  return m->sync;
+}
+/* failed: it may have destroyed what it was given. */
+void model_return(model_t *m, unsigned before, const char *what, int failed);
+
+/* model_calls.c: what the library is given. */
+uvow_value_t model_value(model_t *m);
+uvow_next_t model_next(model_t *m, const uvow_result_t *result);
+model_cookie_t *model_cookie(model_t *m, model_kind_t kind, unsigned source);
+uvow_next_t model_then(const uvow_result_t *result, void *cookie);
+uvow_next_t model_finally(void *cookie);
+void model_done(const uvow_result_t *result, void *cookie);
+void model_cancel(void *cookie);
+uvow_future_t *model_retry(uint32_t attempt, void *cookie);
+void model_destroy(void *cookie);
+/* Every callback and destructor has run as often as it must. */
+void model_check_all(model_t *m);
+
+#endif
