@@ -95,8 +95,7 @@ static void run_values(uvow__task_t *task) {
   uvow_results_t *dead = UVOW__CONTAINER(task, uvow_results_t, task);
   for (size_t i = 0; i < dead->count; i++) {
     uvow_value_t value = dead->slots[i].u.done.value;
-    if (value.type)
-      value.type->destroy(value.as.ptr);
+    uvow__value_drop(&value);
   }
   results_free(dead);
 }

@@ -113,7 +113,7 @@ def requests_take(uvow, url, in_flight, count):
 
 @functools.lru_cache
 def per_request(in_flight):
-    uvow = pathlib.Path(sys.argv[1]).resolve() / "bench" / "uvow" / "uvow"
+    uvow = pathlib.Path(sys.argv[1]).resolve() / "lib" / "command" / "uvow"
     server, url = started_server(uvow)
     try:
         few = requests_take(uvow, url, in_flight, 2 * REQUESTS)

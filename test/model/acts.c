@@ -1,6 +1,8 @@
 /* What a world does: one random call of the public API at a time. */
 #include "model.h"
 
+static const model_handle_t none; /* nothing is known of it */
+
 static model_handle_t *any_handle(model_t *m) {
   return &m->handles[sim_below(&m->random, MODEL_HANDLES)];
 }
@@ -127,21 +129,11 @@ static void follow(model_t *m) {
   model_return(m, before, "follow", m->closed);
 }
 
-static void let_go(model_t *m) {
-  model_promise_t *promise = any_promise(m);
-  if (!promise->p)
-    return;
-  m->promises_freed = 1;
-  unsigned before = model_call(m);
-  uvow_promise_free(use_up(promise));
-  model_return(m, before, "promise_free", m->closed);
-}
-
 static void set_on_cancel(model_t *m) {
   model_promise_t *promise = any_promise(m);
   if (!promise->p)
     return;
-  model_cookie_t *cookie = model_cookie(m, MODEL_CANCEL, 0);
+  model_cookie_t *cookie = model_cookie(m, MODEL_CANCEL, none);
   if (!cookie)
     return;
   if (promise->cookie)
@@ -159,7 +151,7 @@ static void set_on_cancel(model_t *m) {
 
 static void attach_chain(model_t *m) {
   model_handle_t source = take(m);
-  model_cookie_t *cookie = model_cookie(m, MODEL_THEN, source.id);
+  model_cookie_t *cookie = model_cookie(m, MODEL_THEN, source);
   uvow_chain_options_t options = {sizeof(options), model_then, model_then,
                                   cookie, model_destroy};
   if (!cookie) {
@@ -179,17 +171,13 @@ static void attach(model_t *m) {
   uint32_t which = sim_below(&m->random, 3);
   model_handle_t source = take(m);
   model_cookie_t *cookie = model_cookie(
-      m, kinds[which], kinds[which] == MODEL_FINALLY ? 0 : source.id);
+      m, kinds[which], kinds[which] == MODEL_FINALLY ? none : source);
   if (!cookie) {
     unref(m, source.f);
     return;
   }
   unsigned before = model_call(m);
   uvow_future_t *f = source.f;
-  if (sim_one_in(&m->random, 3)) {
-    cookie->destroyed = 0;
-    f = uvow_future_own(f, cookie, model_destroy);
-  }
   if (which == 0)
     f = uvow_future_then(f, model_then, cookie);
   else if (which == 1)
@@ -203,7 +191,7 @@ static void attach(model_t *m) {
 
 static void attach_done(model_t *m) {
   model_handle_t source = take(m);
-  model_cookie_t *cookie = model_cookie(m, MODEL_DONE, source.id);
+  model_cookie_t *cookie = model_cookie(m, MODEL_DONE, source);
   if (!cookie) {
     unref(m, source.f);
     return;
@@ -284,7 +272,7 @@ static void time_it(model_t *m) {
 }
 
 static void retry(model_t *m) {
-  model_cookie_t *cookie = model_cookie(m, MODEL_RETRY, 0);
+  model_cookie_t *cookie = model_cookie(m, MODEL_RETRY, none);
   uvow_retry_options_t options;
   memset(&options, 0, sizeof(options));
   if (!cookie)
@@ -321,11 +309,11 @@ static void starve(model_t *m) {
 }
 
 static void (*const acts[])(model_t *m) = {
-    make_promise, make_promise, make_promise, fulfill,       fulfill,
-    reject,       follow,       let_go,       attach,        attach,
-    attach,       attach_chain, attach_done,  fork,          fork,
-    cancel,       cancel,       drop,         combine,       time_it,
-    retry,        keep,         starve,       set_on_cancel, attach_done,
+    make_promise, make_promise, make_promise,  fulfill,     fulfill,
+    reject,       follow,       attach,        attach,      attach,
+    attach_chain, attach_done,  fork,          fork,        cancel,
+    cancel,       drop,         combine,       time_it,     retry,
+    keep,         starve,       set_on_cancel, attach_done,
 };
 
 void model_act(model_t *m) {

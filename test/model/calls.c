@@ -25,10 +25,12 @@ static void check_reaction(model_cookie_t *cookie,
   int64_t number = 0;
   if (cookie->source == 0)
     return;
-  if (cookie->order <= m->told[cookie->source])
+  if (cookie->order <= m->told[cookie->when][cookie->source])
     model_fail(m, "a reaction ran before one that was attached earlier");
-  m->told[cookie->source] = cookie->order;
+  m->told[cookie->when][cookie->source] = cookie->order;
   (void)uvow_value_get_int64(&result->value, &number);
+  if (m->failing && code == UVOW_ENOMEM)
+    return; /* there was none for the error */
   if (fate->known && (fate->code != code || fate->number != number))
     model_fail(m, "a reaction saw %d and %lld, not %d and %lld", code,
                (long long)number, fate->code, (long long)fate->number);
@@ -113,7 +115,15 @@ uvow_next_t model_next(model_t *m, const uvow_result_t *result) {
   }
 }
 
-model_cookie_t *model_cookie(model_t *m, model_kind_t kind, unsigned source) {
+/* See model.h (4). */
+static int when(const model_t *m, const uvow_future_t *source) {
+  if (uvow_future_state(source) == UVOW_PENDING)
+    return 0;
+  return m->turn.rt.queue.in == &m->turn.rt.queue.now ? 1 : 2;
+}
+
+model_cookie_t *model_cookie(model_t *m, model_kind_t kind, model_handle_t of) {
+  unsigned source = of.id;
   if (m->cookie_count == MODEL_COOKIES)
     return NULL;
   model_cookie_t *cookie = &m->cookies[m->cookie_count++];
@@ -122,6 +132,7 @@ model_cookie_t *model_cookie(model_t *m, model_kind_t kind, unsigned source) {
   cookie->kind = kind;
   cookie->destroyed = -1;
   cookie->source = source;
+  cookie->when = when(m, of.f);
   if (source)
     cookie->order = ++m->attached[source];
   return cookie;
@@ -183,7 +194,7 @@ void model_check_all(model_t *m) {
     int always = cookie->kind == MODEL_FINALLY || cookie->kind == MODEL_DONE;
     if (cookie->destroyed == 0)
       model_fail(m, "data %zu was never destroyed", i);
-    if (cookie->attached && always && !cookie->calls && !m->promises_freed)
+    if (cookie->attached && always && !cookie->calls)
       model_fail(m, "a cleanup or a done never ran: %zu", i);
   }
   for (size_t i = 0; i < m->item_count; i++)

@@ -70,7 +70,11 @@ void model_close(model_t *m) {
     return;
   model_note(m, "close");
   m->closing = 1;
+  /* It runs what is queued: all that is on the stack has come to its end. */
+  unsigned in_call = m->in_call;
+  m->in_call = 0;
   uvow__runtime_close(&m->turn.rt);
+  m->in_call = in_call;
 }
 
 static void run_world(model_t *m, uint64_t seed, int verbose) {

@@ -17,8 +17,10 @@
  * 2. Each callback runs at most once; a cleanup and a `done` that were attached
  *    run exactly once; an on_cancel never runs once its promise is used up.
  * 3. Each destructor runs exactly once, after its callback.
- * 4. A future's reactions run in the order in which they were attached, and see
- *    how it was settled.
+ * 4. A future's reactions see how it was settled, and run in the order in which
+ *    they were attached: those attached while it was pending, and, once it's
+ *    settled, those attached within a drain, which join the root that runs, and
+ *    those attached outside of one, which are roots of their own.
  * 5. At the end every value is destroyed, no block is allocated, and the loop
  *    has released its memory.
  */
@@ -54,6 +56,7 @@ typedef struct model_cookie {
   int destroyed;   /* -1: it has no destructor */
   int withdrawn;   /* an on_cancel whose promise was used up */
   unsigned source; /* id of the future that it was attached to; 0: unknown */
+  int when;        /* it was attached: see (4) */
   unsigned order;  /* among those of this source */
 } model_cookie_t;
 
@@ -85,8 +88,7 @@ typedef struct model {
   unsigned sync;       /* destructors that ran within a call */
   int closing;
   int closed;
-  int failing;        /* the allocator may fail in this world */
-  int promises_freed; /* some futures stay pending for ever */
+  int failing; /* the allocator may fail in this world */
   model_handle_t handles[MODEL_HANDLES];
   model_promise_t promises[MODEL_PROMISES];
   uvow_value_t kept[MODEL_KEPT];
@@ -96,7 +98,7 @@ typedef struct model {
   size_t item_count;
   model_fate_t fates[MODEL_IDS];
   unsigned attached[MODEL_IDS]; /* how many reactions an id has had */
-  unsigned told[MODEL_IDS];     /* the order of the last that ran */
+  unsigned told[3][MODEL_IDS];  /* the order of the last that ran */
   unsigned id_count;
 } model_t;
 
@@ -124,7 +126,7 @@ void model_return(model_t *m, unsigned before, const char *what, int failed);
 /* model_calls.c: what the library is given. */
 uvow_value_t model_value(model_t *m);
 uvow_next_t model_next(model_t *m, const uvow_result_t *result);
-model_cookie_t *model_cookie(model_t *m, model_kind_t kind, unsigned source);
+model_cookie_t *model_cookie(model_t *m, model_kind_t kind, model_handle_t of);
 uvow_next_t model_then(const uvow_result_t *result, void *cookie);
 uvow_next_t model_finally(void *cookie);
 void model_done(const uvow_result_t *result, void *cookie);
