@@ -221,6 +221,7 @@ static void collects_all(void **state) {
       assert_int_equal(item.destroyed, 0);
     }
     uvow_future_unref(f);
+    turn_run(&turn);
     assert_int_equal(item.destroyed, 1);
     turn_end(&turn);
   }
