@@ -44,6 +44,21 @@ void sim_expect_notice(sim_t *s, int kind, uint32_t code) {
   s->notices[at].code = code;
 }
 
+/* A change of state that the application itself causes, as it reacts to one
+ * message, is told before the events and strays of the messages after that. */
+static void bring_forward(sim_t *s, int kind) {
+  size_t i = 0;
+  sim_notice_t notice = s->notices[s->notice_first];
+  while (kind == 3 && notice.kind != 3 && ++i < s->notice_count)
+    notice = s->notices[(s->notice_first + i) % SIM_NOTICES];
+  if (kind != 3 || notice.kind != 3)
+    return;
+  for (; i > 0; i--)
+    s->notices[(s->notice_first + i) % SIM_NOTICES] =
+        s->notices[(s->notice_first + i - 1) % SIM_NOTICES];
+  s->notices[s->notice_first] = notice;
+}
+
 void sim_took_notice(sim_t *s, int kind, uint32_t code) {
   if (!s->client)
     sim_fail(s, "a callback of a client that was freed");
@@ -52,6 +67,7 @@ void sim_took_notice(sim_t *s, int kind, uint32_t code) {
   if (s->notice_count == 0)
     sim_fail(s, "the application is told %d:%u, and nothing happened", kind,
              code);
+  bring_forward(s, kind);
   sim_notice_t *notice = &s->notices[s->notice_first];
   s->notice_first = (s->notice_first + 1) % SIM_NOTICES;
   s->notice_count--;
