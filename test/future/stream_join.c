@@ -32,9 +32,17 @@ static void merge_takes_turns(void **state) {
   uvow_stream_t *s = uvow_stream_merge(turn.loop, streams, 3);
   turn_run(&turn);
   assert_int_equal(uvow_stream_waiting(streams[0]), 3); /* nobody asks */
+  uvow_future_done(uvow_stream_next(s), turn_done, &m);
+  turn_run(&turn);
+  turn_expect(&turn, "+1"); /* and of each no more than was asked for */
+  assert_int_equal(uvow_stream_waiting(streams[0]), 2);
+  assert_int_equal(uvow_stream_waiting(streams[2]), 1);
+  push(sinks[1], 15); /* the merge is told, and still isn't asked */
+  turn_run(&turn);
+  assert_int_equal(uvow_stream_waiting(s), 0);
   uvow_future_done(uvow_stream_each(s, turn_then, &m), turn_done, &end);
   turn_run(&turn);
-  turn_expect(&turn, "+1 +10 +2 +3");
+  turn_expect(&turn, "+10 +15 +2 +3");
   uvow_sink_end(sinks[0]);
   push(sinks[1], 20);
   turn_run(&turn);
