@@ -35,14 +35,17 @@ static uvow_loop_t *loop_of(uvow__runtime_t *rt) {
   return (uvow_loop_t *)(void *)rt;
 }
 
-static void on_idle(uv_idle_t *idle) {
-  uvow_loop_t *loop = (uvow_loop_t *)idle->data;
+void uvow__loop_turn(uvow_loop_t *loop) {
   uvow__runtime_enter(&loop->rt);
   uvow__runtime_root(&loop->rt);
   uvow__list_splice(loop->rt.queue.in, &loop->next_turn);
   if (loop->looks && --loop->looks == 0)
     uvow__runtime_looked(&loop->rt);
   uvow__runtime_leave(&loop->rt);
+}
+
+static void on_idle(uv_idle_t *idle) {
+  uvow__loop_turn((uvow_loop_t *)idle->data);
 }
 
 /* libuv calls its idle handles before it polls: between two of their calls it

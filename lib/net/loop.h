@@ -75,6 +75,8 @@ int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes, size_t len);
 /* Runs the task in the next turn of the uv loop: once timers and other sockets
  * had theirs. It may be canceled, as any. */
 void uvow__loop_next_turn(uvow_loop_t *loop, uvow__task_t *task);
+/* One turn: what waits for it, and what is queued. */
+void uvow__loop_turn(uvow_loop_t *loop);
 
 /* A stream begins to linger. Of too many, the one that came first stops. */
 void uvow__loop_linger(uvow_loop_t *loop, uvow__lingerer_t *lingerer);

@@ -101,10 +101,10 @@ void sim_leave(sim_t *s) {
 }
 
 void sim_turn(sim_t *s) {
-  while (s->wanted && !s->loop_closed) {
+  while (!s->loop_closed &&
+         (s->wanted || !uvow__list_empty(&s->loop->next_turn))) {
     s->wanted = 0;
-    sim_enter(s);
-    sim_leave(s);
+    uvow__loop_turn(s->loop);
   }
   sim_wire_reap(s);
 }

@@ -252,6 +252,8 @@ void sim_wire_end(sim_link_t *link, int code) {
       code ? uvow__error_code(uvow__loop_mem(s->loop), code, UVOW_OUTCOME_NONE)
            : NULL);
   sim_leave(s);
+  if (link->stream) /* it has yet to read on, in its next turn */
+    sim_turn(s);
   if (link->stream)
     sim_fail(s, "link %d has ended, and is not closed", link->number);
 }
