@@ -51,8 +51,23 @@ static void tell_state(uvow_client_t *client, const notice_t *notice) {
   client->on_state(client, &change, client->data);
 }
 
+/* Changes of state are told in their own order, though one that the application
+ * causes in a root may be due before one that waits for its root. Returns the
+ * notice to tell now. */
+static notice_t *in_order(notice_t *notice) {
+  uvow_client_t *client = notice->client;
+  notice_t *first = UVOW__CONTAINER(client->notices.next, notice_t, link);
+  while (first != notice && first->kind != STATE)
+    first = UVOW__CONTAINER(first->link.next, notice_t, link);
+  if (first == notice || notice->kind != STATE)
+    return notice;
+  uvow__task_cancel(&first->task);
+  uvow__runtime_push_first(&client->loop->rt, &notice->task);
+  return first;
+}
+
 static void run_notice(uvow__task_t *task) {
-  notice_t *notice = UVOW__CONTAINER(task, notice_t, task);
+  notice_t *notice = in_order(UVOW__CONTAINER(task, notice_t, task));
   uvow_client_t *client = notice->client;
   uvow__mem_t mem = *uvow__client_mem(client);
   uvow__list_remove(&notice->link);
