@@ -205,20 +205,12 @@ UVOW_API int uvow_promise_try_fulfill(uvow_promise_t *promise,
 UVOW_API int uvow_promise_try_reject(uvow_promise_t *promise,
                                      uvow_error_t *error);
 /**
- * Frees the promise without settling: the future stays pending, and
- * uvow_loop_walk_futures shows it, until it is canceled, or the loop closed, or
- * nobody has a handle of it or of what hangs on it: then all of that is freed, no
- * callback runs, destructors do, later. For bindings whose collector frees a
- * promise. Takes it; accepts NULL. Since 0.2.
- */
-UVOW_API void uvow_promise_free(uvow_promise_t *promise);
-/**
  * Sets who is told when the future is canceled. Borrows the promise, keeps data
  * until destroy (may be NULL).
  *
  * The cancel queues cb; it runs once, after the cancel has returned and before
  * any continuation of what was canceled. Set after a cancel, cb is queued now.
- * Using up the promise (fulfill, reject, follow, drop, free) withdraws a cb that
+ * Using up the promise (fulfill, reject, follow, drop) withdraws a cb that
  * hasn't run. destroy runs exactly once, later too: after cb has returned, or
  * after the promise is used up (by follow: once it has followed); or within
  * this call, as its last act, for the data that was set before, and where the
@@ -260,16 +252,6 @@ UVOW_API uvow_future_t *uvow_future_chain(uvow_future_t *f,
  * Since 0.1.
  */
 UVOW_API int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data);
-/**
- * Gives data to a future: destroy runs exactly once, from the task queue, after
- * the last callback that is attached to it has returned, whatever happened. So a
- * chain owns what its callbacks share: then, catch, finally, done, each need no
- * destructor of their own. Takes f and data. Returns new, NULL as
- * uvow_future_then: then destroy runs before this returns, as its last act.
- * Since 0.2.
- */
-UVOW_API uvow_future_t *uvow_future_own(uvow_future_t *f, void *data,
-                                        uvow_destroy_cb destroy);
 /**
  * Gives it up: cancels it, unless it's settled or others own it or wait for it;
  * nothing is reported. Takes f; accepts NULL. Since 0.2.

@@ -44,16 +44,13 @@ static void cut_root(uvow_future_t *f, int code) {
     f->cb.cut(f, code);
     return;
   }
-  if (f->flags & UVOW__FREED)
-    f->rt->unpromised--;
-  f->flags &= (uint16_t)~UVOW__FREED;
   if ((f->flags & UVOW__PROMISE) && f->cb.cancel)
     uvow__tell_cancel(f);
   uvow__future_reject_code(f, code);
 }
 
 static int is_root(const uvow_future_t *f) {
-  return f->flags & (UVOW__PROMISE | UVOW__INNER | UVOW__OWNED | UVOW__FREED);
+  return f->flags & (UVOW__PROMISE | UVOW__INNER | UVOW__OWNED);
 }
 
 /* What `task` waited for is rejected, and out of its way. Returns the future to
@@ -178,7 +175,7 @@ int uvow_future_cancel(uvow_future_t *f) {
 }
 
 void uvow__future_abandon(uvow_future_t *f) {
-  if (f && f->state == UVOW_PENDING && uvow__future_is_sole(f) &&
+  if (f && f->state == UVOW_PENDING && f->refs == 2 &&
       uvow__list_empty(&f->reactions))
     cancel(f);
   uvow_future_unref(f);

@@ -61,14 +61,8 @@ uvow_future_t *uvow_future_ref(uvow_future_t *f) {
 }
 
 void uvow_future_unref(uvow_future_t *f) {
-  if (!f)
-    return;
-  if (f->rt->unpromised && f->state == UVOW_PENDING) {
-    f->refs--;
-    uvow__future_released(f);
-  } else {
+  if (f)
     uvow__future_unref(f);
-  }
 }
 
 void uvow__future_give_back(uvow_future_t *f) {
@@ -86,10 +80,7 @@ void uvow__future_give_back(uvow_future_t *f) {
 void uvow__future_free(uvow_future_t *f) {
   const uvow_type_t *type = f->u.value.type;
   int fulfilled = f->state == UVOW_FULFILLED;
-  if (f->state == UVOW_PENDING) { /* its promise was freed */
-    uvow__future_released(f);
-    return;
-  }
+  assert(f->state != UVOW_PENDING);
   if ((f->flags & UVOW__OWNS) ||
       (fulfilled && type && uvow__type_is_foreign(type))) {
     uvow__tell_freed(f);
@@ -157,10 +148,6 @@ static void run_adopt(uvow__task_t *task) {
   uvow__future_forward(f, source);
   uvow_future_unref(source);
   uvow__tell_end(f);
-}
-
-void uvow__future_follow(uvow_future_t *f, uvow_future_t *source) {
-  uvow__future_wait(f, source, run_adopt);
 }
 
 int uvow__task_is_adopt(const uvow__task_t *task) {

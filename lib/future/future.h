@@ -20,8 +20,7 @@ enum {
   UVOW__TELLS = 1024,   /* its task is the entry of on_cancel */
   UVOW__REPORTS = 2048, /* its task is in a list of unhandled rejections */
   UVOW__OWNS = 4096,    /* its data lives as long as it does */
-  UVOW__KINDS = 24576,  /* two bits: see uvow__future_kind_of */
-  UVOW__FREED = 32768   /* a pending root whose promise was freed */
+  UVOW__KINDS = 24576   /* two bits: see uvow__future_kind_of */
 };
 
 /* What an UVOW__OWNED one is, for reports. */
@@ -139,11 +138,6 @@ uvow__future_then_slowly(uvow_future_t *f, uvow_then_cb on_value, void *data);
 
 /* Its last owner has gone. */
 UVOW__APART void uvow__future_free(uvow_future_t *f);
-/* unreachable.c. f, which is pending, has an owner less: frees it, and all that
- * it hangs on and that hangs on that, if nobody can reach any of it. */
-void uvow__future_released(uvow_future_t *f);
-/* The promise of f, which is pending, is freed: takes its reference. */
-void uvow__future_free_promise(uvow_future_t *f);
 /* Its block, once all that it held is released. */
 void uvow__future_give_back(uvow_future_t *f);
 
@@ -230,9 +224,6 @@ static inline void uvow__future_wait(uvow_future_t *f, uvow_future_t *source,
   uvow__future_watch(source, &f->task);
 }
 
-/* f, in no list, settles as `source` will, which it takes. No look for a cycle. */
-void uvow__future_follow(uvow_future_t *f, uvow_future_t *source);
-
 /* The wait is over. Returns its source, now the caller's. */
 static inline uvow_future_t *uvow__future_unwait(uvow_future_t *f) {
   f->flags &= (uint16_t)~UVOW__WAITS;
@@ -262,15 +253,11 @@ void uvow__link_pass_by(uvow_future_t *f);
 /* f, a finally link that waits for nothing, runs its cleanup. Takes the wait's
  * reference. */
 void uvow__link_begin_cleanup(uvow_future_t *f);
-/* Whether a pending future has one owner beside what will settle it. */
-static inline int uvow__future_is_sole(const uvow_future_t *f) {
-  return f->refs == (f->flags & UVOW__FREED ? 1u : 2u);
-}
 /* Whether nobody but this reaction waits for f, which may be NULL, or holds it.
  */
 static inline int uvow__only_waits(const uvow_future_t *f,
                                    const uvow__task_t *task) {
-  return f && f->state == UVOW_PENDING && uvow__future_is_sole(f) &&
+  return f && f->state == UVOW_PENDING && f->refs == 2 &&
          f->reactions.next == &task->link && f->reactions.prev == &task->link;
 }
 /* The future that a reaction settles, or NULL: none that is known. */

@@ -120,14 +120,6 @@ void uvow_promise_drop(uvow_promise_t *promise) {
   end(f);
 }
 
-void uvow_promise_free(uvow_promise_t *promise) {
-  uvow_future_t *f = future_of(promise);
-  if (f && f->state == UVOW_PENDING)
-    uvow__future_free_promise(f);
-  else if (f)
-    end(f);
-}
-
 void uvow_promise_on_cancel(uvow_promise_t *promise, uvow_cancel_cb cb,
                             void *data, uvow_destroy_cb destroy) {
   uvow_future_t *f = future_of(promise);

@@ -35,7 +35,6 @@ struct uvow__runtime {
   uvow__wheel_t wheel;
   uint64_t rng; /* its owner seeds it; see uvow__runtime_random */
   size_t holds; /* what keeps the loop alive: armed delays and the like */
-  size_t unpromised; /* pending futures whose promise was freed */
   size_t pins;  /* what else must be freed before the runtime's memory goes */
   uint64_t turn_ns; /* the clock as it was read in this turn; 0: it wasn't */
   int looking;      /* look was called: deadlines that are due wait for it */

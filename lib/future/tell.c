@@ -25,10 +25,10 @@ static void run_freed(uvow__task_t *task) {
   void *data = f->data;
   if (f->state == UVOW_FULFILLED)
     uvow__value_copy(&value, &f->u.value);
-  else if (f->state == UVOW_REJECTED)
+  else
     uvow_error_unref(f->u.error);
-  if (f->state == UVOW_PENDING || (f->flags & UVOW__OWNS))
-    destroy = f->end.destroy; /* of data that lived as long as it */
+  if (f->flags & UVOW__OWNS)
+    destroy = f->end.destroy;
   uvow__future_give_back(f);
   uvow__tell_rest(value, destroy, data);
 }
@@ -42,7 +42,7 @@ static void run_data(uvow__task_t *task) {
   uvow_future_t *f = future_of(task);
   void *data = f->data;
   uvow_destroy_cb destroy = uvow__tell_take(f);
-  uvow_future_unref(f); /* it may be pending: its promise was freed */
+  uvow__future_unref(f);
   destroy(data);
 }
 

@@ -240,18 +240,6 @@ uvow_future_t *uvow_future_finally(uvow_future_t *f, uvow_finally_cb cb,
   return link;
 }
 
-uvow_future_t *uvow_future_own(uvow_future_t *f, void *data,
-                               uvow_destroy_cb destroy) {
-  uvow_future_t *link = attach(f, 2, destroy ? UVOW__OWNS : 0, data);
-  if (link) {
-    link->end.destroy = destroy;
-    uvow__future_follow(link, f);
-  } else if (destroy) {
-    destroy(data);
-  }
-  return link;
-}
-
 /* A pending request waits for nothing, so its task is free: it takes one
  * terminal callback without a link. Most requests have that and no more. A
  * fiber's future needs its task, to follow what the fiber returns. */
