@@ -126,11 +126,12 @@ static void begin_at(uvow_future_t *f, uvow__list_t *groups) {
     uvow__group_enlist(f, groups);
   } else if (f->flags & UVOW__WAITS) {
     uvow__task_cancel(&f->task);
-    uvow_future_unref(uvow__future_unwait(f));
+    uvow_future_t *source = uvow__future_unwait(f);
     if (f->flags & UVOW__FINALLY)
       uvow__link_begin_cleanup(f);
     else
       uvow__cancel_go_down(f);
+    uvow_future_unref(source); /* what it owns is destroyed after the cleanup */
   } else {
     if (!is_root(f)) /* its callback runs: who runs it has that reference */
       uvow_future_ref(f);
