@@ -79,7 +79,7 @@ static void yield(uvow__queue_t *queue) {
   queue->spent = 0;
 }
 
-static void run_first(uvow__list_t *list) {
+static inline void run_first(uvow__list_t *list) {
   uvow__task_t *task = UVOW__CONTAINER(list->next, uvow__task_t, link);
   uvow__list_remove(&task->link);
   task->run(task);
@@ -108,26 +108,6 @@ static void run_late(uvow__queue_t *queue) {
   }
 }
 
-/* Runs what is left of the present root, at most `budget` tasks of it. Returns
- * how many. */
-static inline unsigned run_root(uvow__queue_t *queue, unsigned budget) {
-  uvow__list_t *now = &queue->now;
-  unsigned share = queue->share - queue->spent;
-  unsigned most = share < budget ? share : budget;
-  unsigned left = most;
-  for (; left && now->next != now; left--) {
-    uvow__task_t *task = UVOW__CONTAINER(now->next, uvow__task_t, link);
-    uvow__list_remove(&task->link);
-    task->run(task);
-  }
-  queue->spent += most - left;
-  if (now->next == now)
-    queue->spent = 0;
-  else if (queue->spent >= queue->share)
-    yield(queue);
-  return most - left;
-}
-
 /* Begins the next root. Returns how many tasks it ran: most roots have one, and
  * that isn't moved. */
 static inline unsigned begin_root(uvow__queue_t *queue) {
@@ -140,23 +120,44 @@ static inline unsigned begin_root(uvow__queue_t *queue) {
   queue->roots.link.next = first->next;
   uvow__link_set_prev(first->next, &queue->roots.link);
   uvow__list_init(first);
-  queue->spent = 1;
   task->run(task);
   return 1;
 }
 
+/* A drain ends with so much left of the share. */
+static void note_share(uvow__queue_t *queue, unsigned left) {
+  if (uvow__list_empty(&queue->now))
+    queue->spent = 0;
+  else if (left == 0)
+    yield(queue);
+  else
+    queue->spent = queue->share - left;
+}
+
+/* `over` is what the budget will be when the share of the present root is used
+ * up: modulo 2^32, so the budget may end before. */
 unsigned uvow__queue_drain(uvow__queue_t *queue, unsigned budget) {
-  queue->in = &queue->now;
+  uvow__list_t *now = &queue->now;
+  unsigned over = budget - (queue->share - queue->spent);
+  queue->in = now;
   while (budget) {
-    if (!uvow__list_empty(&queue->now))
-      budget -= run_root(queue, budget);
-    else if (!uvow__list_empty(&queue->roots.link))
+    if (now->next != now) {
+      if (budget != over) {
+        budget--;
+        run_first(now);
+        continue;
+      }
+      yield(queue);
+    }
+    over = budget - queue->share;
+    if (!uvow__list_empty(&queue->roots.link))
       budget -= begin_root(queue);
     else if (run_one_late(queue))
-      budget--;
+      budget--, over--;
     else
       break;
   }
+  note_share(queue, budget - over);
   if (budget == 0)
     run_late(queue);
   queue->in = &queue->roots.link;

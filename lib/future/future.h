@@ -160,17 +160,34 @@ static inline void uvow__future_unref(uvow_future_t *f) {
   uvow__pool_give(&f->rt->links, f);
 }
 
+/* The same for a fulfilled one whose value owns nothing. */
+static inline void uvow__future_unref_plain(uvow_future_t *f) {
+  if (--f->refs)
+    return;
+  if (f->flags & (UVOW__BLOCK | UVOW__LAST | UVOW__OWNS)) {
+    uvow__future_free(f);
+    return;
+  }
+  f->state = 0;
+  uvow__pool_give(&f->rt->links, f);
+}
+
 /* Of one that is being settled: disarms its deadline. */
 UVOW__APART void uvow__future_disarm(uvow_future_t *f);
+
+/* As announce, of one without a deadline. */
+static inline void uvow__future_announce_untimed(uvow_future_t *f) {
+  if (uvow__list_empty(&f->reactions))
+    return;
+  uvow__list_splice(f->rt->queue.in, &f->reactions);
+  uvow__runtime_poke(f->rt);
+}
 
 /* State and content are set: the reactions may go. */
 static inline void uvow__future_announce(uvow_future_t *f) {
   if (f->flags & UVOW__TIMED)
     uvow__future_disarm(f);
-  if (uvow__list_empty(&f->reactions))
-    return;
-  uvow__list_splice(f->rt->queue.in, &f->reactions);
-  uvow__runtime_poke(f->rt);
+  uvow__future_announce_untimed(f);
 }
 
 /* Settles a pending future and queues its reactions. Takes value or error. */

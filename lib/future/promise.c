@@ -66,7 +66,9 @@ int uvow_promise_try_reject(uvow_promise_t *promise, uvow_error_t *error) {
   return f ? UVOW_EALREADY : UVOW_EINVAL;
 }
 
-void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value) {
+/* Where it can't, or more is to be done than to settle it. */
+UVOW__APART static void fulfill_slowly(uvow_promise_t *promise,
+                                       uvow_value_t value) {
   uvow_future_t *f = future_of(promise);
   if (f && f->state == UVOW_PENDING) {
     uvow__runtime_root(f->rt);
@@ -77,6 +79,24 @@ void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value) {
   if (f)
     end(f);
   uvow_value_clear(&value);
+}
+
+/* The promise's reference isn't the last, and nothing is to be told: it can go
+ * before f is settled, so that f isn't needed afterwards. */
+void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value) {
+  uvow_future_t *f = (uvow_future_t *)(void *)promise;
+  if (!f || (f->flags & (UVOW__PROMISE | UVOW__TIMED)) != UVOW__PROMISE ||
+      f->state != UVOW_PENDING || f->refs == 1 || f->end.destroy ||
+      (value.type && value.type->size != sizeof(uvow_type_t))) {
+    fulfill_slowly(promise, value);
+    return;
+  }
+  uvow__runtime_root(f->rt);
+  f->flags &= (uint16_t)~UVOW__PROMISE;
+  f->refs--;
+  f->state = UVOW_FULFILLED;
+  uvow__value_copy(&f->u.value, &value);
+  uvow__future_announce_untimed(f);
 }
 
 void uvow_promise_reject(uvow_promise_t *promise, uvow_error_t *error) {

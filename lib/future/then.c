@@ -20,11 +20,6 @@ static uvow_future_t *link_of(uvow__task_t *task) {
   return UVOW__CONTAINER(task, uvow_future_t, task);
 }
 
-static int is_plain_pass(const uvow_next_t *next, const uvow_future_t *source) {
-  return next->kind == UVOW_NEXT_PASS && source->state == UVOW_FULFILLED &&
-         uvow__future_is_plain(source);
-}
-
 /* Of a link that was canceled from within its callback. Takes all. */
 static void run_canceled(uvow_future_t *f, const uvow_next_t *next,
                          uvow_future_t *source, uvow_destroy_cb destroy,
@@ -35,35 +30,65 @@ static void run_canceled(uvow_future_t *f, const uvow_next_t *next,
   uvow__tell_rest(value, destroy, data);
 }
 
-static void run_then(uvow__task_t *task) {
-  uvow_future_t *f = link_of(task);
+/* What a callback answered to source. Takes all. */
+static void settle(uvow_future_t *f, const uvow_next_t *next,
+                   uvow_future_t *source, uvow_destroy_cb destroy, void *data) {
+  if (f->state != UVOW_PENDING) {
+    run_canceled(f, next, source, destroy, data);
+    return;
+  }
+  uvow__future_next(f, next, source);
+  uvow__future_unref(source);
+  if (destroy)
+    destroy(data);
+}
+
+UVOW__APART static void settle_slowly(uvow_future_t *f, const uvow_next_t *next,
+                                      uvow_future_t *source) {
+  settle(f, next, source, NULL, NULL);
+}
+
+/* Of any link: after a rejection, with data to destroy, without a callback. */
+UVOW__APART static void run_then_slowly(uvow_future_t *f) {
   uvow_then_cb on_error = f->u.wait.u.on_error;
   uvow_future_t *source = uvow__future_unwait(f);
   uvow_then_cb cb = source->state == UVOW_FULFILLED ? f->cb.then : on_error;
   uvow_result_t result;
-  uvow_value_t value;
   uvow__future_result(source, &result);
   uvow_destroy_cb destroy = uvow__tell_take(f);
   void *data = f->data;
   uvow_next_t next = cb ? cb(&result, data) : uvow_next_pass();
-  if (f->state != UVOW_PENDING) { /* canceled from within its callback */
-    run_canceled(f, &next, source, destroy, data);
+  settle(f, &next, source, destroy, data);
+}
+
+/* Of most links. What is kept over the callback is f and source, in registers
+ * that are saved for it. A link has no tail, so no deadline. */
+static void run_then(uvow__task_t *task) {
+  uvow_future_t *f = link_of(task);
+  uvow_future_t *source = f->u.wait.source;
+  uvow_result_t result;
+  if (source->state != UVOW_FULFILLED || !f->cb.then || f->end.destroy) {
+    run_then_slowly(f);
     return;
   }
-  if (is_plain_pass(&next, source)) {
-    uvow__value_copy(&value, &source->u.value);
-    uvow__future_fulfill(f, value);
-    uvow__future_unref(f);
+  f->flags &= (uint16_t)~UVOW__WAITS;
+  uvow__future_result(source, &result);
+  uvow_next_t next = f->cb.then(&result, f->data);
+  if (f->state != UVOW_PENDING) {
+    settle_slowly(f, &next, source);
+  } else if (next.kind == UVOW_NEXT_PASS && uvow__future_is_plain(source)) {
+    f->state = UVOW_FULFILLED;
+    uvow__value_copy(&f->u.value, &source->u.value);
+    uvow__future_announce_untimed(f);
+    uvow__future_unref_plain(f);
+    uvow__future_unref_plain(source);
   } else if (next.kind == UVOW_NEXT_VALUE) {
-    uvow__value_copy(&value, &next.u.value);
-    uvow__future_fulfill_checked(f, value);
+    uvow__future_fulfill_checked(f, next.u.value);
     uvow__future_unref(f);
+    uvow__future_unref(source);
   } else {
-    uvow__future_next(f, &next, source);
+    settle_slowly(f, &next, source);
   }
-  uvow__future_unref(source);
-  if (destroy)
-    destroy(data);
 }
 
 /* A cleanup is over, and passes on what came in; a cancel otherwise. Borrows
