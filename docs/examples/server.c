@@ -68,7 +68,7 @@ static int start_server(app_t *app) {
   options.subprotocols = subprotocols;
   options.subprotocol_count = 1;
   options.on_handshake = on_handshake;
-  options.max_peers = 1000;              /* one more is refused */
+  options.max_peers = 1000;              /* one more: 503 (wss: closed) */
   options.max_calls = 100;               /* of one peer, at once */
   options.max_message_bytes = 64 * 1024; /* a longer one: closed, 1009 */
   options.max_unsent_bytes = 1 << 20;    /* who doesn't read is dropped */

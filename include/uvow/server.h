@@ -62,7 +62,8 @@ typedef struct uvow_server_options {
   /** Optional, default NULL: no compression. Else it's agreed to where a client
    * offers it, on these terms. A value out of its range: UVOW_EINVAL. */
   const uvow_deflate_options_t *deflate;
-  /** Optional, default 10000: peers at once. More are refused. */
+  /** Optional, default 10000: peers at once. One more is refused: 503, with
+   * a Retry-After of 5 s. Over TLS it is closed before its handshake. */
   size_t max_peers;
   /** Optional, default 65536: calls of one peer that are being answered. More
    * are answered with an error, code -32000. */

@@ -27,7 +27,8 @@ struct uvow_peer {
   uvow__dispatcher_t dispatcher;
   uvow__intern_t methods; /* names of requests */
   uvow_peer_state_t state;
-  int is_server; /* on our side */
+  int is_server;  /* on our side */
+  int is_surplus; /* above its server's max_peers: it will be refused */
   int was_open;
   int held;       /* one reference is its server's, until CLOSED was told */
   int asked;      /* the channel was asked to close */

@@ -8,12 +8,16 @@
  * 1. A peer is its own: it is counted, ends by itself, and then leaves the
  *    server. Nothing here calls the application, so the server's memory goes
  *    when it is freed, wherever that is done.
+ * 2. Above max_peers a newcomer is a surplus peer: it gets as far as its
+ *    handshake, which is refused (503), and is counted apart. With TLS, or
+ *    above SURPLUS_MAX of them, it is closed before a byte is read.
  */
 #include "server.h"
 
 #include <string.h>
 
 #define MIB ((size_t)1024 * 1024)
+#define SURPLUS_MAX 64 /* peers that are being refused */
 
 static const uvow__mem_t *mem_of(const uvow_server_t *server) {
   return uvow__loop_mem(server->loop);
@@ -25,7 +29,17 @@ static uvow_peer_t *peer_at(uvow__list_t *link) {
 
 /* Peers. */
 
+/* Whether one more may come, if only to be told that it can't stay: what says
+ * so is small, but a handshake of TLS isn't. */
+static int has_room(const uvow_server_t *server) {
+  size_t surplus = server->surplus;
+  return server->peer_count - surplus < server->max_peers ||
+         (!server->tls && surplus < SURPLUS_MAX);
+}
+
 static void accept_peer(uvow_server_t *server, uvow__listener_t *listener) {
+  if (!has_room(server))
+    return; /* the listener closes it */
   uvow_peer_t *peer = uvow__peer_new(server->loop, &server->peer_options);
   if (!peer)
     return;
@@ -40,10 +54,10 @@ static void accept_peer(uvow_server_t *server, uvow__listener_t *listener) {
   peer->held = peer->is_server = 1;
   peer->server = server;
   peer->session.callee.channel = &peer->ws.channel;
+  peer->is_surplus = server->peer_count - server->surplus >= server->max_peers;
+  server->surplus += (size_t)peer->is_surplus;
   uvow__list_append(&server->peers, &peer->link);
   server->peer_count++;
-  if (server->peer_count > server->max_peers)
-    uvow__peer_finish(peer, NULL);
 }
 
 static void maybe_closed(uvow_server_t *server) {
@@ -55,6 +69,7 @@ void uvow__server_peer_gone(uvow_server_t *server, uvow_peer_t *peer) {
   uvow__list_remove(&peer->link);
   uvow__list_append(&server->leaving, &peer->link);
   server->peer_count--;
+  server->surplus -= (size_t)peer->is_surplus;
   maybe_closed(server);
 }
 
@@ -270,7 +285,7 @@ uint16_t uvow_server_port(const uvow_server_t *server) {
 }
 
 size_t uvow_server_peers(const uvow_server_t *server) {
-  return server ? server->peer_count : 0;
+  return server ? server->peer_count - server->surplus : 0;
 }
 
 int uvow_server_method(uvow_server_t *server, const char *name,

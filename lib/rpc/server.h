@@ -28,8 +28,9 @@ struct uvow_server {
   uint16_t port;
   uvow__list_t peers;   /* by link */
   uvow__list_t leaving; /* the same: CLOSED is yet to be told */
-  size_t peer_count;
-  uvow__buf_t scratch; /* the event being written */
+  size_t peer_count;    /* all in peers */
+  size_t surplus;       /* of those, the ones that will be refused */
+  uvow__buf_t scratch;  /* the event being written */
   uvow__gate_t closed;
   int closing;
 };

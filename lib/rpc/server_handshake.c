@@ -1,7 +1,8 @@
 /*
  * What a server says to a handshake: its origins, and whom the user refuses.
  *
- *   on_request --neither host nor origin is welcome--> 403
+ *   on_request --max_peers are there--> 503
+ *              --neither host nor origin is welcome--> 403
  *              --nobody to ask--> accepted
  *              --> uvow__server_ask, a task --on_handshake--> answered
  *
@@ -124,6 +125,8 @@ static int keep_head(uvow_peer_t *peer, const uvow__http_t *http) {
 int uvow__server_requested(void *ctx, uvow__http_t *http) {
   uvow_peer_t *peer = (uvow_peer_t *)((uvow__ws_channel_t *)ctx)->channel.ctx;
   uvow_server_t *server = peer->server;
+  if (peer->is_surplus)
+    return 503;
   if (!is_welcome(server, http))
     return 403;
   if (keep_head(peer, http))

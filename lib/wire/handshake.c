@@ -499,11 +499,13 @@ static const char *reason_of(int status) {
   return "";
 }
 
-/* What a status must come with: RFC 9110 15.5.6, 15.5.22 and 7.8, RFC 6455
- * 4.4. */
+/* What a status must, or should, come with: RFC 9110 15.5.6, 15.5.22, 15.6.4
+ * and 7.8, RFC 6455 4.4. */
 static const char *headers_of(int status) {
   if (status == 405)
     return "Allow: GET" CRLF "Connection: close" CRLF;
+  if (status == 503)
+    return "Retry-After: 5" CRLF "Connection: close" CRLF;
   if (status == 426)
     return "Upgrade: websocket" CRLF "Sec-WebSocket-Version: 13" CRLF
            "Connection: Upgrade, close" CRLF;

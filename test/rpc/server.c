@@ -66,6 +66,17 @@ static void until_peers(fixture_t *x, size_t peers) {
     assert_true(uv_run(&x->s.uv, UV_RUN_ONCE));
 }
 
+/* The same, with those that it refuses. */
+static void until_listed(fixture_t *x, size_t peers) {
+  while (x->server->peer_count != peers)
+    assert_true(uv_run(&x->s.uv, UV_RUN_ONCE));
+}
+
+static void on_connected(uv_connect_t *connect, int status) {
+  assert_int_equal(status, 0);
+  ++*(int *)connect->data;
+}
+
 /* ---- what a method may return ---- */
 
 static const uvow_type_t other = {sizeof(uvow_type_t), "other", NULL, NULL};
@@ -401,6 +412,23 @@ static void test_max_calls(void **state) {
   end(&x);
 }
 
+typedef struct fullness {
+  int done;
+  int status;
+  char retry_after[8];
+} fullness_t;
+
+static void see_full(const uvow_result_t *result, void *data) {
+  fullness_t *seen = (fullness_t *)data;
+  size_t len = 0;
+  assert_non_null(result->error);
+  const char *after = uvow_error_header(result->error, "Retry-After", &len);
+  seen->status = uvow_error_status(result->error);
+  if (after && len < sizeof(seen->retry_after))
+    memcpy(seen->retry_after, after, len);
+  seen->done = 1;
+}
+
 static void test_max_peers(void **state) {
   fixture_t x;
   uvow_client_t *second;
@@ -410,15 +438,53 @@ static void test_max_peers(void **state) {
   start(&x, &options);
   assert_int_equal(uvow_server_method(x.server, "v", note_cb, &x, NULL), 0);
   ask(&x, "v", NULL, "called:v wants =1");
-  script_mark_t a = script_mark(&x.s, NULL);
   assert_int_equal(new_client(&x, &second), 0);
-  uvow_future_t *ready = uvow_client_ready(second);
-  script_watch(uvow_future_ref(ready), &a);
-  script_until(&x.s, &a.done);
-  assert_int_equal(uvow_future_state(ready), UVOW_REJECTED);
-  uvow_future_unref(ready);
+  fullness_t seen = {0};
+  assert_int_equal(uvow_future_done(uvow_client_ready(second), see_full, &seen),
+                   0);
+  script_until(&x.s, &seen.done);
+  assert_int_equal(seen.status, 503);
+  assert_string_equal(seen.retry_after, "5");
+  assert_int_equal(uvow_server_peers(x.server), 1);
   uvow_client_free(second);
   ask(&x, "v", NULL, "called:v wants =1");
+  until_listed(&x, 1);
+  end(&x);
+}
+
+/* Who says nothing is refused too: the ones above a bound are closed at once,
+ * and when the others are gone there is room again. */
+static void test_surplus_is_bounded(void **state) {
+  enum { COUNT = 70, BOUND = 64 };
+  fixture_t x;
+  uv_tcp_t tcp[COUNT];
+  uv_connect_t connects[COUNT];
+  struct sockaddr_in address;
+  int connected = 0;
+  (void)state;
+  uvow_server_options_t options = server_options();
+  options.max_peers = 1;
+  start(&x, &options);
+  until_peers(&x, 1);
+  uv_ip4_addr("127.0.0.1", uvow_server_port(x.server), &address);
+  for (int i = 0; i < COUNT; i++) {
+    assert_int_equal(uv_tcp_init(&x.s.uv, &tcp[i]), 0);
+    connects[i].data = &connected;
+    assert_int_equal(uv_tcp_connect(&connects[i], &tcp[i],
+                                    (struct sockaddr *)&address, on_connected),
+                     0);
+  }
+  while (connected < COUNT || x.server->surplus < BOUND)
+    assert_true(uv_run(&x.s.uv, UV_RUN_ONCE));
+  for (int i = 0; i < 4; i++) {
+    uv_run(&x.s.uv, UV_RUN_NOWAIT);
+    assert_int_equal(x.server->peer_count, 1 + BOUND);
+    assert_int_equal(uvow_server_peers(x.server), 1);
+  }
+  for (int i = 0; i < COUNT; i++)
+    uv_close((uv_handle_t *)&tcp[i], NULL);
+  until_listed(&x, 1);
+  assert_int_equal(x.server->surplus, 0);
   end(&x);
 }
 
@@ -493,6 +559,7 @@ TEST_MODULE(server) {
       cmocka_unit_test(test_publish),
       cmocka_unit_test(test_max_calls),
       cmocka_unit_test(test_max_peers),
+      cmocka_unit_test(test_surplus_is_bounded),
       cmocka_unit_test(test_listen),
       cmocka_unit_test(test_loop_close),
   };

@@ -8,6 +8,7 @@
 
 #include <uvow/server.h>
 
+#include "rpc/server.h"
 #include "websocket/connection_private.h"
 
 #define BIG 60000 /* bytes of a message: more than a record holds */
@@ -277,6 +278,40 @@ static void nobody_is_asked_about_who_distrusts_the_server(void **state) {
   end(&door);
 }
 
+/* Whether our hello was on its way already decides how the system says it. */
+static void on_no_room(const uvow_result_t *result, void *data) {
+  assert_non_null(result->error);
+  assert_int_equal(uvow_error_status(result->error), 0);
+  *(int *)data = 1;
+}
+
+/* Above max_peers no byte of TLS is read, or said. */
+static void who_finds_no_room_costs_no_handshake(void **state) {
+  uvow_tls_stats_t stats = {0};
+  uvow_client_t *first;
+  int refused = 0;
+  door_t door;
+  (void)state;
+  serve(&door, NULL);
+  door.server->max_peers = 1;
+  uvow_client_options_t options = options_for(&door);
+  connect_to(&door, &options);
+  expect_ready(&door, "=");
+  first = door.s.client;
+  connect_to(&door, &options);
+  assert_int_equal(
+      uvow_future_done(uvow_client_ready(door.s.client), on_no_room, &refused),
+      0);
+  script_until(&door.s, &refused);
+  uvow_client_free(first);
+  stats.size = sizeof(stats);
+  assert_int_equal(uvow_tls_stats(door.theirs, &stats), 0);
+  assert_int_equal(stats.handshakes, 1);
+  assert_int_equal(stats.failed, 0);
+  assert_int_equal(door.asked, 1);
+  end(&door);
+}
+
 TEST_MODULE(wss) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(deflate_keeps_what_was_agreed_on),
@@ -285,6 +320,7 @@ TEST_MODULE(wss) {
       cmocka_unit_test(the_user_refuses_and_the_client_hears_why),
       cmocka_unit_test(the_server_may_be_freed_while_it_is_asked),
       cmocka_unit_test(nobody_is_asked_about_who_distrusts_the_server),
+      cmocka_unit_test(who_finds_no_room_costs_no_handshake),
   };
   return cmocka_run_group_tests_name("rpc/wss", tests, tls_setup, tls_teardown);
 }

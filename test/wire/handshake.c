@@ -417,6 +417,13 @@ static void writes_refusals(void **state) {
             "Content-Type: text/plain; charset=utf-8\r\n"
             "Content-Length: 1\r\n\r\n\n");
   uvow__buf_clear(&out, 0);
+  assert_int_equal(uvow__handshake_write_refusal(&out, 503, "full"), 0);
+  check_out(&out,
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
+            "Connection: close\r\n"
+            "Content-Type: text/plain; charset=utf-8\r\n"
+            "Content-Length: 5\r\n\r\nfull\n");
+  uvow__buf_clear(&out, 0);
   assert_int_equal(uvow__handshake_write_refusal(&out, 418, "tea"), 0);
   assert_memory_equal(out.data, "HTTP/1.1 418 \r\nC", 16);
   uvow__buf_clear(&out, 0);
