@@ -52,6 +52,8 @@ static void read_message(const uvow_protocol_t *protocol, const char *text,
   check_slice(msg.name, text, size);
   check_slice(msg.value, text, size);
   check_slice(msg.session, text, size);
+  if (msg.kind != UVOW__MSG_ERROR && msg.kind != UVOW__MSG_FAULT)
+    return; /* the others don't have what follows */
   check_slice(msg.error_code_text, text, size);
   check_slice(msg.error_message, text, size);
   check_slice(msg.error_data, text, size);
