@@ -120,11 +120,11 @@ int uvow__ids_read(const uvow__ids_t *ids, uvow__slice_t raw,
 
 /* Whether an object has more members than these. */
 static int has_more(uvow__slice_t object, unsigned known) {
-  const char *end = object.ptr + object.len;
   uvow__json_kind_t kind;
   unsigned count = 0;
   if (object.len < 2 || *object.ptr != '{')
     return 0;
+  const char *end = object.ptr + object.len;
   for (const char *p = object.ptr + 1; p && p < end;) {
     if (*p == ':')
       count++;

@@ -130,10 +130,10 @@ int uvow__template_read(const uvow__template_t *template,
                         const uvow__ids_t *ids, const char *text, size_t len,
                         uvow__msg_t *ret) {
   static const uvow__msg_t empty; /* copied: zeroing in place is slower */
-  const uvow__piece_t *piece = template->pieces;
-  const uvow__piece_t *last = piece + template->count;
   if (!template->reads || len == 0)
     return 0;
+  const uvow__piece_t *piece = template->pieces;
+  const uvow__piece_t *last = piece + template->count;
   const char *end = text + len;
   const char *p = read_text(piece, text, end);
   if (!p)
