@@ -13,12 +13,12 @@
  * json_t more than a user's: the load generator copies its params for each
  * request. The server never looks into the params, whatever the client does.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include <jansson.h>
 
 #include "bed.h"
+#include "mallocs.h"
 
 enum {
   IN_FLIGHT = 64,
@@ -26,51 +26,6 @@ enum {
   BYTES = 64 << 20,
   REQUESTS_MAX = 50000
 };
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||     \
-    __has_feature(memory_sanitizer)
-#define OWN_MALLOC 0
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||           \
-    !defined(__GLIBC__)
-#undef OWN_MALLOC
-#define OWN_MALLOC 0
-#endif
-
-#ifndef OWN_MALLOC
-#define OWN_MALLOC 1
-static size_t mallocs;
-
-/* glibc exports its own under these names. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *ptr, size_t size);
-
-void *malloc(size_t size) {
-  mallocs++;
-  return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size) {
-  mallocs++;
-  return __libc_calloc(count, size);
-}
-
-void *realloc(void *ptr, size_t size) {
-  mallocs++;
-  return __libc_realloc(ptr, size);
-}
-
-static size_t malloc_count(void) {
-  return mallocs;
-}
-#else
-static size_t malloc_count(void) {
-  return 0;
-}
-#endif
 
 typedef struct row {
   const char *name;
@@ -99,7 +54,7 @@ static void print_head(void) {
            "server", "payload", "uvow's", "uvow's");
 }
 
-static void print_row(bed_t *bed, uvow_client_t *client, const row_t *row) {
+static void print_row(bed_t *bed, uvow_peer_t *client, const row_t *row) {
   static char params[LEN_MAX];
   bed_load_t load = {0};
   memset(params, 'x', row->len);
@@ -142,12 +97,12 @@ int main(int argc, char **argv) {
   if (bed_is_server(argc, argv))
     return bed_serve(&options);
   bed_start(&bed);
-  uvow_client_t *client = bed_client(&bed, BED_PLAIN);
+  uvow_peer_t *client = bed_client(&bed, BED_PLAIN);
   bed_await(&bed, client);
   print_head();
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
     print_row(&bed, client, &rows[i]);
-  uvow_client_free(client);
+  uvow_peer_unref(client);
   bed_stop(&bed);
   return 0;
 }

@@ -26,14 +26,18 @@ typedef struct serving {
   char input[16];
 } serving_t;
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
-static uvow_next_t now(const uvow_call_t *call, void *data) {
+static uvow_next_t now(uvow_call_t *call, const uvow_result_t *params,
+                       void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_none();
 }
@@ -43,9 +47,11 @@ static void drop(void *data) {
 }
 
 /* Until its peer is gone. */
-static uvow_next_t never(const uvow_call_t *call, void *data) {
+static uvow_next_t never(uvow_call_t *call, const uvow_result_t *params,
+                         void *data) {
   uvow_promise_t *promise;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &promise);
+  (void)params;
   (void)data;
   uvow_promise_on_cancel(promise, drop, promise, NULL);
   return uvow_next_future(f);
@@ -69,16 +75,65 @@ static bed_stats_t stats_of(const counter_t *counter) {
   return stats;
 }
 
-static uvow_next_t say_stats(const uvow_call_t *call, void *data) {
+static uvow_next_t say_stats(uvow_call_t *call, const uvow_result_t *params,
+                             void *data) {
   const serving_t *serving = (const serving_t *)data;
   bed_stats_t stats = stats_of(&serving->counter);
   char text[160];
+  (void)params;
   if (serving->options->mallocs)
     stats.mallocs = (long long)serving->options->mallocs();
   int len = snprintf(text, sizeof(text), "[%lld,%lld,%lld,%lld,%lld]",
                      stats.live_bytes, stats.calls, stats.mallocs, stats.rss,
                      stats.cpu_us);
-  return uvow_next_bytes(uvow_call_loop(call), text, (size_t)len);
+  return uvow_next_value(
+      uvow_value_bytes(uvow_call_loop(call), text, (size_t)len));
+}
+
+static int64_t count_of(const uvow_result_t *params) {
+  int64_t count;
+  MEASURE_CHECK(uvow_result_get_int64(params, "/0", &count) == 0);
+  return count;
+}
+
+static uvow_next_t tell(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
+  uvow_slice_t tick = {BED_TICK, sizeof(BED_TICK) - 1};
+  (void)data;
+  for (int64_t left = count_of(params); left > 0; left--)
+    MEASURE_CHECK(uvow_peer_notify(uvow_call_peer(call), "tick",
+                                   uvow_value_slice(&tick)) == 0);
+  return uvow_next_pass();
+}
+
+static uvow_next_t publish(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
+  uvow_slice_t tick = {BED_TICK, sizeof(BED_TICK) - 1};
+  (void)call;
+  for (int64_t left = count_of(params); left > 0; left--)
+    MEASURE_CHECK(uvow_group_notify(uvow_server_peers(data), "tick",
+                                    uvow_value_slice(&tick)) == 0);
+  return uvow_next_pass();
+}
+
+/* The same with prices, 1 KiB of them, that aren't those of the last one. */
+static uvow_next_t publish_long(uvow_call_t *call, const uvow_result_t *params,
+                                void *data) {
+  static unsigned number;
+  char text[1200];
+  (void)call;
+  for (int64_t left = count_of(params); left > 0; left--) {
+    size_t at = (size_t)snprintf(text, sizeof(text), "[");
+    for (; at < 1024; number++)
+      at += (size_t)snprintf(text + at, sizeof(text) - at,
+                             "{\"symbol\":\"S%02u\",\"price\":%u},",
+                             number % 50, number * 2654435761u % 100000);
+    text[at - 1] = ']';
+    uvow_slice_t prices = {text, at};
+    MEASURE_CHECK(uvow_group_notify(uvow_server_peers(data), "tick",
+                                    uvow_value_slice(&prices)) == 0);
+  }
+  return uvow_next_pass();
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
@@ -95,30 +150,44 @@ static void on_end_of_input(uv_stream_t *stream, ssize_t len,
     uv_stop(stream->loop);
 }
 
+static void add(uvow_methods_t *methods, const char *name, uvow_method_cb cb,
+                void *data) {
+  MEASURE_CHECK(uvow_methods_add(methods, name, cb, data) == 0);
+}
+
 static unsigned new_server(serving_t *serving, bed_kind_t kind) {
   static const uvow_deflate_options_t deflate = {.size = sizeof(deflate)};
-  uvow_server_options_t options = {.size = sizeof(options)};
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
   uvow_tls_options_t tls = {.size = sizeof(tls)};
   uvow_server_t *server;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.deflate = kind == BED_DEFLATE ? &deflate : NULL;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  listener.deflate = kind == BED_DEFLATE ? &deflate : NULL;
+  listener.max_peers = LIMIT;
   options.max_calls = LIMIT;
   options.max_call_bytes = LIMIT;
-  options.max_unsent_bytes = LIMIT;
+  listener.max_unsent_bytes = LIMIT;
+  listener.ping_ms = listener.dead_ms = UVOW_NO_TIMEOUT;
   tls.is_server = 1;
   tls.cert_pem = serving->options->cert_pem;
   tls.key_pem = serving->options->key_pem;
   if (kind == BED_SECURE && !tls.cert_pem)
     return 0;
   if (kind == BED_SECURE)
-    MEASURE_CHECK(uvow_tls_new(serving->loop, &tls, &options.tls, NULL) == 0);
-  MEASURE_CHECK(uvow_server_new(serving->loop, &options, &server) == 0);
-  uvow_tls_unref(options.tls);
-  MEASURE_CHECK(uvow_server_method(server, "echo", echo, NULL, NULL) == 0);
-  MEASURE_CHECK(uvow_server_method(server, "now", now, NULL, NULL) == 0);
-  MEASURE_CHECK(uvow_server_method(server, "never", never, NULL, NULL) == 0);
-  MEASURE_CHECK(uvow_server_method(server, "stats", say_stats, serving, NULL) ==
-                0);
+    MEASURE_CHECK(uvow_tls_new(serving->loop, &tls, &listener.tls, NULL) == 0);
+  options.methods = uvow_methods_new(serving->loop);
+  server =
+      uvow_server_new(uvow_listener_new(serving->loop, &listener), &options);
+  MEASURE_CHECK(server);
+  uvow_tls_unref(listener.tls);
+  add(options.methods, "echo", echo, NULL);
+  add(options.methods, "now", now, NULL);
+  add(options.methods, "never", never, NULL);
+  add(options.methods, "tell", tell, NULL);
+  add(options.methods, "publish", publish, server);
+  add(options.methods, "publish_long", publish_long, server);
+  add(options.methods, "stats", say_stats, serving);
+  uvow_methods_unref(options.methods);
   return uvow_server_port(server);
 }
 
@@ -224,22 +293,24 @@ static void need_tls(bed_t *bed) {
     MEASURE_CHECK(uvow_tls_new(bed->loop, &options, &bed->tls, NULL) == 0);
 }
 
-uvow_client_t *bed_client(bed_t *bed, bed_kind_t kind) {
+uvow_peer_t *bed_client(bed_t *bed, bed_kind_t kind) {
   static const uvow_deflate_options_t deflate = {.size = sizeof(deflate)};
   char url[64];
-  uvow_client_options_t options = {.size = sizeof(options)};
-  uvow_client_t *client;
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
+  uvow_peer_t *client;
   MEASURE_CHECK(bed->ports[kind]);
   snprintf(url, sizeof(url), "%s://127.0.0.1:%u/",
            kind == BED_SECURE ? "wss" : "ws", bed->ports[kind]);
   if (kind == BED_SECURE)
     need_tls(bed);
-  options.url = url;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.deflate = kind == BED_DEFLATE ? &deflate : NULL;
-  options.tls = kind == BED_SECURE ? bed->tls : NULL;
-  options.max_unsent_bytes = LIMIT;
-  MEASURE_CHECK(uvow_client_new(bed->loop, &options, &client) == 0);
+  options.websocket = &websocket;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  websocket.deflate = kind == BED_DEFLATE ? &deflate : NULL;
+  websocket.tls = kind == BED_SECURE ? bed->tls : NULL;
+  websocket.max_unsent_bytes = LIMIT;
+  client = uvow_peer_connect(bed->loop, url, &options);
+  MEASURE_CHECK(client);
   return client;
 }
 
@@ -248,9 +319,9 @@ static void on_ready(const uvow_result_t *result, void *data) {
   uv_stop((uv_loop_t *)data);
 }
 
-void bed_await(bed_t *bed, uvow_client_t *client) {
-  MEASURE_CHECK(
-      uvow_future_done(uvow_client_ready(client), on_ready, &bed->uv) == 0);
+void bed_await(bed_t *bed, uvow_peer_t *client) {
+  MEASURE_CHECK(uvow_future_done(uvow_peer_ready(client), on_ready, &bed->uv) ==
+                0);
   uv_run(&bed->uv, UV_RUN_DEFAULT);
 }
 
@@ -267,7 +338,7 @@ typedef struct run {
 /* A client's part of it. */
 typedef struct lane {
   run_t *run;
-  uvow_client_t *client;
+  uvow_peer_t *client;
 } lane_t;
 
 static void on_answer(const uvow_result_t *result, void *data);
@@ -276,24 +347,27 @@ static void send_next(lane_t *lane) {
   const bed_load_t *load = lane->run->load;
   uvow_future_t *f =
       load->json
-          ? uvow_client_request(lane->client, load->method,
-                                json_deep_copy(load->json), load->options)
-          : uvow_client_request_bytes(lane->client, load->method, load->params,
-                                      load->len, load->options);
+          ? uvow_peer_request_with(lane->client, load->method,
+                                   uvow_value_json(json_deep_copy(load->json)),
+                                   load->options)
+          : uvow_peer_request_with(
+                lane->client, load->method,
+                uvow_value_slice(&(uvow_slice_t){load->params, load->len}),
+                load->options);
   lane->run->sent++;
   MEASURE_CHECK(uvow_future_done(f, on_answer, lane) == 0);
 }
 
 /* Long ones at their ends only: it's not this that is measured. */
 static int is_same(const bed_load_t *load, const uvow_result_t *result) {
-  size_t len;
   size_t ends = load->len < ENDS ? load->len : ENDS;
   if (load->json)
     return json_object_size(uvow_result_json(result)) ==
            json_object_size(load->json);
-  const char *bytes = uvow_result_bytes(result, &len);
-  return len == load->len && memcmp(bytes, load->params, ends) == 0 &&
-         memcmp(bytes + len - ends, load->params + len - ends, ends) == 0;
+  uvow_slice_t got = uvow_result_bytes(result);
+  return got.len == load->len && memcmp(got.bytes, load->params, ends) == 0 &&
+         memcmp(got.bytes + got.len - ends, load->params + got.len - ends,
+                ends) == 0;
 }
 
 static void on_answer(const uvow_result_t *result, void *data) {
@@ -338,10 +412,9 @@ typedef struct stats_call {
 static void on_stats(const uvow_result_t *result, void *data) {
   stats_call_t *call = (stats_call_t *)data;
   char text[160] = "";
-  size_t len = 0;
-  const char *bytes = uvow_result_bytes(result, &len);
-  MEASURE_CHECK(bytes && len < sizeof(text));
-  memcpy(text, bytes, len);
+  uvow_slice_t got = uvow_result_bytes(result);
+  MEASURE_CHECK(got.bytes && got.len < sizeof(text));
+  memcpy(text, got.bytes, got.len);
   MEASURE_CHECK(sscanf(text, "[%lld,%lld,%lld,%lld,%lld]",
                        &call->stats.live_bytes, &call->stats.calls,
                        &call->stats.mallocs, &call->stats.rss,
@@ -349,13 +422,13 @@ static void on_stats(const uvow_result_t *result, void *data) {
   uv_stop(call->uv);
 }
 
-bed_stats_t bed_stats(bed_t *bed, uvow_client_t *client) {
+bed_stats_t bed_stats(bed_t *bed, uvow_peer_t *client) {
   stats_call_t call;
   memset(&call, 0, sizeof(call));
   call.uv = &bed->uv;
-  MEASURE_CHECK(uvow_future_done(
-                    uvow_client_request_bytes(client, "stats", NULL, 0, NULL),
-                    on_stats, &call) == 0);
+  MEASURE_CHECK(
+      uvow_future_done(uvow_peer_request(client, "stats", uvow_value_none()),
+                       on_stats, &call) == 0);
   uv_run(&bed->uv, UV_RUN_DEFAULT);
   return call.stats;
 }

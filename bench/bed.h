@@ -11,11 +11,15 @@
  *
  * Its methods: "echo" answers with the params, "now" with null, at once;
  * "never" never does; "stats" with what its process has used, for bed_stats.
+ * "tell" and "publish" with params [N] answer with those, behind N events "tick"
+ * to who calls, or to every peer, whose params are BED_TICK.
  */
 #include <uvow.h>
 
 #include "counter.h"
 #include "measure.h"
+
+#define BED_TICK "{\"x\":81}"
 
 /* Three servers, each on a port of its own. */
 typedef enum bed_kind {
@@ -57,7 +61,7 @@ typedef struct bed_stats {
 
 /* The same request, again and again. */
 typedef struct bed_load {
-  uvow_client_t *const *clients; /* by turns */
+  uvow_peer_t *const *clients; /* by turns */
   size_t client_count;
   const char *method;
   const char *params; /* JSON; every answer must be the same */
@@ -76,12 +80,12 @@ int bed_serve(const bed_serve_options_t *options);
 /* Starts the server's process. */
 void bed_start(bed_t *bed);
 /* Begins to connect; has connected. */
-uvow_client_t *bed_client(bed_t *bed, bed_kind_t kind);
-void bed_await(bed_t *bed, uvow_client_t *client);
+uvow_peer_t *bed_client(bed_t *bed, bed_kind_t kind);
+void bed_await(bed_t *bed, uvow_peer_t *client);
 /* Runs a load to its end. */
 void bed_run(bed_t *bed, const bed_load_t *load);
 /* Of the server's process; of this one, but for mallocs. */
-bed_stats_t bed_stats(bed_t *bed, uvow_client_t *client);
+bed_stats_t bed_stats(bed_t *bed, uvow_peer_t *client);
 bed_stats_t bed_own_stats(const bed_t *bed);
 /* Its clients are freed already. */
 void bed_stop(bed_t *bed);

@@ -7,10 +7,13 @@
  *
  * How to read it: instructions are those of the loop's thread and of libuv's
  * together; both run the same number of pieces of work on the same threads, so
- * what uvow adds is the difference. Of the times only the ratios mean much.
+ * what uvow adds is the difference. They are counted with the pool's one thread
+ * held while a batch begins and the loop held while it works, else how often one
+ * wakes the other would be in the count. Of the times only the ratios mean much.
  *
  * usage: bench_bridges [--rounds N]
- *        bench_bridges --count MODE N   N batches and nothing else
+ *        bench_bridges --count MODE N   N batches and nothing else; the pool
+ *                                       has to have one thread
  */
 #include <fcntl.h>
 #include <string.h>
@@ -45,6 +48,12 @@ typedef struct bench {
   uv_file fd;
   long done;
   raw_t raws[BATCH];
+  int is_held; /* one thread at a time */
+  uv_sem_t held;
+  uv_sem_t begun;
+  uv_sem_t worked;
+  uv_work_t first;
+  uv_work_t last;
 } bench_t;
 
 static void on_read_raw(uv_fs_t *req) {
@@ -96,11 +105,35 @@ static void begin(bench_t *bench, int mode, raw_t *raw) {
   }
 }
 
+static void wait_begun(uv_work_t *work) {
+  bench_t *bench = (bench_t *)work->data;
+  uv_sem_post(&bench->held);
+  uv_sem_wait(&bench->begun);
+}
+
+static void post_worked(uv_work_t *work) {
+  uv_sem_post(&((bench_t *)work->data)->worked);
+}
+
+static void hold(bench_t *bench, uv_work_t *work, uv_work_cb run) {
+  work->data = bench;
+  MEASURE_CHECK(uv_queue_work(&bench->uv, work, run, NULL) == 0);
+}
+
 static void run(bench_t *bench, int mode, long batches) {
   bench->done = 0;
   for (long n = 0; n < batches; n++) {
+    if (bench->is_held) {
+      hold(bench, &bench->first, wait_begun);
+      uv_sem_wait(&bench->held);
+    }
     for (int i = 0; i < BATCH; i++)
       begin(bench, mode, &bench->raws[i]);
+    if (bench->is_held) {
+      hold(bench, &bench->last, post_worked);
+      uv_sem_post(&bench->begun);
+      uv_sem_wait(&bench->worked);
+    }
     uv_run(&bench->uv, UV_RUN_DEFAULT);
   }
   MEASURE_CHECK(bench->done == batches * BATCH);
@@ -114,7 +147,11 @@ static void bench_init(bench_t *bench, const char *program) {
   uv_fs_t req;
   memset(bench, 0, sizeof(*bench));
   MEASURE_CHECK(uv_loop_init(&bench->uv) == 0);
-  MEASURE_CHECK(uvow_loop_new(&bench->uv, NULL, &bench->loop) == 0);
+  MEASURE_CHECK(uv_sem_init(&bench->held, 0) == 0);
+  MEASURE_CHECK(uv_sem_init(&bench->begun, 0) == 0);
+  MEASURE_CHECK(uv_sem_init(&bench->worked, 0) == 0);
+  bench->loop = uvow_loop_new(&bench->uv, NULL);
+  MEASURE_CHECK(bench->loop);
   bench->fd = uv_fs_open(NULL, &req, program, O_RDONLY, 0, NULL);
   MEASURE_CHECK(bench->fd >= 0);
   uvow_future_done(uvow_fs_open(bench->loop, program, O_RDONLY, 0), on_open,
@@ -128,6 +165,9 @@ static void bench_done(bench_t *bench) {
   uvow_file_unref(bench->file);
   MEASURE_CHECK(uv_fs_close(NULL, &req, bench->fd, NULL) == 0);
   measure_close(&bench->uv, bench->loop);
+  uv_sem_destroy(&bench->held);
+  uv_sem_destroy(&bench->begun);
+  uv_sem_destroy(&bench->worked);
 }
 
 /* What callgrind counts in so many batches, or -1. */
@@ -184,6 +224,7 @@ int main(int argc, char **argv) {
   MEASURE_CHECK(uv_exepath(program, &size) == 0);
   bench_init(&bench, program);
   if (argc == 4 && strcmp(argv[1], "--count") == 0) {
+    bench.is_held = 1;
     run(&bench, atoi(argv[2]), atol(argv[3]));
     bench_done(&bench);
     return 0;

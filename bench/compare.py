@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """What bench/compare runs once all is built: the rounds, the table, the chart.
 
-Every client speaks to a server of its own kind on CPU 0 and is itself on CPU 1,
-by turns, so that a machine that is busy for a while is so for all of them. Only
+Every client speaks to the same server on CPU 0 and is itself on CPU 1, by turns,
+so that a machine that is busy for a while is so for all of them. That server is
+the lean one of bench/peers, which isn't what they wait for; with --server uvow
+it is `uvow serve`. Servers are compared apart, under the cheapest client. Only
 ratios within one run mean much: each is taken within a round, and of these
 ratios, not of the rates, it says the median and the extremes.
 """
@@ -20,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,9 +38,11 @@ ABOUT = {
     "uvow-json": "the same, a json_t for each",
     "hiredis": "hiredis on libuv; Redis, in order, no ids",
     "websocketpp": "websocketpp on asio, rapidjson",
+    "beast": "Boost.Beast on Boost.Asio, rapidjson",
     "libwebsockets": "libwebsockets, jansson",
     "node-ws": "Node ws, promises",
     "node-ws-corked": "the same, one write per tick",
+    "bun": "Bun's own WebSocket, promises",
     "python-websockets": "Python websockets, asyncio",
 }
 
@@ -93,14 +98,18 @@ def pinned(cpu):
     return lambda: os.sched_setaffinity(0, {both[cpu]})
 
 
-def listening(processes, args):
-    """A server that says its port; the port."""
+def started(processes, args):
+    """A server that says its port: its process and that."""
     process = processes.start(args, 0, stdout=subprocess.PIPE, text=True)
     line = process.stdout.readline()
     found = re.search(r":(\d+)/", line)
     if not found:
         raise RuntimeError(f"{args[0]} did not say its port")
-    return int(found[1])
+    return process, int(found[1])
+
+
+def listening(processes, args):
+    return started(processes, args)[1]
 
 
 def answers_ping(port):
@@ -152,6 +161,20 @@ def uvow_clients(options, port):
     return {"uvow": command(), "uvow-json": command("--json-values")}
 
 
+def servers(options):
+    """name -> command line, of those that there are."""
+    found = {"uvow": [options.uvow, "serve", "--port", "0"]}
+    lean = pathlib.Path(options.peers) / "epoll_server"
+    if lean.exists():
+        found["lean"] = [lean]
+    return found
+
+
+def server_command(options):
+    found = servers(options)
+    return found.get(options.server, found["uvow"])
+
+
 def clients(options, processes, where, wanted):
     """name -> (in flight, seconds) -> command line, of those that can run."""
     found = {}
@@ -167,7 +190,7 @@ def clients(options, processes, where, wanted):
             print(f"{name} is left out: {why}", file=sys.stderr)
 
     peers = pathlib.Path(options.peers)
-    port = listening(processes, [options.uvow, "serve", "--port", "0"])
+    port = listening(processes, server_command(options))
     if (peers / "bare_tcp").exists() and "bare-tcp" in wanted:
         add("bare-tcp", listening(processes, [peers / "bare_tcp", "serve"]),
             peers / "bare_tcp")
@@ -180,7 +203,7 @@ def clients(options, processes, where, wanted):
             add("hiredis", redis(processes, where), peers / "hiredis")
         else:
             leave_out("hiredis", "redis-server is not installed")
-    for name in ("websocketpp", "libwebsockets"):
+    for name in ("websocketpp", "beast", "libwebsockets"):
         if (peers / name).exists():
             add(name, port, peers / name)
     if shutil.which("node") and works(["node", "-e", "require('ws')"],
@@ -189,6 +212,11 @@ def clients(options, processes, where, wanted):
             add(name, port, "node", HERE / "peers" / "node_ws.js")
     else:
         leave_out("node-ws", "nodejs or node-ws is not installed")
+    bun = peers / "bun" / "node_modules" / ".bin" / "bun"
+    if bun.exists() and works([bun, "--version"]):
+        add("bun", port, bun, HERE / "peers" / "node_ws.js")
+    else:
+        leave_out("bun", "npm could not install it")
     if works([sys.executable, "-c", "import websockets"]):
         add("python-websockets", port, sys.executable,
             HERE / "peers" / "python_websockets.py")
@@ -228,6 +256,61 @@ def run_rounds(options, processes, commands, in_flight):
                 print(f"{name} failed with {in_flight} in flight",
                       file=sys.stderr)
     return runs
+
+
+def cpu_s(pid):
+    """What a process has spent, or None where nobody says it."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1]
+    except OSError:
+        return None
+    user, system = fields.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def serve_rounds(options, processes, in_flight):
+    """server -> what each round says of it, under the hand-written client."""
+    running = {name: started(processes, command)
+               for name, command in servers(options).items()}
+    client = pathlib.Path(options.peers) / "epoll_ws"
+    runs = {name: [] for name in running}
+    for _ in range(options.rounds):
+        for name, (server, port) in running.items():
+            spent, began = cpu_s(server.pid), time.monotonic()
+            run = measured(processes, [client, str(port), str(in_flight),
+                                       str(options.seconds)], options.seconds)
+            lasted = time.monotonic() - began
+            if run and spent is not None:
+                run["cpu_us"] = (1e6 * (cpu_s(server.pid) - spent)
+                                 / (run["rps"] * lasted))
+            runs[name].append(run)
+    for server, _ in running.values():
+        processes.end(server)
+    return runs
+
+
+def compare_servers(options, processes):
+    """The table of servers, or why there is none."""
+    if "lean" not in servers(options) or \
+            not (pathlib.Path(options.peers) / "epoll_ws").exists():
+        return "Servers aren't compared: the lean one can't be built here.\n"
+    lines = ["One connection, the hand-written client", "",
+             "| in flight | uvow answers/s | of the lean server's "
+             "| CPU us an answer | of the lean server's |",
+             "|---:|---:|---:|---:|---:|"]
+    for in_flight in options.inflight:
+        runs = serve_rounds(options, processes, in_flight)
+        rate, cost = (ratio_of(runs["uvow"], runs["lean"], key)
+                      for key in ("rps", "cpu_us"))
+        if rate:
+            mine = [run for run in runs["uvow"] if run]
+            lines.append(
+                f"| {in_flight} "
+                f"| {statistics.median(run['rps'] for run in mine):,.0f} "
+                f"| {spread(rate)} "
+                f"| {statistics.median(run['cpu_us'] for run in mine):.2f} "
+                f"| {spread(cost) if cost else ''} |")
+    return "\n".join(lines) + "\n"
 
 
 def ratio_of(mine, others, key):
@@ -388,16 +471,70 @@ def chart(results):
         'drawn.</text>', *parts, "</svg>", ""])
 
 
+SERVERS = {"lean": "the lean server of `bench/peers`", "uvow": "`uvow serve`"}
+
+
+def machine():
+    try:
+        info = pathlib.Path("/proc/cpuinfo").read_text()
+    except OSError:
+        info = ""
+    found = re.search(r"model name\s*: (.*)", info)
+    return f"{found[1] if found else platform.machine()}, {os.cpu_count()} CPUs"
+
+
+def client_label(name):
+    mark = "**" if name.startswith("uvow") else "*" if name in BOUNDS else ""
+    return f"{mark}{name}{mark}: {ABOUT[name]}"
+
+
+def readme_part(results, server, where):
+    """What README says of the run with the most in flight."""
+    in_flight = max(results)
+    of = results[in_flight]
+    lines = textwrap.wrap(
+        f"`bench/compare` made this, on {where}: every WebSocket client speaks "
+        f"to {SERVERS[server]} over one connection and checks every answer "
+        "(hiredis speaks to Redis, without ids); medians of rounds by turns, "
+        "server and client each on a CPU. The two dashed ones are bounds: TCP "
+        "alone, and a client that was written by hand for exactly this "
+        f"traffic. With {in_flight} in flight:", 110) + [
+            "", "| client | requests/s | CPU us a request | uvow is |",
+            "|---|---:|---:|---:|"]
+    for name in sorted(of, key=lambda n: -of[n]["rps"]):
+        ratio = "" if name == "uvow" else times(faster(of, name))
+        lines.append(f"| {client_label(name)} | {of[name]['rps']:,.0f} "
+                     f"| {of[name]['cpu_us']:.2f} | {ratio} |")
+    return "\n".join(lines) + "\n"
+
+
+README_PART = re.compile(r"^`bench/compare[^\n]* made this.*?(?:^\|[^\n]*\n)+",
+                         re.M | re.S)
+
+
+def with_part(readme, part):
+    """README with another part; it has one."""
+    text, count = README_PART.subn(lambda _: part, readme)
+    if count != 1:
+        raise ValueError("README has no place for what bench/compare says")
+    return text
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/compare")
     parser.add_argument("--uvow", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--peers", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--svg", help="where to draw the chart")
     parser.add_argument("--json", help="where to write all the medians")
+    parser.add_argument("--readme", help="whose table to write anew")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--inflight", default="1,64,1024")
     parser.add_argument("--only", help="the clients to run, with commas")
+    parser.add_argument("--server", choices=("lean", "uvow"), default="lean",
+                        help="what the clients speak to (lean)")
+    parser.add_argument("--servers", action="store_true",
+                        help="compare servers alone")
     options = parser.parse_args()
     try:
         options.inflight = [int(n) for n in options.inflight.split(",")]
@@ -422,14 +559,18 @@ def compare(options):
           f"{'server and client each on a CPU' if cpus() else 'not pinned'}")
     with tempfile.TemporaryDirectory() as where:
         try:
-            commands = clients(options, processes, where, options.only)
+            commands = {} if options.servers else \
+                clients(options, processes, where, options.only)
             runs = {n: run_rounds(options, processes, commands, n)
-                    for n in options.inflight}
+                    for n in options.inflight if commands}
+            of_servers = compare_servers(options, processes)
         finally:
             processes.end_all()
     print(f"load after: {load()}; medians of {options.rounds} rounds of "
           f"{options.seconds:g} s; {platform.machine()}\n")
     results = {n: summed_up(of) for n, of in runs.items()}
+    if results:
+        print(f"The server: {options.server}.\n")
     print(table(results))
     for in_flight, of in results.items():
         print("-", summary(in_flight, of)
@@ -438,8 +579,13 @@ def compare(options):
     for name in options.only:
         if name in commands:
             print(f"- {name}: {ABOUT[name]}")
+    print(f"\n{of_servers}")
     if options.svg:
         pathlib.Path(options.svg).write_text(chart(results))
+    if options.readme and results:
+        readme = pathlib.Path(options.readme)
+        readme.write_text(with_part(readme.read_text(), readme_part(
+            results, options.server, machine())))
     if options.json:
         pathlib.Path(options.json).write_text(
             json.dumps(results, indent=1) + "\n")

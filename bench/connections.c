@@ -31,7 +31,7 @@ enum { COUNTS = sizeof(counts) / sizeof(*counts) };
 
 static const char small[] = "{\"x\":123456}";
 
-static void open_all(bed_t *bed, bed_kind_t kind, uvow_client_t **clients,
+static void open_all(bed_t *bed, bed_kind_t kind, uvow_peer_t **clients,
                      size_t count) {
   for (size_t i = 0; i < count; i++) {
     clients[i] = bed_client(bed, kind);
@@ -39,9 +39,9 @@ static void open_all(bed_t *bed, bed_kind_t kind, uvow_client_t **clients,
   }
 }
 
-static void free_all(uvow_client_t **clients, size_t count) {
+static void free_all(uvow_peer_t **clients, size_t count) {
   for (size_t i = 0; i < count; i++)
-    uvow_client_free(clients[i]);
+    uvow_peer_unref(clients[i]);
 }
 
 typedef struct way {
@@ -70,7 +70,7 @@ static double run_way(bed_t *bed, bare_t *bares, const bed_load_t *load,
 }
 
 static void throughput(bed_t *bed, size_t requests) {
-  static uvow_client_t *clients[FLIGHT];
+  static uvow_peer_t *clients[FLIGHT];
   static bare_t bares[FLIGHT];
   static way_t ways[COUNTS];
   bed_load_t load = {0};
@@ -122,7 +122,7 @@ static void print_weight(const char *name, const char *when,
 /* In processes of their own, so that nothing was freed there before. */
 static void weigh(bed_kind_t kind, const char *name) {
   static bed_t bed;
-  static uvow_client_t *clients[IDLE];
+  static uvow_peer_t *clients[IDLE];
   static char params[MESSAGE];
   bed_stats_t before[2], after[2];
   bed_load_t load = {0};
@@ -130,7 +130,7 @@ static void weigh(bed_kind_t kind, const char *name) {
   memcpy(params, "[\"", 2);
   memcpy(params + MESSAGE - 2, "\"]", 2);
   bed_start(&bed);
-  uvow_client_t *one = bed_client(&bed, kind); /* what all share is there */
+  uvow_peer_t *one = bed_client(&bed, kind); /* what all share is there */
   bed_await(&bed, one);
   load.clients = &one;
   load.client_count = load.in_flight = load.requests = 1;
@@ -151,7 +151,7 @@ static void weigh(bed_kind_t kind, const char *name) {
   after[0] = bed_own_stats(&bed);
   print_weight("", "after a message", before, after);
   free_all(clients, IDLE);
-  uvow_client_free(one);
+  uvow_peer_unref(one);
   bed_stop(&bed);
 }
 

@@ -54,7 +54,7 @@ typedef struct slot {
 
 struct bench {
   bed_t bed;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   bare_t bare;
   const load_t *load;
   uint32_t sent;
@@ -74,25 +74,25 @@ static void send_request(slot_t *slot, uint64_t now) {
   slot->number = bench->sent++;
   slot->start = now;
   if (bench->load->json) {
-    f = uvow_client_request(bench->client, "echo",
-                            json_pack("{s:I}", "x", (json_int_t)slot->number),
-                            NULL);
+    f = uvow_peer_request(
+        bench->client, "echo",
+        uvow_value_json(json_pack("{s:I}", "x", (json_int_t)slot->number)));
   } else {
     slot->len = (uint32_t)snprintf(slot->params, sizeof(slot->params),
                                    "{\"x\":%u}", (unsigned)slot->number);
-    f = uvow_client_request_bytes(bench->client, "echo", slot->params,
-                                  slot->len, NULL);
+    f = uvow_peer_request(
+        bench->client, "echo",
+        uvow_value_slice(&(uvow_slice_t){slot->params, slot->len}));
   }
   MEASURE_CHECK(uvow_future_done(f, on_answer, slot) == 0);
 }
 
 static int is_own(const slot_t *slot, const uvow_result_t *result) {
-  size_t len;
   if (slot->bench->load->json)
     return json_integer_value(json_object_get(uvow_result_json(result), "x")) ==
            (json_int_t)slot->number;
-  const char *bytes = uvow_result_bytes(result, &len);
-  return len == slot->len && memcmp(bytes, slot->params, len) == 0;
+  uvow_slice_t got = uvow_result_bytes(result);
+  return got.len == slot->len && memcmp(got.bytes, slot->params, got.len) == 0;
 }
 
 static void on_answer(const uvow_result_t *result, void *data) {
@@ -204,7 +204,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof(loads) / sizeof(*loads); i++)
     run_load(&bench, &loads[i], began);
   printf("Every answer was checked against its own request.\n");
-  uvow_client_free(bench.client);
+  uvow_peer_unref(bench.client);
   bare_close(&bench.bare);
   bed_stop(&bench.bed);
   return 0;

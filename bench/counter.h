@@ -50,13 +50,14 @@ static inline void counter_free(void *ptr, void *data) {
 
 /* A loop whose memory is counted. */
 static inline uvow_loop_t *counter_loop(counter_t *counter, uv_loop_t *uv) {
-  uvow_allocator_t allocator = {counter_malloc, counter_realloc, counter_free,
-                                counter};
+  uvow_allocator_t allocator = {sizeof(allocator), counter_malloc,
+                                counter_realloc, counter_free, counter};
   uvow_loop_options_t options = {0};
   uvow_loop_t *loop;
   options.size = sizeof(options);
   options.allocator = &allocator;
-  MEASURE_CHECK(uvow_loop_new(uv, &options, &loop) == 0);
+  loop = uvow_loop_new(uv, &options);
+  MEASURE_CHECK(loop);
   return loop;
 }
 

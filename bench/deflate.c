@@ -18,7 +18,7 @@
  */
 #include <string.h>
 
-#include <uvow/client.h>
+#include <uvow/peer.h>
 #include <uvow/server.h>
 #include <zlib.h>
 
@@ -33,13 +33,13 @@
 typedef struct way {
   const char *name;
   int level; /* 0: uncompressed */
-  int forgets;
+  int no_takeover;
 } way_t;
 
 static const way_t ways[WAYS] = {
-    {"uncompressed", 0, 0},      {"level 1", 1, 0},
-    {"level 6 (default)", 6, 0}, {"level 9", 9, 0},
-    {"level 1, forgets", 1, 1},  {"level 6, forgets", 6, 1},
+    {"uncompressed", 0, 0},        {"level 1", 1, 0},
+    {"level 6 (default)", 6, 0},   {"level 9", 9, 0},
+    {"level 1, no history", 1, 1}, {"level 6, no history", 6, 1},
 };
 
 static const size_t sizes[SIZES] = {64, 256, 1024, 4096, 65536, 1048576};
@@ -48,7 +48,7 @@ typedef struct bench {
   uv_loop_t uv;
   uvow_loop_t *loop;
   uvow_server_t *server;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   const char *pool; /* messages one after the other, no two the same */
   size_t len;
   size_t at;    /* the next one */
@@ -56,8 +56,10 @@ typedef struct bench {
   long pending; /* of those asked */
 } bench_t;
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -83,10 +85,9 @@ static void ask(bench_t *bench);
 
 static void on_reply(const uvow_result_t *result, void *data) {
   bench_t *bench = (bench_t *)data;
-  size_t len = 0;
-  const char *bytes = uvow_result_bytes(result, &len);
-  MEASURE_CHECK(bytes && len == bench->len);
-  MEASURE_CHECK(bytes[0] == '[' && bytes[len - 1] == ']');
+  uvow_slice_t got = uvow_result_bytes(result);
+  MEASURE_CHECK(got.bytes && got.len == bench->len);
+  MEASURE_CHECK(got.bytes[0] == '[' && got.bytes[got.len - 1] == ']');
   bench->pending--;
   if (bench->left)
     ask(bench);
@@ -102,8 +103,9 @@ static void ask(bench_t *bench) {
   if (bench->at + bench->len > POOL)
     bench->at = 0;
   MEASURE_CHECK(
-      uvow_future_done(uvow_client_request_bytes(bench->client, "echo", text,
-                                                 bench->len, NULL),
+      uvow_future_done(uvow_peer_request(
+                           bench->client, "echo",
+                           uvow_value_slice(&(uvow_slice_t){text, bench->len})),
                        on_reply, bench) == 0);
 }
 
@@ -116,31 +118,36 @@ static void run(bench_t *bench, long requests) {
 
 static void start(bench_t *bench, const way_t *way) {
   uvow_deflate_options_t deflate = {0};
-  uvow_server_options_t server = {0};
-  uvow_client_options_t client = {0};
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t server = {.size = sizeof(server)};
+  uvow_peer_options_t client = {.size = sizeof(client)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
   char url[64];
   deflate.size = sizeof(deflate);
   deflate.level = way->level;
   deflate.threshold_bytes = 1;
-  deflate.server_no_context_takeover = way->forgets;
-  deflate.client_no_context_takeover = way->forgets;
-  server.size = sizeof(server);
-  server.protocol = client.protocol = uvow_protocol_jsonrpc2();
-  server.deflate = client.deflate = way->level ? &deflate : NULL;
-  client.size = sizeof(client);
+  deflate.server_no_context_takeover = way->no_takeover;
+  deflate.client_no_context_takeover = way->no_takeover;
+  client.websocket = &websocket;
+  server.protocol = client.protocol = uvow_protocol_by_name("jsonrpc2");
+  listener.deflate = websocket.deflate = way->level ? &deflate : NULL;
   MEASURE_CHECK(uv_loop_init(&bench->uv) == 0);
-  MEASURE_CHECK(uvow_loop_new(&bench->uv, NULL, &bench->loop) == 0);
-  MEASURE_CHECK(uvow_server_new(bench->loop, &server, &bench->server) == 0);
-  MEASURE_CHECK(uvow_server_method(bench->server, "echo", echo, NULL, NULL) ==
-                0);
+  bench->loop = uvow_loop_new(&bench->uv, NULL);
+  MEASURE_CHECK(bench->loop);
+  server.methods = uvow_methods_new(bench->loop);
+  MEASURE_CHECK(uvow_methods_add(server.methods, "echo", echo, NULL) == 0);
+  bench->server =
+      uvow_server_new(uvow_listener_new(bench->loop, &listener), &server);
+  MEASURE_CHECK(bench->server);
+  uvow_methods_unref(server.methods);
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
            (unsigned)uvow_server_port(bench->server));
-  client.url = url;
-  MEASURE_CHECK(uvow_client_new(bench->loop, &client, &bench->client) == 0);
+  bench->client = uvow_peer_connect(bench->loop, url, &client);
+  MEASURE_CHECK(bench->client);
 }
 
 static void stop(bench_t *bench) {
-  uvow_client_free(bench->client);
+  uvow_peer_unref(bench->client);
   uvow_server_free(bench->server);
   measure_close(&bench->uv, bench->loop);
 }
@@ -182,7 +189,7 @@ static size_t packed_size(const way_t *way, char *pool, size_t len) {
     z.avail_out = (uInt)room;
     MEASURE_CHECK(deflate(&z, Z_SYNC_FLUSH) == Z_OK && z.avail_out);
     size = room - z.avail_out - 4;
-    if (way->forgets)
+    if (way->no_takeover)
       deflateReset(&z);
   }
   deflateEnd(&z);

@@ -1,25 +1,30 @@
 /*
  * What does a request cost with two fields out and two in, without trees?
  *
- * A server of uvow's, in a process of its own, echoes {"id": n, "name": text}.
+ * A server in a process of its own echoes {"id": n, "name": text}: the lean one of
+ * bench/peers, if it was built too (bench/run does), which isn't what the client
+ * waits for; else uvow's.
  * The client writes it anew for each request, and reads both fields of each
  * answer, which it compares:
  *
- *   json_t   json_pack, uvow_client_request; uvow_result_json, json_unpack
- *   fields   uvow_client_requestf; uvow_result_getf
- *   pointer  uvow_client_requestf; uvow_result_get_int64, _get_text
+ *   json_t   json_pack, uvow_peer_request; uvow_result_json, json_unpack
+ *   fields   uvow_peer_requestf; uvow_result_getf
+ *   pointer  uvow_peer_requestf; uvow_result_get_int64, _get_text
  *   bytes    the same text each time, and only the answer's length is looked
  * at: what neither writing nor reading costs
  *
  * How to read it: requests/s and the CPU that the client's process spent on a
- * request are medians of interleaved rounds. The server takes its time too:
- * where it is the slower one, only the CPU says what the client could do.
+ * request are medians of interleaved rounds. Under uvow's server, which may be
+ * the slower one, only the CPU says what the client could do.
  * Instructions are the client's, counted by callgrind, without starting and
  * ending; no busy machine changes them. "Less bytes" is what JSON alone costs.
  *
  * usage: bench_fields [--rounds N | --count json_t|fields|pointer|bytes N]
  */
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <jansson.h>
 #include <uvow.h>
@@ -44,7 +49,7 @@ typedef struct slot {
 
 struct bench {
   bed_t bed;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   how_t how;
   int64_t count;
   int64_t sent;
@@ -55,19 +60,20 @@ struct bench {
 static const char fixed[] = "{\"id\":1234567,\"name\":\"" NAME "\"}";
 
 static uvow_future_t *request(const slot_t *slot) {
-  uvow_client_t *client = slot->bench->client;
+  uvow_peer_t *client = slot->bench->client;
   switch (slot->bench->how) {
   case JSON:
-    return uvow_client_request(
+    return uvow_peer_request(
         client, "echo",
-        json_pack("{s:I,s:s}", "id", (json_int_t)slot->number, "name", NAME),
-        NULL);
+        uvow_value_json(json_pack("{s:I,s:s}", "id", (json_int_t)slot->number,
+                                  "name", NAME)));
   case BYTES:
-    return uvow_client_request_bytes(client, "echo", fixed, sizeof(fixed) - 1,
-                                     NULL);
+    return uvow_peer_request(
+        client, "echo",
+        uvow_value_slice(&(uvow_slice_t){fixed, sizeof(fixed) - 1}));
   default:
-    return uvow_client_requestf(client, "echo", "{s:I,s:s}", "id", slot->number,
-                                "name", NAME);
+    return uvow_peer_requestf(client, "echo", "{s:I,s:s}", "id", slot->number,
+                              "name", NAME);
   }
 }
 
@@ -83,7 +89,6 @@ static int read_json(const uvow_result_t *result, int64_t *id,
 static int is_own(const slot_t *slot, const uvow_result_t *result) {
   int64_t id = 0;
   const char *name = "";
-  size_t len;
   int rc;
   switch (slot->bench->how) {
   case JSON:
@@ -98,7 +103,7 @@ static int is_own(const slot_t *slot, const uvow_result_t *result) {
       rc = uvow_result_get_text(result, "/name", &name);
     break;
   default:
-    return uvow_result_bytes(result, &len) && len == sizeof(fixed) - 1;
+    return uvow_result_bytes(result).len == sizeof(fixed) - 1;
   }
   return rc == 0 && id == slot->number && strcmp(name, NAME) == 0;
 }
@@ -129,16 +134,53 @@ static void run(bench_t *bench, how_t how, int64_t count) {
   uv_run(&bench->bed.uv, UV_RUN_DEFAULT);
 }
 
-static void begin(bench_t *bench) {
+/* The lean server, which lies beside this program: its process, and its port; 0:
+ * it wasn't built. */
+static pid_t start_lean(const char *program, unsigned *ret_port) {
+  char path[4200];
+  char line[80] = "";
+  int ends[2];
+  const char *name = strrchr(program, '/');
+  snprintf(path, sizeof(path), "%.*s/bench_lean",
+           name ? (int)(name - program) : 1, name ? program : ".");
+  if (access(path, X_OK) != 0)
+    return 0;
+  MEASURE_CHECK(pipe(ends) == 0);
+  pid_t pid = fork();
+  MEASURE_CHECK(pid >= 0);
+  if (pid == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[0]);
+    execl(path, path, (char *)NULL);
+    _exit(127);
+  }
+  close(ends[1]);
+  MEASURE_CHECK(read(ends[0], line, sizeof(line) - 1) > 0);
+  close(ends[0]);
+  MEASURE_CHECK(sscanf(line, "listening on ws://127.0.0.1:%u/", ret_port) == 1);
+  return pid;
+}
+
+static void stop_lean(pid_t pid) {
+  if (pid == 0)
+    return;
+  kill(pid, SIGTERM);
+  waitpid(pid, NULL, 0);
+}
+
+/* port 0: of a server of uvow's. */
+static void begin(bench_t *bench, unsigned port) {
   for (int i = 0; i < IN_FLIGHT; i++)
     bench->slots[i].bench = bench;
   bed_start(&bench->bed);
+  if (port)
+    bench->bed.ports[BED_PLAIN] = port;
   bench->client = bed_client(&bench->bed, BED_PLAIN);
   bed_await(&bench->bed, bench->client);
 }
 
 static void end(bench_t *bench) {
-  uvow_client_free(bench->client);
+  uvow_peer_unref(bench->client);
   bed_stop(&bench->bed);
 }
 
@@ -207,7 +249,7 @@ static int count(bench_t *bench, const char *name, int64_t requests) {
   for (int i = 0; i < HOWS; i++) {
     if (strcmp(names[i], name) != 0)
       continue;
-    begin(bench);
+    begin(bench, 0);
     run(bench, (how_t)i, requests);
     end(bench);
     return 0;
@@ -221,6 +263,7 @@ int main(int argc, char **argv) {
   static const bed_serve_options_t options = {0};
   char program[4096];
   size_t size = sizeof(program);
+  unsigned port = 0;
   int rounds = 7;
   if (bed_is_server(argc, argv))
     return bed_serve(&options);
@@ -230,15 +273,18 @@ int main(int argc, char **argv) {
     rounds = atoi(argv[2]);
   MEASURE_CHECK(rounds > 0 && rounds <= MEASURE_ROUNDS_MAX);
   MEASURE_CHECK(uv_exepath(program, &size) == 0);
-  begin(&bench);
+  pid_t lean = start_lean(program, &port);
+  begin(&bench, port);
   for (int i = 0; i < HOWS; i++)
     run(&bench, (how_t)i, REQUESTS / 10);
   for (int round = 0; round < rounds; round++)
     for (int i = 0; i < HOWS; i++)
       run_round(&bench, (how_t)i, &rows[i]);
   end(&bench);
+  stop_lean(lean);
   for (int i = 0; i < HOWS; i++)
     rows[i].instructions = instructions(program, (how_t)i);
+  printf("The server: %s.\n", lean ? "lean" : "uvow's");
   print_rows(rows);
   return 0;
 }

@@ -52,7 +52,7 @@ static void make_text(char *text, size_t len, int beyond_ascii) {
 typedef struct bench {
   bed_t bed;
   bare_t bare;
-  uvow_client_t *client;
+  uvow_peer_t *client;
 } bench_t;
 
 static double mb_per_s(const row_t *row, uint64_t start) {
@@ -123,7 +123,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
     print_row(&bench, &rows[i], rounds);
   bare_close(&bench.bare);
-  uvow_client_free(bench.client);
+  uvow_peer_unref(bench.client);
   bed_stop(&bench.bed);
   return 0;
 }

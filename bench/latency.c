@@ -62,7 +62,7 @@ int main(int argc, char **argv) {
   size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
   MEASURE_CHECK(count > 0);
   bed_start(&bed);
-  uvow_client_t *client = bed_client(&bed, BED_PLAIN);
+  uvow_peer_t *client = bed_client(&bed, BED_PLAIN);
   bed_await(&bed, client);
   bare_connect(&bare, &bed.uv, bed.bare_port);
   load.clients = &client;
@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
   print(both[0], both[1], ratios);
   free(load.latencies);
   bare_close(&bare);
-  uvow_client_free(client);
+  uvow_peer_unref(client);
   bed_stop(&bed);
   return 0;
 }

@@ -55,7 +55,8 @@ int main(int argc, char **argv) {
   uv_loop_t uv;
   uvow_loop_t *loop;
   MEASURE_CHECK(uv_loop_init(&uv) == 0);
-  MEASURE_CHECK(uvow_loop_new(&uv, NULL, &loop) == 0);
+  loop = uvow_loop_new(&uv, NULL);
+  MEASURE_CHECK(loop);
   printf("%-10s %12s %12s %12s\n", "pending", "near ns", "far ns", "far/near");
   for (int i = 0; i < COUNTS; i++) {
     measure_t near_ns = {0};

@@ -42,7 +42,7 @@ enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
 typedef struct bench {
   bed_t bed;
-  uvow_client_t *clients[ROWS]; /* each one's table and pools stay its own */
+  uvow_peer_t *clients[ROWS]; /* each one's table and pools stay its own */
   uvow_request_options_t options;
 } bench_t;
 
@@ -54,10 +54,12 @@ static void on_end(const uvow_result_t *result, void *data) {
 }
 
 /* In steps, so that it isn't the bytes to be sent that take the memory. */
-static void leave_pending(bench_t *bench, uvow_client_t *client, size_t count) {
+static void leave_pending(bench_t *bench, uvow_peer_t *client, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    uvow_future_t *f = uvow_client_request_bytes(
-        client, "never", params, sizeof(params) - 1, &bench->options);
+    uvow_future_t *f = uvow_peer_request_with(
+        client, "never",
+        uvow_value_slice(&(uvow_slice_t){params, sizeof(params) - 1}),
+        &bench->options);
     MEASURE_CHECK(uvow_future_done(f, on_end, NULL) == 0);
     if (i % STEP == STEP - 1)
       bed_stats(&bench->bed, client); /* so it has them all */
@@ -110,12 +112,12 @@ static void costs(bench_t *bench, int rounds) {
            rows[i].old, rows[i].no_deadline ? "none" : "30 s",
            measure_median(&rates[i]), measure_median(&ns[i]),
            measure_median(&ratios[i]));
-    uvow_client_free(bench->clients[i]);
+    uvow_peer_unref(bench->clients[i]);
   }
 }
 
 static void weigh(bench_t *bench, size_t count) {
-  uvow_client_t *client = bed_client(&bench->bed, BED_PLAIN);
+  uvow_peer_t *client = bed_client(&bench->bed, BED_PLAIN);
   bed_await(&bench->bed, client);
   bed_stats_t before = bed_own_stats(&bench->bed);
   leave_pending(bench, client, count);
@@ -125,7 +127,7 @@ static void weigh(bench_t *bench, size_t count) {
       "the process grew by %.1f each\n",
       count, (double)(after.live_bytes - before.live_bytes) / (double)count,
       (double)(after.rss - before.rss) / (double)count);
-  uvow_client_free(client);
+  uvow_peer_unref(client);
 }
 
 int main(int argc, char **argv) {

@@ -40,7 +40,7 @@ static const row_t rows[] = {{"now", PARAMS, "null", 1},
 
 typedef struct load {
   bed_t bed;
-  uvow_client_t *client; /* for the server's stats */
+  uvow_peer_t *client; /* for the server's stats */
   const row_t *row;
   uv_tcp_t tcp;
   uv_connect_t connect;
@@ -249,7 +249,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
     print_row(&load, &rows[i], count);
   uv_close((uv_handle_t *)&load.tcp, NULL);
-  uvow_client_free(load.client);
+  uvow_peer_unref(load.client);
   bed_stop(&load.bed);
   return 0;
 }

@@ -133,7 +133,8 @@ static int count(const char *what, long turns) {
   uvow_stream_options_t options = {sizeof(options), COUNTED_ITEMS + 1, 0,
                                    UVOW_FULL_WAIT, 0};
   MEASURE_CHECK(uv_loop_init(&bench.uv) == 0);
-  MEASURE_CHECK(uvow_loop_new(&bench.uv, NULL, &bench.loop) == 0);
+  bench.loop = uvow_loop_new(&bench.uv, NULL);
+  MEASURE_CHECK(bench.loop);
   uvow_stream_t *s = uvow_stream_new(bench.loop, &options, &sink);
   int pushes = strcmp(what, "each") == 0, chains = strcmp(what, "then") == 0;
   uvow_future_detach(uvow_stream_each(s, pass, NULL));
@@ -209,7 +210,8 @@ int main(int argc, char **argv) {
   MEASURE_CHECK(rounds > 0 && rounds <= MEASURE_ROUNDS_MAX);
   MEASURE_CHECK(uv_exepath(program, &size) == 0);
   MEASURE_CHECK(uv_loop_init(&bench.uv) == 0);
-  MEASURE_CHECK(uvow_loop_new(&bench.uv, NULL, &bench.loop) == 0);
+  bench.loop = uvow_loop_new(&bench.uv, NULL);
+  MEASURE_CHECK(bench.loop);
   for (int i = 0; i < rounds; i++) {
     measure_add(&then, run_then(&bench));
     for (int way = EACH; way <= PIPED; way++)

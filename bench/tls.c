@@ -27,16 +27,18 @@ typedef struct bench {
   uvow_tls_t *client_tls;
   uvow_tls_t *server_tls;
   uvow_server_t *servers[2]; /* ws, wss */
-  uvow_client_t *clients[2];
-  uvow_client_t *client; /* the one that asks */
+  uvow_peer_t *clients[2];
+  uvow_peer_t *client; /* the one that asks */
   char *text;
   size_t len;
   size_t left; /* requests to send */
   size_t waiting;
 } bench_t;
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -48,27 +50,31 @@ static uvow_tls_t *new_tls(bench_t *b, const uvow_tls_options_t *options) {
 }
 
 static uvow_server_t *new_server(bench_t *b, int secure) {
-  uvow_server_options_t options = {0};
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
   uvow_server_t *server;
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.tls = secure ? b->server_tls : NULL;
-  MEASURE_CHECK(uvow_server_new(b->loop, &options, &server) == 0);
-  MEASURE_CHECK(uvow_server_method(server, "echo", echo, NULL, NULL) == 0);
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  options.methods = uvow_methods_new(b->loop);
+  listener.tls = secure ? b->server_tls : NULL;
+  MEASURE_CHECK(uvow_methods_add(options.methods, "echo", echo, NULL) == 0);
+  server = uvow_server_new(uvow_listener_new(b->loop, &listener), &options);
+  MEASURE_CHECK(server);
+  uvow_methods_unref(options.methods);
   return server;
 }
 
-static uvow_client_t *new_client(bench_t *b, int secure) {
+static uvow_peer_t *new_client(bench_t *b, int secure) {
   char url[64];
-  uvow_client_options_t options = {0};
-  uvow_client_t *client;
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
+  uvow_peer_t *client;
   snprintf(url, sizeof(url), "%s://127.0.0.1:%u/", secure ? "wss" : "ws",
            (unsigned)uvow_server_port(b->servers[secure]));
-  options.size = sizeof(options);
-  options.url = url;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.tls = b->client_tls;
-  MEASURE_CHECK(uvow_client_new(b->loop, &options, &client) == 0);
+  options.websocket = &websocket;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  websocket.tls = b->client_tls;
+  client = uvow_peer_connect(b->loop, url, &options);
+  MEASURE_CHECK(client);
   return client;
 }
 
@@ -76,12 +82,11 @@ static void ask(bench_t *b);
 
 static void answered(const uvow_result_t *result, void *data) {
   bench_t *b = (bench_t *)data;
-  size_t len;
   if (result->error) {
     fprintf(stderr, "%s\n", uvow_error_message(result->error));
     exit(1);
   }
-  MEASURE_CHECK(uvow_result_bytes(result, &len) && len == b->len);
+  MEASURE_CHECK(uvow_result_bytes(result).len == b->len);
   b->waiting--;
   if (b->left)
     ask(b);
@@ -90,8 +95,8 @@ static void answered(const uvow_result_t *result, void *data) {
 static void ask(bench_t *b) {
   b->left--;
   b->waiting++;
-  uvow_future_t *f =
-      uvow_client_request_bytes(b->client, "echo", b->text, b->len, NULL);
+  uvow_future_t *f = uvow_peer_request(
+      b->client, "echo", uvow_value_slice(&(uvow_slice_t){b->text, b->len}));
   MEASURE_CHECK(uvow_future_done(f, answered, b) == 0);
 }
 
@@ -132,19 +137,19 @@ static void compare(bench_t *b, size_t len, size_t count, size_t at_once) {
   free(b->text);
 }
 
-static void await_open(bench_t *b, uvow_client_t *client) {
-  while (uvow_client_state(client) == UVOW_CLIENT_CONNECTING)
+static void await_open(bench_t *b, uvow_peer_t *client) {
+  while (uvow_peer_state(client) == UVOW_PEER_CONNECTING)
     uv_run(&b->uv, UV_RUN_ONCE);
-  MEASURE_CHECK(uvow_client_state(client) == UVOW_CLIENT_OPEN);
+  MEASURE_CHECK(uvow_peer_state(client) == UVOW_PEER_OPEN);
 }
 
 /* us a connection, from new to open, with what it says first. */
 static double shake(bench_t *b, int secure) {
   uint64_t start = uv_hrtime();
   for (int i = 0; i < SHAKES; i++) {
-    uvow_client_t *client = new_client(b, secure);
+    uvow_peer_t *client = new_client(b, secure);
     await_open(b, client);
-    uvow_client_free(client);
+    uvow_peer_unref(client);
   }
   return measure_ns_since(start, SHAKES * 1e3);
 }
@@ -166,7 +171,7 @@ static void handshakes(bench_t *b, const char *ca_pem) {
 }
 
 static void idle_memory(bench_t *b) {
-  uvow_client_t *clients[IDLE];
+  uvow_peer_t *clients[IDLE];
   double grown[2];
   for (int secure = 0; secure < 2; secure++) {
     size_t before, after;
@@ -180,7 +185,7 @@ static void idle_memory(bench_t *b) {
     MEASURE_CHECK(uv_resident_set_memory(&after) == 0);
     grown[secure] = ((double)after - (double)before) / IDLE / 1024;
     for (int i = 0; i < IDLE; i++)
-      uvow_client_free(clients[i]);
+      uvow_peer_unref(clients[i]);
     for (int i = 0; i < 20; i++)
       uv_run(&b->uv, UV_RUN_NOWAIT);
   }
@@ -199,7 +204,8 @@ int main(void) {
   cert_t *cert = cert_new_localhost(ca);
   signal(SIGPIPE, SIG_IGN); /* libuv writes to sockets that are gone */
   MEASURE_CHECK(uv_loop_init(&b->uv) == 0);
-  MEASURE_CHECK(uvow_loop_new(&b->uv, NULL, &b->loop) == 0);
+  b->loop = uvow_loop_new(&b->uv, NULL);
+  MEASURE_CHECK(b->loop);
   options.size = sizeof(options);
   options.ca_pem = ca->pem;
   b->client_tls = new_tls(b, &options);
@@ -219,7 +225,7 @@ int main(void) {
     for (size_t at_once = 1; at_once <= 16; at_once *= 16)
       compare(b, cases[i].len, cases[i].count, at_once);
   for (int secure = 0; secure < 2; secure++) {
-    uvow_client_free(b->clients[secure]);
+    uvow_peer_unref(b->clients[secure]);
     uvow_server_free(b->servers[secure]);
   }
   uvow_tls_unref(b->client_tls);

@@ -18,14 +18,15 @@
 #include "uvow/loop.h"
 #include "uvow/fiber.h"
 #include "uvow/thread.h"
-#include "uvow/payload.h"
 #include "uvow/json.h"
 #include "uvow/protocol.h"
 #include "uvow/deflate.h"
 #include "uvow/tls.h"
+#include "uvow/websocket.h"
 #include "uvow/methods.h"
-#include "uvow/client.h"
+#include "uvow/group.h"
 #include "uvow/peer.h"
+#include "uvow/subscription.h"
 #include "uvow/server.h"
 
 #endif

@@ -4,11 +4,14 @@
 The programs come from meson's list, the checks are test/check/*.py; all of
 them print TAP. A case that runs in two configurations counts twice.
 
-  asan      gcc, AddressSanitizer and UBSan: every program
+  asan      gcc, AddressSanitizer and UBSan: every program, those too that
+            need much to be installed with --interop
   valgrind  gcc -O2: every program but those that test/meson.build calls slow
   tsan      gcc, ThreadSanitizer: what test/meson.build says crosses threads
   load      gcc -O2: test/load, with --load
-  fuzz      clang: the library, and each target of test/fuzz for a while
+  coverage  gcc, gcov: every program, with --coverage
+  fuzz      clang: the library, and each target of test/fuzz on as many inputs,
+            the same each time; with --fuzz for as long as that says
   check     the rules of the house, see test/check/
 """
 import argparse
@@ -29,7 +32,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
 CHECKS = ("layers", "headers", "symbols", "format", "size", "hygiene",
-          "docs", "install", "budget")
+          "docs", "site", "abi", "record", "nulls", "install", "budget")
+ASKED_CHECKS = ("analyze", "cross", "packaging")  # only by their options
 SLOW_CHECKS = ("install", "budget")
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite,indirect,possible",
@@ -44,7 +48,11 @@ SANITIZERS = {
     "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",
 }
 FUZZ_ARGS = ["-seed=1", "-max_len=4096", "-timeout=10", "-rss_limit_mb=1024"]
-FUZZ_SECONDS = 20
+FUZZ_RUNS = 50000  # from one seed: the same inputs each time
+FUZZ_LIMIT = 120  # seconds for those
+# What asks the system, whose answers differ: not the same each time.
+FUZZ_TIMED = ("bridges",)
+LOG_LINES = 60
 
 Job = collections.namedtuple("Job", "config name command env limit")
 Case = collections.namedtuple("Case", "kind name notes")
@@ -171,13 +179,15 @@ def run_tool(command, env):
 
 def targets(config, wanted):
     """What ninja must make for the wanted tests and for the checks."""
-    words = [word for target in introspect(config, "targets")
+    known = introspect(config, "targets")
+    words = [word for target in known
              if target["name"] == "uvow" for word in target["filename"]]
     for test in introspect(config, "tests"):
         words += test["cmd"] if wanted(test["name"]) else []
-    paths = {pathlib.Path(os.path.normpath(word)) for word in words}
-    return sorted(str(path.relative_to(BUILD / config)) for path in paths
-                  if BUILD / config in path.parents)
+    made = {pathlib.Path(word) for target in known
+            for word in target["filename"]}
+    paths = {pathlib.Path(os.path.normpath(word)) for word in words} & made
+    return sorted(str(path.relative_to(BUILD / config)) for path in paths)
 
 
 def introspect(config, what):
@@ -187,10 +197,18 @@ def introspect(config, what):
     return json.loads(text)
 
 
+def shortened(lines):
+    """What a sanitizer says first, and a fuzzer last."""
+    if len(lines) <= 2 * LOG_LINES:
+        return lines
+    return lines[:LOG_LINES] + ["..."] + lines[-LOG_LINES:]
+
+
 # ---- what there is to run --------------------------------------------------
 
 class Run:
     def __init__(self, args):
+        self.options = args
         self.quick = args.quick
         self.fuzz_seconds = args.fuzz
         self.names = [re.sub(r"^(\./)?test/|\.(c|py)$", "", n).strip("/")
@@ -230,7 +248,7 @@ class Run:
             print(f"      failed: {case.name}")
             for note in case.notes:
                 print("        " + note)
-        for line in result.log.splitlines()[:120]:
+        for line in shortened(result.log.splitlines()):
             print("      | " + line)
         sys.stdout.flush()
 
@@ -249,6 +267,11 @@ class Run:
             suites = {suite.split(":")[-1] for suite in test["suite"]}
             name, command, env = test["name"], test["cmd"], dict(test["env"])
             if not self.wanted(name) or "load" in suites:
+                continue
+            if "asked" in suites and not (self.options.interop
+                                          and config == "asan"):
+                if config == "asan":
+                    self.skip(name, "--interop runs it")
                 continue
             if config == "tsan" and "threads" not in suites:
                 continue
@@ -315,6 +338,26 @@ class Run:
             for test in introspect("plain", "tests")
             if any(suite.endswith(":load") for suite in test["suite"])])
 
+    def coverage(self):
+        """What of lib the tests reach, into its document."""
+        log = build("coverage", "gcc", ["-Doptimization=0", "-Db_coverage=true"])
+        if log is not None:
+            self.fail("build with gcov", log)
+            return
+        for old in (BUILD / "coverage").rglob("*.gcda"):
+            old.unlink()
+        self.run(self.programs("coverage"))
+        subprocess.run([sys.executable, "-B", str(ROOT / "test/coverage.py"),
+                        str(BUILD / "coverage"),
+                        str(ROOT / "docs/explanation/coverage.md")], check=True)
+
+    def asked_checks(self):
+        """Those that take minutes, where they're asked for."""
+        self.run([Job("check", f"check/{check}", [
+            sys.executable, "-B", str(ROOT / f"test/check/{check}.py"),
+            str(BUILD / "plain")], {}, 3600)
+            for check in ASKED_CHECKS if getattr(self.options, check)])
+
     def wanted_thread_tests(self):
         return [test["name"] for test in introspect("asan", "tests")
                 if any(suite.endswith(":threads") for suite in test["suite"])
@@ -338,6 +381,9 @@ class Run:
         programs = [path for path in
                     sorted((BUILD / "fuzz/test/fuzz").glob("fuzz_*"))
                     if path.is_file() and os.access(path, os.X_OK)]
+        for name in () if self.fuzz_seconds else FUZZ_TIMED:
+            programs.remove(BUILD / f"fuzz/test/fuzz/fuzz_{name}")
+            self.skip(f"fuzz/{name}", "--fuzz runs it; its corpus was replayed")
         with concurrent.futures.ThreadPoolExecutor(self.jobs_at_once) as pool:
             for result in pool.map(self.fuzz_target, programs):
                 self.report(result)
@@ -353,10 +399,11 @@ class Run:
             with open(log, "wb") as out:
                 status = run_limited(
                     [str(program), *FUZZ_ARGS,
-                     f"-max_total_time={self.fuzz_seconds}",
+                     f"-max_total_time={self.fuzz_seconds}"
+                     if self.fuzz_seconds else f"-runs={FUZZ_RUNS}",
                      f"-artifact_prefix={BUILD}/crashes/{name}-",
                      found + "/"] + seeds, SANITIZERS,
-                    self.fuzz_seconds + 100, out, out)
+                    (self.fuzz_seconds or FUZZ_LIMIT) + 100, out, out)
             text = log.read_text(errors="replace")
         job = Job("fuzz", name, None, None, None)
         kind = "passed" if status == 0 else "failed"
@@ -402,6 +449,13 @@ def git_status():
     return run.stdout if run.returncode == 0 else None
 
 
+def find_npm():
+    """Tells the tests, by TEST_NPM, where test/run has put npm's packages."""
+    found = [str(path) for path in sorted(BUILD.glob("npm*/node_modules"))]
+    if found:
+        os.environ.setdefault("TEST_NPM", os.pathsep.join(found))
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="test/run", description=__doc__,
@@ -411,17 +465,39 @@ def main():
                              "wire/url, check/layers, fuzz")
     parser.add_argument("--quick", action="store_true",
                         help="no valgrind, no fuzzing, no test installation")
-    parser.add_argument("--fuzz", type=int, default=FUZZ_SECONDS,
+    parser.add_argument("--fuzz", type=int, default=0,
                         metavar="SECONDS",
-                        help="how long each target is fuzzed (%(default)s)")
+                        help="how long each target is fuzzed; else as many "
+                             f"inputs as {FUZZ_RUNS:,}, the same each time")
     parser.add_argument("--load", action="store_true",
                         help="also a million requests in flight, and more")
+    parser.add_argument("--interop", action="store_true",
+                        help="also against browsers, servers and packages "
+                             "that are much to install")
+    parser.add_argument("--coverage", action="store_true",
+                        help="only: what of lib the tests reach, by gcov")
+    parser.add_argument("--built", metavar="NAME",
+                        help="only: the programs of .build/NAME, as they are")
+    parser.add_argument("--cross", action="store_true",
+                        help="also the unit tests on i386, s390x and arm64, "
+                             "under qemu-user")
+    parser.add_argument("--packaging", action="store_true",
+                        help="also Debian's packages, and lintian")
+    parser.add_argument("--analyze", action="store_true",
+                        help="also cppcheck, gcc -fanalyzer and clang-tidy")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
                         help="how many programs run at once")
     options = parser.parse_args()
     run = Run(options)
     before = git_status()
     BUILD.mkdir(exist_ok=True)
+    find_npm()
+    if options.coverage or options.built:
+        if options.coverage:
+            run.coverage()
+        else:
+            run.run(run.programs(options.built))
+        return run.finish()
     run.asan()
     run.valgrind()
     run.tsan()
@@ -429,6 +505,7 @@ def main():
         run.load()
     run.fuzz()
     run.checks()
+    run.asked_checks()
     if before == "":
         left = git_status()
         if left:

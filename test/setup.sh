@@ -2,6 +2,7 @@
 #
 # need_packages <package> ...: on Debian, installs those that are missing, and
 # nothing that is there already. Elsewhere, says what to install and goes on.
+# need_npm <from> <to>: installs npm's packages, as a folder's lock file has them.
 # need_commands <command> ...: stops where one is missing.
 
 say() {
@@ -18,8 +19,11 @@ missing_packages() {
     case "$installed" in
     *" $package "*) ;;
     *)
-      # A node from elsewhere is as good, and is left alone.
+      # A node from elsewhere is as good, and is left alone; so is its npm.
       [ "$package" = nodejs ] && command -v node >/dev/null && continue
+      [ "$package" = libnode-dev ] &&
+        [ -e /usr/include/node/node_api.h ] && continue
+      [ "$package" = npm ] && command -v npm >/dev/null && continue
       printf '%s\n' "$package"
       ;;
     esac
@@ -76,6 +80,28 @@ need_packages() {
   [ -z "$known" ] && return 0
   install_quietly $known ||
     say "Could not install them; as root: apt-get install$known"
+}
+
+# Runs none of their scripts. Without npm or a registry, what needs them is
+# skipped.
+need_npm() {
+  local from=$1 to=$2
+  cmp -s "$from/package-lock.json" "$to/installed.json" && return 0
+  if ! command -v npm >/dev/null; then
+    say "No npm here: what needs npm's packages is skipped."
+    return 0
+  fi
+  say "Installing npm's packages of $from/package.json"
+  rm -rf "$to"
+  mkdir -p "$to"
+  cp "$from/package.json" "$from/package-lock.json" "$to/"
+  if (cd "$to" && npm ci --ignore-scripts --omit=optional --no-audit \
+    --no-fund --silent --fetch-retries=1 --fetch-timeout=30000 >&2); then
+    cp "$to/package-lock.json" "$to/installed.json"
+  else
+    say "Could not install them: what needs them is skipped."
+    rm -rf "$to"
+  fi
 }
 
 need_commands() {

@@ -1,16 +1,17 @@
 'use strict';
-// Node's ws: a promise for each request, in a Map by id.
+// Node's ws, or Bun's own WebSocket: a promise for each request, in a Map by id.
 //
-//   node node_ws.js <port> <in flight> <seconds> [corked]
+//   node|bun node_ws.js <port> <in flight> <seconds> [corked]
 //
 // "corked" holds the socket back until the tick ends, so that one write carries
 // many requests: few know the trick, and it makes the most difference.
-const WebSocket = require('ws');
+const isBun = typeof Bun !== 'undefined';
+const Socket = isBun ? globalThis.WebSocket : require('ws');
 
 const [port, inFlight, seconds] = process.argv.slice(2, 5).map(Number);
 const corked = process.argv[5] === 'corked';
-const ws = new WebSocket(`ws://127.0.0.1:${port}/`,
-                         {perMessageDeflate: false});
+const ws = new Socket(`ws://127.0.0.1:${port}/`, {perMessageDeflate: false});
+const name = isBun ? 'bun' : corked ? 'node-ws-corked' : 'node-ws';
 const pending = new Map();
 const latencies = [];
 let next = 1;
@@ -33,7 +34,7 @@ function request(method, params) {
   return new Promise((resolve, reject) => pending.set(id, {resolve, reject}));
 }
 
-ws.on('message', (data) => {
+function take(data) {
   const answer = JSON.parse(data);
   const {resolve, reject} = pending.get(answer.id);
   pending.delete(answer.id);
@@ -41,7 +42,7 @@ ws.on('message', (data) => {
     reject(new Error(answer.error.message));
   else
     resolve(answer.result);
-});
+}
 
 let start;
 let cpu;
@@ -54,7 +55,7 @@ function report(now) {
   const us = (share) =>
     (1000 * latencies[Math.floor(share * (latencies.length - 1))]).toFixed(1);
   console.log(
-    `client=${corked ? 'node-ws-corked' : 'node-ws'} inflight=${inFlight} ` +
+    `client=${name} inflight=${inFlight} ` +
     `requests=${latencies.length} seconds=${(length / 1000).toFixed(3)} ` +
     `rps=${Math.round(1000 * latencies.length / length)} ` +
     `p50_us=${us(0.5)} p99_us=${us(0.99)} ` +
@@ -86,8 +87,16 @@ async function keepOneInFlight() {
   }
 }
 
-ws.on('open', () => {
+function begin() {
   start = performance.now();
   for (let i = 0; i < inFlight; i++)
     keepOneInFlight();
-});
+}
+
+if (isBun) {
+  ws.onopen = begin;
+  ws.onmessage = (event) => take(event.data);
+} else {
+  ws.on('open', begin);
+  ws.on('message', take);
+}

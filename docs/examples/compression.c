@@ -15,7 +15,7 @@
 typedef struct app {
   uvow_loop_t *loop;
   uvow_server_t *server;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   size_t at; /* in terms */
   char text[4096];
 } app_t;
@@ -39,28 +39,35 @@ static const uvow_deflate_options_t none = {.size = sizeof(none),
 
 static const uvow_deflate_options_t *const terms[] = {&most, &less, &none};
 
-static void on_handshake(uvow_handshake_t *handshake, void *data) {
-  const char *offer =
-      uvow_handshake_header(handshake, "Sec-WebSocket-Extensions");
+static uvow_next_t on_handshake(uvow_websocket_t *ws, void *data) {
+  const char *offer = uvow_websocket_header(ws, "Sec-WebSocket-Extensions");
   (void)data;
   printf("%s\n", offer ? offer : "no offer");
+  return uvow_next_none();
 }
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
 /* [server] */
 static int start_server(app_t *app) {
-  uvow_server_options_t options = {.size = sizeof(options)};
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.deflate = &most;             /* agrees to what a client offers */
-  options.max_message_bytes = 1 << 20; /* of what comes out of inflating */
-  options.on_handshake = on_handshake;
-  int rc = uvow_server_new(app->loop, &options, &app->server);
-  return rc ? rc : uvow_server_method(app->server, "echo", echo, NULL, NULL);
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  listener.deflate = &most;             /* agrees to what a client offers */
+  listener.max_message_bytes = 1 << 20; /* of what comes out of inflating */
+  listener.on_handshake = on_handshake;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  options.methods = uvow_methods_new(app->loop);
+  uvow_methods_add(options.methods, "echo", echo, NULL);
+  app->server =
+      uvow_server_new(uvow_listener_new(app->loop, &listener), &options);
+  uvow_methods_unref(options.methods);
+  return app->server ? 0 : uvow_error_code(uvow_loop_error(app->loop));
 }
 /* [server] */
 
@@ -68,13 +75,13 @@ static int ask(app_t *app);
 
 static void answered(const uvow_result_t *result, void *data) {
   app_t *app = data;
-  size_t len = 0;
-  const char *text = uvow_result_bytes(result, &len);
-  int same = text && len == strlen(app->text) && !memcmp(text, app->text, len);
+  uvow_slice_t text = uvow_result_bytes(result);
+  int same = text.bytes && text.len == strlen(app->text) &&
+             !memcmp(text.bytes, app->text, text.len);
   printf("%s\n", result->error ? uvow_error_message(result->error)
                  : same        ? "came back as it was"
                                : "came back as something else");
-  uvow_client_free(app->client);
+  uvow_peer_unref(app->client);
   app->client = NULL;
   if (++app->at < sizeof(terms) / sizeof(*terms) && ask(app) == 0)
     return;
@@ -85,13 +92,15 @@ static void answered(const uvow_result_t *result, void *data) {
 /* [client] */
 static int start_client(app_t *app, const uvow_deflate_options_t *deflate) {
   char url[64];
-  uvow_client_options_t options = {.size = sizeof(options)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
            (unsigned)uvow_server_port(app->server));
-  options.url = url;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.deflate = deflate; /* NULL: none is offered */
-  return uvow_client_new(app->loop, &options, &app->client);
+  options.websocket = &websocket;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  websocket.deflate = deflate; /* NULL: none is offered */
+  app->client = uvow_peer_connect(app->loop, url, &options);
+  return app->client ? 0 : UVOW_ENOMEM;
 }
 /* [client] */
 
@@ -99,10 +108,9 @@ static int ask(app_t *app) {
   int rc = start_client(app, terms[app->at]);
   if (rc)
     return rc;
-  return uvow_future_done(uvow_client_request_bytes(app->client, "echo",
-                                                    app->text,
-                                                    strlen(app->text), NULL),
-                          answered, app);
+  return uvow_future_done(
+      uvow_peer_request(app->client, "echo", uvow_value_raw(app->text)),
+      answered, app);
 }
 
 int main(void) {
@@ -112,7 +120,8 @@ int main(void) {
   memset(app.text, 'x', sizeof(app.text) - 1);
   memcpy(app.text, "[\"", 2);
   memcpy(app.text + sizeof(app.text) - 3, "\"]", 2);
-  int rc = uvow_loop_new(uv, NULL, &app.loop);
+  app.loop = uvow_loop_new(uv, NULL);
+  int rc = app.loop ? 0 : UVOW_ENOMEM;
   if (rc == 0)
     rc = start_server(&app);
   if (rc == 0)

@@ -19,7 +19,7 @@
 typedef struct app {
   uvow_loop_t *loop;
   uvow_server_t *server;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   uvow_promise_t *customers; /* the answer that the server owes */
   int failed;
 } app_t;
@@ -27,24 +27,30 @@ typedef struct app {
 /* The server. */
 
 /* Not known yet: the answer is a future, and the server keeps its promise. */
-static uvow_next_t get_customers(const uvow_call_t *call, void *data) {
+static uvow_next_t get_customers(uvow_call_t *call, const uvow_result_t *params,
+                                 void *data) {
   app_t *app = data;
+  (void)params;
   return uvow_next_future(
       uvow_promise_new(uvow_call_loop(call), &app->customers));
 }
 
-static uvow_next_t get_time(const uvow_call_t *call, void *data) {
+static uvow_next_t get_time(uvow_call_t *call, const uvow_result_t *params,
+                            void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_value(uvow_value_text("12:00"));
 }
 
 /* By now the customers are known. */
-static uvow_next_t open_shop(const uvow_call_t *call, void *data) {
+static uvow_next_t open_shop(uvow_call_t *call, const uvow_result_t *params,
+                             void *data) {
   app_t *app = data;
   json_t *customers = json_pack("[{s:i, s:s}, {s:i, s:s}]", "id", 1, "name",
                                 "John Doe", "id", 2, "name", "Jane Doe");
   (void)call;
+  (void)params;
   uvow_promise_fulfill(app->customers, uvow_value_json(customers));
   app->customers = NULL;
   return uvow_next_none();
@@ -68,7 +74,7 @@ static uvow_next_t show_time(const uvow_result_t *result, void *data) {
   app_t *app = data;
   printf("time: %s\n", json_string_value(uvow_result_json(result)));
   return uvow_next_future(
-      uvow_client_request(app->client, "open_shop", NULL, NULL));
+      uvow_peer_request(app->client, "open_shop", uvow_value_none()));
 }
 
 static void finished(const uvow_result_t *result, void *data) {
@@ -78,7 +84,7 @@ static void finished(const uvow_result_t *result, void *data) {
     app->failed = 1;
   }
   uvow_promise_drop(app->customers); /* NULL, unless something went wrong */
-  uvow_client_free(app->client);
+  uvow_peer_unref(app->client);
   uvow_server_free(app->server);
   uvow_loop_close(app->loop, NULL, NULL);
 }
@@ -86,8 +92,8 @@ static void finished(const uvow_result_t *result, void *data) {
 /* Both requests leave at once; `all` waits for both. */
 static int ask(app_t *app) {
   uvow_future_t *both[2];
-  both[0] = uvow_client_request(app->client, "get_customers", NULL, NULL);
-  both[1] = uvow_client_request(app->client, "get_time", NULL, NULL);
+  both[0] = uvow_peer_request(app->client, "get_customers", uvow_value_none());
+  both[1] = uvow_peer_request(app->client, "get_time", uvow_value_none());
   both[0] = uvow_future_then(both[0], show_customers, NULL);
   both[1] = uvow_future_then(both[1], show_time, app);
   return uvow_future_done(uvow_future_all(app->loop, both, 2), finished, app);
@@ -95,22 +101,25 @@ static int ask(app_t *app) {
 
 static int start(app_t *app, uv_loop_t *uv) {
   char url[64];
-  uvow_server_options_t server = {.size = sizeof(server)};
-  uvow_client_options_t client = {.size = sizeof(client)};
-  int rc = uvow_loop_new(uv, NULL, &app->loop);
+  uvow_peer_options_t server = {.size = sizeof(server)};
+  uvow_peer_options_t client = {.size = sizeof(client)};
+  app->loop = uvow_loop_new(uv, NULL);
+  int rc = app->loop ? 0 : UVOW_ENOMEM;
   if (rc)
     return rc;
-  server.protocol = client.protocol = uvow_protocol_callback_id();
-  rc = uvow_server_new(app->loop, &server, &app->server);
-  if (rc)
-    return rc;
-  uvow_server_method(app->server, "get_customers", get_customers, app, NULL);
-  uvow_server_method(app->server, "get_time", get_time, app, NULL);
-  uvow_server_method(app->server, "open_shop", open_shop, app, NULL);
+  server.protocol = client.protocol = uvow_protocol_by_name("callback_id");
+  server.methods = uvow_methods_new(app->loop);
+  uvow_methods_add(server.methods, "get_customers", get_customers, app);
+  uvow_methods_add(server.methods, "get_time", get_time, app);
+  uvow_methods_add(server.methods, "open_shop", open_shop, app);
+  app->server = uvow_server_new(uvow_listener_new(app->loop, NULL), &server);
+  uvow_methods_unref(server.methods);
+  if (!app->server)
+    return uvow_error_code(uvow_loop_error(app->loop));
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
            (unsigned)uvow_server_port(app->server));
-  client.url = url;
-  rc = uvow_client_new(app->loop, &client, &app->client);
+  app->client = uvow_peer_connect(app->loop, url, &client);
+  rc = app->client ? 0 : UVOW_ENOMEM;
   return rc ? rc : ask(app);
 }
 

@@ -159,7 +159,8 @@ int main(void) {
   uv_loop_t *uv = uv_default_loop();
   uvow_loop_t *loop;
   int failed = 1;
-  int rc = uvow_loop_new(uv, NULL, &loop);
+  loop = uvow_loop_new(uv, NULL);
+  int rc = loop ? 0 : UVOW_ENOMEM;
   if (rc) {
     fprintf(stderr, "futures: %s\n", uvow_strerror(rc));
     return 1;

@@ -136,7 +136,8 @@ static void finished(const uvow_result_t *result, void *data) {
 int main(void) {
   uv_loop_t *uv = uv_default_loop();
   app_t app = {NULL, NULL, NULL, 0, 0};
-  int rc = uvow_loop_new(uv, NULL, &app.loop);
+  app.loop = uvow_loop_new(uv, NULL);
+  int rc = app.loop ? 0 : UVOW_ENOMEM;
   if (rc) {
     fprintf(stderr, "parallel: %s\n", uvow_strerror(rc));
     return 1;

@@ -34,9 +34,7 @@ static uvow_next_t worker(uvow_loop_t *loop, void *data) {
     app->reading--;
     if (rc)
       return uvow_next_error(uvow_error_ref(r.error));
-    size_t len;
-    uvow_result_bytes(&r, &len);
-    app->bytes += len;
+    app->bytes += uvow_result_bytes(&r).len;
   }
   return uvow_next_none();
 }

@@ -26,14 +26,16 @@ static uvow_next_t write_invoice(const uvow_result_t *price, void *data) {
   (void)data;
   snprintf(text, sizeof(text), "{\"total\":%lld}",
            (long long)json_integer_value(uvow_result_json(price)) * 3);
-  return uvow_next_bytes(price->loop, text, strlen(text));
+  return uvow_next_value(uvow_value_bytes(price->loop, text, strlen(text)));
 }
 
 /* The worker is asked for an invoice, and asks its caller for the price. */
-static uvow_next_t invoice(const uvow_call_t *call, void *data) {
+static uvow_next_t invoice(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   uvow_loop_t *loop = uvow_call_loop(call);
   uvow_future_t *f = uvow_peer_request(uvow_call_peer(call), "price",
                                        uvow_value_bytes(loop, "[\"tea\"]", 7));
+  (void)params;
   (void)data;
   printf("worker: an invoice, and what is the price?\n");
   return uvow_next_future(uvow_future_then(f, write_invoice, NULL));
@@ -41,11 +43,13 @@ static uvow_next_t invoice(const uvow_call_t *call, void *data) {
 /* [worker] */
 
 /* [office] */
-static uvow_next_t price(const uvow_call_t *call, void *data) {
-  json_t *params = uvow_call_json(call);
+static uvow_next_t price(uvow_call_t *call, const uvow_result_t *params,
+                         void *data) {
+  json_t *args = uvow_result_json(params);
+  (void)call;
   (void)data;
   printf("office: the price of %s is 4\n",
-         json_string_value(json_array_get(params, 0)));
+         json_string_value(json_array_get(args, 0)));
   return uvow_next_value(uvow_value_int64(4));
 }
 
@@ -62,9 +66,8 @@ static void on_closed(const uvow_result_t *result, void *data) {
 
 static void on_invoice(const uvow_result_t *result, void *data) {
   app_t *app = (app_t *)data;
-  size_t len = 0;
-  const char *text = uvow_result_bytes(result, &len);
-  printf("office: %.*s\n", (int)len, text ? text : "");
+  uvow_slice_t text = uvow_result_bytes(result);
+  printf("office: %.*s\n", (int)text.len, text.bytes ? text.bytes : "");
   uvow_future_done(uvow_peer_close(app->worker), on_closed, app);
 }
 
@@ -75,7 +78,7 @@ static int start(app_t *app) {
   app->worker_methods = uvow_methods_new(app->loop);
   uvow_methods_add(app->office_methods, "price", price, app);
   uvow_methods_add(app->worker_methods, "invoice", invoice, app);
-  office.protocol = worker.protocol = uvow_protocol_jsonrpc2();
+  office.protocol = worker.protocol = uvow_protocol_by_name("jsonrpc2");
   office.methods = app->office_methods;
   worker.methods = app->worker_methods;
   /* What the office holds is the worker, and the other way round. */
@@ -87,7 +90,8 @@ static int start(app_t *app) {
 int main(void) {
   app_t app = {0};
   uv_loop_t *uv = uv_default_loop();
-  if (uvow_loop_new(uv, NULL, &app.loop) || start(&app))
+  app.loop = uvow_loop_new(uv, NULL);
+  if (!app.loop || start(&app))
     return 1;
   uvow_future_done(uvow_peer_request(app.worker, "invoice", uvow_value_none()),
                    on_invoice, &app);

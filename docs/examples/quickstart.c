@@ -7,46 +7,51 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include <jansson.h>
 #include <uv.h>
 #include <uvow.h>
 
 typedef struct app {
   uvow_loop_t *loop;
   uvow_server_t *server;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   int failed;
 } app_t;
 
 /* The server's methods. */
 
-static uvow_next_t get_customers(const uvow_call_t *call, void *data) {
-  (void)call;
+static uvow_next_t get_customers(uvow_call_t *call, const uvow_result_t *params,
+                                 void *data) {
+  (void)params;
   (void)data;
-  return uvow_next_json(json_pack("[{s:i, s:s}, {s:i, s:s}]", "id", 7, "name",
-                                  "Ada", "id", 8, "name", "Grace"));
+  return uvow_next_jsonf(uvow_call_loop(call), "[{s:i,s:s},{s:i,s:s}]", "id", 7,
+                         "name", "Ada", "id", 8, "name", "Grace");
 }
 
 /* [method] */
-static uvow_next_t get_orders(const uvow_call_t *call, void *data) {
-  json_t *customer = json_object_get(uvow_call_json(call), "customer");
+static uvow_next_t get_orders(uvow_call_t *call, const uvow_result_t *params,
+                              void *data) {
+  uvow_loop_t *loop = uvow_call_loop(call);
+  int64_t customer = 0;
   (void)data;
-  if (json_integer_value(customer) != 7)
-    return uvow_next_error(uvow_error_new_peer(uvow_call_loop(call), 404,
-                                               "no such customer", NULL, 0));
-  return uvow_next_json(json_pack("[s, s]", "keyboard", "lamp"));
+  if (uvow_result_get_int64(params, "/customer", &customer))
+    return uvow_next_failed(loop);
+  if (customer != 7)
+    return uvow_next_error(
+        uvow_error_new_peer(loop, 404, "no such customer", NULL, 0));
+  return uvow_next_jsonf(loop, "[s,s]", "keyboard", "lamp");
 }
 /* [method] */
 
 /* [quickstart] */
-static uvow_next_t fetch_orders(const uvow_result_t *result, void *data) {
+static uvow_next_t fetch_orders(const uvow_result_t *customers, void *data) {
   app_t *app = data;
-  json_t *first = json_array_get(uvow_result_json(result), 0);
-  printf("first customer: %s\n",
-         json_string_value(json_object_get(first, "name")));
-  return uvow_next_future(uvow_client_request(
-      app->client, "get_orders",
-      json_pack("{s:O}", "customer", json_object_get(first, "id")), NULL));
+  const char *name;
+  int64_t id;
+  if (uvow_result_getf(customers, "[{s:s,s:I}]", "name", &name, "id", &id))
+    return uvow_next_failed(app->loop);
+  printf("first customer: %s\n", name);
+  return uvow_next_future(
+      uvow_peer_requestf(app->client, "get_orders", "{s:I}", "customer", id));
 }
 
 static uvow_next_t report(const uvow_result_t *result, void *data) {
@@ -59,7 +64,7 @@ static void finished(const uvow_result_t *result, void *data);
 
 static int ask(app_t *app) {
   uvow_future_t *f;
-  f = uvow_client_request(app->client, "get_customers", NULL, NULL);
+  f = uvow_peer_request(app->client, "get_customers", uvow_value_none());
   f = uvow_future_then(f, fetch_orders, app); /* a request for each answer */
   f = uvow_future_catch(f, report, app);      /* whatever failed above */
   return uvow_future_done(f, finished, app);  /* nothing to free by hand */
@@ -73,7 +78,7 @@ static void refused(const uvow_result_t *result, void *data) {
   printf("customer 9: %s (the server's code: %d)\n",
          uvow_error_message(result->error),
          (int)uvow_error_peer_code(result->error));
-  uvow_client_free(app->client);
+  uvow_peer_unref(app->client);
   uvow_server_free(app->server);
   uvow_loop_close(app->loop, NULL, NULL);
 }
@@ -81,35 +86,40 @@ static void refused(const uvow_result_t *result, void *data) {
 
 static void finished(const uvow_result_t *result, void *data) {
   app_t *app = data;
-  size_t index;
-  json_t *order;
+  uvow_json_walk_t orders = uvow_result_walk(result, "");
+  uvow_result_t order;
+  const char *name;
   app->failed = result->error != NULL;
-  json_array_foreach(uvow_result_json(result), index, order)
-      printf("order: %s\n", json_string_value(order));
-  uvow_future_done(uvow_client_request(app->client, "get_orders",
-                                       json_pack("{s:i}", "customer", 9), NULL),
-                   refused, app);
+  while (uvow_json_walk_next(&orders, &order))
+    if (uvow_result_get_text(&order, "", &name) == 0)
+      printf("order: %s\n", name);
+  uvow_future_done(
+      uvow_peer_requestf(app->client, "get_orders", "{s:i}", "customer", 9),
+      refused, app);
 }
 
 /* [start] */
 static int start(app_t *app, uv_loop_t *uv) {
   char url[64];
-  uvow_server_options_t server = {.size = sizeof(server)};
-  uvow_client_options_t client = {.size = sizeof(client)};
-  int rc = uvow_loop_new(uv, NULL, &app->loop);
+  uvow_peer_options_t server = {.size = sizeof(server)};
+  uvow_peer_options_t client = {.size = sizeof(client)};
+  app->loop = uvow_loop_new(uv, NULL);
+  int rc = app->loop ? 0 : UVOW_ENOMEM;
   if (rc)
     return rc;
-  server.protocol = uvow_protocol_jsonrpc2();
-  rc = uvow_server_new(app->loop, &server, &app->server);
-  if (rc)
-    return rc;
-  uvow_server_method(app->server, "get_customers", get_customers, NULL, NULL);
-  uvow_server_method(app->server, "get_orders", get_orders, NULL, NULL);
+  server.protocol = uvow_protocol_by_name("jsonrpc2");
+  server.methods = uvow_methods_new(app->loop);
+  uvow_methods_add(server.methods, "get_customers", get_customers, NULL);
+  uvow_methods_add(server.methods, "get_orders", get_orders, NULL);
+  app->server = uvow_server_new(uvow_listener_new(app->loop, NULL), &server);
+  uvow_methods_unref(server.methods);
+  if (!app->server)
+    return uvow_error_code(uvow_loop_error(app->loop));
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
            (unsigned)uvow_server_port(app->server));
-  client.url = url;
-  client.protocol = uvow_protocol_jsonrpc2();
-  rc = uvow_client_new(app->loop, &client, &app->client);
+  client.protocol = uvow_protocol_by_name("jsonrpc2");
+  app->client = uvow_peer_connect(app->loop, url, &client);
+  rc = app->client ? 0 : UVOW_ENOMEM;
   return rc ? rc : ask(app);
 }
 /* [start] */

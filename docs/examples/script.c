@@ -1,50 +1,69 @@
-/* A fiber that reads like a script: each line waits for what it does. */
+/* A fiber that reads like a script: connect, log in, fetch pages, write a file.
+ *
+ * usage: example_script URL FILE */
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <uv.h>
-
 #include <uvow.h>
 #include <uvow/fiber.h>
 #include <uvow/uv.h>
 
-#define PATH "uvow-script.tmp"
-
-/* Runs on another thread: may take its time. */
-static uvow_value_t add_up(void *data) {
-  int64_t sum = 0;
-  for (int64_t i = 1; i <= *(int64_t *)data; i++)
-    sum += i;
-  return uvow_value_int64(sum);
+/* [script] */
+/* Page by page, until one says that none is next. Returns how many, or an error;
+ * r has it, or what came last. */
+static int fetch(uvow_loop_t *loop, uvow_peer_t *site, uvow_sink_t *file,
+                 uvow_result_t *r) {
+  const char *text;
+  char token[64];
+  int pages = 0, next = 1;
+  int rc = uvow_await(uvow_peer_requestf(site, "login", "{s:s,s:s}", "user",
+                                         "ann", "password", "secret"),
+                      r);
+  if (rc == 0 && (rc = uvow_result_getf(r, "{s:s}", "token", &text)) == 0)
+    snprintf(token, sizeof token, "%s", text); /* r is read: it's kept */
+  while (rc == 0 && next) {
+    rc = uvow_await(uvow_peer_requestf(site, "page", "{s:s,s:i}", "token",
+                                       token, "number", next),
+                    r);
+    if (rc == 0)
+      rc = uvow_result_getf(r, "{s:s,s:i}", "text", &text, "next", &next);
+    if (rc == 0)
+      rc = uvow_await_push(file, uvow_value_bytes(loop, text, strlen(text)));
+    pages++;
+  }
+  return rc ? rc : pages;
 }
 
-/* [script] */
 static uvow_next_t script(uvow_loop_t *loop, void *data) {
-  int64_t n = 1000, sum = 0;
-  uvow_result_t r;
-  size_t len;
-  int rc;
-  (void)data;
-
-  if ((rc = uvow_await(uvow_work(loop, add_up, &n), &r)))
-    return uvow_next_code(rc, "adding up");
-  uvow_value_get_int64(&r.value, &sum);
-  printf("sum %d\n", (int)sum);
-
-  if ((rc = uvow_await(uvow_fs_write_file(loop, PATH, uvow_value_text("hello")),
-                       &r)))
-    return uvow_next_error(uvow_error_ref(r.error));
-  if ((rc = uvow_await(uvow_fs_read_file(loop, PATH, 100), &r)))
-    return uvow_next_error(uvow_error_ref(r.error));
-  const char *bytes = uvow_result_bytes(&r, &len);
-  printf("read %.*s\n", (int)len, bytes);
-  uvow_await(uvow_fs_unlink(loop, PATH), NULL);
-
-  rc = uvow_await(uvow_future_timeout(uvow_future_delay(loop, 100000), 10), &r);
-  printf("%s\n", uvow_err_name(rc));
-  return uvow_next_none();
+  char **args = data;
+  uvow_peer_t *site = uvow_peer_connect(
+      loop, args[1],
+      UVOW_WITH(peer, .protocol = uvow_protocol_by_name("jsonrpc2")));
+  uvow_sink_t *file = uvow_fs_write_sink(loop, args[2]);
+  uvow_future_t *written = uvow_sink_flushed(file);
+  uvow_result_t r = {0};
+  int pages = fetch(loop, site, file, &r), rc = pages;
+  if (pages >= 0) {
+    uvow_sink_end(file); /* now it is written, and renamed */
+    rc = uvow_await(written, &r);
+  } else {
+    uvow_sink_drop(file); /* what was there before stays */
+    uvow_future_drop(written);
+  }
+  uvow_next_t next = uvow_next_none();
+  if (rc < 0)
+    next = r.error ? uvow_next_error(uvow_error_ref(r.error))
+                   : uvow_next_code(rc, "the script");
+  else
+    printf("%d pages\n", pages);
+  uvow_peer_unref(site);
+  return next;
 }
 /* [script] */
 
-int main(void) {
-  return uvow_fiber_main(script, NULL);
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN); /* as every libuv program that writes to sockets */
+  return argc == 3 ? uvow_fiber_main(script, argv) : 2;
 }

@@ -1,71 +1,80 @@
-/* What script.c does, with continuations. */
+/* script.c with continuations. usage: example_script_callbacks URL FILE */
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <uv.h>
-
 #include <uvow.h>
 #include <uvow/uv.h>
 
-#define PATH "uvow-script-callbacks.tmp"
-
-/* Runs on another thread: may take its time. */
-static uvow_value_t add_up(void *data) {
-  int64_t sum = 0;
-  for (int64_t i = 1; i <= *(int64_t *)data; i++)
-    sum += i;
-  return uvow_value_int64(sum);
-}
-
 /* [script] */
-static uvow_next_t on_sum(const uvow_result_t *r, void *data) {
-  int64_t sum = 0;
-  (void)data;
-  uvow_value_get_int64(&r->value, &sum);
-  printf("sum %d\n", (int)sum);
-  return uvow_next_future(
-      uvow_fs_write_file(r->loop, PATH, uvow_value_text("hello")));
+typedef struct script {
+  uvow_peer_t *site;
+  uvow_sink_t *file;
+  char token[64];
+  int pages, next, failed;
+} script_t;
+
+static uvow_next_t fetch(const uvow_result_t *r, void *data);
+
+static uvow_next_t on_page(const uvow_result_t *r, void *data) {
+  script_t *s = data;
+  const char *text;
+  if (uvow_result_getf(r, "{s:s,s:i}", "text", &text, "next", &s->next))
+    return uvow_next_failed(r->loop);
+  uvow_sink_push(s->file, uvow_value_bytes(r->loop, text, strlen(text)));
+  s->pages++;
+  return uvow_next_future(uvow_future_then(uvow_sink_room(s->file), fetch, s));
 }
 
-static uvow_next_t on_written(const uvow_result_t *r, void *data) {
-  (void)data;
-  return uvow_next_future(uvow_fs_read_file(r->loop, PATH, 100));
+/* There's room for a page, if one is next. */
+static uvow_next_t fetch(const uvow_result_t *r, void *data) {
+  script_t *s = data;
+  (void)r;
+  if (s->next)
+    return uvow_next_future(uvow_future_then(
+        uvow_peer_requestf(s->site, "page", "{s:s,s:i}", "token", s->token,
+                           "number", s->next),
+        on_page, s));
+  uvow_future_t *written = uvow_sink_flushed(s->file);
+  uvow_sink_end(s->file); /* now it is written, and renamed */
+  s->file = NULL;
+  return uvow_next_future(written);
 }
 
-static uvow_next_t on_read(const uvow_result_t *r, void *data) {
-  size_t len;
-  const char *bytes = uvow_result_bytes(r, &len);
-  (void)data;
-  printf("read %.*s\n", (int)len, bytes);
-  return uvow_next_future(uvow_fs_unlink(r->loop, PATH));
-}
-
-static uvow_next_t on_removed(const uvow_result_t *r, void *data) {
-  (void)data;
-  return uvow_next_future(
-      uvow_future_timeout(uvow_future_delay(r->loop, 100000), 10));
+static uvow_next_t on_login(const uvow_result_t *r, void *data) {
+  script_t *s = data;
+  const char *token;
+  if (uvow_result_getf(r, "{s:s}", "token", &token))
+    return uvow_next_failed(r->loop);
+  snprintf(s->token, sizeof s->token, "%s", token);
+  return fetch(r, s);
 }
 
 static void on_end(const uvow_result_t *r, void *data) {
-  uvow_loop_t *loop = data;
-  printf("%s\n", r->error ? uvow_err_name(uvow_error_code(r->error)) : "ok");
-  uvow_loop_close(loop, NULL, NULL);
-}
-
-static int script(uvow_loop_t *loop, int64_t *n) {
-  uvow_future_t *f = uvow_work(loop, add_up, n);
-  f = uvow_future_then(f, on_sum, NULL);
-  f = uvow_future_then(f, on_written, NULL);
-  f = uvow_future_then(f, on_read, NULL);
-  f = uvow_future_then(f, on_removed, NULL);
-  return uvow_future_done(f, on_end, loop);
+  script_t *s = data;
+  s->failed = r->error != NULL;
+  printf("%d pages%s\n", s->pages, s->failed ? ", and it failed" : "");
+  uvow_sink_drop(s->file); /* NULL, or what was there before stays */
+  uvow_peer_unref(s->site);
+  uvow_loop_close(r->loop, NULL, NULL);
 }
 /* [script] */
 
-int main(void) {
-  int64_t n = 1000;
-  uvow_loop_t *loop;
-  if (uvow_loop_new(uv_default_loop(), NULL, &loop) || script(loop, &n))
+int main(int argc, char **argv) {
+  script_t s = {.next = 1};
+  uvow_loop_t *loop = uvow_loop_new(uv_default_loop(), NULL);
+  if (argc != 3 || !loop)
+    return 2;
+  signal(SIGPIPE, SIG_IGN); /* as every libuv program that writes to sockets */
+  s.site = uvow_peer_connect(
+      loop, argv[1],
+      UVOW_WITH(peer, .protocol = uvow_protocol_by_name("jsonrpc2")));
+  s.file = uvow_fs_write_sink(loop, argv[2]);
+  uvow_future_t *f = uvow_peer_requestf(s.site, "login", "{s:s,s:s}", "user",
+                                        "ann", "password", "secret");
+  if (uvow_future_done(uvow_future_then(f, on_login, &s), on_end, &s))
     return 1;
   uv_run(uv_default_loop(), UV_RUN_DEFAULT);
-  return uv_loop_close(uv_default_loop()) != 0;
+  return s.failed || uv_loop_close(uv_default_loop());
 }

@@ -17,25 +17,28 @@
 typedef struct app {
   uvow_loop_t *loop;
   uvow_server_t *server;
-  uvow_client_t *client; /* the visitor that is there now */
+  uvow_peer_t *client; /* the visitor that is there now */
   size_t visit;
 } app_t;
 
 /* [methods] */
 /* A value is the answer. */
-static uvow_next_t add(const uvow_call_t *call, void *data) {
-  json_t *params = uvow_call_json(call);
+static uvow_next_t add(uvow_call_t *call, const uvow_result_t *params,
+                       void *data) {
+  json_t *args = uvow_result_json(params);
   (void)data;
-  if (!json_is_array(params) || json_array_size(params) != 2)
+  if (!json_is_array(args) || json_array_size(args) != 2)
     return uvow_next_error(uvow_error_new_peer(uvow_call_loop(call), -32602,
                                                "add wants [a, b]", NULL, 0));
   return uvow_next_value(
-      uvow_value_int64(json_integer_value(json_array_get(params, 0)) +
-                       json_integer_value(json_array_get(params, 1))));
+      uvow_value_int64(json_integer_value(json_array_get(args, 0)) +
+                       json_integer_value(json_array_get(args, 1))));
 }
 
 /* So is what a future will have: the connection answers others meanwhile. */
-static uvow_next_t report(const uvow_call_t *call, void *data) {
+static uvow_next_t report(uvow_call_t *call, const uvow_result_t *params,
+                          void *data) {
+  (void)params;
   (void)data;
   return uvow_next_future(uvow_future_delay(uvow_call_loop(call), 10));
 }
@@ -43,16 +46,17 @@ static uvow_next_t report(const uvow_call_t *call, void *data) {
 
 /* [handshake] */
 /* Called from the loop, before the peer has its 101. */
-static void on_handshake(uvow_handshake_t *handshake, void *data) {
-  const char *target = uvow_handshake_target(handshake); /* path and query */
-  const char *token = uvow_handshake_header(handshake, "Authorization");
+static uvow_next_t on_handshake(uvow_websocket_t *ws, void *data) {
+  const char *target = uvow_websocket_target(ws); /* path and query */
+  const char *token = uvow_websocket_header(ws, "Authorization");
   (void)data;
   if (strcmp(target, "/rpc") != 0)
-    uvow_handshake_refuse(handshake, 404, "only /rpc is here");
+    uvow_websocket_refuse(ws, 404, "only /rpc is here");
   else if (!token || strcmp(token, "Bearer s3cret") != 0)
-    uvow_handshake_refuse(handshake, 401, "who are you?");
-  else if (uvow_handshake_offers(handshake, "rpc.v2"))
-    uvow_handshake_choose(handshake, "rpc.v2"); /* or the options' choice */
+    uvow_websocket_refuse(ws, 401, "who are you?");
+  else /* or a future of it: then the answer waits */
+    return uvow_next_none();
+  return uvow_next_code(UVOW_EINVAL, NULL);
 }
 /* [handshake] */
 
@@ -60,25 +64,27 @@ static void on_handshake(uvow_handshake_t *handshake, void *data) {
 static int start_server(app_t *app) {
   static const char *const origins[] = {"https://app.example.org"};
   static const char *const subprotocols[] = {"rpc.v1"};
-  uvow_server_options_t options = {.size = sizeof(options)};
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.host = "127.0.0.1"; /* "::" or "0.0.0.0": every interface */
-  options.origins = origins;  /* an Origin that is none of these: 403 */
-  options.origin_count = 1;
-  options.subprotocols = subprotocols;
-  options.subprotocol_count = 1;
-  options.on_handshake = on_handshake;
-  options.max_peers = 1000;              /* one more: 503 (wss: closed) */
-  options.max_calls = 100;               /* of one peer, at once */
-  options.max_message_bytes = 64 * 1024; /* a longer one: closed, 1009 */
-  options.max_unsent_bytes = 1 << 20;    /* who doesn't read is dropped */
-  options.handshake_timeout_ms = 3000;
-  int rc = uvow_server_new(app->loop, &options, &app->server);
-  if (rc == 0)
-    rc = uvow_server_method(app->server, "add", add, NULL, NULL);
-  if (rc == 0)
-    rc = uvow_server_method(app->server, "report", report, NULL, NULL);
-  return rc;
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  listener.host = "127.0.0.1"; /* "::" or "0.0.0.0": every interface */
+  listener.origins = origins;  /* beside its own; others: 403 */
+  listener.origin_count = 1;
+  listener.subprotocols = subprotocols;
+  listener.subprotocol_count = 1;
+  listener.on_handshake = on_handshake;
+  listener.max_peers = 1000;              /* one more: 503 (wss: closed) */
+  listener.max_message_bytes = 64 * 1024; /* a longer one: closed, 1009 */
+  listener.max_unsent_bytes = 1 << 20;    /* who doesn't read is dropped */
+  listener.handshake_timeout_ms = 3000;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  options.max_calls = 100; /* of one peer, at once */
+  options.methods = uvow_methods_new(app->loop);
+  uvow_methods_add(options.methods, "add", add, NULL);
+  uvow_methods_add(options.methods, "report", report, NULL);
+  app->server =
+      uvow_server_new(uvow_listener_new(app->loop, &listener), &options);
+  uvow_methods_unref(options.methods);
+  return app->server ? 0 : uvow_error_code(uvow_loop_error(app->loop));
 }
 /* [server] */
 
@@ -102,17 +108,17 @@ static int visit(app_t *app);
 /* [refused] */
 static void print(const uvow_result_t *result) {
   const uvow_error_t *error = result->error;
-  size_t len = 0;
-  const char *text = uvow_result_bytes(result, &len);
+  uvow_slice_t text = uvow_result_bytes(result);
   if (error && uvow_error_code(error) == UVOW_EHANDSHAKE) {
-    text = uvow_error_data(uvow_error_cause(error), &len); /* the body */
+    text.bytes =
+        uvow_error_data(uvow_error_cause(error), &text.len); /* the body */
     printf("HTTP %d: %.*s\n", uvow_error_status(error),
-           (int)strcspn(text, "\r\n"), text);
+           (int)strcspn(text.bytes, "\r\n"), text.bytes);
   } else if (error) {
     printf("error %d: %s\n", (int)uvow_error_peer_code(error),
            uvow_error_peer_message(error));
   } else {
-    printf("%.*s\n", (int)len, text);
+    printf("%.*s\n", (int)text.len, text.bytes);
   }
 }
 /* [refused] */
@@ -121,7 +127,7 @@ static void answered(const uvow_result_t *result, void *data) {
   app_t *app = data;
   printf("%s %s: ", visits[app->visit].path, visits[app->visit].method);
   print(result);
-  uvow_client_free(app->client);
+  uvow_peer_unref(app->client);
   app->client = NULL;
   app->visit++;
   if (app->visit < sizeof(visits) / sizeof(*visits) && visit(app) == 0)
@@ -134,29 +140,32 @@ static int visit(app_t *app) {
   static const char *const subprotocols[] = {"rpc.v2", "rpc.v1"};
   const char *params = visits[app->visit].params;
   char url[64];
-  uvow_client_options_t options = {.size = sizeof(options)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u%s",
            (unsigned)uvow_server_port(app->server), visits[app->visit].path);
-  options.url = url;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.subprotocols = subprotocols;
-  options.subprotocol_count = 2;
-  options.bearer = visits[app->visit].bearer;
-  options.origin = visits[app->visit].origin;
-  int rc = uvow_client_new(app->loop, &options, &app->client);
+  options.websocket = &websocket;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  websocket.subprotocols = subprotocols;
+  websocket.subprotocol_count = 2;
+  websocket.bearer = visits[app->visit].bearer;
+  websocket.origin = visits[app->visit].origin;
+  app->client = uvow_peer_connect(app->loop, url, &options);
+  int rc = app->client ? 0 : UVOW_ENOMEM;
   if (rc)
     return rc;
-  return uvow_future_done(
-      uvow_client_request_bytes(app->client, visits[app->visit].method, params,
-                                strlen(params), NULL),
-      answered, app);
+  return uvow_future_done(uvow_peer_request(app->client,
+                                            visits[app->visit].method,
+                                            uvow_value_raw(params)),
+                          answered, app);
 }
 
 int main(void) {
   app_t app = {0};
   uv_loop_t *uv = uv_default_loop();
   signal(SIGPIPE, SIG_IGN); /* as every libuv program that writes to sockets */
-  int rc = uvow_loop_new(uv, NULL, &app.loop);
+  app.loop = uvow_loop_new(uv, NULL);
+  int rc = app.loop ? 0 : UVOW_ENOMEM;
   if (rc == 0)
     rc = start_server(&app);
   if (rc == 0)

@@ -18,6 +18,7 @@ typedef struct app {
 
 static void on_room(const uvow_result_t *result, void *data);
 
+/* [produce] */
 static void produce(app_t *app) {
   while (app->next <= 10) {
     int rc = uvow_sink_push(app->readings, uvow_value_int64(app->next));
@@ -43,6 +44,7 @@ static void on_room(const uvow_result_t *result, void *data) {
   printf("(room again)\n");
   produce(app);
 }
+/* [produce] */
 
 /* The consumer: each item takes 5 ms; the next one waits for that. */
 
@@ -61,6 +63,7 @@ static uvow_next_t times_ten(const uvow_result_t *item, void *data) {
   return uvow_next_value(uvow_value_int64(n * 10));
 }
 
+/* [item] */
 static uvow_next_t on_item(const uvow_result_t *item, void *data) {
   app_t *app = data;
   int64_t n = 0;
@@ -68,6 +71,15 @@ static uvow_next_t on_item(const uvow_result_t *item, void *data) {
   printf("item %lld\n", (long long)n);
   return uvow_next_future(uvow_future_delay(app->loop, 5));
 }
+/* [item] */
+
+/* [stages] */
+static uvow_future_t *consume(app_t *app, uvow_stream_t *s) {
+  s = uvow_stream_filter(s, is_even, NULL);
+  s = uvow_stream_map(s, times_ten, NULL);
+  return uvow_stream_each(s, on_item, app);
+}
+/* [stages] */
 
 /* The display. */
 
@@ -80,18 +92,23 @@ static uvow_next_t show(const uvow_result_t *item, void *data) {
   return uvow_next_none();
 }
 
-static uvow_next_t then_display(const uvow_result_t *end, void *data) {
-  app_t *app = data;
+/* [newest] */
+static uvow_future_t *show_newest(app_t *app) {
   uvow_stream_options_t newest = {sizeof(newest), 0, 0, UVOW_FULL_LATEST, 0};
   uvow_sink_t *sink;
-  int64_t n = 0;
-  (void)uvow_value_get_int64(&end->value, &n);
-  printf("%lld were made\n", (long long)n);
   uvow_stream_t *s = uvow_stream_new(app->loop, &newest, &sink);
   for (int64_t i = 1; i <= 100; i++)
     (void)uvow_sink_push(sink, uvow_value_int64(i)); /* nobody shows them */
   uvow_sink_end(sink);
-  return uvow_next_future(uvow_stream_each(s, show, NULL));
+  return uvow_stream_each(s, show, NULL);
+}
+/* [newest] */
+
+static uvow_next_t then_display(const uvow_result_t *end, void *data) {
+  int64_t n = 0;
+  (void)uvow_value_get_int64(&end->value, &n);
+  printf("%lld were made\n", (long long)n);
+  return uvow_next_future(show_newest(data));
 }
 
 static void finished(const uvow_result_t *result, void *data) {
@@ -107,7 +124,8 @@ int main(void) {
   uvow_stream_options_t options = {sizeof(options), 4, 0, UVOW_FULL_WAIT, 0};
   app_t app = {NULL, NULL, 1};
   int failed = 1;
-  int rc = uvow_loop_new(uv, NULL, &app.loop);
+  app.loop = uvow_loop_new(uv, NULL);
+  int rc = app.loop ? 0 : UVOW_ENOMEM;
   if (rc) {
     fprintf(stderr, "streams: %s\n", uvow_strerror(rc));
     return 1;
@@ -115,9 +133,7 @@ int main(void) {
   uvow_stream_t *s = uvow_stream_new(app.loop, &options, &app.readings);
   if (s)
     produce(&app);
-  s = uvow_stream_filter(s, is_even, NULL);
-  s = uvow_stream_map(s, times_ten, NULL);
-  uvow_future_t *f = uvow_stream_each(s, on_item, &app);
+  uvow_future_t *f = consume(&app, s);
   f = uvow_future_then(f, then_display, &app);
   if (uvow_future_done(f, finished, &failed))
     uvow_loop_close(app.loop, NULL, NULL); /* no memory */

@@ -14,13 +14,12 @@
 static int run_once(uvow_loop_t *loop, const char *script) {
   const char *args[] = {"sh", "-c", script, NULL};
   uvow_process_options_t options = {.size = sizeof options, .args = args};
-  uvow_process_t *process;
+  uvow_process_t *process = uvow_spawn(loop, &options);
   uvow_result_t r;
   int64_t status = 0;
-  int rc = uvow_spawn(loop, &options, &process);
-  if (rc)
-    return rc;
-  rc = uvow_await(uvow_process_exit(process), &r);
+  if (!process)
+    return uvow_error_code(uvow_loop_error(loop));
+  int rc = uvow_await(uvow_process_exit(process), &r);
   if (rc == UVOW_ECANCELED) /* ours: then it ends too, without us */
     uvow_future_detach(uvow_process_close(process));
   else
@@ -45,16 +44,15 @@ static uvow_next_t supervise(uvow_loop_t *loop, void *script) {
 static uvow_next_t run(uvow_loop_t *loop, void *data) {
   const char *args[] = {"sleep", "1000", NULL};
   uvow_process_options_t options = {.size = sizeof options, .args = args};
-  uvow_process_t *process;
   uvow_result_t r;
   int64_t status = 0;
   (void)data;
   if (uvow_await(uvow_fiber_spawn(loop, supervise, "exit 3"), &r))
     printf("given up: %s\n", uvow_error_message(r.error));
   uvow_await(uvow_fiber_spawn(loop, supervise, "exit 0"), NULL);
-  int rc = uvow_spawn(loop, &options, &process);
-  if (rc)
-    return uvow_next_code(rc, "sleep");
+  uvow_process_t *process = uvow_spawn(loop, &options);
+  if (!process)
+    return uvow_next_failed(loop);
   uvow_await(uvow_process_close(process), &r);
   uvow_value_get_int64(&r.value, &status);
   printf("asked to go: %d\n", (int)status); /* 128 + SIGTERM */

@@ -15,7 +15,7 @@
 typedef struct app {
   uvow_loop_t *loop;
   uvow_server_t *server;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   uvow_tls_t *tls; /* the client's */
   const char *folder;
   size_t visit;
@@ -30,8 +30,10 @@ static const char *file(const app_t *app, const char *name) {
   return path;
 }
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -52,30 +54,39 @@ static int make_tls(app_t *app, const uvow_tls_options_t *options,
 /* [server] */
 static int start_server(app_t *app, const char *cert, const char *key) {
   uvow_tls_options_t tls = {.size = sizeof(tls), .is_server = 1};
-  uvow_server_options_t options = {.size = sizeof(options)};
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
   tls.cert_file = file(app, cert); /* the chain to its CA behind it */
   tls.key_file = file(app, key);
   tls.ca_file = file(app, "ca.pem"); /* whose client certificates we take */
   tls.client_certs = UVOW_TLS_CLIENT_CERT_REQUIRED;
-  options.protocol = uvow_protocol_jsonrpc2();
-  int rc = make_tls(app, &tls, &options.tls);
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  options.methods = uvow_methods_new(app->loop);
+  uvow_methods_add(options.methods, "echo", echo, NULL);
+  int rc = make_tls(app, &tls, &listener.tls);
   if (rc == 0)
-    rc = uvow_server_new(app->loop, &options, &app->server);
-  uvow_tls_unref(options.tls); /* the server has its own reference */
-  return rc ? rc : uvow_server_method(app->server, "echo", echo, NULL, NULL);
+    app->server =
+        uvow_server_new(uvow_listener_new(app->loop, &listener), &options);
+  uvow_tls_unref(listener.tls); /* the server has its own references */
+  uvow_methods_unref(options.methods);
+  if (rc == 0 && !app->server)
+    rc = uvow_error_code(uvow_loop_error(app->loop));
+  return rc;
 }
 /* [server] */
 
 /* [client] */
 static int start_client(app_t *app) {
   char url[64];
-  uvow_client_options_t options = {.size = sizeof(options)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
   snprintf(url, sizeof(url), "wss://127.0.0.1:%u/",
            (unsigned)uvow_server_port(app->server));
-  options.url = url;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.tls = app->tls; /* for as many clients of the loop as you like */
-  return uvow_client_new(app->loop, &options, &app->client);
+  options.websocket = &websocket;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  websocket.tls = app->tls; /* for as many clients of the loop as you like */
+  app->client = uvow_peer_connect(app->loop, url, &options);
+  return app->client ? 0 : UVOW_ENOMEM;
 }
 
 static int make_client_tls(app_t *app, const char *ca, const char *cert,
@@ -117,10 +128,9 @@ static int visit(app_t *app);
 /* [failure] */
 static void print(const uvow_result_t *result) {
   const uvow_error_t *error = result->error;
-  size_t len = 0;
-  const char *text = uvow_result_bytes(result, &len);
+  uvow_slice_t text = uvow_result_bytes(result);
   if (!error) {
-    printf("%.*s\n", (int)len, text);
+    printf("%.*s\n", (int)text.len, text.bytes);
     return;
   }
   /* "the server 127.0.0.1 port 40000: ...": without its beginning here, as the
@@ -135,7 +145,7 @@ static void print(const uvow_result_t *result) {
 /* [resumed] */
 static void print_resumed(const app_t *app) {
   uvow_tls_stats_t stats = {.size = sizeof(stats)};
-  if (uvow_tls_stats(app->tls, &stats) == 0)
+  if (uvow_tls_get_stats(app->tls, &stats) == 0)
     printf("%d handshakes, %d resumed\n", (int)stats.handshakes,
            (int)stats.resumed);
 }
@@ -153,7 +163,7 @@ static void answered(const uvow_result_t *result, void *data) {
   const size_t count = sizeof(visits) / sizeof(*visits);
   printf("%s: ", visits[app->visit].what);
   print(result);
-  uvow_client_free(app->client);
+  uvow_peer_unref(app->client);
   app->client = NULL;
   if (!visits[app->visit++].server)
     print_resumed(app);
@@ -179,7 +189,7 @@ static int visit(app_t *app) {
   if (rc)
     return rc;
   return uvow_future_done(
-      uvow_client_request_bytes(app->client, "echo", "[1]", 3, NULL), answered,
+      uvow_peer_request(app->client, "echo", uvow_value_raw("[1]")), answered,
       app);
 }
 
@@ -187,7 +197,8 @@ int main(int argc, char **argv) {
   app_t app = {.folder = argc > 1 ? argv[1] : "."};
   uv_loop_t *uv = uv_default_loop();
   signal(SIGPIPE, SIG_IGN); /* as every libuv program that writes to sockets */
-  int rc = uvow_loop_new(uv, NULL, &app.loop);
+  app.loop = uvow_loop_new(uv, NULL);
+  int rc = app.loop ? 0 : UVOW_ENOMEM;
   if (rc == 0)
     rc = visit(&app);
   if (rc) {

@@ -14,7 +14,10 @@
  * A future that would wait for itself rejects with UVOW_ECYCLE, also where the
  * way leads through all, all_settled, any, race or retry. The look for it takes
  * at most 64 steps from either end: a longer cycle stays pending until it is
- * canceled, or the loop closed, and uvow_loop_walk_futures shows it.
+ * canceled, or the loop closed, and uvow_loop_walk shows it.
+ *
+ * What is given up is told later, as a cancel is: on_cancel and destructors run
+ * from the loop's task queue, and so do the callbacks given here.
  *
  * Everything here is for the loop's thread.
  */
@@ -41,14 +44,14 @@ extern UVOW_API const uvow_type_t uvow_type_results;
  * value is a uvow_results_t. NULL: no memory (what the futures do goes on), or
  * the loop is NULL or closed. Since 0.1. Source: ECMA-262, Promise.all.
  */
-UVOW_API uvow_future_t *
+UVOW_NEW uvow_future_t *
 uvow_future_all(uvow_loop_t *loop, uvow_future_t *const *futures, size_t count);
 /**
  * All results, values and errors, in order; never rejects, unless the loop is
  * closed or it is canceled. As uvow_future_all. Since 0.1.
  * Source: ECMA-262, Promise.allSettled.
  */
-UVOW_API uvow_future_t *uvow_future_all_settled(uvow_loop_t *loop,
+UVOW_NEW uvow_future_t *uvow_future_all_settled(uvow_loop_t *loop,
                                                 uvow_future_t *const *futures,
                                                 size_t count);
 /**
@@ -56,14 +59,14 @@ UVOW_API uvow_future_t *uvow_future_all_settled(uvow_loop_t *loop,
  * the errors in order (see uvow_error_nth_cause); so does an array of none. As
  * uvow_future_all. Since 0.1. Source: ECMA-262, Promise.any.
  */
-UVOW_API uvow_future_t *
+UVOW_NEW uvow_future_t *
 uvow_future_any(uvow_loop_t *loop, uvow_future_t *const *futures, size_t count);
 /**
  * As the first that is settled. An array of none rejects with UVOW_EINVAL:
  * nothing could ever settle it. As uvow_future_all. Since 0.1.
  * Source: ECMA-262, Promise.race.
  */
-UVOW_API uvow_future_t *uvow_future_race(uvow_loop_t *loop,
+UVOW_NEW uvow_future_t *uvow_future_race(uvow_loop_t *loop,
                                          uvow_future_t *const *futures,
                                          size_t count);
 
@@ -91,7 +94,7 @@ UVOW_API int uvow_results_get(const uvow_results_t *results, size_t i,
  * one. Takes f. Holds the loop until it is settled. Returns new; NULL: f was,
  * or no memory (f goes on), or the loop is closed. Since 0.1.
  */
-UVOW_API uvow_future_t *uvow_future_timeout(uvow_future_t *f,
+UVOW_NEW uvow_future_t *uvow_future_timeout(uvow_future_t *f,
                                             uint64_t timeout_ms);
 /**
  * As f, if that settles before stop does; else f is given up and it rejects with
@@ -99,7 +102,7 @@ UVOW_API uvow_future_t *uvow_future_timeout(uvow_future_t *f,
  * end of something. Takes both, and gives stop up when f settles. Returns new,
  * NULL as uvow_future_timeout. Since 0.2.
  */
-UVOW_API uvow_future_t *uvow_future_until(uvow_future_t *f,
+UVOW_NEW uvow_future_t *uvow_future_until(uvow_future_t *f,
                                           uvow_future_t *stop);
 /**
  * Fulfilled with no value after delay_ms; never early.
@@ -108,7 +111,7 @@ UVOW_API uvow_future_t *uvow_future_until(uvow_future_t *f,
  * ends it. Returns new; NULL: no memory, or the loop is NULL or closed.
  * Since 0.1.
  */
-UVOW_API uvow_future_t *uvow_future_delay(uvow_loop_t *loop, uint64_t delay_ms);
+UVOW_NEW uvow_future_t *uvow_future_delay(uvow_loop_t *loop, uint64_t delay_ms);
 
 /** As uvow_retry_options_t.max_attempts: until it succeeds. */
 #define UVOW_RETRY_NO_LIMIT UINT32_MAX
@@ -129,16 +132,17 @@ typedef uint64_t (*uvow_random_cb)(void *data);
 typedef struct uvow_retry_options {
   /** Required. sizeof(uvow_retry_options_t). */
   size_t size;
+  /** Optional, default: after every error but UVOW_ECANCELED. */
+  uvow_retry_if_cb retry_if;
   /** Optional, default 3. How often to try; UVOW_RETRY_NO_LIMIT: for ever. */
   uint32_t max_attempts;
+  uint32_t reserved;
   /** Optional, default 100 ms. The bound of the first pause; it doubles. */
   uint64_t base_ms;
   /** Optional, default 10000 ms. The bound of any pause. */
   uint64_t max_ms;
   /** Optional, default none. All attempts and pauses together, in ms. */
   uint64_t deadline_ms;
-  /** Optional, default: after every error but UVOW_ECANCELED. */
-  uvow_retry_if_cb retry_if;
   /** Optional, default: the loop's own generator. */
   uvow_random_cb random;
   /** Optional. Releases data, exactly once, on every path. */
@@ -157,10 +161,10 @@ typedef struct uvow_retry_options {
  *
  * Keeps fn and data (until destroy); borrows the options: NULL is all default.
  * Returns new, rejected with UVOW_EINVAL without fn. NULL: no memory, the loop
- * is NULL or closed, or the options have another size (then destroy isn't
+ * is NULL or closed, or the options can't be read (then destroy isn't
  * called: there's no telling what it is). Since 0.1.
  */
-UVOW_API uvow_future_t *uvow_future_retry(uvow_loop_t *loop, uvow_retry_cb fn,
+UVOW_NEW uvow_future_t *uvow_future_retry(uvow_loop_t *loop, uvow_retry_cb fn,
                                           void *data,
                                           const uvow_retry_options_t *options);
 

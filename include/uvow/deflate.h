@@ -30,13 +30,13 @@ extern "C" {
 typedef struct uvow_deflate_options {
   /** Required. sizeof(uvow_deflate_options_t). */
   size_t size;
-  /** Optional, default 6: from 1, the fastest, to 9, the smallest. */
-  int level;
   /** Optional, default 256 bytes: shorter messages go uncompressed. */
   size_t threshold_bytes;
-  /** Optional, default 0. 1: the server forgets each message, so its memory is
-   * free between two; it costs what the next could have saved. RFC 7692 7.1.1.
-   */
+  /** Optional, default 6: from 1, the fastest, to 9, the smallest. */
+  int level;
+  /** Optional, default 0. 1: the server keeps no history from one message to
+   * the next: it holds no memory between two, and the next one compresses less.
+   * RFC 7692 7.1.1. */
   int server_no_context_takeover;
   /** Optional, default 0. 1: the same for the client. */
   int client_no_context_takeover;

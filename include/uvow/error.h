@@ -9,12 +9,13 @@
  * start at -5000.
  */
 
-#include "base.h"
+#include "value.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/** Calls XX(NAME, code, text) for each code of UVOW_E*. */
 #define UVOW_ERROR_MAP(XX)                                                     \
   XX(EINVAL, -5001, "invalid argument")                                        \
   XX(ENOMEM, -5002, "out of memory")                                           \
@@ -44,9 +45,10 @@ extern "C" {
   XX(ECERT, -5026, "certificate not accepted")                                 \
   XX(EPROXY, -5027, "the proxy can't be used")                                 \
   XX(EFIBER, -5028, "only within a fiber")                                     \
-  XX(EPROTOCOL, -5029, "the protocol's description can't work")                \
+  XX(EPROTOCOL, -5029, "the protocol can't work")                              \
   XX(EBUSY, -5030, "the stream is read by each")
 
+/** The error codes of UVOW_ERROR_MAP; those of libuv are UV_E*. */
 enum uvow_error_code {
 #define UVOW_XX(name, code, text) UVOW_##name = (code),
   UVOW_ERROR_MAP(UVOW_XX)
@@ -65,9 +67,6 @@ typedef enum uvow_outcome {
   /** The peer answered: the error is its own, or in its answer. */
   UVOW_ANSWERED = 3
 } uvow_outcome_t;
-
-/** Why something failed. Immutable and counted. */
-typedef struct uvow_error uvow_error_t;
 
 /**
  * The text of an error code: uvow's own or libuv's.
@@ -92,8 +91,19 @@ UVOW_API const char *uvow_err_name(int code);
  * new, never NULL: out of memory (or a code that isn't negative) gives a
  * static error that says so. Loop thread. Since 0.1.
  */
-UVOW_API uvow_error_t *uvow_error_new(uvow_loop_t *loop, int code,
+UVOW_NEW uvow_error_t *uvow_error_new(uvow_loop_t *loop, int code,
                                       const char *detail);
+
+/**
+ * As uvow_error_new, and it carries a value of yours (see uvow_error_value):
+ * takes it. Its destroy runs once, from the task queue, after the error's last
+ * owner has gone. Returns new, never NULL: out of memory (or the loop is
+ * closed) gives the static error of UVOW_ENOMEM, and releases the value.
+ * Since 0.2.
+ */
+UVOW_NEW uvow_error_t *uvow_error_new_value(uvow_loop_t *loop, int code,
+                                            const char *detail,
+                                            uvow_value_t value);
 
 /**
  * Makes the error that a method answers its caller with.
@@ -102,12 +112,24 @@ UVOW_API uvow_error_t *uvow_error_new(uvow_loop_t *loop, int code,
  * of `data_len` bytes, or NULL. Returns new, never NULL, code UVOW_EREMOTE.
  * Loop thread. Since 0.1.
  */
-UVOW_API uvow_error_t *uvow_error_new_peer(uvow_loop_t *loop, int64_t peer_code,
+UVOW_NEW uvow_error_t *uvow_error_new_peer(uvow_loop_t *loop, int64_t peer_code,
                                            const char *message,
                                            const char *data, size_t data_len);
 
+/**
+ * As uvow_error_new_peer, with a code that is text: WAMP's URIs
+ * ("com.example.denied"), Home Assistant's ("not_found"). Protocols whose codes
+ * have a place say it in place of the number. NULL or "": a code of 0. Since
+ * 0.2.
+ */
+UVOW_NEW uvow_error_t *uvow_error_new_peer_text(uvow_loop_t *loop,
+                                                const char *peer_code,
+                                                const char *message,
+                                                const char *data,
+                                                size_t data_len);
+
 /** One more owner. Accepts NULL. Returns its argument. Loop thread. */
-UVOW_API uvow_error_t *uvow_error_ref(const uvow_error_t *error);
+UVOW_NEW uvow_error_t *uvow_error_ref(const uvow_error_t *error);
 /** One owner less; the last one frees it. Accepts NULL. Loop thread. */
 UVOW_API void uvow_error_unref(uvow_error_t *error);
 
@@ -120,6 +142,9 @@ UVOW_API int uvow_error_code(const uvow_error_t *error);
 UVOW_API const char *uvow_error_message(const uvow_error_t *error);
 /** What is known of the request, see uvow_outcome_t. Borrows. */
 UVOW_API uvow_outcome_t uvow_error_outcome(const uvow_error_t *error);
+/** The value it was made with: returns borrowed (valid while the error is), or
+ * NULL: none. Since 0.2. */
+UVOW_API const uvow_value_t *uvow_error_value(const uvow_error_t *error);
 /**
  * What led to it, the first cause where there are several: returns borrowed
  * (valid while the error is), or NULL.
@@ -158,7 +183,7 @@ UVOW_API const char *uvow_error_data(const uvow_error_t *error,
 /**
  * A header of the response that refused the handshake (UVOW_EHANDSHAKE): the
  * first of this name, which compares without case. The error may be that of
- * uvow_client_ready, or of a request that had it as its cause.
+ * uvow_peer_ready, or of a request that had it as its cause.
  *
  * Writes the length to ret_len (may be NULL). Returns borrowed bytes, which no
  * NUL ends (valid while the error is), or NULL: there is none within the first

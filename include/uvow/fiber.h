@@ -52,19 +52,26 @@ typedef struct uvow_fiber_options {
  * before it began runs too. Whoever releases the future lets the fiber go on.
  *
  * A fiber that awaits 100,000 times after its cancel doesn't return: that is
- * told, once, as an unhandled rejection that has its name.
+ * told, once, as an unhandled rejection that has its name, and with UVOW_SITES
+ * (see future.h) the line that spawned it.
  *
- * Keeps fn and data. Returns new; NULL: no fn, no memory, the loop is NULL or
- * closed, or the library was built without fibers; fn doesn't run then.
- * Since 0.2.
+ * Keeps fn and data. Returns new; NULL: the loop is, or see uvow_loop_error:
+ * UVOW_EINVAL: no fn; UVOW_ECLOSED; UVOW_ENOMEM; UVOW_EFIBER: the library was
+ * built without fibers. fn doesn't run then. Since 0.2.
  */
-UVOW_API uvow_future_t *uvow_fiber_spawn(uvow_loop_t *loop, uvow_fiber_cb fn,
+UVOW_NEW uvow_future_t *uvow_fiber_spawn(uvow_loop_t *loop, uvow_fiber_cb fn,
                                          void *data);
-/** The same, with options; NULL also for options of another size, or for a
- * stack out of range. Since 0.2. */
-UVOW_API uvow_future_t *
+/** The same, with options. UVOW_EINVAL also for options that can't be read, and
+ * for a stack out of range. Since 0.2. */
+UVOW_NEW uvow_future_t *
 uvow_fiber_spawn_with(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
                       const uvow_fiber_options_t *options);
+/** The same, and where: "fetch.c:42", for reports; what the other two are with
+ * UVOW_SITES. Options may be NULL. site is static text. Since 0.2. */
+UVOW_NEW uvow_future_t *uvow_fiber_spawn_at(uvow_loop_t *loop, uvow_fiber_cb fn,
+                                            void *data,
+                                            const uvow_fiber_options_t *options,
+                                            const char *site);
 
 /**
  * Waits for a future. Takes it; on a failure of its own, it gives it up. One
@@ -73,16 +80,21 @@ uvow_fiber_spawn_with(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
  *
  * Returns 0, or the code that it rejected with. What it writes to ret_result
  * (may be NULL; untouched by an error of its own) is borrowed (valid until this
- * fiber's next await, or its end). Errors of its own: UVOW_EFIBER: not within a
- * fiber (a continuation, a cleanup, a destructor aren't); UVOW_ENOMEM: f is
- * NULL; UVOW_EINVAL: f is of another loop; UVOW_ECYCLE: f is this fiber's own;
- * UVOW_ECANCELED: the fiber is canceled, and f is given up. Since 0.2.
+ * fiber's next await, or its end). Errors of its own, with a sentence in
+ * uvow_loop_error: UVOW_EFIBER: not within a fiber (a continuation, a cleanup, a
+ * destructor aren't); UVOW_EINVAL: f is of another loop; UVOW_ECYCLE: f is this
+ * fiber's own. Without one: UVOW_ENOMEM: f is NULL; UVOW_ECANCELED: the fiber is
+ * canceled, and f is given up. Since 0.2.
  */
 UVOW_API int uvow_await(uvow_future_t *f, uvow_result_t *ret_result);
 /** Waits for a stream's next item. Borrows it. Returns 1: an item; 0: the end
  * (ret_result has its value, if any); negative: as uvow_await, or what the stream
  * failed with. A cancel takes no item. Since 0.2. */
 UVOW_API int uvow_await_next(uvow_stream_t *stream, uvow_result_t *ret_result);
+/** Waits for room, and adds an item. Takes the value, also on failure; borrows
+ * the sink, which others may end meanwhile. Returns 0; errors as uvow_sink_push
+ * and uvow_await. Since 0.2. */
+UVOW_API int uvow_await_push(uvow_sink_t *sink, uvow_value_t value);
 /** Waits some time. Returns 0, or as uvow_await. Since 0.2. */
 UVOW_API int uvow_await_delay(uvow_loop_t *loop, uint64_t delay_ms);
 /**
@@ -102,7 +114,9 @@ UVOW_API int uvow_fiber_main(uvow_fiber_cb fn, void *data);
 /* See future.h. */
 #ifdef UVOW_SITES
 #define uvow_fiber_spawn(loop, fn, data)                                       \
-  uvow_future_name(uvow_fiber_spawn((loop), (fn), (data)), UVOW_SITE)
+  uvow_fiber_spawn_at((loop), (fn), (data), NULL, UVOW_SITE)
+#define uvow_fiber_spawn_with(loop, fn, data, options)                         \
+  uvow_fiber_spawn_at((loop), (fn), (data), (options), UVOW_SITE)
 #endif
 
 #endif

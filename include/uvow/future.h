@@ -10,10 +10,14 @@
  * away are taken, also on failure. A callback's input is borrowed for the call.
  * NULL in (no memory earlier in the chain) gives NULL out.
  *
+ * Every callback and destructor given here runs later, from the loop's task
+ * queue, never within the call that caused it; where a call fails, the destructor
+ * of what it was given runs within it.
+ *
  * Everything here is for the loop's thread, unless it says otherwise.
  */
 
-#include "value.h"
+#include "error.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,6 +62,7 @@ typedef struct uvow_next {
   } u;
 } uvow_next_t;
 
+/** The kinds of uvow_next_t; the functions below make them. */
 enum uvow_next_kind {
   UVOW_NEXT_PASS = 0,
   UVOW_NEXT_VALUE = 1,
@@ -168,16 +173,16 @@ typedef struct uvow_chain_options {
 /**
  * Makes a future and the promise that settles it.
  *
- * Returns new, and a new promise in ret_promise; NULL (and a NULL promise):
- * out of memory, or the loop is closed. Since 0.1.
+ * Returns new, and a new promise in ret_promise, which must not be NULL; NULL
+ * (and a NULL promise): out of memory, or the loop is closed. Since 0.1.
  */
-UVOW_API uvow_future_t *uvow_promise_new(uvow_loop_t *loop,
+UVOW_NEW uvow_future_t *uvow_promise_new(uvow_loop_t *loop,
                                          uvow_promise_t **ret_promise);
 /**
  * Fulfills. Takes the promise and the value. If the future was settled before
  * (canceled, or with a try function), the value is released and nothing else
- * happens. NULL as promise only releases the value. A type whose size isn't
- * sizeof(uvow_type_t) rejects with UVOW_ETYPE. Since 0.1.
+ * happens. NULL as promise only releases the value. A type without
+ * its size, or of a newer version that says more, rejects with UVOW_ETYPE. Since 0.1.
  */
 UVOW_API void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value);
 /** Rejects. Takes promise and error (NULL: UVOW_EINVAL), as fulfill. */
@@ -195,6 +200,16 @@ UVOW_API void uvow_promise_follow(uvow_promise_t *promise,
 /** Gives it up. Takes it. Unsettled: rejects with UVOW_EBROKEN. */
 UVOW_API void uvow_promise_drop(uvow_promise_t *promise);
 /**
+ * Lets go of it without settling: what a garbage collector does. Takes it.
+ *
+ * The future stays pending. It is freed with all that was attached to it, and
+ * none of that is told, once no handle to any of it is left; data is destroyed
+ * then, later than the call. A future that is left rejects when the loop closes
+ * (UVOW_ECLOSED). What combines it with others keeps it until then. NULL, or
+ * used up: nothing. Settled: as drop. Since 0.2.
+ */
+UVOW_API void uvow_promise_free(uvow_promise_t *promise);
+/**
  * Fulfills if nothing was first. Borrows the promise (end it with
  * uvow_promise_drop), takes the value. Errors: UVOW_EALREADY: another was
  * first; UVOW_EINVAL: NULL. Since 0.1.
@@ -210,9 +225,10 @@ UVOW_API int uvow_promise_try_reject(uvow_promise_t *promise,
  *
  * The cancel queues cb; it runs once, after the cancel has returned and before
  * any continuation of what was canceled. Set after a cancel, cb is queued now.
- * Using up the promise (fulfill, reject, follow, drop) withdraws a cb that
- * hasn't run. destroy runs exactly once, later too: after cb has returned, or
- * after the promise is used up (by follow: once it has followed); or within
+ * Using up the promise (fulfill, reject, follow, drop, free) withdraws a cb
+ * that hasn't run. destroy runs exactly once, later too: after cb has returned,
+ * or after the promise is used up (by follow: once it has followed; by free:
+ * once its future is settled or freed); or within
  * this call, as its last act, for the data that was set before, and where the
  * promise is NULL or used up. The promise is still to be dropped or settled
  * (with no effect). NULL as cb: nobody. Since 0.1.
@@ -221,10 +237,10 @@ UVOW_API void uvow_promise_on_cancel(uvow_promise_t *promise, uvow_cancel_cb cb,
                                      void *data, uvow_destroy_cb destroy);
 
 /** A future that is fulfilled. Takes the value. Returns new, or NULL. */
-UVOW_API uvow_future_t *uvow_future_fulfilled(uvow_loop_t *loop,
+UVOW_NEW uvow_future_t *uvow_future_fulfilled(uvow_loop_t *loop,
                                               uvow_value_t value);
 /** A future that is rejected. Takes the error. Returns new, or NULL. */
-UVOW_API uvow_future_t *uvow_future_rejected(uvow_loop_t *loop,
+UVOW_NEW uvow_future_t *uvow_future_rejected(uvow_loop_t *loop,
                                              uvow_error_t *error);
 
 /**
@@ -232,19 +248,19 @@ UVOW_API uvow_future_t *uvow_future_rejected(uvow_loop_t *loop,
  * there is no memory (then what f would bring is lost and the work goes on).
  * Since 0.1. Source: Promises/A+ 2.2.
  */
-UVOW_API uvow_future_t *uvow_future_then(uvow_future_t *f,
+UVOW_NEW uvow_future_t *uvow_future_then(uvow_future_t *f,
                                          uvow_then_cb on_value, void *data);
 /** Continues on an error; a value passes. As uvow_future_then. */
-UVOW_API uvow_future_t *uvow_future_catch(uvow_future_t *f,
+UVOW_NEW uvow_future_t *uvow_future_catch(uvow_future_t *f,
                                           uvow_then_cb on_error, void *data);
 /** Cleans up, then passes the result on. As uvow_future_then. */
-UVOW_API uvow_future_t *uvow_future_finally(uvow_future_t *f,
+UVOW_NEW uvow_future_t *uvow_future_finally(uvow_future_t *f,
                                             uvow_finally_cb cb, void *data);
 /**
  * The general form: both ways at once, and a destructor for data. Takes f.
- * Errors: NULL, also for options of another size. Since 0.1.
+ * Errors: NULL, also for options that can't be read. Since 0.1.
  */
-UVOW_API uvow_future_t *uvow_future_chain(uvow_future_t *f,
+UVOW_NEW uvow_future_t *uvow_future_chain(uvow_future_t *f,
                                           const uvow_chain_options_t *options);
 /**
  * Ends a chain. Takes f. Errors, each without a call of cb: UVOW_ENOMEM: f is
@@ -252,6 +268,17 @@ UVOW_API uvow_future_t *uvow_future_chain(uvow_future_t *f,
  * Since 0.1.
  */
 UVOW_API int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data);
+/**
+ * Gives data to a future: destroy runs exactly once, from the task queue, when
+ * the future has no owner any more: so after the last callback that is attached
+ * to it has returned, whatever happened; within the call, if this fails. So what
+ * then, catch, finally, done are given needs no destructor of its own.
+ *
+ * Takes f and data. Returns new, which settles as f does; NULL as
+ * uvow_future_then. Since 0.2.
+ */
+UVOW_NEW uvow_future_t *uvow_future_own(uvow_future_t *f, void *data,
+                                        uvow_destroy_cb destroy);
 /**
  * Gives it up: cancels it, unless it's settled or others own it or wait for it;
  * nothing is reported. Takes f; accepts NULL. Since 0.2.
@@ -264,7 +291,7 @@ UVOW_API void uvow_future_drop(uvow_future_t *f);
 UVOW_API void uvow_future_detach(uvow_future_t *f);
 
 /** One more owner. Returns its argument; accepts NULL. */
-UVOW_API uvow_future_t *uvow_future_ref(uvow_future_t *f);
+UVOW_NEW uvow_future_t *uvow_future_ref(uvow_future_t *f);
 /** One owner less. Does not cancel (F7). Accepts NULL. */
 UVOW_API void uvow_future_unref(uvow_future_t *f);
 
@@ -295,7 +322,17 @@ UVOW_API int uvow_future_peek(uvow_future_t *f, uvow_result_t *ret_result);
  * Keeps a result's value beyond the call. Returns an owned value: release it
  * with uvow_value_clear, or give it away. No value if there's an error.
  */
-UVOW_API uvow_value_t uvow_result_keep(const uvow_result_t *result);
+UVOW_NEW uvow_value_t uvow_result_keep(const uvow_result_t *result);
+
+/** The bytes of an answer, a message, a line, a file, as they came, JSON or not:
+ * borrowed (as long as the result); NULL and 0: there are none. Since 0.2. */
+UVOW_API uvow_slice_t uvow_result_bytes(const uvow_result_t *result);
+/** Bytes, copied, for a sink, a file, or a continuation to return; a WebSocket
+ * sends them as binary. Returns an owned value of uvow_type_bytes; no memory, or
+ * no loop: no value, and UVOW_ENOMEM or UVOW_EINVAL for who sends it or fulfills
+ * with it. Since 0.2. */
+UVOW_NEW uvow_value_t uvow_value_binary(uvow_loop_t *loop, const void *bytes,
+                                        size_t len);
 
 /** Whether a stream ended (see uvow_stream_next): then the value, if any, is the
  * one that the stream ended with. Borrows. Since 0.2. */

@@ -3,32 +3,45 @@
 
 /**
  * @file json.h
- * JSON in and out without trees: fields by JSON Pointer (RFC 6901) out of the
- * bytes, text by a format into what is sent. For trees there is json_t: see
- * payload.h.
+ * JSON in and out: fields by JSON Pointer (RFC 6901) out of the bytes, text by
+ * a format into what is sent, and json_t for who wants trees.
  *
- * In: an answer comes as a uvow_result_t that holds bytes. No tree is made
- * unless uvow_result_json is called. "" is the whole, "/a/0" the first item of
- * a; in a name ~0 is "~", ~1 is "/". Of members with the same name the last one
- * counts, as in json_t.
+ * In: an answer, an event, an item, the params of a call come as a
+ * uvow_result_t that holds bytes. No tree is made unless uvow_result_json is
+ * called. "" is the whole, "/a/0" the first item of a; in a name ~0 is "~", ~1
+ * is "/". Of members with the same name the last one counts, as in json_t.
+ *
+ * Out: whatever is sent is a uvow_value_t: none, int64, double, text (a JSON
+ * string), raw or slice (JSON text), bytes (JSON text), json.
+ *
+ * Told later: nothing. All of it answers on the spot.
  *
  * The bytes are checked once, by the first getter: a text of any size and up to
  * 2048 levels of arrays and objects, in UTF-8. What json_t can't hold is JSON
  * too.
  *
- * Everything here is for the loop's thread.
+ * Everything here is for the loop's thread. To use json_t, include <jansson.h>
+ * and link with jansson.
  */
 
-#include "payload.h"
+#include "future.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+struct json_t; /* of <jansson.h> */
+
+/** A json_t, counted. */
+extern UVOW_API const uvow_type_t uvow_type_json;
+
 /* In. Each borrows the result. Errors of all getters: UVOW_EPAYLOAD: the bytes
  * aren't JSON; UVOW_ETYPE: there's nothing at the pointer, something else is,
  * or the result is an error or holds no bytes; UVOW_EINVAL: no JSON Pointer, or
  * NULL. What ret points to is untouched then, so that it may hold a default. */
+
+/** Whether they came as binary (a WebSocket's opcode 2). Since 0.2. */
+UVOW_API int uvow_result_is_binary(const uvow_result_t *result);
 
 /**
  * Reads an integer; also a real without a fraction, as 1.0 or 1e2. Errors: as
@@ -61,7 +74,7 @@ UVOW_API int uvow_result_get_slice(const uvow_result_t *result,
                                    uvow_slice_t *ret_slice);
 /**
  * Reads a string of base64 (RFC 4648 4, padded) as bytes. Writes an owned value
- * of uvow_type_payload. Errors: as above; UVOW_ETYPE: it isn't base64, too;
+ * of uvow_type_bytes. Errors: as above; UVOW_ETYPE: it isn't base64, too;
  * UVOW_ENOMEM. Since 0.2.
  */
 UVOW_API int uvow_result_get_base64(const uvow_result_t *result,
@@ -93,7 +106,7 @@ typedef struct uvow_json_walk {
   uvow_slice_t item;
   /** A member's name, escaped as it stands there, without quotes. */
   uvow_slice_t key;
-  uvow_payload_t *payload;
+  void *bytes;
   uvow_loop_t *loop;
 } uvow_json_walk_t;
 
@@ -112,31 +125,49 @@ UVOW_API uvow_json_walk_t uvow_result_walk(const uvow_result_t *result,
 UVOW_API int uvow_json_walk_next(uvow_json_walk_t *walk,
                                  uvow_result_t *ret_item);
 
+/**
+ * All of it as json_t, parsed at the first call; of a value of uvow_type_json:
+ * that.
+ *
+ * Returns borrowed (as long as the result; json_incref keeps it), or NULL:
+ * there's an error, another type, no memory, no JSON, or JSON that json_t can't
+ * hold: integers beyond 64 bits with a sign, numbers beyond a double, halves of
+ * surrogate pairs, keys with a NUL character, more than 2048 levels. Since 0.1.
+ */
+UVOW_API struct json_t *uvow_result_json(const uvow_result_t *result);
+
 /* Out. Formats are those of jansson's json_pack, written as text: { } an
  * object: each key, then its value; [ ] an array; s: const char *; s#: the same
  * and its length, an int; s%: and a size_t; i: int; I: int64_t; f: double; b:
  * int, true unless 0; n: null; o: json_t *, taken; O: json_t *, borrowed; r:
- * const char
- * *, JSON text, as it is. A ? behind s, o, O or r: NULL is null; a *: NULL is
+ * const char *, JSON text, as it is. A ? behind s, o, O or r: NULL is null; a *: NULL is
  * left out, a member with its key. Types are not checked by any compiler: I
  * with an int is undefined, as in printf. */
 
+/** A value of uvow_type_json. Takes the json; NULL gives no value. */
+UVOW_NEW uvow_value_t uvow_value_json(struct json_t *json);
+/** Bytes, copied: JSON text, which isn't checked here. Returns an owned value of
+ * uvow_type_bytes; no memory, or no loop: as uvow_value_jsonf. Since 0.1. */
+UVOW_NEW uvow_value_t uvow_value_bytes(uvow_loop_t *loop, const void *bytes,
+                                       size_t len);
 /**
  * JSON text by a format: uvow_value_jsonf(loop, "{s:i,s:s}", "id", 1, "of", s).
  *
- * Borrows what the format says. Returns an owned value of uvow_type_payload. If
- * the format is wrong, a text isn't UTF-8 or a number not finite, or there's no
- * memory: no value, and UVOW_EINVAL or UVOW_ENOMEM for who sends it, UVOW_ETYPE
- * for who fulfills with it. Since 0.2.
+ * Borrows what the format says. Returns an owned value of uvow_type_bytes. If
+ * the format is wrong, a text isn't UTF-8 or a number not finite, there's no
+ * loop or no memory: no value, and UVOW_EINVAL or UVOW_ENOMEM for who sends it
+ * or fulfills with it. Since 0.2.
  */
-UVOW_API uvow_value_t uvow_value_jsonf(uvow_loop_t *loop, const char *format,
-                                       ...);
+UVOW_FORMATTED uvow_value_t uvow_value_jsonf(uvow_loop_t *loop,
+                                             const char *format, ...);
+/** Fulfills with json. Takes it; NULL rejects with UVOW_EPAYLOAD. */
+UVOW_NEW uvow_next_t uvow_next_json(struct json_t *json);
 /**
  * Fulfills with JSON text by a format; rejects with UVOW_EINVAL or UVOW_ENOMEM
  * where uvow_value_jsonf has no value. Since 0.2.
  */
-UVOW_API uvow_next_t uvow_next_jsonf(uvow_loop_t *loop, const char *format,
-                                     ...);
+UVOW_FORMATTED uvow_next_t uvow_next_jsonf(uvow_loop_t *loop,
+                                           const char *format, ...);
 
 #ifdef __cplusplus
 }

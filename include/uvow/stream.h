@@ -71,7 +71,7 @@ typedef int (*uvow_filter_cb)(const uvow_result_t *item, void *data);
 
 /** Makes a stream and its sink. Returns new, and a new sink in ret_sink; NULL
  * (and a NULL sink): no memory, or the loop is closed. Since 0.2. */
-UVOW_API uvow_stream_t *uvow_stream_new(uvow_loop_t *loop,
+UVOW_NEW uvow_stream_t *uvow_stream_new(uvow_loop_t *loop,
                                         const uvow_stream_options_t *options,
                                         uvow_sink_t **ret_sink);
 /**
@@ -86,7 +86,7 @@ UVOW_API uvow_stream_t *uvow_stream_new(uvow_loop_t *loop,
 UVOW_API int uvow_sink_push(uvow_sink_t *sink, uvow_value_t value);
 /** A future of room: fulfilled (no value) when a push would be taken, rejected
  * as uvow_sink_push. Borrows. Returns new. Since 0.2. */
-UVOW_API uvow_future_t *uvow_sink_room(uvow_sink_t *sink);
+UVOW_NEW uvow_future_t *uvow_sink_room(uvow_sink_t *sink);
 /** Ends the stream behind what waits. Takes the sink; accepts NULL. */
 UVOW_API void uvow_sink_end(uvow_sink_t *sink);
 /** Ends it with a value, which each, collect and pipe bring. Takes both. */
@@ -104,7 +104,7 @@ UVOW_API void uvow_sink_on_cancel(uvow_sink_t *sink, uvow_cancel_cb cb,
 /** A future of the end of the other side's reading: fulfilled (no value) when
  * all has been read or written, rejected when it was let go of. Borrows. Since
  * 0.2. */
-UVOW_API uvow_future_t *uvow_sink_flushed(uvow_sink_t *sink);
+UVOW_NEW uvow_future_t *uvow_sink_flushed(uvow_sink_t *sink);
 
 /* Read. */
 
@@ -117,10 +117,10 @@ UVOW_API uvow_future_t *uvow_sink_flushed(uvow_sink_t *sink);
  * Canceling it, also by a timeout, takes no item. Borrows. Returns new.
  * Since 0.2.
  */
-UVOW_API uvow_future_t *uvow_stream_next(uvow_stream_t *stream);
+UVOW_NEW uvow_future_t *uvow_stream_next(uvow_stream_t *stream);
 /** A future of the next item; then lets go. A stream that ends without one:
  * UVOW_ECLOSED. Takes it. Returns new. Since 0.2. */
-UVOW_API uvow_future_t *uvow_stream_first(uvow_stream_t *stream);
+UVOW_NEW uvow_future_t *uvow_stream_first(uvow_stream_t *stream);
 /**
  * Calls cb for each item. The next one waits for the future that cb returns;
  * uvow_next_end ends it early, an error too: both let go of the stream.
@@ -128,78 +128,81 @@ UVOW_API uvow_future_t *uvow_stream_first(uvow_stream_t *stream);
  * Takes it. Returns a new future of the end: its value, or its error;
  * UVOW_EBUSY: a next is pending, or another each reads it. Since 0.2.
  */
-UVOW_API uvow_future_t *uvow_stream_each(uvow_stream_t *stream, uvow_then_cb cb,
+UVOW_NEW uvow_future_t *uvow_stream_each(uvow_stream_t *stream, uvow_then_cb cb,
                                          void *data);
-/** A future of all items (uvow_results_t, see combine.h); more than max_items:
+/** A future of all items (uvow_results_t, see combine.h), whose
+ * uvow_result_missed counts all that are missing; more than max_items:
  * UVOW_ETOOBIG. Takes it. Returns new. Since 0.2. */
-UVOW_API uvow_future_t *uvow_stream_collect(uvow_stream_t *stream,
+UVOW_NEW uvow_future_t *uvow_stream_collect(uvow_stream_t *stream,
                                             size_t max_items);
 /** Pushes each item into a sink, no faster than it takes them, and ends or fails
  * it as the stream ends. Takes both. Returns a new future of the stream's end
  * and the sink's flush; canceling it lets go of the stream and drops the sink.
  * Since 0.2. */
-UVOW_API uvow_future_t *uvow_stream_pipe(uvow_stream_t *stream,
+UVOW_NEW uvow_future_t *uvow_stream_pipe(uvow_stream_t *stream,
                                          uvow_sink_t *sink);
 
 /** One more owner. Returns its argument; accepts NULL. */
-UVOW_API uvow_stream_t *uvow_stream_ref(uvow_stream_t *stream);
+UVOW_NEW uvow_stream_t *uvow_stream_ref(uvow_stream_t *stream);
 /** One owner less; the last one lets go, unless a next is pending or each reads
  * it. Accepts NULL. */
 UVOW_API void uvow_stream_unref(uvow_stream_t *stream);
 /** Lets go, whoever else owns it (their reads end), and waits until the source
  * has ended: unsubscribed, closed. Takes it. Returns a new future. Since 0.2. */
-UVOW_API uvow_future_t *uvow_stream_close(uvow_stream_t *stream);
+UVOW_NEW uvow_future_t *uvow_stream_close(uvow_stream_t *stream);
 /** How many items wait. Borrows; 0 for NULL. */
 UVOW_API size_t uvow_stream_waiting(const uvow_stream_t *stream);
 
 /* Streams of streams. Each takes what it reads and returns new; they pull: what
- * isn't asked for waits at the source. */
+ * isn't asked for waits at the source. What is missing before an item that one
+ * leaves out is missing before the next item or the end; a gap (tell_gaps) is
+ * given to no callback of theirs, and counts as no item. */
 
 /** What cb makes of each item: a value, an error (which ends it), or a future.
  * Since 0.2. */
-UVOW_API uvow_stream_t *uvow_stream_map(uvow_stream_t *stream, uvow_then_cb cb,
+UVOW_NEW uvow_stream_t *uvow_stream_map(uvow_stream_t *stream, uvow_then_cb cb,
                                         void *data);
 /** The items that cb says yes to. Since 0.2. */
-UVOW_API uvow_stream_t *uvow_stream_filter(uvow_stream_t *stream,
+UVOW_NEW uvow_stream_t *uvow_stream_filter(uvow_stream_t *stream,
                                            uvow_filter_cb cb, void *data);
 /** The first n. Since 0.2. */
-UVOW_API uvow_stream_t *uvow_stream_take(uvow_stream_t *stream, size_t n);
+UVOW_NEW uvow_stream_t *uvow_stream_take(uvow_stream_t *stream, size_t n);
 /** Until a future is settled: takes both; its rejection is the end's. */
-UVOW_API uvow_stream_t *uvow_stream_until(uvow_stream_t *stream,
+UVOW_NEW uvow_stream_t *uvow_stream_until(uvow_stream_t *stream,
                                           uvow_future_t *f);
 /** Fails with UVOW_ETIMEDOUT if an item is asked for and none comes in time. */
-UVOW_API uvow_stream_t *uvow_stream_timeout(uvow_stream_t *stream,
+UVOW_NEW uvow_stream_t *uvow_stream_timeout(uvow_stream_t *stream,
                                             uint64_t timeout_ms);
 /** Items of several (uvow_results_t): n of them, or what came within wait_ms. */
-UVOW_API uvow_stream_t *uvow_stream_batch(uvow_stream_t *stream, size_t n,
+UVOW_NEW uvow_stream_t *uvow_stream_batch(uvow_stream_t *stream, size_t n,
                                           uint64_t wait_ms);
 /** An item only when none follows it for quiet_ms. */
-UVOW_API uvow_stream_t *uvow_stream_debounce(uvow_stream_t *stream,
+UVOW_NEW uvow_stream_t *uvow_stream_debounce(uvow_stream_t *stream,
                                              uint64_t quiet_ms);
 /** At most one item every interval_ms: the newest. */
-UVOW_API uvow_stream_t *uvow_stream_throttle(uvow_stream_t *stream,
+UVOW_NEW uvow_stream_t *uvow_stream_throttle(uvow_stream_t *stream,
                                              uint64_t interval_ms);
 /** Lines of a stream of bytes, without their end; a longer one than max_bytes:
  * UVOW_ETOOBIG. */
-UVOW_API uvow_stream_t *uvow_stream_lines(uvow_stream_t *bytes,
+UVOW_NEW uvow_stream_t *uvow_stream_lines(uvow_stream_t *bytes,
                                           size_t max_bytes);
 /** Another reader that gets every item from now on, with a buffer of its own:
  * the only one that borrows the stream. */
-UVOW_API uvow_stream_t *uvow_stream_tee(uvow_stream_t *stream,
+UVOW_NEW uvow_stream_t *uvow_stream_tee(uvow_stream_t *stream,
                                         const uvow_stream_options_t *options);
 /** Items of several, as they come; ends with the last. Takes each, not the
  * array. */
-UVOW_API uvow_stream_t *uvow_stream_merge(uvow_loop_t *loop,
+UVOW_NEW uvow_stream_t *uvow_stream_merge(uvow_loop_t *loop,
                                           uvow_stream_t *const *streams,
                                           size_t count);
 /** Results of futures, as they settle; a rejected one is an item with an error.
  * Takes each, not the array; letting go cancels them. */
-UVOW_API uvow_stream_t *uvow_stream_of_futures(uvow_loop_t *loop,
+UVOW_NEW uvow_stream_t *uvow_stream_of_futures(uvow_loop_t *loop,
                                                uvow_future_t *const *futures,
                                                size_t count);
 /** An item (an int64: how many intervals have passed) every interval_ms; late
  * ones are one. Holds the loop. */
-UVOW_API uvow_stream_t *uvow_stream_ticks(uvow_loop_t *loop,
+UVOW_NEW uvow_stream_t *uvow_stream_ticks(uvow_loop_t *loop,
                                           uint64_t interval_ms);
 
 #ifdef __cplusplus

@@ -44,13 +44,19 @@ typedef struct uvow_tls_options {
   size_t size;
   /** Optional. 1: for servers. Then a certificate and its key are required. */
   int is_server;
-  /** Optional, default: the system's CAs. With any of these three, only what
+  /** Optional, default 0. 1: SSL_CERT_FILE and SSL_CERT_DIR aren't read, as a
+   * program that runs with more rights than its user has should have it. */
+  int no_environment;
+  /** Optional, default, for a client: what the environment's SSL_CERT_FILE and
+   * SSL_CERT_DIR (directories, as OpenSSL separates them) name, where one of
+   * them is set, else the system's CAs. With any of these three, only what
    * they hold is trusted. A directory is read whole, not by hashed names. */
   const char *ca_file;
   const char *ca_dir;
   const char *ca_pem;
   /** Optional. 1: the system's CAs as well. */
   int add_system_cas;
+  uint32_t reserved;
   /** Optional. Revoked certificates: then every issuer must have a list. */
   const char *crl_file;
   const char *crl_pem;
@@ -71,7 +77,9 @@ typedef struct uvow_tls_options {
   uvow_tls_version_t min_version;
   /** Optional, default the newest. */
   uvow_tls_version_t max_version;
-  /** Optional, default OpenSSL's. In its words: TLS 1.2, then 1.3. */
+  /** Optional. In OpenSSL's words: for TLS 1.2, default those with forward
+   * secrecy and authenticated encryption (what it has beyond them: "DEFAULT");
+   * for TLS 1.3, default OpenSSL's. */
   const char *ciphers;
   const char *ciphersuites;
   /** Optional. 1: every connection has a whole handshake. */
@@ -85,6 +93,7 @@ typedef struct uvow_tls_options {
 typedef struct uvow_tls_stats {
   /** Required. sizeof(uvow_tls_stats_t): set it before the call. */
   size_t size;
+  size_t reserved;
   /** Handshakes that were finished. */
   uint64_t handshakes;
   /** Of those, the ones that resumed an earlier session. */
@@ -103,7 +112,7 @@ typedef struct uvow_tls_stats {
  * untouched on success. Blocks while it reads: some ms for the system's CAs, so
  * share a context where you can.
  *
- * Errors: UVOW_EINVAL: options of another size, or that exclude each other;
+ * Errors: UVOW_EINVAL: options that can't be read, or that exclude each other;
  * UVOW_ETLS: no PEM, no certificate in it, a key that isn't the certificate's,
  * unknown ciphers; UVOW_ETOOBIG: a file of more than 16 MiB; UVOW_ENOMEM;
  * libuv's, for files; UVOW_ECLOSED: the loop is. Since 0.1.
@@ -112,13 +121,13 @@ UVOW_API int uvow_tls_new(uvow_loop_t *loop, const uvow_tls_options_t *options,
                           uvow_tls_t **ret_tls, uvow_error_t **ret_error);
 
 /** One more owner. Accepts NULL. Returns its argument. Since 0.1. */
-UVOW_API uvow_tls_t *uvow_tls_ref(uvow_tls_t *tls);
+UVOW_NEW uvow_tls_t *uvow_tls_ref(uvow_tls_t *tls);
 /** One owner less; the last one frees it: clients, servers and connections own
  * it too. Accepts NULL. Since 0.1. */
 UVOW_API void uvow_tls_unref(uvow_tls_t *tls);
 
 /** Fills in *ret; its size must be set. Errors: UVOW_EINVAL. Since 0.1. */
-UVOW_API int uvow_tls_stats(const uvow_tls_t *tls, uvow_tls_stats_t *ret);
+UVOW_API int uvow_tls_get_stats(const uvow_tls_t *tls, uvow_tls_stats_t *ret);
 
 #ifdef __cplusplus
 }

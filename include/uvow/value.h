@@ -4,9 +4,13 @@
 /**
  * @file value.h
  * Values: what a future is fulfilled with. A type and 8 bytes.
+ *
+ * A value that the library owns is destroyed later, from the loop's task queue,
+ * if its type is yours; uvow_value_clear of one that you own destroys it before
+ * it returns.
  */
 
-#include "error.h"
+#include "base.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,9 +50,17 @@ extern UVOW_API const uvow_type_t uvow_type_int64;
 extern UVOW_API const uvow_type_t uvow_type_double;
 /** Static text, NUL-terminated. */
 extern UVOW_API const uvow_type_t uvow_type_text;
-/** Bytes of the library's: a message, a line, what a stream of bytes brings.
- * Counted; immutable. */
+/** JSON text that outlives the value, NUL-terminated. */
+extern UVOW_API const uvow_type_t uvow_type_raw;
+/** JSON text as a uvow_slice_t that outlives the value. */
+extern UVOW_API const uvow_type_t uvow_type_slice;
+/** Bytes of the library's (see json.h): an answer, a message, a line, a file.
+ * Immutable. Ask with uvow_value_get_ptr; what the pointer points to is uvow's
+ * own. */
 extern UVOW_API const uvow_type_t uvow_type_bytes;
+
+/** Why something failed. Immutable and counted. See error.h. */
+typedef struct uvow_error uvow_error_t;
 
 /** No value, as JavaScript's undefined. */
 static inline uvow_value_t uvow_value_none(void) {
@@ -79,6 +91,24 @@ static inline uvow_value_t uvow_value_text(const char *text) {
   uvow_value_t v;
   v.type = &uvow_type_text;
   v.as.ptr = (void *)(uintptr_t)text;
+  return v;
+}
+
+/** JSON text as it stands, as "[1,2]"; borrowed for as long as the value is.
+ * For what is sent: params, answers, messages. */
+static inline uvow_value_t uvow_value_raw(const char *json) {
+  uvow_value_t v;
+  v.type = &uvow_type_raw;
+  v.as.ptr = (void *)(uintptr_t)json;
+  return v;
+}
+
+/** JSON text with a length. The slice and its bytes are borrowed for as long as
+ * the value is: a request, notification or push has read it when it returns. */
+static inline uvow_value_t uvow_value_slice(const uvow_slice_t *json) {
+  uvow_value_t v;
+  v.type = &uvow_type_slice;
+  v.as.ptr = (void *)(uintptr_t)json;
   return v;
 }
 

@@ -8,7 +8,7 @@
  *    byte consumed.
  * 3. A failed append changes nothing.
  */
-#include "buf.h"
+#include "text.h"
 
 #include <string.h>
 
@@ -16,6 +16,7 @@
 
 #define BUF_MIN 256
 #define BUF_LARGE 65536
+#define BUF_SMALL 4096 /* capacity that the allocator keeps nothing of */
 
 void uvow__buf_init(uvow__buf_t *buf, const uvow__mem_t *mem, size_t max) {
   memset(buf, 0, sizeof(*buf));
@@ -53,7 +54,7 @@ static int grow(uvow__buf_t *buf, size_t need) {
   }
   if (cap > buf->max && need <= buf->max)
     cap = buf->max;
-  if (cap >= BUF_LARGE && cap / 2 > buf->cap)
+  if (cap > BUF_SMALL && (buf->cap <= BUF_SMALL || cap / 2 > buf->cap))
     return move(buf, cap);
   uint8_t *data = (uint8_t *)uvow__realloc(buf->mem, buf->data, cap);
   if (!data)
@@ -127,15 +128,11 @@ int uvow__slice_is(uvow__slice_t slice, const char *text) {
   return slice.len == len && memcmp(slice.ptr, text, len) == 0;
 }
 
-static int lower(int c) {
-  return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
-
 int uvow__slice_is_nocase(uvow__slice_t slice, const char *text) {
   if (slice.len != strlen(text))
     return 0;
   for (size_t i = 0; i < slice.len; i++)
-    if (lower((unsigned char)slice.ptr[i]) != lower((unsigned char)text[i]))
+    if (uvow__lower(slice.ptr[i]) != uvow__lower(text[i]))
       return 0;
   return 1;
 }

@@ -27,6 +27,7 @@ typedef struct uvow__splice {
   uvow__slice_t text;
   uvow__slice_t inner; /* len 0: there's none */
   size_t at;
+  struct uvow__packed *packed; /* NULL, or of a text that goes to many */
 } uvow__splice_t;
 
 #define UVOW__SLICE(literal) ((uvow__slice_t){(literal), sizeof(literal) - 1})

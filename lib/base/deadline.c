@@ -13,17 +13,18 @@
  *    with no time at all.
  * 5. Disarming doesn't touch `maybe`: a bit may be stale, and is cleared when
  *    its slot is found empty.
+ * 6. The slot that was found to come first stays that until it's empty, or one
+ *    before its start is filled: a turn that changes nothing doesn't look.
  */
 #include "deadline.h"
 
 #include <string.h>
 
-#define NS_PER_MS 1000000u
 #define MASK (UVOW__WHEEL_SLOTS - 1)
 
 void uvow__wheel_init(uvow__wheel_t *wheel, uint64_t now_ns) {
   memset(wheel, 0, sizeof(*wheel));
-  wheel->now = now_ns / NS_PER_MS;
+  wheel->now = now_ns / UVOW__NS_PER_MS;
   uvow__list_init(&wheel->intake);
   uvow__list_init(&wheel->expired);
   for (int l = 0; l < UVOW__WHEEL_LEVELS; l++)
@@ -32,7 +33,10 @@ void uvow__wheel_init(uvow__wheel_t *wheel, uint64_t now_ns) {
 }
 
 /* The lowest bit that is set: bits isn't 0. */
-static unsigned lowest_bit(uint64_t bits) {
+static inline unsigned lowest_bit(uint64_t bits) {
+#ifdef __GNUC__
+  return (unsigned)__builtin_ctzll(bits);
+#else
   unsigned at = 0;
   for (unsigned half = 32; half; half /= 2) {
     if ((bits & ((UINT64_C(1) << half) - 1)) == 0) {
@@ -41,41 +45,52 @@ static unsigned lowest_bit(uint64_t bits) {
     }
   }
   return at;
+#endif
 }
 
-static void place(uvow__wheel_t *wheel, uvow__deadline_t *deadline) {
-  if (deadline->due <= wheel->now) {
-    uvow__list_append(&wheel->expired, &deadline->link);
-    return;
-  }
-  uint64_t differ = (deadline->due ^ wheel->now) >> UVOW__WHEEL_BITS;
+/* Where what is due then belongs: it's about to be put there. */
+static uvow__list_t *list_for(uvow__wheel_t *wheel, uint64_t due) {
+  if (due <= wheel->now)
+    return &wheel->expired;
+  uint64_t differ = (due ^ wheel->now) >> UVOW__WHEEL_BITS;
   unsigned level = 0;
   while (differ) {
     differ >>= UVOW__WHEEL_BITS;
     level++;
   }
-  unsigned slot =
-      (unsigned)(deadline->due >> (level * UVOW__WHEEL_BITS)) & MASK;
-  uvow__list_append(&wheel->slots[level][slot], &deadline->link);
+  unsigned slot = (unsigned)(due >> (level * UVOW__WHEEL_BITS)) & MASK;
+  uvow__list_t *list = &wheel->slots[level][slot];
+  if (due < wheel->start || uvow__list_empty(list))
+    wheel->first = NULL;
   wheel->maybe[level] |= UINT64_C(1) << slot;
   wheel->levels |= 1u << level;
+  return list;
 }
 
+/* Those that were armed one after the other for the same time, as requests are,
+ * go into one slot, all at once. */
 void uvow__wheel_stamp(uvow__wheel_t *wheel, uint64_t now_ns) {
-  uint64_t now = now_ns / NS_PER_MS + (now_ns % NS_PER_MS != 0);
-  while (!uvow__list_empty(&wheel->intake)) {
-    uvow__deadline_t *deadline =
-        UVOW__CONTAINER(wheel->intake.next, uvow__deadline_t, link);
-    uvow__list_remove(&deadline->link);
-    deadline->due =
-        deadline->due > UINT64_MAX - now ? UINT64_MAX : now + deadline->due;
-    place(wheel, deadline);
+  uint64_t now = now_ns / UVOW__NS_PER_MS + (now_ns % UVOW__NS_PER_MS != 0);
+  uvow__list_t *head = &wheel->intake;
+  while (head->next != head) {
+    uvow__list_t *first = head->next;
+    uvow__list_t *last = first;
+    uint64_t ms = UVOW__CONTAINER(first, uvow__deadline_t, link)->due;
+    uint64_t due = ms > UINT64_MAX - now ? UINT64_MAX : now + ms;
+    for (uvow__list_t *link = first; link != head; link = link->next) {
+      uvow__deadline_t *deadline =
+          UVOW__CONTAINER(link, uvow__deadline_t, link);
+      if (deadline->due != ms)
+        break;
+      deadline->due = due;
+      last = link;
+    }
+    uvow__list_move(list_for(wheel, due), first, last);
   }
 }
 
-/* The slot that comes first. Its start is never before `now`. */
-static uvow__list_t *first_slot(uvow__wheel_t *wheel, unsigned *ret_level,
-                                uint64_t *ret_start) {
+/* Finds the slot that comes first. Its start is never before `now`. */
+static uvow__list_t *find_first(uvow__wheel_t *wheel) {
   for (unsigned level = 0; wheel->levels >> level; level++) {
     while (wheel->maybe[level]) {
       unsigned slot = lowest_bit(wheel->maybe[level]);
@@ -89,8 +104,7 @@ static uvow__list_t *first_slot(uvow__wheel_t *wheel, unsigned *ret_level,
                            ? 0
                            : wheel->now >> (shift + UVOW__WHEEL_BITS)
                                                << (shift + UVOW__WHEEL_BITS);
-      *ret_start = above | (uint64_t)slot << shift;
-      *ret_level = level;
+      wheel->start = above | (uint64_t)slot << shift;
       return list;
     }
     wheel->levels &= ~(1u << level);
@@ -98,21 +112,26 @@ static uvow__list_t *first_slot(uvow__wheel_t *wheel, unsigned *ret_level,
   return NULL;
 }
 
+/* See (6). */
+static inline uvow__list_t *first_slot(uvow__wheel_t *wheel) {
+  if (!wheel->first || uvow__list_empty(wheel->first))
+    wheel->first = find_first(wheel);
+  return wheel->first;
+}
+
 /* Moves all that is due at `now` or before to `expired`. */
 static void collect(uvow__wheel_t *wheel, uint64_t now) {
-  unsigned level;
-  uint64_t start;
   uvow__list_t *slot;
-  while ((slot = first_slot(wheel, &level, &start)) != NULL && start <= now) {
+  while ((slot = first_slot(wheel)) != NULL && wheel->start <= now) {
     uvow__list_t due;
     uvow__list_init(&due);
     uvow__list_splice(&due, slot);
-    wheel->now = start;
+    wheel->now = wheel->start;
     while (!uvow__list_empty(&due)) {
       uvow__deadline_t *deadline =
           UVOW__CONTAINER(due.next, uvow__deadline_t, link);
       uvow__list_remove(&deadline->link);
-      place(wheel, deadline);
+      uvow__list_append(list_for(wheel, deadline->due), &deadline->link);
     }
   }
   if (now > wheel->now)
@@ -120,7 +139,7 @@ static void collect(uvow__wheel_t *wheel, uint64_t now) {
 }
 
 uint64_t uvow__wheel_collect(uvow__wheel_t *wheel, uint64_t now_ns) {
-  collect(wheel, now_ns / NS_PER_MS);
+  collect(wheel, now_ns / UVOW__NS_PER_MS);
   if (uvow__list_empty(&wheel->expired))
     return 0;
   uint64_t first =
@@ -143,10 +162,12 @@ int uvow__wheel_expire(uvow__list_t *due) {
 }
 
 int uvow__wheel_next(uvow__wheel_t *wheel, uint64_t *ret_ms) {
-  unsigned level;
   if (!uvow__list_empty(&wheel->expired)) {
     *ret_ms = wheel->now;
     return 1;
   }
-  return first_slot(wheel, &level, ret_ms) != NULL;
+  if (!first_slot(wheel))
+    return 0;
+  *ret_ms = wheel->start;
+  return 1;
 }

@@ -5,6 +5,8 @@
 
 #include "list.h"
 
+#define UVOW__NS_PER_MS 1000000u
+
 /* When something must have happened. Lives in what waits. */
 typedef struct uvow__deadline {
   uvow__list_t link;
@@ -21,7 +23,9 @@ typedef struct uvow__wheel {
   uint64_t now; /* ms: whatever is due by then has left the wheel */
   uvow__list_t intake;
   uvow__list_t expired;
-  unsigned levels;                    /* a 0 bit: `maybe` of that level is 0 */
+  unsigned levels;     /* a 0 bit: `maybe` of that level is 0 */
+  uvow__list_t *first; /* the slot that comes first; NULL: it's to be found */
+  uint64_t start;      /* of that one, ms */
   uint64_t maybe[UVOW__WHEEL_LEVELS]; /* a 0 bit: that slot is empty */
   uvow__list_t slots[UVOW__WHEEL_LEVELS][UVOW__WHEEL_SLOTS];
 } uvow__wheel_t;
@@ -62,6 +66,10 @@ void uvow__wheel_due(uvow__wheel_t *wheel, uvow__list_t *due);
 /* Calls expire of the first of them, which may arm and disarm any deadline: one
  * that it arms is in the wheel. Returns 0: there is none. */
 int uvow__wheel_expire(uvow__list_t *due);
+/* Whether nothing is armed, as far as it can be told at a glance. */
+static inline int uvow__wheel_empty(const uvow__wheel_t *wheel) {
+  return !wheel->levels && uvow__list_empty(&wheel->expired);
+}
 /* Writes the ms of the clock at which to advance next: never later than the
  * first deadline, seldom earlier. 0: nothing is armed. */
 int uvow__wheel_next(uvow__wheel_t *wheel, uint64_t *ret_ms);

@@ -26,6 +26,9 @@ struct uvow_error {
   const char *data;
   size_t data_len;
   const char *head;
+  const uvow_value_t *value;
+  void *keeper;
+  void (*release)(void *keeper);
   uvow_error_t *next_dying;
   size_t cause_count;
   uvow_error_t **causes; /* behind the struct */
@@ -33,8 +36,8 @@ struct uvow_error {
 
 #define BARE(number, outcome)                                                  \
   {                                                                            \
-    {NULL, NULL, NULL, NULL}, 0, (number), 0, (outcome), 0, NULL, NULL, NULL,  \
-        NULL, 0, NULL, NULL, 0, NULL                                           \
+    {0, NULL, NULL, NULL, NULL}, 0, (number), 0, (outcome), 0, NULL, NULL,     \
+        NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL                   \
   }
 
 /* One of each code, with nothing but the code. */
@@ -64,6 +67,11 @@ static uvow_error_t *bare_error(int code) {
 /* Static: neither counted nor freed. */
 static int is_static(const uvow_error_t *error) {
   return error->mem.free_cb == NULL;
+}
+
+const uvow_error_t *uvow__error_none(void) {
+  static const uvow_error_t none = BARE(0, UVOW_OUTCOME_NONE);
+  return &none;
 }
 
 uvow_error_t *uvow__error_nomem(void) {
@@ -146,6 +154,9 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
   error->data = place(&at, spec->data);
   error->data_len = spec->data.len;
   error->head = place(&at, spec->head);
+  error->value = spec->value;
+  error->keeper = spec->keeper;
+  error->release = spec->release;
   error->next_dying = NULL;
   error->cause_count = cause_count;
   for (size_t i = 0; i < cause_count; i++)
@@ -189,7 +200,11 @@ void uvow_error_unref(uvow_error_t *error) {
     dying = dead->next_dying;
     for (size_t i = 0; i < dead->cause_count; i++)
       let_go(dead->causes[i], &dying);
+    void (*release)(void *keeper) = dead->release;
+    void *keeper = dead->keeper;
     uvow__free(&mem, dead);
+    if (release)
+      release(keeper);
   }
 }
 
@@ -205,6 +220,10 @@ const char *uvow_error_message(const uvow_error_t *error) {
 
 uvow_outcome_t uvow_error_outcome(const uvow_error_t *error) {
   return error ? error->outcome : UVOW_OUTCOME_NONE;
+}
+
+const uvow_value_t *uvow_error_value(const uvow_error_t *error) {
+  return error ? error->value : NULL;
 }
 
 const uvow_error_t *uvow_error_cause(const uvow_error_t *error) {

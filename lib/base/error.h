@@ -3,6 +3,8 @@
 
 #include <uvow/error.h>
 
+#include <uvow/value.h>
+
 #include "buf.h"
 
 /* What an error may carry. All zero but code is fine; slices are copied. */
@@ -19,6 +21,9 @@ typedef struct uvow__error_spec {
   const uvow_error_t *cause;         /* kept; shorthand for one in causes */
   const uvow_error_t *const *causes; /* each kept; none may be NULL */
   size_t cause_count;                /* of causes; then `cause` is ignored */
+  const uvow_value_t *value;         /* borrowed while `keeper` is; or NULL */
+  void *keeper;                      /* what `release` is given, last of all */
+  void (*release)(void *keeper);     /* NULL: nothing is kept */
 } uvow__error_spec_t;
 
 /* Returns new, never NULL: without memory, a static error (UVOW_ENOMEM). */
@@ -28,6 +33,8 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
  * an outcome takes no memory. */
 uvow_error_t *uvow__error_code(const uvow__mem_t *mem, int code,
                                uvow_outcome_t outcome);
+/* A static error of code 0: nothing has failed. */
+const uvow_error_t *uvow__error_none(void);
 /* The static UVOW_ENOMEM. */
 uvow_error_t *uvow__error_nomem(void);
 

@@ -51,10 +51,13 @@ static inline unsigned excess(uint64_t value, unsigned bits) {
   return exponent > 1023 + bits ? exponent - 1023 - bits : 0;
 }
 
-static inline size_t bucket_of(const uvow__histogram_t *h, uint64_t value) {
+/* Writes how many of a value's lowest bits its bucket leaves out. */
+static inline size_t bucket_of(const uvow__histogram_t *h, uint64_t value,
+                               unsigned *ret_shift) {
   if (value > UVOW__HISTOGRAM_MAX)
     value = UVOW__HISTOGRAM_MAX;
   unsigned shift = excess(value, h->bits);
+  *ret_shift = shift;
   return ((size_t)shift << h->bits) + (size_t)(value >> shift);
 }
 
@@ -89,7 +92,8 @@ static inline void note(uvow__histogram_t *h, uint64_t min, uint64_t max,
 
 int uvow__histogram_add_other(uvow__histogram_t *h, uint64_t value,
                               uint64_t times) {
-  size_t bucket = bucket_of(h, value);
+  unsigned shift;
+  size_t bucket = bucket_of(h, value, &shift);
   size_t at = bucket >> h->bits;
   if (times == 0)
     return 0;
@@ -98,7 +102,10 @@ int uvow__histogram_add_other(uvow__histogram_t *h, uint64_t value,
     row = need_row(h, at);
   if (!row)
     return UVOW_ENOMEM;
-  h->last = value;
+  if (value >= UVOW__HISTOGRAM_MAX)
+    shift = 0;
+  h->from = value >> shift << shift;
+  h->span = (UINT64_C(1) << shift) - 1;
   h->count = &row[bucket & (row_size(h) - 1)];
   *h->count += times;
   note(h, value, value, times, (double)value * (double)times);

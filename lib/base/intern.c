@@ -5,6 +5,8 @@
 
 #include <uvow/error.h>
 
+#include "text.h"
+
 #define PLACES_MIN 16
 
 _Static_assert(UVOW__INTERN_MAX < UINT16_MAX, "places hold every number");
@@ -24,10 +26,7 @@ void uvow__intern_done(uvow__intern_t *intern) {
 
 /* Where the text is, or would be. */
 static uint16_t *place_of(const uvow__intern_t *intern, const char *text) {
-  uint32_t hash = UINT32_C(2166136261);
-  for (const char *at = text; *at; at++)
-    hash = (hash ^ (unsigned char)*at) * UINT32_C(16777619);
-  size_t place = hash & intern->mask;
+  size_t place = uvow__text_hash(text, strlen(text)) & intern->mask;
   while (intern->places[place] &&
          strcmp(intern->names[intern->places[place] - 1].ptr, text) != 0)
     place = (place + 1) & intern->mask;
@@ -66,18 +65,7 @@ static unsigned add(uvow__intern_t *intern, const char *text) {
   return (unsigned)intern->count;
 }
 
-/* Names are short: a call would take longer. */
-static inline int is(const char *a, const char *b) {
-  for (; *a == *b; a++, b++)
-    if (!*a)
-      return 1;
-  return 0;
-}
-
-unsigned uvow__intern(uvow__intern_t *intern, const char *text) {
-  unsigned last = intern->last;
-  if (last && is(intern->names[last - 1].ptr, text))
-    return last;
+unsigned uvow__intern_other(uvow__intern_t *intern, const char *text) {
   if ((!intern->places || (intern->count + 1) * 2 > intern->mask + 1) &&
       intern->count < UVOW__INTERN_MAX && grow(intern))
     return 0;

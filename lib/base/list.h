@@ -53,4 +53,16 @@ static inline void uvow__list_splice(uvow__list_t *list, uvow__list_t *from) {
   uvow__list_init(from);
 }
 
+/* Moves those from `first` to `last` of another list behind the last of `list`,
+ * in order. */
+static inline void uvow__list_move(uvow__list_t *list, uvow__list_t *first,
+                                   uvow__list_t *last) {
+  first->prev->next = last->next;
+  last->next->prev = first->prev;
+  first->prev = list->prev;
+  list->prev->next = first;
+  last->next = list;
+  list->prev = last;
+}
+
 #endif

@@ -26,7 +26,8 @@ static void default_free(void *ptr, void *data) {
   free(ptr);
 }
 
-const uvow_allocator_t uvow__mem_default = {default_malloc, default_realloc,
+const uvow_allocator_t uvow__mem_default = {sizeof(uvow_allocator_t),
+                                            default_malloc, default_realloc,
                                             default_free, NULL};
 
 void *uvow__malloc(const uvow__mem_t *mem, size_t size) {
@@ -60,6 +61,10 @@ char *uvow__strndup(const uvow__mem_t *mem, const char *text, size_t len) {
     copy[len] = '\0';
   }
   return copy;
+}
+
+char *uvow__strdup(const uvow__mem_t *mem, const char *text) {
+  return uvow__strndup(mem, text, strlen(text));
 }
 
 int uvow__size_add(size_t a, size_t b, size_t *ret) {

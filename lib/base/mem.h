@@ -17,6 +17,8 @@ void uvow__free(const uvow__mem_t *mem, void *ptr);
 
 /* Copies len bytes and ends them with a NUL. Returns new or NULL. */
 char *uvow__strndup(const uvow__mem_t *mem, const char *text, size_t len);
+/* Copies a whole text. The same. */
+char *uvow__strdup(const uvow__mem_t *mem, const char *text);
 
 /* Sizes from elsewhere are added and multiplied with these only: 0, or
  * UVOW_ETOOBIG and *ret is untouched. */

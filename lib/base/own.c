@@ -2,5 +2,5 @@
 #include "own.h"
 
 const struct uvow__own_names uvow__own_names = {
-    "shared", "results", "payload", "bytes", "json", "error", "stat", "file",
+    "shared", "results", "bytes", "json", "error", "stat", "file", "statfs",
 };

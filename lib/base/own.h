@@ -14,15 +14,20 @@
 struct uvow__own_names {
   char shared[8];
   char results[8];
-  char payload[8];
   char bytes[8];
   char json[8];
   char error[8];
   char stat[8];
   char file[8];
+  char statfs[8];
 };
 
 extern const struct uvow__own_names uvow__own_names;
+
+/* Whether it is a type of bytes: its pointer points to their uvow__slice_t. */
+static inline int uvow__type_is_bytes(const uvow_type_t *type) {
+  return type && type->name == uvow__own_names.bytes;
+}
 
 /* Whether the type's destroy is code of the application's. */
 static inline int uvow__type_is_foreign(const uvow_type_t *type) {

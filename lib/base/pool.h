@@ -1,8 +1,8 @@
 #ifndef UVOW__POOL_H
 #define UVOW__POOL_H
 
-#include "apart.h"
-#include "mem.h"
+#include "reason.h"
+#include "tidy.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UVOW__POOL_ASAN 1
@@ -20,7 +20,8 @@ typedef struct uvow__pool_block {
 /*
  * Blocks of one size, kept for the next use. What is free costs nothing to take
  * again; a taken block costs no header. Blocks are handed back to the allocator
- * when the pool is done, all at once.
+ * when the pool is done, all at once; or, of a pool that shrinks, by the slab,
+ * some time after most of them were given back.
  */
 typedef struct uvow__pool {
   const uvow__mem_t *mem;
@@ -29,16 +30,30 @@ typedef struct uvow__pool {
   size_t block_size;
   size_t slab_blocks; /* how many the next slab holds; 0: sealed */
   size_t live;        /* taken now */
+  size_t total;       /* blocks of all slabs */
+  size_t low;         /* with fewer live, slabs may be useless */
+  int (*is_free)(const void *block); /* NULL: it doesn't shrink */
+  uvow__tidy_t *tidy;
+  uvow__keeper_t keeper;
+  uvow__reason_t *reason; /* where it notes that it can't grow; or NULL */
 } uvow__pool_t;
 
 /* block_size is rounded up to whole units of 8 bytes, which blocks are aligned
  * for: pointers, int64_t and double. Takes no memory. */
 void uvow__pool_init(uvow__pool_t *pool, const uvow__mem_t *mem,
                      size_t block_size);
+/* Slabs in which no block is taken are given back while tidying, down to twice
+ * what is taken, and UVOW__POOL_KEEP. is_free tells whether a block is free: by
+ * a field behind the first pointer, which is 0 before a block's first use. */
+void uvow__pool_shrink(uvow__pool_t *pool, uvow__tidy_t *tidy,
+                       int (*is_free)(const void *block));
+#define UVOW__POOL_KEEP ((size_t)256 * 1024) /* bytes */
+
 /* Frees every slab. Each block must be free. */
 void uvow__pool_done(uvow__pool_t *pool);
 
-/* Gets more free blocks. Returns 0, or UVOW_ENOMEM: no memory, or sealed. */
+/* Gets more free blocks. Returns 0, or notes why not: UVOW_ENOMEM; UVOW_ECLOSED:
+ * sealed. */
 UVOW__APART int uvow__pool_grow(uvow__pool_t *pool);
 
 /* Tells AddressSanitizer whether a block may be touched. */

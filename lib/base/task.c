@@ -6,9 +6,10 @@
  *
  * 1. What one root pushed, and what that causes, runs in the order of the
  *    pushes and to its end before the next root begins.
- * 2. A task of `roots` that is the last of its root says so in the low bit of
- *    its link's prev. No other list has such bits: whoever moves or removes a
- *    task of `roots` keeps or passes on the bit.
+ * 2. What is the last of its root in `roots` says so in the low bit of its
+ *    link's prev; another bit says that a link is a mark, and of no task. No
+ *    other list has such bits: whoever moves or removes a task of `roots` keeps
+ *    or passes on the first, and take_root takes marks out.
  * 3. A task is out of the list before it runs, so it may push or free itself.
  * 4. Late tasks run when no other is ready, one at a time, the lowest rank
  *    first.
@@ -16,9 +17,11 @@
  *    endless chain uses up any: the late tasks that wait then run all the same,
  *    once each, or they never would.
  * 6. A root that has run `share` tasks goes behind the other roots with what it
- *    has left: fairness goes before order.
+ *    has left: fairness goes before order. `torn` marks where.
  */
 #include "task.h"
+
+#include <assert.h>
 
 #define ROOT_SHARE 10000
 
@@ -28,6 +31,7 @@ void uvow__queue_init(uvow__queue_t *queue) {
   queue->roots.run = NULL; /* by which it is told from a task */
   for (int rank = 0; rank < UVOW__LATE_RANKS; rank++)
     uvow__list_init(&queue->late[rank]);
+  uvow__list_init(&queue->torn);
   queue->in = &queue->roots.link;
   queue->share = ROOT_SHARE;
   queue->spent = 0;
@@ -45,36 +49,55 @@ int uvow__queue_empty(const uvow__queue_t *queue) {
   return empty;
 }
 
-void uvow__task_pass_end(uvow__task_t *task) {
-  uvow__list_t *before = uvow__link_prev(&task->link);
-  uvow__link_set_end(&task->link, 0);
-  /* The head: nothing is left of this root. */
-  if (UVOW__CONTAINER(before, uvow__task_t, link)->run)
-    uvow__link_set_end(before, 1);
+/* The head is of no task and no mark. */
+static int is_head(const uvow__list_t *link) {
+  return !(uvow__link_bits(link) & UVOW__LINK_MARK) &&
+         !UVOW__CONTAINER(link, uvow__task_t, link)->run;
 }
 
-/* Moves the first of the roots, of which there is one, to `now`, which is
- * empty.
- */
+void uvow__link_pass_end(uvow__list_t *link) {
+  uvow__list_t *before = uvow__link_prev(link);
+  if ((uvow__link_bits(link) & UVOW__LINK_END) && !is_head(before))
+    uvow__link_set_end(before); /* else nothing is left of this root */
+  link->prev = before;
+}
+
+void uvow__queue_mark(uvow__queue_t *queue, uvow__list_t *mark) {
+  uvow__link_remove(mark);
+  uvow__list_append(&queue->roots.link, mark);
+  mark->prev = (uvow__list_t *)((uintptr_t)mark->prev | UVOW__LINK_MARK);
+}
+
+void uvow__queue_push_before(uvow__list_t *mark, uvow__task_t *task) {
+  assert(uvow__link_bits(mark) & UVOW__LINK_MARK);
+  uvow__list_t *before = uvow__link_prev(mark);
+  task->link.next = mark;
+  task->link.prev = before;
+  before->next = &task->link;
+  uvow__link_set_prev(mark, &task->link);
+}
+
+/* Moves the tasks of the first of the roots, of which there is one, to `now`,
+ * which is empty. Its marks leave. */
 static void take_root(uvow__queue_t *queue) {
   uvow__list_t *head = &queue->roots.link;
-  uvow__list_t *first = head->next;
-  uvow__list_t *last = first;
-  while (!uvow__link_is_end(last) && last->next != head)
-    last = last->next;
-  head->next = last->next;
-  uvow__link_set_prev(last->next, head);
-  uvow__link_set_end(last, 0);
-  queue->now.next = first;
-  queue->now.prev = last;
-  first->prev = &queue->now;
-  last->next = &queue->now;
+  unsigned bits = 0;
+  while (!(bits & UVOW__LINK_END) && head->next != head) {
+    uvow__list_t *link = head->next;
+    bits = uvow__link_bits(link);
+    head->next = link->next;
+    uvow__link_set_prev(link->next, head);
+    uvow__list_init(link);
+    if (!(bits & UVOW__LINK_MARK))
+      uvow__list_append(&queue->now, link);
+  }
 }
 
 /* Behind the other roots, as one of its own. */
 static void yield(uvow__queue_t *queue) {
   uvow__queue_root(queue);
   uvow__list_splice(&queue->roots.link, &queue->now);
+  uvow__queue_mark(queue, &queue->torn);
   uvow__queue_root(queue);
   queue->spent = 0;
 }
@@ -112,7 +135,7 @@ static void run_late(uvow__queue_t *queue) {
  * that isn't moved. */
 static inline unsigned begin_root(uvow__queue_t *queue) {
   uvow__list_t *first = queue->roots.link.next;
-  if (!uvow__link_is_end(first)) {
+  if (uvow__link_bits(first) != UVOW__LINK_END) {
     take_root(queue);
     return 0;
   }

@@ -29,8 +29,9 @@ typedef struct uvow__queue {
   uvow__list_t now;   /* what is left of the present root */
   uvow__task_t roots; /* the head of those that wait; `run` is NULL */
   uvow__list_t late[UVOW__LATE_RANKS];
-  unsigned share; /* tasks of a root before others have their turn */
-  unsigned spent; /* of the present root's */
+  uvow__list_t torn; /* a mark: behind roots that have used up their share */
+  unsigned share;    /* tasks of a root before others have their turn */
+  unsigned spent;    /* of the present root's */
 } uvow__queue_t;
 
 void uvow__queue_init(uvow__queue_t *queue);
@@ -38,21 +39,26 @@ int uvow__queue_empty(const uvow__queue_t *queue);
 /* Whether a task is ready that isn't late. */
 int uvow__queue_ready(const uvow__queue_t *queue);
 
-/* A link of the list of roots: the low bit of prev says that a root ends here.
- */
+/* What the low bits of prev say of a link in the list of roots. */
+enum {
+  UVOW__LINK_END = 1, /* a root ends here */
+  UVOW__LINK_MARK = 2 /* it is of no task: see uvow__queue_mark */
+};
+#define UVOW__LINK_BITS 3u
+
 static inline uvow__list_t *uvow__link_prev(const uvow__list_t *link) {
-  return (uvow__list_t *)((uintptr_t)link->prev & ~(uintptr_t)1);
+  return (uvow__list_t *)((uintptr_t)link->prev & ~(uintptr_t)UVOW__LINK_BITS);
 }
-static inline int uvow__link_is_end(const uvow__list_t *link) {
-  return (uintptr_t)link->prev & 1;
+static inline unsigned uvow__link_bits(const uvow__list_t *link) {
+  return (unsigned)((uintptr_t)link->prev & UVOW__LINK_BITS);
 }
-static inline void uvow__link_set_end(uvow__list_t *link, int end) {
-  link->prev =
-      (uvow__list_t *)((uintptr_t)uvow__link_prev(link) | (uintptr_t)end);
+static inline void uvow__link_set_end(uvow__list_t *link) {
+  link->prev = (uvow__list_t *)((uintptr_t)link->prev | UVOW__LINK_END);
 }
-/* Keeps the bit. */
+/* Keeps the bits. */
 static inline void uvow__link_set_prev(uvow__list_t *link, uvow__list_t *prev) {
-  link->prev = (uvow__list_t *)((uintptr_t)prev | ((uintptr_t)link->prev & 1));
+  link->prev =
+      (uvow__list_t *)((uintptr_t)prev | (uintptr_t)uvow__link_bits(link));
 }
 
 /* Behind all others of its root. The task must be in no list. */
@@ -76,8 +82,23 @@ static inline void uvow__queue_push_late(uvow__queue_t *queue,
 static inline void uvow__queue_root(uvow__queue_t *queue) {
   uvow__list_t *last = queue->roots.link.prev;
   if (last != &queue->roots.link)
-    uvow__link_set_end(last, 1);
+    uvow__link_set_end(last);
 }
+
+/* Whether a push goes to the roots: no drain is going on, or it's stepped out
+ * of. */
+static inline int uvow__queue_is_outside(const uvow__queue_t *queue) {
+  return queue->in == &queue->roots.link;
+}
+
+/*
+ * A mark is a place in the list of roots, behind all that waits there now: a
+ * list's head that is free for it. It leaves by itself when its root begins; it
+ * is empty then. A mark that waits already moves.
+ */
+UVOW__APART void uvow__queue_mark(uvow__queue_t *queue, uvow__list_t *mark);
+/* Right before a mark that waits: into its root, behind what it marks. */
+void uvow__queue_push_before(uvow__list_t *mark, uvow__task_t *task);
 
 /* Begins a root also within a drain: for what happens there, but isn't caused
  * by the present root, as a write that fails. Returns what uvow__queue_rejoin
@@ -104,16 +125,21 @@ static inline int uvow__task_queued(const uvow__task_t *task) {
   return !uvow__list_empty(&task->link);
 }
 
-/* Its root ends with the task before it, if there is one. */
-UVOW__APART void uvow__task_pass_end(uvow__task_t *task);
+/* Its root ends with what is before it, if there is something. It has no bits
+ * then. */
+UVOW__APART void uvow__link_pass_end(uvow__list_t *link);
 
-/* Takes it out of whichever list it is in. */
+/* Takes a task's link, or a mark, out of whichever list it is in. */
+static inline void uvow__link_remove(uvow__list_t *link) {
+  if (uvow__link_bits(link))
+    uvow__link_pass_end(link);
+  link->prev->next = link->next;
+  uvow__link_set_prev(link->next, link->prev);
+  uvow__list_init(link);
+}
+
 static inline void uvow__task_cancel(uvow__task_t *task) {
-  if (uvow__link_is_end(&task->link))
-    uvow__task_pass_end(task);
-  task->link.prev->next = task->link.next;
-  uvow__link_set_prev(task->link.next, task->link.prev);
-  uvow__list_init(&task->link);
+  uvow__link_remove(&task->link);
 }
 
 /* Runs tasks, in order, those too that they push, at most `budget` of them, and

@@ -1,13 +1,12 @@
 /*
  * The command line.
  *
- * One table has every option, with the commands that know it. An option is
+ * table.c has every option, with the commands that know it. An option is
  * "--name value", "--name=value", or a flag; the last one of a name counts. A
  * few have a letter, curl's: "-x value".
  */
-#include "args.h"
+#include "table.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stddef.h>
@@ -17,71 +16,11 @@
 
 #include <jansson.h>
 
-typedef enum kind {
-  KIND_FLAG,
-  KIND_UNFLAG, /* takes a flag back */
-  KIND_TEXT,
-  KIND_COUNT,
-  KIND_REAL,
-  KIND_PROTOCOL,
-  KIND_REPORT,
-  KIND_HEADER,
-  KIND_PROXY,
-  KIND_SUBPROTOCOL
-} kind_t;
+#include "base/text.h"
 
-typedef struct option {
-  const char *name;
-  unsigned commands;
-  kind_t kind;
-  size_t offset; /* in args_t */
-  double min;    /* of a number */
-  double max;
-  char letter; /* or none */
-} option_t;
-
-#define CLIENT (COMMAND_BENCH | COMMAND_CALL)
-#define ANY (CLIENT | COMMAND_SERVE)
-#define AT(field) offsetof(args_t, field)
-#define MILLION 1e6
-
-/* Names are curl's where it has one. */
-static const option_t options[] = {
-    {"help", ANY, KIND_FLAG, AT(help), 0, 0, 'h'},
-    {"version", ANY, KIND_FLAG, AT(version), 0, 0, 0},
-    {"url", CLIENT, KIND_TEXT, AT(url), 0, 0, 0},
-    {"protocol", ANY, KIND_PROTOCOL, AT(protocol), 0, 0, 0},
-    {"header", CLIENT, KIND_HEADER, 0, 0, 0, 'H'},
-    {"oauth2-bearer", CLIENT, KIND_TEXT, AT(bearer), 0, 0, 0},
-    {"origin", CLIENT, KIND_TEXT, AT(origin), 0, 0, 0},
-    {"subprotocol", ANY, KIND_SUBPROTOCOL, 0, 0, 0, 0},
-    {"cacert", ANY, KIND_TEXT, AT(ca), 0, 0, 0},
-    {"cert", ANY, KIND_TEXT, AT(cert), 0, 0, 'E'},
-    {"key", ANY, KIND_TEXT, AT(key), 0, 0, 0},
-    {"pass", ANY, KIND_TEXT, AT(password), 0, 0, 0},
-    {"insecure", CLIENT, KIND_FLAG, AT(insecure), 0, 0, 'k'},
-    {"proxy", CLIENT, KIND_PROXY, AT(proxy), 0, 0, 'x'},
-    {"proxy-env", CLIENT, KIND_FLAG, AT(proxy_env), 0, 0, 0},
-    {"deflate", ANY, KIND_FLAG, AT(deflate), 0, 0, 0},
-    {"no-deflate", ANY, KIND_UNFLAG, AT(deflate), 0, 0, 0},
-    {"timeout", CLIENT, KIND_COUNT, AT(timeout_ms), 1, 1000 * MILLION, 0},
-    {"pretty", COMMAND_CALL, KIND_FLAG, AT(pretty), 0, 0, 0},
-    {"host", COMMAND_SERVE, KIND_TEXT, AT(host), 0, 0, 0},
-    {"port", COMMAND_SERVE, KIND_COUNT, AT(port), 0, 65535, 0},
-    {"unix-socket", COMMAND_SERVE, KIND_TEXT, AT(socket_path), 0, 0, 0},
-    {"inflight", COMMAND_BENCH, KIND_COUNT, AT(inflight), 1, 16 * MILLION, 0},
-    {"connections", COMMAND_BENCH, KIND_COUNT, AT(connections), 1, 60000, 0},
-    {"seconds", COMMAND_BENCH, KIND_REAL, AT(seconds), 0.01, MILLION, 0},
-    {"requests", COMMAND_BENCH, KIND_COUNT, AT(requests), 1, 1e15, 0},
-    {"warmup", COMMAND_BENCH, KIND_REAL, AT(warmup), 0, 3600, 0},
-    {"rate", COMMAND_BENCH, KIND_REAL, AT(rate), 0.001, 100 * MILLION, 0},
-    {"method", COMMAND_BENCH, KIND_TEXT, AT(method), 0, 0, 0},
-    {"params", COMMAND_BENCH, KIND_TEXT, AT(params), 0, 0, 0},
-    {"json-values", COMMAND_BENCH, KIND_FLAG, AT(json_values), 0, 0, 0},
-    {"verify", COMMAND_BENCH, KIND_FLAG, AT(verify), 0, 0, 0},
-    {"line", COMMAND_BENCH, KIND_FLAG, AT(line), 0, 0, 0},
-    {"report", COMMAND_BENCH, KIND_REPORT, AT(report), 0, 0, 0},
-};
+#define CALLS (COMMAND_CALL | COMMAND_LISTEN)
+#define CLIENT (CALLS | COMMAND_BENCH | COMMAND_CONNECT | COMMAND_PING)
+#define WORDS (CALLS | COMMAND_PROTOCOL)
 
 static int wrong(args_t *args, const char *format, const char *name,
                  const char *value) {
@@ -140,19 +79,36 @@ static int add_header(args_t *args, char *value) {
     return wrong(args, "too many --%s%s", "header", "");
   *colon++ = '\0';
   colon += strspn(colon, " \t");
+  args->headers[args->header_count].size = sizeof(uvow_header_t);
   args->headers[args->header_count].name = value;
   args->headers[args->header_count++].value = colon;
   return 0;
 }
 
+int args_begins(const char *text, const char *with) {
+  while (*with && uvow__lower((unsigned char)*text) == *with) {
+    text++;
+    with++;
+  }
+  return !*with;
+}
+
 /* Not with the value: there may be a password in it. */
 static int set_proxy(args_t *args, const char *value) {
-  static const char scheme[] = "http://";
-  for (size_t i = 0; *value && i < sizeof(scheme) - 1; i++)
-    if (tolower((unsigned char)value[i]) != scheme[i])
-      return wrong(args, "--proxy wants %s%s", scheme,
-                   "[user:password@]host[:port]");
+  if (*value && !args_begins(value, "http://"))
+    return wrong(args, "--proxy wants %s%s", "http://",
+                 "[user:password@]host[:port]");
   args->proxy = value;
+  return 0;
+}
+
+/* --url is a URL, too: both come in here. */
+static int add_url(args_t *args, char *url) {
+  size_t most = args->command == COMMAND_BENCH ? ARGS_LISTED : 1;
+  if (args->url_count == most)
+    return wrong(args, "%.80s: one URL too many%s", url, "");
+  args->urls[args->url_count++] = url;
+  args->url = args->urls[0];
   return 0;
 }
 
@@ -177,6 +133,8 @@ static int set(args_t *args, const option_t *option, char *value) {
     return 0;
   case KIND_REPORT:
     return set_report(args, value);
+  case KIND_URL:
+    return add_url(args, value);
   case KIND_HEADER:
     return add_header(args, value);
   case KIND_PROXY:
@@ -191,18 +149,19 @@ static int set(args_t *args, const option_t *option, char *value) {
 }
 
 static const option_t *find(const args_t *args, const char *name, size_t len) {
-  for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
-    if (strncmp(options[i].name, name, len) == 0 && !options[i].name[len] &&
-        (options[i].commands & (unsigned)args->command))
-      return &options[i];
+  for (size_t i = 0; i < command_option_count; i++)
+    if (strncmp(command_options[i].name, name, len) == 0 &&
+        !command_options[i].name[len] &&
+        (command_options[i].commands & (unsigned)args->command))
+      return &command_options[i];
   return NULL;
 }
 
 static const option_t *find_letter(const args_t *args, const char *word) {
-  for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
-    if (options[i].letter == word[1] && !word[2] &&
-        (options[i].commands & (unsigned)args->command))
-      return &options[i];
+  for (size_t i = 0; i < command_option_count; i++)
+    if (command_options[i].letter == word[1] && !word[2] &&
+        (command_options[i].commands & (unsigned)args->command))
+      return &command_options[i];
   return NULL;
 }
 
@@ -228,7 +187,10 @@ static int take_option(args_t *args, char **argv, int *at, int argc) {
 }
 
 static int take_word(args_t *args, char *word) {
-  if (args->command != COMMAND_CALL)
+  if (args->command & CLIENT && strstr(word, "://") &&
+      (!args->url || args->command == COMMAND_BENCH))
+    return add_url(args, word);
+  if (!(args->command & WORDS))
     return wrong(args, "%s: what is it for?%s", word, "");
   if (!args->method)
     args->method = word;
@@ -241,11 +203,105 @@ static int take_word(args_t *args, char *word) {
 }
 
 static subcommand_t command_named(const char *name) {
-  if (strcmp(name, "bench") == 0)
-    return COMMAND_BENCH;
-  if (strcmp(name, "call") == 0)
-    return COMMAND_CALL;
-  return strcmp(name, "serve") == 0 ? COMMAND_SERVE : COMMAND_NONE;
+  for (size_t i = 0; i < command_name_count; i++)
+    if (strcmp(name, command_names[i].name) == 0)
+      return command_names[i].bit;
+  return COMMAND_NONE;
+}
+
+/* All of a file, with a NUL behind it, in memory that is the caller's; NULL. */
+static char *read_all(FILE *file) {
+  size_t size = 4096, len = 0, got = 1;
+  char *text = file ? malloc(size) : NULL;
+  while (text && got) {
+    got = fread(text + len, 1, size - len - 1, file);
+    len += got;
+    if (len + 1 < size)
+      continue;
+    char *larger = size < ((size_t)1 << 30) ? realloc(text, size *= 2) : NULL;
+    if (!larger)
+      free(text);
+    text = larger;
+  }
+  if (text && ferror(file)) {
+    free(text);
+    text = NULL;
+  }
+  if (text)
+    text[len] = '\0';
+  return text;
+}
+
+/* "-" and "@file" are read into memory that lives as long as the process. */
+static int read_given(args_t *args, const char *what, const char **text,
+                      char **ret_read) {
+  int is_stdin = *text && strcmp(*text, "-") == 0;
+  if (!*text || (!is_stdin && **text != '@'))
+    return 0;
+  FILE *file = is_stdin ? stdin : fopen(*text + 1, "rb");
+  *ret_read = read_all(file);
+  if (file && !is_stdin)
+    fclose(file);
+  if (!*ret_read)
+    return wrong(args, "the %s can't be read from %.80s", what, *text);
+  *text = *ret_read;
+  return 0;
+}
+
+static size_t count_lines(const char *text) {
+  size_t count = 1;
+  for (; *text; text++)
+    count += *text == '\n';
+  return count;
+}
+
+static int add_line(args_t *args, const char *text, size_t len) {
+  json_error_t error;
+  json_t *json = json_loadb(text, len, JSON_DECODE_ANY, &error);
+  if (!json)
+    return wrong(args, "--params-file: %.80s: %.100s", args->params_file,
+                 error.text);
+  json_decref(json);
+  args->lines[args->line_count].bytes = text;
+  args->lines[args->line_count++].len = len;
+  return 0;
+}
+
+/* Each line of --params-file that isn't empty. */
+static int read_lines(args_t *args) {
+  FILE *file = args->params_file ? fopen(args->params_file, "rb") : NULL;
+  char *text = read_all(file);
+  if (!args->params_file)
+    return 0;
+  if (file)
+    fclose(file);
+  args->params_read = text;
+  args->lines = text ? calloc(count_lines(text), sizeof(*args->lines)) : NULL;
+  if (!args->lines)
+    return wrong(args, "--params-file: %.80s can't be read%s",
+                 args->params_file, "");
+  for (char *at = text; *at;) {
+    size_t len = strcspn(at, "\r\n");
+    if (len && add_line(args, at, len))
+      return -1;
+    at += len;
+    at += strspn(at, "\r\n");
+  }
+  if (args->line_count)
+    return 0;
+  return wrong(args, "--params-file: %.80s has no line%s", args->params_file,
+               "");
+}
+
+static int check_vars(args_t *args) {
+  json_error_t error;
+  json_t *vars = args->vars ? json_loads(args->vars, 0, &error) : NULL;
+  int is_object = json_is_object(vars);
+  const char *why = args->vars && !vars ? error.text : "";
+  json_decref(vars);
+  return args->vars && !is_object ? wrong(args, "--vars is no JSON object%s%s",
+                                          *why ? ": " : "", why)
+                                  : 0;
 }
 
 static int check_json(args_t *args) {
@@ -265,16 +321,25 @@ static int check_bench(args_t *args) {
   if (args->verify && args->params)
     return wrong(args, "--verify makes params of its own: not with --%s%s",
                  "params", "");
+  if (args->params_file && (args->params || args->verify || args->json_values))
+    return wrong(args, "--params-file: not with --params, --verify or --%s%s",
+                 "json-values", "");
+  if (args->ramp > 0 && args->seconds > 0 && args->ramp > args->seconds)
+    return wrong(args, "--ramp can't be longer than --%s%s", "seconds", "");
+  if (args->connections == 0)
+    args->connections = args->url_count;
+  if (args->connections < args->url_count)
+    return wrong(args, "fewer --%s than URLs%s", "connections", "");
   if (args->inflight < args->connections)
     return wrong(args, "--inflight is of all --%s: it can't be less%s",
                  "connections", "");
   if (!args->requests && args->seconds == 0)
     args->seconds = 5;
   if (args->warmup < 0)
-    args->warmup = args->requests ? 0 : 0.5;
+    args->warmup = args->requests || args->ramp > 0 ? 0 : 0.5;
   if (!args->method) {
     args->method = "echo";
-    if (!args->params)
+    if (!args->params && !args->params_file)
       args->params = "{\"x\":81}";
   }
   return 0;
@@ -294,22 +359,63 @@ static int check_connection(args_t *args) {
   return 0;
 }
 
-static int check(args_t *args) {
-  if (args->command & CLIENT && !args->url)
-    return wrong(args, "--url is missing%s%s", "", "");
-  if (args->command == COMMAND_CALL && !args->method)
+static int check_protocol(args_t *args) {
+  if (args->method && strcmp(args->method, "list") == 0)
+    return args->params ? wrong(args, "list takes nothing%s%s", "", "") : 0;
+  if (!args->method || strcmp(args->method, "check") != 0)
+    return wrong(args, "what about it? uvow protocol check FILE, or list%s%s",
+                 "", "");
+  return args->params ? 0 : wrong(args, "FILE is missing%s%s", "", "");
+}
+
+static int check_call(args_t *args) {
+  int is_stream = args->method && strcmp(args->method, "-") == 0;
+  if (!args->method)
     return wrong(args, "METHOD is missing%s%s", "", "");
+  if (is_stream && (args->params || args->notify || args->events))
+    return wrong(args, "calls are on stdin: not with PARAMS%s%s",
+                 ", --notify or --events", "");
+  if (args->unordered && !is_stream)
+    return wrong(args, "--unordered is for calls on stdin: METHOD is -%s%s", "",
+                 "");
+  return 0;
+}
+
+static int check_listen(args_t *args) {
+  int is_told = args->event_key || args->answer_key || args->unsubscribe;
+  if (!args->method && (is_told || args->item))
+    return wrong(args, "--event-key, --answer-key, --item and --%s%s",
+                 "unsubscribe", " are for a METHOD that subscribes");
+  if (args->event_key && !args->event)
+    return wrong(args, "--event-key is of events: --%s is missing%s", "event",
+                 "");
+  return 0;
+}
+
+static int check(args_t *args) {
+  if (args->command == COMMAND_PROTOCOL)
+    return check_protocol(args);
+  if (args->command & CLIENT && !args->url)
+    return wrong(args, "URL is missing%s%s", "", "");
+  if (args->command == COMMAND_CALL && check_call(args))
+    return -1;
+  if (args->command == COMMAND_LISTEN && check_listen(args))
+    return -1;
   if (check_connection(args))
     return -1;
   if (args->command == COMMAND_BENCH && check_bench(args))
     return -1;
-  return check_json(args);
+  if (read_given(args, "params", &args->params, &args->params_read) ||
+      read_given(args, "vars", &args->vars, &args->vars_read) ||
+      read_lines(args))
+    return -1;
+  return check_vars(args) ? -1 : check_json(args);
 }
 
 static void set_defaults(args_t *args) {
-  args->protocol = uvow_protocol_jsonrpc2();
+  args->protocol = uvow_protocol_by_name("jsonrpc2");
   args->inflight = 64;
-  args->connections = 1;
+  args->interval = 1000;
   args->warmup = -1;
   args->timeout_ms = args->command == COMMAND_BENCH ? 10000 : 30000;
 }
@@ -327,7 +433,7 @@ int args_parse(args_t *args, int argc, char **argv) {
     return wrong(args, "unknown %s %.80s", *first == '-' ? "option" : "command",
                  first);
   if (args->command == COMMAND_NONE)
-    return wrong(args, "bench, call or serve?%s%s", "", "");
+    return wrong(args, "which command?%s%s", "", "");
   set_defaults(args);
   int words_only = 0;
   for (int i = 2; i < argc; i++) {

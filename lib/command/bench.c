@@ -1,12 +1,13 @@
 /*
  * uvow bench: connects, runs the load, closes, reports.
  *
- *   start -> on_ready -> (on_tick, on_idle)* -> on_end -> on_closed -> finish
+ *   start -> on_ready -> (on_tick, on_idle)* -> on_end -> on_closed -> report_end
  *
  * The tick, ten times a second, ends a stretch of throughput; every tenth shows
  * progress. The idle handle runs only with --rate, while the next request is
  * nearer than libuv's timers can tell: then the loop spins.
  */
+#include "base/deadline.h"
 #include "commands.h"
 
 #include <inttypes.h>
@@ -20,14 +21,13 @@
 #include "progress.h"
 #include "report.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-#define SPIN_NS (2 * NS_PER_MS)
+#define SPIN_NS (2 * UVOW__NS_PER_MS)
 
 typedef struct bench {
   const args_t *args;
   uv_loop_t uv;
   uvow_loop_t *loop;
-  uvow_client_t **clients; /* owned: args->connections of them */
+  uvow_peer_t **clients; /* owned: args->connections of them */
   uv_timer_t tick;
   uv_timer_t due;
   uv_idle_t spin;
@@ -49,21 +49,21 @@ static void close_handles(bench_t *bench) {
   uv_close((uv_handle_t *)&bench->interrupt, NULL);
 }
 
-static void shut(bench_t *bench) {
+static void close_all(bench_t *bench) {
   for (uint64_t i = 0; bench->clients && i < bench->args->connections; i++)
-    uvow_client_free(bench->clients[i]);
+    uvow_peer_unref(bench->clients[i]);
   close_handles(bench);
   uvow_loop_close(bench->loop, NULL, NULL);
 }
 
 static void on_closed(const uvow_result_t *result, void *data) {
   (void)result;
-  shut((bench_t *)data);
+  close_all((bench_t *)data);
 }
 
 /* A future of all clients, of what fn gives for each. */
 static uvow_future_t *each_client(bench_t *bench,
-                                  uvow_future_t *(*fn)(uvow_client_t *)) {
+                                  uvow_future_t *(*fn)(uvow_peer_t *)) {
   size_t count = (size_t)bench->args->connections;
   uvow_future_t **futures = (uvow_future_t **)calloc(count, sizeof(*futures));
   uvow_future_t *all = NULL;
@@ -82,8 +82,8 @@ static void on_end(load_t *load, void *data) {
   uv_timer_stop(&bench->tick);
   uv_timer_stop(&bench->due);
   uv_idle_stop(&bench->spin);
-  if (uvow_future_done(each_client(bench, uvow_client_close), on_closed, bench))
-    shut(bench);
+  if (uvow_future_done(each_client(bench, uvow_peer_close), on_closed, bench))
+    close_all(bench);
 }
 
 /* Wakes in time for the next request of the schedule. */
@@ -95,7 +95,7 @@ static void arm(bench_t *bench) {
     return;
   uv_idle_stop(&bench->spin);
   if (wait != UINT64_MAX)
-    uv_timer_start(&bench->due, on_due, wait / NS_PER_MS - 1, 0);
+    uv_timer_start(&bench->due, on_due, wait / UVOW__NS_PER_MS - 1, 0);
 }
 
 static void on_spin(uv_idle_t *idle) {
@@ -168,7 +168,7 @@ static void on_ready(const uvow_result_t *result, void *data) {
     fprintf(stderr, "uvow: no connection to %s: %s\n", bench->args->url,
             uvow_error_message(result->error));
     bench->status = EXIT_NOT_SENT;
-    shut(bench);
+    close_all(bench);
     return;
   }
   bench->started = 1;
@@ -181,26 +181,28 @@ static void on_ready(const uvow_result_t *result, void *data) {
 
 static int connect_all(bench_t *bench) {
   const args_t *args = bench->args;
-  uvow_client_options_t options = {.size = sizeof(options)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
   size_t text =
       strlen(args->method) + (args->params ? strlen(args->params) : 0);
-  args_to_client(args, &options);
+  args_to_client(args, &options, &websocket);
   options.close_timeout_ms = 1000;
   /* All may be sent in one turn. */
   options.max_pending = (size_t)args->inflight + 1;
-  options.max_unsent_bytes =
+  websocket.max_unsent_bytes =
       ((size_t)64 << 20) + (size_t)args->inflight * (text + 256);
-  int rc = args_to_tls(args, bench->loop, &options.tls);
+  int rc = args_to_tls(args, bench->loop, &websocket.tls);
   for (uint64_t i = 0; rc == 0 && i < args->connections; i++)
-    rc = uvow_client_new(bench->loop, &options, &bench->clients[i]);
-  uvow_tls_unref(options.tls);
+    rc = args_connect(args->urls[i % args->url_count], bench->loop, &options,
+                      &bench->clients[i]);
+  uvow_tls_unref(websocket.tls);
   return rc;
 }
 
 static int start(bench_t *bench) {
   const args_t *args = bench->args;
-  bench->clients = (uvow_client_t **)calloc((size_t)args->connections,
-                                            sizeof(*bench->clients));
+  bench->clients = (uvow_peer_t **)calloc((size_t)args->connections,
+                                          sizeof(*bench->clients));
   if (!bench->clients)
     return UVOW_ENOMEM;
   int rc = connect_all(bench);
@@ -209,8 +211,7 @@ static int start(bench_t *bench) {
                    bench);
   if (rc)
     return rc;
-  return uvow_future_done(each_client(bench, uvow_client_ready), on_ready,
-                          bench);
+  return uvow_future_done(each_client(bench, uvow_peer_ready), on_ready, bench);
 }
 
 static void init_handles(bench_t *bench) {
@@ -277,7 +278,7 @@ static void print(const bench_t *bench) {
 }
 
 /* What is left to do when the loop has ended. */
-static void finish(bench_t *bench) {
+static void report_end(bench_t *bench) {
   measure_t *m = &bench->measure;
   measure_merge(m);
   if (bench->on_terminal)
@@ -297,13 +298,14 @@ static int run(bench_t *bench) {
   int rc = uv_loop_init(&bench->uv);
   if (rc)
     return rc;
-  rc = uvow_loop_new(&bench->uv, NULL, &bench->loop);
+  bench->loop = uvow_loop_new(&bench->uv, NULL);
+  rc = bench->loop ? 0 : UVOW_ENOMEM;
   if (rc)
     return rc;
   init_handles(bench);
   rc = start(bench);
   if (rc)
-    shut(bench);
+    close_all(bench);
   uv_run(&bench->uv, UV_RUN_DEFAULT);
   uv_loop_close(&bench->uv);
   return rc;
@@ -321,6 +323,6 @@ int bench_main(const args_t *args) {
   rc = run(&bench);
   if (rc)
     bench.status = rc < 0 ? args_refused(rc) : EXIT_NOT_SENT;
-  finish(&bench);
+  report_end(&bench);
   return bench.status;
 }

@@ -1,118 +1,259 @@
 /*
- * What --help prints.
+ * --help, the completions of shells, and the manual page: all from the table.
  */
-#include "args.h"
+#include <stdio.h>
+#include <string.h>
 
-#define PROTOCOL_HELP                                                          \
-  "      --protocol P      jsonrpc2 (default), callback_id or cdp\n"
+#include "table.h"
 
-#define CONNECTION_HELP                                                        \
-  "      --url URL         ws://, wss://host:port/path, or\n"                  \
-  "                        ws+unix:///path/to/socket\n" PROTOCOL_HELP          \
-  "  -H, --header 'N: V'   sent with the handshake; up to 16 of them\n"        \
-  "      --oauth2-bearer T sent as \"Authorization: Bearer T\"\n"              \
-  "      --origin O        sent as Origin\n"                                   \
-  "      --subprotocol S   offered in the handshake; up to 16 of them\n"       \
-  "      --cacert FILE     for wss: whom to trust (PEM), instead of the\n"     \
-  "                        system's CAs\n"                                     \
-  "  -E, --cert FILE       for wss: our own certificate (PEM)\n"               \
-  "      --key FILE        and its private key; default: in the same file\n"   \
-  "      --pass PASSWORD   of the key, where it's encrypted\n"                 \
-  "  -k, --insecure        for wss: any certificate will do; says so\n"        \
-  "  -x, --proxy URL       http://[user:password@]host[:port]: connects\n"     \
-  "                        through it, for ws by CONNECT too\n"                \
-  "      --proxy-env       connects as https_proxy, http_proxy, all_proxy\n"   \
-  "                        and no_proxy of the environment say\n"              \
-  "      --deflate         offer compression\n"                                \
-  "      --no-deflate      don't (default)\n"
+#define HELP_AT 24 /* the column where an option's help begins */
 
-static const char overview[] =
-    "usage: uvow bench --url URL [options]    how fast a service answers\n"
-    "       uvow call --url URL METHOD [PARAMS]    one request, from a shell\n"
-    "       uvow serve [options]              a server to try them with\n"
-    "       uvow --version\n"
-    "\n"
-    "uvow COMMAND --help says more.\n";
+static const command_t *command_of(subcommand_t bit) {
+  for (size_t i = 0; i < command_name_count; i++)
+    if (command_names[i].bit == bit)
+      return &command_names[i];
+  return NULL;
+}
 
-static const char bench[] =
-    "usage: uvow bench --url URL [options]\n"
-    "\n"
-    "Keeps N requests in flight and measures throughput and latency. Each\n"
-    "answer is followed by the next request, or, with --rate, requests start\n"
-    "on a fixed schedule.\n"
-    "\n" CONNECTION_HELP
-    "      --method M        default echo, with params {\"x\":81}\n"
-    "      --params JSON     as they are sent\n"
-    "      --inflight N      requests at once, of all connections; default 64\n"
-    "      --connections C   default 1\n"
-    "      --seconds S       how long to count; default 5\n"
-    "      --requests N      instead of --seconds: how many to make\n"
-    "      --warmup S        not counted; default 0.5 s, none with --requests\n"
-    "      --rate R          requests a second, at even distances. Latency\n"
-    "                        counts from when each should have started, so\n"
-    "                        that a stall shows in all that it delayed. Keeps\n"
-    "                        a CPU busy, to start them in time.\n"
-    "      --timeout MS      of a request; default 10000\n"
-    "      --verify          each request has params of its own, and its\n"
-    "                        answer must be equal to them (method echo)\n"
-    "      --json-values     params are built, and answers parsed, as json_t\n"
-    "      --line            print one line: name=value pairs\n"
-    "      --report FILE     .html, .svg (pictures) or .json (all numbers)\n"
-    "\n"
-    "Ctrl-C ends it early, with the results so far. The exit status is 0 if\n"
-    "each request was answered, 1 if not, 2 if there was no connection, 64 if\n"
-    "the options are wrong, 74 if the output couldn't be written.\n";
-
-static const char call[] =
-    "usage: uvow call --url URL [options] METHOD [PARAMS]\n"
-    "\n"
-    "Makes one request and prints its result, as JSON. PARAMS is JSON text.\n"
-    "\n" CONNECTION_HELP
-    "      --timeout MS      from start to end; default 30000\n"
-    "      --pretty          indent the result\n"
-    "\n"
-    "Errors go to stderr, with the code and what is known of the request. The\n"
-    "exit status says it too:\n"
-    "   0  answered\n"
-    "   1  answered with an error\n"
-    "   2  not sent: no connection, or the request can't be sent\n"
-    "   3  sent, but no answer came: the service may have acted on it\n"
-    "  64  the options are wrong\n"
-    "  74  the result couldn't be written\n";
-
-static const char serve[] =
-    "usage: uvow serve [options]\n"
-    "\n"
-    "Serves until SIGINT or SIGTERM, and prints where it listens.\n"
-    "\n"
-    "      --port P          default: the system chooses\n"
-    "      --host ADDRESS    default 127.0.0.1\n"
-    "      --unix-socket PATH  instead: a Unix domain socket\n" PROTOCOL_HELP
-    "      --subprotocol S   that is agreed on where it's offered; up to 16\n"
-    "  -E, --cert FILE       speak wss, with this certificate (PEM)\n"
-    "      --key FILE        and its private key; default: in the same file\n"
-    "      --pass PASSWORD   of the key, where it's encrypted\n"
-    "      --cacert FILE     ask who comes for a certificate of this CA (PEM)\n"
-    "      --deflate         agree to compression\n"
-    "      --no-deflate      don't (default)\n"
-    "\n"
-    "Methods:\n"
-    "  echo                answers with its params\n"
-    "  add                 {\"a\":1,\"b\":2} or [1,2,...]: their sum\n"
-    "  sleep               {\"ms\":N} or [N]: answers null after N ms\n"
-    "  error               {\"code\":N,\"message\":\"...\",\"data\":...}: that "
-    "error\n";
-
-const char *args_help(subcommand_t command) {
-  switch (command) {
-  case COMMAND_BENCH:
-    return bench;
-  case COMMAND_CALL:
-    return call;
-  case COMMAND_SERVE:
-    return serve;
-  case COMMAND_NONE:
-    break;
+static void put_option(FILE *out, const option_t *option) {
+  const char *word = option->word ? option->word : "";
+  int width = option->letter ? fprintf(out, "  -%c, ", option->letter)
+                             : fprintf(out, "      ");
+  width += fprintf(out, "--%s%s%s", option->name, *word ? " " : "", word);
+  if (width > HELP_AT - 2) {
+    fputc('\n', out);
+    width = 0;
   }
-  return overview;
+  fprintf(out, "%*s", HELP_AT - width, "");
+  for (const char *at = option->help; *at; at++) {
+    fputc(*at, out);
+    if (*at == '\n')
+      fprintf(out, "%*s", HELP_AT, "");
+  }
+  fputc('\n', out);
+}
+
+static void put_overview(FILE *out) {
+  for (size_t i = 0; i < command_name_count; i++) {
+    const command_t *command = &command_names[i];
+    int width =
+        fprintf(out, "%s uvow %s%s%s", i ? "      " : "usage:", command->name,
+                *command->words ? " " : "", command->words);
+    fprintf(out, "%*s%s\n", width < 44 ? 44 - width : 1, "", command->summary);
+  }
+  fputs(
+      "       uvow completion bash|zsh|fish       for a shell to read\n"
+      "       uvow --version\n"
+      "\n"
+      "uvow COMMAND --help says more.\n",
+      out);
+}
+
+void args_help(subcommand_t bit, FILE *out) {
+  const command_t *command = command_of(bit);
+  if (!command) {
+    put_overview(out);
+    return;
+  }
+  fprintf(out, "usage: uvow %s [options]%s%s\n\n%s\n", command->name,
+          *command->words ? " " : "", command->words, command->about);
+  for (size_t i = 0; i < command_option_count; i++)
+    if (command_options[i].commands & (unsigned)bit)
+      put_option(out, &command_options[i]);
+  fprintf(out, "\n%s", command->after);
+}
+
+/* The names of a command's options, each with a blank before it. */
+static void put_names(FILE *out, subcommand_t bit) {
+  for (size_t i = 0; i < command_option_count; i++)
+    if (command_options[i].commands & (unsigned)bit)
+      fprintf(out, " --%s", command_options[i].name);
+}
+
+static void complete_bash(FILE *out) {
+  fputs(
+      "_uvow() {\n"
+      "  local word=${COMP_WORDS[COMP_CWORD]} words=\n"
+      "  case ${COMP_WORDS[COMP_CWORD-1]} in\n"
+      "  "
+      "--cert|--key|--cacert|--report|--unix-socket|--rules|--params-file|-E)\n"
+      "    COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+      "  esac\n"
+      "  if [ \"$COMP_CWORD\" = 1 ]; then\n"
+      "    words='",
+      out);
+  for (size_t i = 0; i < command_name_count; i++)
+    fprintf(out, "%s ", command_names[i].name);
+  fputs(
+      "completion --help --version'\n"
+      "  else\n"
+      "    case ${COMP_WORDS[1]} in\n",
+      out);
+  for (size_t i = 0; i < command_name_count; i++) {
+    fprintf(out, "    %s) words='", command_names[i].name);
+    put_names(out, command_names[i].bit);
+    fputs("' ;;\n", out);
+  }
+  fputs(
+      "    completion) words='bash zsh fish' ;;\n"
+      "    esac\n"
+      "  fi\n"
+      "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+      "}\n"
+      "complete -F _uvow uvow\n",
+      out);
+}
+
+/* The first line of an option's help, for a shell in single quotes. */
+static void put_quoted(FILE *out, const char *text, const char *also) {
+  for (; *text && *text != '\n'; text++)
+    if (*text == '\'')
+      fputs(strcmp(also, "fish") == 0 ? "\\'" : "'\\''", out);
+    else if (strchr("[]:", *text) && strcmp(also, "zsh") == 0)
+      fprintf(out, "\\%c", *text);
+    else
+      fputc(*text, out);
+}
+
+static void complete_zsh(FILE *out) {
+  fputs(
+      "#compdef uvow\n"
+      "_uvow() {\n"
+      "  if (( CURRENT == 2 )); then\n"
+      "    local -a commands=(",
+      out);
+  for (size_t i = 0; i < command_name_count; i++)
+    fprintf(out, "'%s:%s' ", command_names[i].name, command_names[i].summary);
+  fputs(
+      "'completion:for a shell to read')\n"
+      "    _describe command commands\n"
+      "    return\n"
+      "  fi\n"
+      "  case $words[2] in\n",
+      out);
+  for (size_t i = 0; i < command_name_count; i++) {
+    fprintf(out, "  %s)\n    _arguments", command_names[i].name);
+    for (size_t k = 0; k < command_option_count; k++) {
+      const option_t *option = &command_options[k];
+      if (!(option->commands & (unsigned)command_names[i].bit))
+        continue;
+      fprintf(out, " \\\n      '--%s[", option->name);
+      put_quoted(out, option->help, "zsh");
+      fputs("]", out);
+      if (option->word)
+        fprintf(out, ":%s:_files", option->name);
+      fputs("'", out);
+    }
+    fputs(" '*:word:'\n    ;;\n", out);
+  }
+  fputs(
+      "  completion) _values shell bash zsh fish ;;\n"
+      "  esac\n"
+      "}\n"
+      "_uvow \"$@\"\n",
+      out);
+}
+
+static void complete_fish(FILE *out) {
+  for (size_t i = 0; i < command_name_count; i++)
+    fprintf(out, "complete -c uvow -f -n __fish_use_subcommand -a %s -d '%s'\n",
+            command_names[i].name, command_names[i].summary);
+  fputs(
+      "complete -c uvow -f -n '__fish_seen_subcommand_from completion' "
+      "-a 'bash zsh fish'\n",
+      out);
+  for (size_t i = 0; i < command_name_count; i++)
+    for (size_t k = 0; k < command_option_count; k++) {
+      const option_t *option = &command_options[k];
+      if (!(option->commands & (unsigned)command_names[i].bit))
+        continue;
+      fprintf(out, "complete -c uvow -n '__fish_seen_subcommand_from %s' -l %s",
+              command_names[i].name, option->name);
+      if (option->letter)
+        fprintf(out, " -s %c", option->letter);
+      fprintf(out, "%s -d '", option->word ? " -r" : "");
+      put_quoted(out, option->help, "fish");
+      fputs("'\n", out);
+    }
+}
+
+static void put_roff(FILE *out, const char *text) {
+  for (int begins = 1; *text; begins = *text++ == '\n') {
+    if (begins && (*text == '.' || *text == '\''))
+      fputs("\\&", out);
+    if (*text == '-' || *text == '\\')
+      fprintf(out, "\\%c", *text == '-' ? '-' : 'e');
+    else
+      fputc(*text, out);
+  }
+}
+
+static void man_option(FILE *out, const option_t *option) {
+  fputs(".TP\n\\fB", out);
+  if (option->letter)
+    fprintf(out, "\\-%c\\fR, \\fB", option->letter);
+  fputs("\\-\\-", out);
+  put_roff(out, option->name);
+  fputs("\\fR", out);
+  if (option->word)
+    fprintf(out, " \\fI%s\\fR", option->word);
+  fputc('\n', out);
+  put_roff(out, option->help);
+  fputc('\n', out);
+}
+
+static const char man_end[] =
+    ".SH ENVIRONMENT\n"
+    ".TP\n\\fBNO_COLOR\\fR\nset, and not empty: no colours\n"
+    ".TP\n\\fBTERM\\fR\n\"dumb\", or not set: no colours\n"
+    ".TP\n\\fBSSL_CERT_FILE\\fR, \\fBSSL_CERT_DIR\\fR\n"
+    "whom to trust, where \\-\\-cacert doesn't say it\n"
+    ".TP\n\\fBhttps_proxy\\fR, \\fBhttp_proxy\\fR, \\fBall_proxy\\fR, "
+    "\\fBno_proxy\\fR\nread with \\-\\-proxy\\-env only\n"
+    ".SH FILES\n"
+    ".TP\n\\fI~/.editrc\\fR\nkeys of \\fBuvow connect\\fR, see editrc(5)\n"
+    ".SH EXAMPLES\n.nf\n"
+    "uvow serve \\-\\-port 9000 &\n"
+    "uvow call ws://127.0.0.1:9000/ add '[1,2]'\n"
+    "seq 9 | sed 's/.*/add [&,1]/' | uvow call ws://127.0.0.1:9000/ \\-\n"
+    "uvow listen ws://127.0.0.1:9000/ \\-\\-json\n"
+    "uvow bench ws://127.0.0.1:9000/ \\-\\-inflight 64 \\-\\-report run.html\n"
+    ".fi\n";
+
+static void put_man(FILE *out) {
+  fprintf(out,
+          ".TH UVOW 1 \"\" \"uvow %s\" uvow\n.SH NAME\nuvow \\- calls, serves "
+          "and measures services over WebSockets\n.SH SYNOPSIS\n",
+          UVOW_VERSION_STRING);
+  for (size_t i = 0; i < command_name_count; i++)
+    fprintf(out, "%s\\fBuvow %s\\fR [\\fIoptions\\fR] %s\n", i ? ".br\n" : "",
+            command_names[i].name, command_names[i].words);
+  for (size_t i = 0; i < command_name_count; i++) {
+    const command_t *command = &command_names[i];
+    fprintf(out, ".SH UVOW %s\n", command->name);
+    put_roff(out, command->about);
+    for (size_t k = 0; k < command_option_count; k++)
+      if (command_options[k].commands & (unsigned)command->bit)
+        man_option(out, &command_options[k]);
+    fputs(".PP\n.nf\n", out);
+    put_roff(out, command->after);
+    fputs(".fi\n", out);
+  }
+  fputs(man_end, out);
+}
+
+int args_completion(const char *what, FILE *out) {
+  static const struct {
+    const char *name;
+    void (*put)(FILE *out);
+  } all[] = {{"bash", complete_bash},
+             {"zsh", complete_zsh},
+             {"fish", complete_fish},
+             {"man", put_man}};
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+    if (strcmp(all[i].name, what) == 0) {
+      all[i].put(out);
+      return 0;
+    }
+  return -1;
 }

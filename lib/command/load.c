@@ -35,7 +35,7 @@ static double cpu_seconds(void) {
 }
 
 int load_init(load_t *load, const args_t *args, measure_t *measure,
-              uvow_client_t *const *clients, load_end_cb on_end, void *data) {
+              uvow_peer_t *const *clients, load_end_cb on_end, void *data) {
   memset(load, 0, sizeof(*load));
   load->args = args;
   load->measure = measure;
@@ -86,17 +86,23 @@ static uvow_future_t *request(load_slot_t *slot) {
   if (args->verify)
     write_own_params(slot);
   if (args->verify && args->json_values)
-    return uvow_client_request(
+    return uvow_peer_request(
         slot->client, args->method,
-        json_pack("{s:I}", "x", (json_int_t)slot->number), NULL);
+        uvow_value_json(json_pack("{s:I}", "x", (json_int_t)slot->number)));
   if (args->verify)
-    return uvow_client_request_bytes(slot->client, args->method,
-                                     own_params(slot), slot->own_len, NULL);
+    return uvow_peer_request(
+        slot->client, args->method,
+        uvow_value_slice(&(uvow_slice_t){own_params(slot), slot->own_len}));
+  if (args->lines)
+    return uvow_peer_request(
+        slot->client, args->method,
+        uvow_value_slice(&args->lines[slot->number % args->line_count]));
   if (args->json_values) /* built anew, as a program would */
-    return uvow_client_request(slot->client, args->method,
-                               json_deep_copy(load->params), NULL);
-  return uvow_client_request_bytes(slot->client, args->method, args->params,
-                                   load->params_len, NULL);
+    return uvow_peer_request(slot->client, args->method,
+                             uvow_value_json(json_deep_copy(load->params)));
+  return uvow_peer_request(
+      slot->client, args->method,
+      uvow_value_slice(&(uvow_slice_t){args->params, load->params_len}));
 }
 
 /* Ends the run when nothing is in flight that could go on. */
@@ -164,10 +170,9 @@ static void go_on(load_slot_t *slot, uint64_t now) {
 /* The answer to --verify's params; else text says what's wrong. */
 static int differs(const load_slot_t *slot, const uvow_result_t *result,
                    char *text, size_t size) {
-  size_t len;
-  const char *bytes = uvow_result_bytes(result, &len);
-  if (bytes && !slot->load->args->json_values && len == slot->own_len &&
-      memcmp(bytes, own_params(slot), len) == 0)
+  uvow_slice_t got = uvow_result_bytes(result);
+  if (got.bytes && !slot->load->args->json_values && got.len == slot->own_len &&
+      memcmp(got.bytes, own_params(slot), got.len) == 0)
     return 0;
   /* Spelled in another way, maybe. */
   json_t *json = uvow_result_json(result);
@@ -176,8 +181,8 @@ static int differs(const load_slot_t *slot, const uvow_result_t *result,
       (uint64_t)json_integer_value(x) == slot->number)
     return 0;
   snprintf(text, size, "sent %.*s, got %.*s", (int)slot->own_len,
-           own_params(slot), (int)(len < 100 ? len : 100),
-           bytes ? bytes : "nothing");
+           own_params(slot), (int)(got.len < 100 ? got.len : 100),
+           got.bytes ? got.bytes : "nothing");
   return 1;
 }
 
@@ -187,8 +192,11 @@ static int passes(const uvow_error_t *error) {
          uvow_error_code(error) == UVOW_ETIMEDOUT;
 }
 
-static void note_error(load_t *load, const uvow_error_t *error) {
+static void note_error(load_t *load, const uvow_error_t *error,
+                       uint64_t took_ns) {
   const char *said = uvow_error_peer_message(error);
+  if (uvow_error_outcome(error) != UVOW_NOT_SENT)
+    measure_fail_took(load->measure, took_ns);
   measure_fail(load->measure, uvow_error_code(error),
                uvow_error_peer_code(error),
                said ? said : uvow_error_message(error));
@@ -201,7 +209,7 @@ static void judge(load_slot_t *slot, const uvow_result_t *result,
   uint64_t stamp = args->rate > 0 || args->requests ? slot->start : now;
   char text[160];
   if (result->error)
-    note_error(load, result->error);
+    note_error(load, result->error, now > slot->start ? now - slot->start : 0);
   else if (args->verify && differs(slot, result, text, sizeof(text)))
     measure_fail(load->measure, MEASURE_MISMATCH, 0, text);
   else if (args->json_values && !uvow_result_json(result))
@@ -226,6 +234,20 @@ static void on_answer(const uvow_result_t *result, void *data) {
     end_if_idle(load);
 }
 
+/* Those whose time has come: all, unless --ramp says when. */
+static void begin_slots(load_t *load, uint64_t now) {
+  const args_t *args = load->args;
+  double part = 1;
+  if (args->ramp > 0)
+    part = (double)(now - load->ramp_from) / (args->ramp * NS_PER_S);
+  double due =
+      part < 1 ? part * (double)args->inflight : (double)args->inflight;
+  while (load->begun < args->inflight && load->left &&
+         load->phase < LOAD_DRAINS &&
+         (load->begun == 0 || (double)load->begun < due))
+    send_next(&load->slots[load->begun++], now);
+}
+
 void load_start(load_t *load) {
   const args_t *args = load->args;
   uint64_t now = uv_hrtime();
@@ -237,13 +259,14 @@ void load_start(load_t *load) {
   load->phase = LOAD_WARM;
   load->pace.start = now;
   load->pace.rate = args->rate;
+  load->pace.ramp = args->ramp;
   load->alive = args->inflight;
   advance(load, now);
-  for (uint64_t i = 0; i < args->inflight; i++)
-    if (args->rate > 0)
-      put_free(&load->slots[i]);
-    else if (load->left)
-      send_next(&load->slots[i], now);
+  load->ramp_from = now;
+  for (uint64_t i = 0; args->rate > 0 && i < args->inflight; i++)
+    put_free(&load->slots[i]);
+  if (args->rate <= 0)
+    begin_slots(load, now);
   if (args->rate > 0)
     send_due(load, now);
   end_if_idle(load);
@@ -281,14 +304,16 @@ static void advance(load_t *load, uint64_t now) {
     load->pace.start = load->begin; /* what is behind already is forgiven */
     load->pace.next = 0;
   }
+  if (load->args->rate > 0)
+    send_due(load, now); /* those too that are due, when it ends late */
   if (load->phase == LOAD_COUNTS && now >= load->end)
     load_stop(load, now);
-  if (load->args->rate > 0)
-    send_due(load, now);
 }
 
 void load_time(load_t *load, uint64_t now) {
   advance(load, now);
+  if (load->args->rate <= 0 && load->begun < load->args->inflight)
+    begin_slots(load, now);
   end_if_idle(load);
 }
 

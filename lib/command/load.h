@@ -21,7 +21,7 @@ typedef void (*load_end_cb)(load_t *load, void *data);
 /* One request in flight, and the next in its place. */
 typedef struct load_slot {
   load_t *load;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   uint64_t start;  /* uv_hrtime of when it began, or should have begun */
   uint64_t number; /* of the request, from 1 */
   struct load_slot *next_free;
@@ -54,13 +54,15 @@ struct load {
   uint64_t numbers;
   uint64_t outstanding;
   uint64_t alive; /* slots that go on */
-  pace_t pace;    /* of --rate */
+  uint64_t begun; /* slots that have, with --ramp */
+  uint64_t ramp_from;
+  pace_t pace; /* of --rate */
   double cpu_at_begin;
 };
 
 /* Borrows clients (args->connections of them). UVOW_ENOMEM. */
 int load_init(load_t *load, const args_t *args, measure_t *measure,
-              uvow_client_t *const *clients, load_end_cb on_end, void *data);
+              uvow_peer_t *const *clients, load_end_cb on_end, void *data);
 void load_done(load_t *load);
 /* Sends the first requests. */
 void load_start(load_t *load);

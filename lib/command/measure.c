@@ -6,6 +6,7 @@
  * 2. When the points are full, each two become one and a point lasts twice as
  *    long: a run of any length has between 600 and 1200.
  */
+#include "base/deadline.h"
 #include "measure.h"
 
 #include <stdio.h>
@@ -16,13 +17,21 @@
 void measure_init(measure_t *m) {
   memset(m, 0, sizeof(*m));
   uvow__histogram_init(&m->latency, &uvow__mem_default, BITS);
+  uvow__histogram_init(&m->second, &uvow__mem_default, BITS);
   uvow__histogram_init(&m->recent, &uvow__mem_default, BITS);
+  uvow__histogram_init(&m->failures, &uvow__mem_default, BITS);
   m->ticks_per_point = 1;
 }
 
 void measure_done(measure_t *m) {
   uvow__histogram_done(&m->latency);
+  uvow__histogram_done(&m->second);
   uvow__histogram_done(&m->recent);
+  uvow__histogram_done(&m->failures);
+}
+
+void measure_fail_took(measure_t *m, uint64_t latency_ns) {
+  uvow__histogram_add(&m->failures, latency_ns, 1);
 }
 
 void measure_add(measure_t *m, uint64_t latency_ns) {
@@ -63,12 +72,24 @@ void measure_fail(measure_t *m, int code, int64_t peer_code, const char *text) {
   fault->count++;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
+
+static void add_latency(measure_point_t *point, uint64_t p50, uint64_t p99,
+                        uint64_t max) {
+  point->p50_ns = larger(point->p50_ns, p50);
+  point->p99_ns = larger(point->p99_ns, p99);
+  point->max_ns = larger(point->max_ns, max);
+}
+
 static void fold(measure_t *m) {
   for (size_t i = 0; i < MEASURE_POINTS / 2; i++) {
     const measure_point_t *a = &m->points[2 * i];
     measure_point_t both = a[1];
     both.answered += a->answered;
     both.failed += a->failed;
+    add_latency(&both, a->p50_ns, a->p99_ns, a->max_ns);
     m->points[i] = both;
   }
   m->point_count = MEASURE_POINTS / 2;
@@ -85,13 +106,19 @@ void measure_tick(measure_t *m, uint64_t end_ns) {
   point->end_ns = end_ns;
   point->answered += m->answered - m->answered_before;
   point->failed += m->failed - m->failed_before;
+  if (m->recent.total)
+    add_latency(point, uvow__histogram_at(&m->recent, 0.5),
+                uvow__histogram_at(&m->recent, 0.99),
+                uvow__histogram_at(&m->recent, 1));
+  uvow__histogram_merge(&m->second, &m->recent);
+  uvow__histogram_done(&m->recent);
   m->answered_before = m->answered;
   m->failed_before = m->failed;
   m->ticks = (m->ticks + 1) % m->ticks_per_point;
 }
 
 void measure_last_tick(measure_t *m, uint64_t end_ns) {
-  const uint64_t tick_ns = MEASURE_TICK_MS * UINT64_C(1000000);
+  const uint64_t tick_ns = MEASURE_TICK_MS * UVOW__NS_PER_MS;
   uint64_t before = m->point_count ? m->points[m->point_count - 1].end_ns : 0;
   if (m->point_count && end_ns < before + tick_ns / 2)
     m->ticks = 1; /* not 0: no new point */
@@ -99,8 +126,10 @@ void measure_last_tick(measure_t *m, uint64_t end_ns) {
 }
 
 void measure_merge(measure_t *m) {
-  uvow__histogram_merge(&m->latency, &m->recent);
+  uvow__histogram_merge(&m->second, &m->recent);
   uvow__histogram_done(&m->recent);
+  uvow__histogram_merge(&m->latency, &m->second);
+  uvow__histogram_done(&m->second);
 }
 
 double measure_us(const measure_t *m, double share) {

@@ -15,6 +15,9 @@ typedef struct measure_point {
   uint64_t end_ns; /* since counting began */
   uint64_t answered;
   uint64_t failed;
+  uint64_t p50_ns; /* of the answers; the larger ones, where two became one */
+  uint64_t p99_ns;
+  uint64_t max_ns;
 } measure_point_t;
 
 /* One kind of failure. */
@@ -27,8 +30,10 @@ typedef struct measure_fault {
 
 /* What was measured. */
 typedef struct measure {
-  uvow__histogram_t latency; /* ns; all but what `recent` has */
-  uvow__histogram_t recent;  /* since measure_merge */
+  uvow__histogram_t latency;  /* ns; all but what `recent` has */
+  uvow__histogram_t second;   /* since measure_merge, but for: */
+  uvow__histogram_t recent;   /* since the last tick */
+  uvow__histogram_t failures; /* how long what failed took */
   uint64_t answered;
   uint64_t failed;  /* also before and after the counted time */
   uint64_t overdue; /* with --rate: due, and not sent when time was up */
@@ -55,6 +60,8 @@ void measure_add(measure_t *m, uint64_t latency_ns);
 void measure_add_overdue(measure_t *m, uint64_t count, uint64_t age_ns);
 /* A failure, at any time. */
 void measure_fail(measure_t *m, int code, int64_t peer_code, const char *text);
+/* How long it took, of one that was sent. */
+void measure_fail_took(measure_t *m, uint64_t latency_ns);
 /* Ends a stretch of time. */
 void measure_tick(measure_t *m, uint64_t end_ns);
 /* Ends the last one. If it's short it belongs to the one before. */

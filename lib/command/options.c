@@ -3,43 +3,58 @@
  */
 #include "args.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
 static const uvow_deflate_options_t deflate = {.size = sizeof(deflate)};
 
-void args_to_client(const args_t *args, uvow_client_options_t *client) {
-  client->url = args->url;
-  client->protocol = args->protocol;
-  client->headers = args->headers;
-  client->header_count = args->header_count;
-  client->bearer = args->bearer;
-  client->origin = args->origin;
-  client->subprotocols = args->subprotocols;
-  client->subprotocol_count = args->subprotocol_count;
-  client->proxy = args->proxy;
-  client->proxy_from_environment = args->proxy_env;
-  client->timeout_ms = (uint32_t)args->timeout_ms;
-  client->deflate = args->deflate ? &deflate : NULL;
+void args_to_client(const args_t *args, uvow_peer_options_t *options,
+                    uvow_websocket_options_t *websocket) {
+  options->protocol = args->protocol;
+  options->vars = args->vars;
+  options->timeout_ms = (uint32_t)args->timeout_ms;
+  options->no_cancel = 1;
+  options->websocket = websocket;
+  websocket->headers = args->headers;
+  websocket->header_count = args->header_count;
+  websocket->bearer = args->bearer;
+  websocket->origin = args->origin;
+  websocket->subprotocols = args->subprotocols;
+  websocket->subprotocol_count = args->subprotocol_count;
+  websocket->proxy = args->proxy;
+  websocket->proxy_from_environment = args->proxy_env;
+  websocket->deflate = args->deflate ? &deflate : NULL;
 }
 
-void args_to_server(const args_t *args, uvow_server_options_t *server) {
-  server->protocol = args->protocol;
-  server->socket_path = args->socket_path;
+/* What can't work is known at once. */
+static int refusal_of(uvow_peer_t *peer) {
+  uvow_result_t result;
+  uvow_future_t *ready = uvow_peer_ready(peer);
+  int rc = 0;
+  if (ready && uvow_future_peek(ready, &result) == 0)
+    rc = uvow_error_code(result.error);
+  if (rc == UVOW_EINVAL)
+    fprintf(stderr, "uvow: %s\n", uvow_error_message(result.error));
+  uvow_future_drop(ready);
+  return rc == UVOW_EINVAL ? rc : 0;
+}
+
+int args_connect(const char *url, uvow_loop_t *loop,
+                 const uvow_peer_options_t *options, uvow_peer_t **ret_peer) {
+  *ret_peer = uvow_peer_connect(loop, url, options);
+  return *ret_peer ? refusal_of(*ret_peer) : UVOW_ENOMEM;
+}
+
+void args_to_server(const args_t *args, uvow_listener_options_t *listener,
+                    uvow_peer_options_t *peer) {
+  peer->protocol = args->protocol;
+  peer->vars = args->vars;
+  listener->socket_path = args->socket_path;
   if (!args->socket_path)
-    server->host = args->host ? args->host : "127.0.0.1";
-  server->port = (uint16_t)args->port;
-  server->subprotocols = args->subprotocols;
-  server->subprotocol_count = args->subprotocol_count;
-  server->deflate = args->deflate ? &deflate : NULL;
-}
-
-static int is_wss(const char *url) {
-  static const char scheme[] = "wss:";
-  for (size_t i = 0; i < sizeof(scheme) - 1; i++)
-    if (tolower((unsigned char)url[i]) != scheme[i])
-      return 0;
-  return 1;
+    listener->host = args->host ? args->host : "127.0.0.1";
+  listener->port = (uint16_t)args->port;
+  listener->subprotocols = args->subprotocols;
+  listener->subprotocol_count = args->subprotocol_count;
+  listener->deflate = args->deflate ? &deflate : NULL;
 }
 
 int args_to_tls(const args_t *args, uvow_loop_t *loop, uvow_tls_t **ret_tls) {
@@ -60,7 +75,7 @@ int args_to_tls(const args_t *args, uvow_loop_t *loop, uvow_tls_t **ret_tls) {
   if (rc)
     fprintf(stderr, "uvow: %s\n",
             error ? uvow_error_message(error) : uvow_strerror(rc));
-  else if (args->insecure && is_wss(args->url))
+  else if (args->insecure && args_begins(args->url, "wss:"))
     fprintf(stderr,
             "uvow: --insecure: the server's certificate is not "
             "checked; whoever it is gets what is sent\n");
@@ -75,7 +90,7 @@ int args_refused(int code) {
     return EXIT_NOT_SENT;
   }
   fprintf(stderr,
-          "uvow: --proxy, --header, --subprotocol, --oauth2-bearer or "
-          "--origin can't be sent as it is\n");
+          "uvow: --proxy, --header, --subprotocol, --oauth2-bearer, "
+          "--origin or --vars can't be sent as it is\n");
   return EXIT_USAGE;
 }

@@ -7,8 +7,9 @@
  * before it. Times are in ns. */
 typedef struct pace {
   uint64_t start;
-  double rate;   /* a second */
+  double rate;   /* a second; what it grows to in `ramp` */
   uint64_t next; /* the number of the next to start, from 0 */
+  double ramp;   /* seconds; 0: at once */
 } pace_t;
 
 /* When number k should start. Exact: errors don't add up. */

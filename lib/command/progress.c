@@ -15,8 +15,8 @@ void progress_show(FILE *out, const char *phase, const measure_t *m,
   char p99[16];
   fprintf(out, "\r\033[K%s  %.0f/s  p50 %s  p99 %s  %" PRIu64 " failed", phase,
           seconds > 0 ? (double)answered / seconds : 0,
-          format((double)uvow__histogram_at(&m->recent, 0.5), p50),
-          format((double)uvow__histogram_at(&m->recent, 0.99), p99), m->failed);
+          format((double)uvow__histogram_at(&m->second, 0.5), p50),
+          format((double)uvow__histogram_at(&m->second, 0.99), p99), m->failed);
   fflush(out);
 }
 
@@ -25,23 +25,26 @@ void progress_end(FILE *out) {
   fflush(out);
 }
 
-static void print_latency(FILE *out, const measure_t *m) {
+static void print_latency(FILE *out, const uvow__histogram_t *latency) {
   static const struct {
     const char *name;
     double share;
   } shown[] = {{"p50", 0.5},     {"p90", 0.9},       {"p99", 0.99},
                {"p99.9", 0.999}, {"p99.99", 0.9999}, {"max", 1}};
   char text[16];
-  fputs("latency    ", out);
   for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
     fprintf(out, "%s%s %s", i ? "   " : "", shown[i].name,
-            format(measure_us(m, shown[i].share) * 1e3, text));
+            format((double)uvow__histogram_at(latency, shown[i].share), text));
   fputc('\n', out);
 }
 
 static void print_faults(FILE *out, const measure_t *m) {
   char name[48];
   fprintf(out, "failed     %" PRIu64 "\n", m->failed);
+  if (m->failures.total) {
+    fputs("after      ", out);
+    print_latency(out, &m->failures);
+  }
   for (size_t i = 0; i < m->fault_count; i++) {
     const measure_fault_t *fault = &m->faults[i];
     int rest = i == MEASURE_FAULTS - 1;
@@ -53,15 +56,20 @@ static void print_faults(FILE *out, const measure_t *m) {
 
 void progress_print(FILE *out, const args_t *args, const measure_t *m) {
   char text[16];
-  fprintf(out, "%s  %s %s, %" PRIu64 " in flight on %" PRIu64 " connection%s",
-          args->url, uvow_protocol_name(args->protocol), args->method,
-          args->inflight, args->connections, args->connections == 1 ? "" : "s");
+  fprintf(out, "%s", args->url);
+  for (size_t i = 1; i < args->url_count; i++)
+    fprintf(out, " %s", args->urls[i]);
+  fprintf(out, "  %s %s, %" PRIu64 " in flight on %" PRIu64 " connection%s",
+          uvow_protocol_name(args->protocol), args->method, args->inflight,
+          args->connections, args->connections == 1 ? "" : "s");
   if (args->rate > 0)
     fprintf(out, ", %.15g/s", args->rate);
   fprintf(out, "\nanswered   %" PRIu64 " in %s: %.0f/s\n", m->answered,
           format(m->seconds * 1e9, text), measure_rps(m));
-  if (m->latency.total)
-    print_latency(out, m);
+  if (m->latency.total) {
+    fputs("latency    ", out);
+    print_latency(out, &m->latency);
+  }
   fprintf(out, "this side  %s of CPU", format(m->cpu_s * 1e9, text));
   if (m->answered)
     fprintf(out, ", %s a request",

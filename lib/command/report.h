@@ -20,6 +20,7 @@ void report_json(FILE *out, const report_t *report);
 
 /* One picture: an <svg> element, with no header of XML. */
 void report_svg_throughput(FILE *out, const report_t *report);
+void report_svg_over_time(FILE *out, const report_t *report);
 void report_svg_latency(FILE *out, const report_t *report);
 
 /* Text within XML and HTML. */

@@ -70,6 +70,9 @@ static void numbers(FILE *out, const measure_t *m) {
   row_us(out, "latency p99.9", measure_us(m, 0.999));
   row_us(out, "latency p99.99", measure_us(m, 0.9999));
   row_us(out, "latency max", measure_us(m, 1));
+  if (m->failures.total)
+    row_us(out, "what failed took, p50",
+           (double)uvow__histogram_at(&m->failures, 0.5) / 1e3);
   row_real(out, "CPU of this side", m->cpu_s, "s");
   row_real(out, "memory of this side", (double)m->maxrss_kb / 1024, "MiB");
   fputs("</table>\n", out);
@@ -113,6 +116,7 @@ void report_html(FILE *out, const report_t *report) {
   fputs(head, out);
   settings(out, report);
   report_svg_throughput(out, report);
+  report_svg_over_time(out, report);
   report_svg_latency(out, report);
   numbers(out, report->measure);
   faults(out, report->measure);

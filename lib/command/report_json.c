@@ -10,6 +10,13 @@ static json_t *number(uint64_t value) {
   return json_integer((json_int_t)value);
 }
 
+static json_t *urls(const args_t *args) {
+  json_t *json = json_array();
+  for (size_t i = 0; i < args->url_count; i++)
+    json_array_append_new(json, json_string(args->urls[i]));
+  return json;
+}
+
 static json_t *settings(const args_t *args) {
   json_t *json =
       json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:f}", "url", args->url,
@@ -19,11 +26,28 @@ static json_t *settings(const args_t *args) {
                 "verify", args->verify, "warmup_s", args->warmup);
   if (args->params)
     json_object_set_new(json, "params", json_string(args->params));
+  if (args->url_count > 1)
+    json_object_set_new(json, "urls", urls(args));
+  if (args->params_file)
+    json_object_set_new(json, "params_file", json_string(args->params_file));
+  if (args->ramp > 0)
+    json_object_set_new(json, "ramp_s", json_real(args->ramp));
   if (args->rate > 0)
     json_object_set_new(json, "rate", json_real(args->rate));
   if (args->requests)
     json_object_set_new(json, "requests", number(args->requests));
   return json;
+}
+
+/* How long what was sent and failed took; null: there's none. */
+static json_t *failures(const measure_t *m) {
+  const uvow__histogram_t *h = &m->failures;
+  if (h->total == 0)
+    return json_null();
+  return json_pack("{s:o, s:f, s:f, s:f}", "count", number(h->total), "p50",
+                   (double)uvow__histogram_at(h, 0.5) / 1e3, "p99",
+                   (double)uvow__histogram_at(h, 0.99) / 1e3, "max",
+                   (double)uvow__histogram_at(h, 1) / 1e3);
 }
 
 static json_t *latency(const measure_t *m) {
@@ -55,11 +79,14 @@ static json_t *points(const measure_t *m) {
   json_t *json = json_array();
   for (size_t i = 0; i < m->point_count; i++)
     json_array_append_new(json,
-                          json_pack("{s:f, s:o, s:o, s:f}", "end_s",
-                                    (double)m->points[i].end_ns / 1e9,
+                          json_pack("{s:f, s:o, s:o, s:f, s:f, s:f, s:f}",
+                                    "end_s", (double)m->points[i].end_ns / 1e9,
                                     "answered", number(m->points[i].answered),
                                     "failed", number(m->points[i].failed),
-                                    "rps", measure_point_rps(m, i)));
+                                    "rps", measure_point_rps(m, i), "p50_us",
+                                    (double)m->points[i].p50_ns / 1e3, "p99_us",
+                                    (double)m->points[i].p99_ns / 1e3, "max_us",
+                                    (double)m->points[i].max_ns / 1e3));
   return json;
 }
 
@@ -82,13 +109,14 @@ static json_t *faults(const measure_t *m) {
 void report_json(FILE *out, const report_t *report) {
   const measure_t *m = report->measure;
   json_t *json = json_pack(
-      "{s:s, s:s, s:o, s:o, s:f, s:f, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o}",
+      "{s:s, s:s, s:o, s:o, s:f, s:f, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, "
+      "s:o}",
       "client", "uvow " UVOW_VERSION_STRING, "when", report->when, "settings",
       settings(report->args), "requests", number(m->answered), "seconds",
       m->seconds, "rps", measure_rps(m), "failed", number(m->failed), "overdue",
       number(m->overdue), "cpu_s", m->cpu_s, "maxrss_kb", number(m->maxrss_kb),
       "latency_us", latency(m), "curve_us", curve(m), "points", points(m),
-      "faults", faults(m));
+      "faults", faults(m), "failures_us", failures(m));
   if (json)
     json_dumpf(json, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
   fputc('\n', out);

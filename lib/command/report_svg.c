@@ -1,6 +1,6 @@
 /*
- * The report's pictures, drawn by hand: throughput over time, and latency by
- * percentile. Readable in the light and in the dark; no script, no font.
+ * The report's pictures, drawn by hand: throughput and latency over time, and
+ * latency by percentile. Readable in the light and in the dark; no script, no font.
  *
  * The percentile axis is logarithmic in what is above: 90 %, 99 %, 99.9 % are
  * equally far apart, as in HdrHistogram's plots.
@@ -37,6 +37,7 @@ static const char style[] =
     ".uv-area { fill: #0969da; opacity: 0.12; }\n"
     ".uv-dot { fill: #0969da; }\n"
     ".uv-mean { stroke: #59636e; stroke-width: 1; stroke-dasharray: 5 4; }\n"
+    ".uv-most { fill: none; stroke: #59636e; stroke-width: 1; }\n"
     ".uv-bad { fill: none; stroke: #cf222e; stroke-width: 1.8; }\n"
     ".uv-text { fill: #1f2328; font: 12px system-ui, sans-serif; }\n"
     ".uv-quiet { fill: #59636e; font: 12px system-ui, sans-serif; }\n"
@@ -50,7 +51,7 @@ static const char style[] =
     "  .uv-axis { stroke: #656c76; }\n"
     "  .uv-line { stroke: #58a6ff; }\n"
     "  .uv-area, .uv-dot { fill: #58a6ff; }\n"
-    "  .uv-mean { stroke: #9198a1; }\n"
+    "  .uv-mean, .uv-most { stroke: #9198a1; }\n"
     "  .uv-bad { stroke: #ff7b72; }\n"
     "  .uv-wrong { fill: #ff7b72; }\n"
     "  .uv-text, .uv-title { fill: #e6edf3; }\n"
@@ -217,6 +218,53 @@ static void throughput(FILE *out, const measure_t *m, double y) {
   fputs("</svg>\n", out);
 }
 
+/* Latency over time. */
+
+static double p50_of(const measure_t *m, size_t i) {
+  return (double)m->points[i].p50_ns;
+}
+
+static double p99_of(const measure_t *m, size_t i) {
+  return (double)m->points[i].p99_ns;
+}
+
+static double max_of(const measure_t *m, size_t i) {
+  return (double)m->points[i].max_ns;
+}
+
+static void draw_over_time(FILE *out, const measure_t *m, const axis_t *axis) {
+  static const struct {
+    const char *class;
+    const char *label;
+    double (*of)(const measure_t *, size_t);
+  } lines[] = {{"uv-most", "max", max_of},
+               {"uv-area", "p99", p99_of},
+               {"uv-line", "p50", p50_of}};
+  for (size_t i = 0; i < 3; i++) {
+    fprintf(out, "<path class=\"%s\" d=\"", lines[i].class);
+    draw_steps(out, m, axis, lines[i].of);
+    if (i == 1)
+      fprintf(out, "V%.1fH%.1fZ", BOTTOM, LEFT);
+    fputs("\"/>\n", out);
+  }
+  text(out, "uv-text uv-end", RIGHT, 22,
+       "p50, below p99 (filled) and the maximum");
+}
+
+static void over_time(FILE *out, const measure_t *m, double y) {
+  static const char *const names[] = {"ns", "us", "ms", "s"};
+  double max = 1;
+  for (size_t i = 0; i < m->point_count; i++)
+    max = fmax(max, max_of(m, i));
+  axis_t axis = axis_to(max, names, 1);
+  begin(out, y, "Latency over time");
+  draw_y_axis(out, &axis);
+  draw_time_axis(out, m);
+  if (m->point_count)
+    draw_over_time(out, m, &axis);
+  fputs("</svg>\n", out);
+}
+
 /* Latency by percentile. */
 
 /* How many tenths of what is left: 90 % is 1, 99 % is 2. */
@@ -314,6 +362,10 @@ void report_svg_throughput(FILE *out, const report_t *report) {
   throughput(out, report->measure, 0);
 }
 
+void report_svg_over_time(FILE *out, const report_t *report) {
+  over_time(out, report->measure, 0);
+}
+
 void report_svg_latency(FILE *out, const report_t *report) {
   latency(out, report->measure, 0);
 }
@@ -324,10 +376,10 @@ void report_svg(FILE *out, const report_t *report) {
   fprintf(out,
           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
           "height=\"%d\" viewBox=\"0 0 %d %d\">\n",
-          WIDTH, 2 * HEIGHT + head, WIDTH, 2 * HEIGHT + head);
+          WIDTH, 3 * HEIGHT + head, WIDTH, 3 * HEIGHT + head);
   fputs(style, out);
   fprintf(out, "<rect class=\"uv-bg\" width=\"%d\" height=\"%d\"/>\n", WIDTH,
-          2 * HEIGHT + head);
+          3 * HEIGHT + head);
   fprintf(out, "<text class=\"uv-quiet\" x=\"%.1f\" y=\"22\">", LEFT);
   report_escape(out, args->url);
   fprintf(out, "  %s ", uvow_protocol_name(args->protocol));
@@ -335,6 +387,7 @@ void report_svg(FILE *out, const report_t *report) {
   fprintf(out, ", %" PRIu64 " in flight, %s</text>\n", args->inflight,
           report->when);
   throughput(out, report->measure, head);
-  latency(out, report->measure, HEIGHT + head);
+  over_time(out, report->measure, HEIGHT + head);
+  latency(out, report->measure, 2 * HEIGHT + head);
   fputs("</svg>\n", out);
 }

@@ -10,8 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
 #include <uv.h>
+#include <uvow/uv.h>
+
+#include "line.h"
+#include "methods.h"
+
+#define LINE_MAX_BYTES ((size_t)16 << 20)
 
 typedef struct serve {
   uvow_loop_t *loop;
@@ -19,70 +24,6 @@ typedef struct serve {
   uv_signal_t signals[2];
   int closing;
 } serve_t;
-
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
-  (void)call;
-  (void)data;
-  return uvow_next_pass();
-}
-
-static uvow_next_t refuse(const uvow_call_t *call, const char *why) {
-  return uvow_next_error(
-      uvow_error_new_peer(uvow_call_loop(call), -32602, why, NULL, 0));
-}
-
-/* An answer that is an integer as long as everything added is. */
-static uvow_next_t add(const uvow_call_t *call, void *data) {
-  json_t *params = uvow_call_json(call);
-  json_t *numbers[2] = {json_object_get(params, "a"),
-                        json_object_get(params, "b")};
-  size_t count = json_is_array(params) ? json_array_size(params) : 2;
-  json_int_t whole = 0;
-  double sum = 0;
-  int is_whole = 1;
-  (void)data;
-  for (size_t i = 0; i < count; i++) {
-    json_t *at = json_is_array(params) ? json_array_get(params, i) : numbers[i];
-    if (!json_is_number(at))
-      return refuse(call, "add wants {\"a\":1,\"b\":2} or [1,2,...]");
-    is_whole = is_whole && json_is_integer(at);
-    sum += json_number_value(at);
-    if (is_whole && sum > -9e15 && sum < 9e15)
-      whole += json_integer_value(at);
-    else
-      is_whole = 0;
-  }
-  return uvow_next_value(is_whole ? uvow_value_int64(whole)
-                                  : uvow_value_double(sum));
-}
-
-static uvow_next_t sleep_ms(const uvow_call_t *call, void *data) {
-  json_t *params = uvow_call_json(call);
-  json_t *ms = json_is_array(params) ? json_array_get(params, 0)
-                                     : json_object_get(params, "ms");
-  (void)data;
-  if (!json_is_integer(ms) || json_integer_value(ms) < 0)
-    return refuse(call, "sleep wants {\"ms\":N} or [N]");
-  return uvow_next_future(uvow_future_delay(uvow_call_loop(call),
-                                            (uint64_t)json_integer_value(ms)));
-}
-
-static uvow_next_t fail(const uvow_call_t *call, void *data) {
-  json_t *params = uvow_call_json(call);
-  json_t *code = json_object_get(params, "code");
-  const char *message = json_string_value(json_object_get(params, "message"));
-  json_t *extra = json_object_get(params, "data");
-  char text[512];
-  size_t len = extra ? json_dumpb(extra, text, sizeof(text),
-                                  JSON_ENCODE_ANY | JSON_COMPACT)
-                     : 0;
-  (void)data;
-  if (len > sizeof(text))
-    return refuse(call, "error wants less data");
-  return uvow_next_error(uvow_error_new_peer(
-      uvow_call_loop(call), code ? json_integer_value(code) : -32000,
-      message ? message : "you asked for an error", len ? text : NULL, len));
-}
 
 static void end(serve_t *serve) {
   uvow_server_free(serve->server);
@@ -110,18 +51,33 @@ static void on_signal(uv_signal_t *handle, int number) {
   end(serve);
 }
 
-static int add_methods(uvow_server_t *server) {
-  int rc = uvow_server_method(server, "echo", echo, NULL, NULL);
-  if (rc == 0)
-    rc = uvow_server_method(server, "add", add, NULL, NULL);
-  if (rc == 0)
-    rc = uvow_server_method(server, "sleep", sleep_ms, NULL, NULL);
-  if (rc == 0)
-    rc = uvow_server_method(server, "error", fail, NULL, NULL);
-  return rc;
+/* --publish: an event for all, by each line of stdin. */
+static uvow_next_t on_line(const uvow_result_t *item, void *data) {
+  serve_t *serve = (serve_t *)data;
+  uvow_slice_t text = uvow_result_bytes(item);
+  line_t line;
+  if (line_read(&line, text.bytes, text.len))
+    return uvow_next_code(UVOW_ENOMEM, NULL);
+  uvow_slice_t params = {line.params, line.params_len};
+  const char *wrong = *line.error ? line.error : NULL;
+  if (line.method && !wrong && serve->server) {
+    int rc = uvow_group_notify(uvow_server_peers(serve->server), line.method,
+                               uvow_value_slice(&params));
+    wrong = rc ? uvow_strerror(rc) : NULL;
+  }
+  if (wrong)
+    fprintf(stderr, "uvow: %s: not published: %s\n", line.method, wrong);
+  line_done(&line);
+  return uvow_next_pass();
 }
 
-static void cant_listen(const uvow_server_options_t *options, int rc) {
+static void publish_stdin(serve_t *serve) {
+  uvow_stream_t *lines =
+      uvow_stream_lines(uvow_stdin(serve->loop), LINE_MAX_BYTES);
+  uvow_future_detach(uvow_stream_each(lines, on_line, serve));
+}
+
+static void cant_listen(const uvow_listener_options_t *options, int rc) {
   if (options->socket_path)
     fprintf(stderr, "uvow: can't listen on %s: %s\n", options->socket_path,
             uvow_strerror(rc));
@@ -140,7 +96,7 @@ static void put_path(const char *path) {
 
 /* A URL that a client can take as it is. */
 static void print_url(const serve_t *serve, const args_t *args,
-                      const uvow_server_options_t *options) {
+                      const uvow_listener_options_t *options) {
   const char *path = options->socket_path;
   char cwd[4096];
   size_t size = sizeof(cwd);
@@ -161,23 +117,31 @@ static void print_url(const serve_t *serve, const args_t *args,
 }
 
 static int start(serve_t *serve, const args_t *args) {
-  uvow_server_options_t options = {.size = sizeof(options)};
-  args_to_server(args, &options);
-  options.max_calls = (size_t)1 << 24; /* it's here to be measured */
-  options.max_call_bytes = SIZE_MAX;
-  options.max_unsent_bytes = (size_t)1 << 30;
-  int rc = args_to_tls(args, serve->loop, &options.tls);
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t peer = {.size = sizeof(peer)};
+  args_to_server(args, &listener, &peer);
+  peer.max_calls = (size_t)1 << 24; /* it's here to be measured */
+  peer.max_call_bytes = SIZE_MAX;
+  listener.max_unsent_bytes = (size_t)1 << 30;
+  int rc = args_to_tls(args, serve->loop, &listener.tls);
   if (rc)
     return rc;
-  rc = uvow_server_new(serve->loop, &options, &serve->server);
-  uvow_tls_unref(options.tls);
+  peer.methods = uvow_methods_new(serve->loop);
+  rc = methods_add(peer.methods, &serve->server);
   if (rc == 0)
-    rc = add_methods(serve->server);
+    serve->server =
+        uvow_server_new(uvow_listener_new(serve->loop, &listener), &peer);
+  if (rc == 0 && !serve->server)
+    rc = uvow_error_code(uvow_loop_error(serve->loop));
+  uvow_methods_unref(peer.methods);
+  uvow_tls_unref(listener.tls);
   if (rc) {
-    cant_listen(&options, rc);
+    cant_listen(&listener, rc);
     return rc;
   }
-  print_url(serve, args, &options);
+  print_url(serve, args, &listener);
+  if (args->publish)
+    publish_stdin(serve);
   return fflush(stdout) ? UV_EIO : 0;
 }
 
@@ -186,8 +150,10 @@ int serve_main(const args_t *args) {
   serve_t serve = {0};
   uv_loop_t uv;
   int rc = uv_loop_init(&uv);
-  if (rc == 0)
-    rc = uvow_loop_new(&uv, NULL, &serve.loop);
+  if (rc == 0) {
+    serve.loop = uvow_loop_new(&uv, NULL);
+    rc = serve.loop ? 0 : UVOW_ENOMEM;
+  }
   if (rc) {
     fprintf(stderr, "uvow: %s\n", uvow_strerror(rc));
     return EXIT_NOT_SENT;

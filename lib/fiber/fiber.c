@@ -28,9 +28,20 @@
 #include <uvow/combine.h>
 #include <uvow/stream.h>
 
+#include "future/fail.h"
+#include "future/stream.h"
+
 #define STACK_BYTES ((size_t)256 * 1024)
 #define STRAIGHT_MAX 10000
 #define REFUSED_MAX 100000
+
+/* An await of f that isn't within a fiber. */
+static int outside(const uvow_future_t *f) {
+  return uvow__fail(f ? uvow__runtime_loop(f->rt) : NULL, UVOW_EFIBER,
+                    "uvow_await",
+                    "must be called within a fiber: a continuation, a cleanup "
+                    "and a destructor are none");
+}
 
 #if UVOW__FIBERS
 
@@ -50,7 +61,7 @@ static void close_fibers(uvow__fibers_t *all) {
   uvow__loop_unpin(loop);
 }
 
-static void evict(uvow__resident_t *resident) {
+static void on_loop_close(uvow__resident_t *resident) {
   uvow__fibers_t *all = UVOW__CONTAINER(resident, uvow__fibers_t, resident);
   uvow__list_t *at = all->live.next;
   all->closing = 1;
@@ -66,13 +77,16 @@ static void evict(uvow__resident_t *resident) {
 
 static uvow__fibers_t *fibers_of(uvow_loop_t *loop) {
   uvow__fibers_t *all = loop->fibers;
-  if (all || loop->rt.closed)
+  if (loop->rt.closed)
+    return (uvow__fibers_t *)uvow__refuse(loop, UVOW_ECLOSED, uvow__fail_closed,
+                                          NULL);
+  if (all)
     return all;
   all = (uvow__fibers_t *)uvow__calloc(&loop->rt.mem, sizeof(*all));
   if (!all)
     return NULL;
   all->loop = loop;
-  all->resident.evict = evict;
+  all->resident.on_loop_close = on_loop_close;
   uvow__list_init(&all->live);
   uvow__stacks_init(&all->stacks, &loop->rt.mem, sizeof(uvow__fiber_t));
   uvow__loop_enroll(loop, &all->resident);
@@ -123,13 +137,13 @@ static void give_up(uvow__task_t *task) {
   uvow__fiber_t *fiber = UVOW__CONTAINER(task, uvow__fiber_t, task);
   uvow_future_t *awaited = fiber->awaited;
   fiber->awaited = NULL;
-  uvow__future_abandon(awaited);
+  uvow__future_drop(awaited);
   fiber->task.run = run;
   uvow__runtime_push(runtime_of(fiber), &fiber->task);
 }
 
 /* Its future is rejected by a cancel, or as the loop closes. */
-static void cut(uvow_future_t *f, int code) {
+static void reject(uvow_future_t *f, int code) {
   uvow__fiber_t *fiber = (uvow__fiber_t *)f->data;
   fiber->future = NULL;
   uvow__future_reject_code(f, code);
@@ -137,7 +151,7 @@ static void cut(uvow_future_t *f, int code) {
   if (fiber->awaited && fiber->awaited->state == UVOW_PENDING) {
     uvow__task_cancel(&fiber->task);
     fiber->task.run = give_up;
-    uvow__runtime_reap(runtime_of(fiber), &fiber->task);
+    uvow__runtime_run_flat(runtime_of(fiber), &fiber->task);
   }
 }
 
@@ -166,6 +180,9 @@ static void init(uvow__fiber_t *fiber, uvow__fibers_t *all) {
 static uvow_future_t *spawn(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
                             const uvow_fiber_options_t *options) {
   size_t bytes = options->stack_bytes ? options->stack_bytes : STACK_BYTES;
+  if (bytes < UVOW__STACK_MIN || bytes > UVOW__STACK_MAX)
+    return (uvow_future_t *)uvow__refuse(loop, UVOW_EINVAL, "stack_bytes",
+                                         "must be from 16 KiB to 1 GiB");
   uvow__fibers_t *all = fibers_of(loop);
   uvow_future_t *f = all ? uvow__future_new(&loop->rt, 2, UVOW__OWNED) : NULL;
   if (!f)
@@ -176,15 +193,16 @@ static uvow_future_t *spawn(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
     uvow__future_fulfill(f, uvow_value_none()); /* settled before it's freed */
     uvow__future_unref(f);
     uvow__future_unref(f);
-    return NULL;
+    return (uvow_future_t *)uvow__refuse(loop, UVOW_ENOMEM, NULL, NULL);
   }
   init(fiber, all);
   fiber->fn = fn;
   fiber->data = data;
   fiber->name = options->name;
+  fiber->site = NULL;
   fiber->future = f;
   f->data = fiber;
-  f->cb.cut = cut;
+  f->cb.reject = reject;
   uvow__future_set_kind(f, UVOW__KIND_FIBER);
   uvow__runtime_push(&loop->rt, &fiber->task);
   return options->name ? uvow_future_name(f, options->name) : f;
@@ -194,11 +212,13 @@ static uvow_future_t *spawn(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
 static void complain(uvow__fiber_t *fiber) {
   uvow__runtime_t *rt = runtime_of(fiber);
   uvow__error_spec_t spec = {0};
-  char text[160];
+  char text[320];
   int len = snprintf(text, sizeof(text),
-                     "the fiber %.60s was canceled and awaits again and again: "
-                     "it must return",
-                     fiber->name ? fiber->name : "(no name)");
+                     "the fiber %.60s%s%.160s was canceled and awaits again "
+                     "and again: it must return",
+                     fiber->name ? fiber->name : "(no name)",
+                     fiber->site ? ", spawned at " : "",
+                     fiber->site ? fiber->site : "");
   spec.code = UVOW_ECANCELED;
   spec.detail = (uvow__slice_t){text, (size_t)len};
   uvow_error_t *error = uvow__error_make(&rt->mem, &spec);
@@ -208,23 +228,28 @@ static void complain(uvow__fiber_t *fiber) {
 }
 
 static int refuse(uvow__fiber_t *fiber, uvow_future_t *f) {
-  uvow__future_abandon(f);
+  uvow__future_drop(f);
   if (++fiber->refused == REFUSED_MAX)
     complain(fiber);
   return UVOW_ECANCELED;
 }
 
-/* Whether this fiber may wait for f: 0, or the await's own error. */
+/* Whether this fiber may wait for f: 0, or the await's own error, noted. */
 static int check(const uvow__fiber_t *fiber, const uvow_future_t *f) {
   if (!fiber)
-    return UVOW_EFIBER;
+    return outside(f);
   if (!fiber->future)
     return 0; /* it's canceled: whatever it waits for */
   if (!f)
-    return UVOW_ENOMEM;
-  if (f->rt != runtime_of(fiber))
-    return UVOW_EINVAL;
-  return f == fiber->future ? UVOW_ECYCLE : 0;
+    return UVOW_ENOMEM; /* whoever made it has noted why */
+  uvow_loop_t *loop = fiber->all->loop;
+  if (f->rt != &loop->rt)
+    return uvow__fail(loop, UVOW_EINVAL, "f",
+                      "must be a future of the fiber's own loop");
+  if (f == fiber->future)
+    return uvow__fail(loop, UVOW_ECYCLE, "f",
+                      "must not be the fiber's own future");
+  return 0;
 }
 
 /* Lets the loop go on until f is settled, or the fiber canceled. */
@@ -243,7 +268,7 @@ int uvow_await(uvow_future_t *f, uvow_result_t *ret_result) {
     return code;
   }
   if (code) {
-    uvow__future_abandon(f); /* nobody will ever see what it brings */
+    uvow__future_drop(f); /* nobody will ever see what it brings */
     return code;
   }
   if (fiber->result) {
@@ -266,40 +291,63 @@ int uvow_await(uvow_future_t *f, uvow_result_t *ret_result) {
   return f->state == UVOW_FULFILLED ? 0 : uvow_error_code(f->u.error);
 }
 
+/* Whether this is a fiber that isn't canceled. */
+static int goes_on(void) {
+  return running && running->future;
+}
+
 #else
+
+static int goes_on(void) {
+  return 0;
+}
 
 static uvow_future_t *spawn(uvow_loop_t *loop, uvow_fiber_cb fn, void *data,
                             const uvow_fiber_options_t *options) {
-  (void)loop;
   (void)fn;
   (void)data;
   (void)options;
-  return NULL;
+  return (uvow_future_t *)uvow__refuse(
+      loop, UVOW_EFIBER, "the library was built without fibers", NULL);
 }
 
 int uvow_await(uvow_future_t *f, uvow_result_t *ret_result) {
+  int code = outside(f);
   (void)ret_result;
-  uvow__future_abandon(f);
-  return UVOW_EFIBER;
+  uvow__future_drop(f);
+  return code;
 }
 
 #endif
 
 uvow_future_t *uvow_fiber_spawn(uvow_loop_t *loop, uvow_fiber_cb fn,
                                 void *data) {
-  static const uvow_fiber_options_t defaults = {sizeof(uvow_fiber_options_t),
-                                                STACK_BYTES, NULL, 0, 0};
-  return loop && fn ? spawn(loop, fn, data, &defaults) : NULL;
+  return uvow_fiber_spawn_with(loop, fn, data, NULL);
 }
 
 uvow_future_t *uvow_fiber_spawn_with(uvow_loop_t *loop, uvow_fiber_cb fn,
                                      void *data,
                                      const uvow_fiber_options_t *options) {
-  if (!options)
-    return uvow_fiber_spawn(loop, fn, data);
-  if (!loop || !fn || options->size != sizeof(*options))
+  uvow_fiber_options_t own;
+  options = UVOW__OPTIONS(loop, options, &own, uvow_fiber_options_t);
+  if (!loop || !options)
     return NULL;
+  if (!fn)
+    return (uvow_future_t *)uvow__refuse(loop, UVOW_EINVAL, "fn",
+                                         uvow__fail_null);
   return spawn(loop, fn, data, options);
+}
+
+uvow_future_t *uvow_fiber_spawn_at(uvow_loop_t *loop, uvow_fiber_cb fn,
+                                   void *data,
+                                   const uvow_fiber_options_t *options,
+                                   const char *site) {
+  uvow_future_t *f = uvow_fiber_spawn_with(loop, fn, data, options);
+#if UVOW__FIBERS
+  if (f)
+    ((uvow__fiber_t *)f->data)->site = site;
+#endif
+  return f && !uvow__future_name(f) ? uvow_future_name(f, site) : f;
 }
 
 int uvow_await_delay(uvow_loop_t *loop, uint64_t delay_ms) {
@@ -314,4 +362,17 @@ int uvow_await_next(uvow_stream_t *stream, uvow_result_t *ret_result) {
   if (ret_result)
     *ret_result = result;
   return !uvow_result_is_end(&result);
+}
+
+int uvow_await_push(uvow_sink_t *sink, uvow_value_t value) {
+  const uvow_stream_t *stream = (const uvow_stream_t *)(const void *)sink;
+  while (!sink || !goes_on() || !uvow__stream_has_room(stream)) {
+    int rc = uvow_await(uvow_sink_room(sink), NULL);
+    if (rc) {
+      uvow_value_clear(&value);
+      return rc;
+    }
+  }
+  int rc = uvow_sink_push(sink, value);
+  return rc > 0 ? 0 : rc;
 }

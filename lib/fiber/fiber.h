@@ -20,6 +20,7 @@ typedef struct uvow__fiber {
   uvow_fiber_cb fn;
   void *data;
   const char *name;
+  const char *site;  /* where it was spawned; NULL: not known */
   uvow_next_t next;  /* what fn returned */
   unsigned straight; /* awaits that didn't wait, since one did */
   unsigned refused;  /* awaits since the cancel */

@@ -14,7 +14,8 @@ int uvow_fiber_main(uvow_fiber_cb fn, void *data) {
   uvow_loop_t *loop;
   if (uv_loop_init(&uv))
     return 1;
-  if (uvow_loop_new(&uv, NULL, &loop)) {
+  loop = uvow_loop_new(&uv, NULL);
+  if (!loop) {
     (void)uv_loop_close(&uv);
     return 1;
   }

@@ -34,8 +34,6 @@
 
 #define GUARD ((size_t)64 * 1024) /* a multiple of every system's page */
 #define MAP_BYTES ((size_t)16 * 1024 * 1024)
-#define BYTES_MIN ((size_t)16 * 1024)
-#define BYTES_MAX ((size_t)1024 * 1024 * 1024)
 #define WARM_MAX 256
 #define COLORS 8
 #define COLOR_BYTES ((size_t)384)
@@ -161,7 +159,7 @@ static uvow__stack_t *cut(kind_t *kind) {
 
 uvow__stack_t *uvow__stack_take(uvow__stacks_t *stacks, size_t bytes,
                                 int guarded) {
-  if (bytes < BYTES_MIN || bytes > BYTES_MAX)
+  if (bytes < UVOW__STACK_MIN || bytes > UVOW__STACK_MAX)
     return NULL;
   bytes = round_up(bytes, stacks->page);
   kind_t *kind = kind_of(stacks, bytes, guarded != 0);

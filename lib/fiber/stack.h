@@ -3,6 +3,9 @@
 
 #include "base/mem.h"
 
+#define UVOW__STACK_MIN ((size_t)16 * 1024)
+#define UVOW__STACK_MAX ((size_t)1024 * 1024 * 1024)
+
 /*
  * A stack. This stands at its upper end, above the first frame, and is what the
  * owner's own struct begins with.
@@ -28,8 +31,8 @@ void uvow__stacks_init(uvow__stacks_t *stacks, const uvow__mem_t *mem,
 /* Unmaps all. Each must have been given back. */
 void uvow__stacks_done(uvow__stacks_t *stacks);
 /* A stack of so many bytes, rounded up to whole pages, head included. The head
- * behind uvow__stack_t is undefined. NULL: no memory, or less than 16 KiB
- * or more than 1 GiB. */
+ * behind uvow__stack_t is undefined. NULL: no memory, or less than STACK_MIN or
+ * more than STACK_MAX. */
 uvow__stack_t *uvow__stack_take(uvow__stacks_t *stacks, size_t bytes,
                                 int guarded);
 void uvow__stack_give(uvow__stack_t *stack);

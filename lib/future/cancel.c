@@ -18,6 +18,7 @@
  * 5. A loser has no marked reaction: it comes down alone, and nobody waits.
  * 6. Nothing here runs user code.
  */
+#include "loose.h"
 #include "tell.h"
 
 uvow_future_t *uvow__task_target(const uvow__task_t *task) {
@@ -38,10 +39,10 @@ static uvow__task_t *marked_reaction(const uvow_future_t *f) {
 }
 
 /* A root's owner is told, and it is rejected. */
-static void cut_root(uvow_future_t *f, int code) {
+static void reject_root(uvow_future_t *f, int code) {
   f->flags |= UVOW__CANCELED | UVOW__OBSERVED;
   if (f->flags & (UVOW__INNER | UVOW__OWNED)) {
-    f->cb.cut(f, code);
+    f->cb.reject(f, code);
     return;
   }
   if ((f->flags & UVOW__PROMISE) && f->cb.cancel)
@@ -73,7 +74,7 @@ static uvow_future_t *below(uvow__task_t *task) {
 /* Takes a reference of f, but a root's. */
 static void reject_one(uvow_future_t *f, const uvow_error_t *error) {
   if (is_root(f)) {
-    cut_root(f, UVOW_ECANCELED);
+    reject_root(f, UVOW_ECANCELED);
     return;
   }
   f->flags |= UVOW__OBSERVED; /* it isn't reported (F8): its task is free */
@@ -91,7 +92,7 @@ void uvow__cancel_go_down(uvow_future_t *f) {
     uvow_error_t *above = error;
     if (task)
       uvow__task_cancel(task);
-    uvow_future_ref(f);
+    f->refs++;
     reject_one(f, error);
     error = uvow_error_ref(f->u.error);
     uvow_error_unref(above);
@@ -134,7 +135,7 @@ static void begin_at(uvow_future_t *f, uvow__list_t *groups) {
     uvow_future_unref(source); /* what it owns is destroyed after the cleanup */
   } else {
     if (!is_root(f)) /* its callback runs: who runs it has that reference */
-      uvow_future_ref(f);
+      f->refs++;
     uvow__cancel_go_down(f);
   }
 }
@@ -163,29 +164,43 @@ static void cancel(uvow_future_t *f) {
                        cancel_up, &groups);
 }
 
+/* The same where f may be loose. */
+static void cancel_any(uvow_future_t *f) {
+  if (!(f->flags & UVOW__LOOSE)) {
+    cancel(f);
+    return;
+  }
+  uvow_future_t *root = uvow__loose_take_back(f);
+  cancel(f);
+  if (root->state == UVOW_PENDING)
+    uvow__loose_let_go(root);
+  else
+    uvow_future_unref(root);
+}
+
 int uvow_future_cancel(uvow_future_t *f) {
   if (!f)
     return UVOW_EINVAL;
   if (f->state != UVOW_PENDING || (f->flags & UVOW__CANCELED))
     return UVOW_EALREADY;
   uvow__runtime_root(f->rt);
-  uvow_future_ref(f);
-  cancel(f);
+  f->refs++;
+  cancel_any(f);
   uvow_future_unref(f);
   return 0;
 }
 
-void uvow__future_abandon(uvow_future_t *f) {
-  if (f && f->state == UVOW_PENDING && f->refs == 2 &&
-      uvow__list_empty(&f->reactions))
-    cancel(f);
+void uvow__future_drop(uvow_future_t *f) {
+  if (f && f->state == UVOW_PENDING && uvow__list_empty(&f->reactions) &&
+      f->refs == (f->flags & UVOW__LOOSE ? 1 : 2))
+    cancel_any(f);
   uvow_future_unref(f);
 }
 
 void uvow_future_drop(uvow_future_t *f) {
   if (f && f->refs <= 2 && uvow__list_empty(&f->reactions))
     f->flags |= UVOW__OBSERVED;
-  uvow__future_abandon(f);
+  uvow__future_drop(f);
 }
 
 void uvow__future_leave(uvow_future_t *f, int code) {
@@ -199,7 +214,11 @@ void uvow__future_leave(uvow_future_t *f, int code) {
 void uvow__future_close(uvow_future_t *f) {
   if ((f->flags & UVOW__WAITS) || (!is_root(f) && uvow__link_cleans(f)))
     return;
-  uvow_future_ref(f);
-  cut_root(f, UVOW_ECLOSED);
+  int loose = f->flags & UVOW__LOOSE;
+  f->flags &= (uint16_t)~UVOW__LOOSE;
+  f->refs += loose ? 2 : 1;
+  reject_root(f, UVOW_ECLOSED);
+  if (loose)
+    uvow__tell_end(f);
   uvow_future_unref(f);
 }

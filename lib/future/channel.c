@@ -17,6 +17,7 @@
 
 #include "bytes.h"
 #include "channel.h"
+#include "fail.h"
 #include "stream_stage.h"
 
 #define HEAD_MAX 4096
@@ -36,7 +37,8 @@ static void drop(uvow_channel_t *channel) {
 int uvow_channel_pair(uvow_loop_t *loop, uvow_channel_t *ret_a,
                       uvow_channel_t *ret_b) {
   if (!ret_a || !ret_b)
-    return UVOW_EINVAL;
+    return uvow__fail(loop, UVOW_EINVAL, ret_a ? "ret_b" : "ret_a",
+                      uvow__fail_null);
   *ret_a = *ret_b = none();
   if (!loop)
     return UVOW_EINVAL;
@@ -46,7 +48,7 @@ int uvow_channel_pair(uvow_loop_t *loop, uvow_channel_t *ret_a,
     return 0;
   drop(ret_a);
   drop(ret_b);
-  return uvow__runtime_of(loop)->closed ? UVOW_ECLOSED : UVOW_ENOMEM;
+  return uvow__runtime_of(loop)->reason.code;
 }
 
 /* Encoding. */
@@ -284,7 +286,7 @@ static uvow_channel_t framed(uvow_channel_t bytes, size_t max_bytes,
                              int lines) {
   uvow_channel_t channel = none();
   if (!bytes.in || !bytes.out) {
-    drop(&bytes);
+    drop(&bytes); /* what was NULL has said why */
     return channel;
   }
   channel.out = encoded(bytes.in->rt, bytes.out, lines);
@@ -309,6 +311,8 @@ uvow_channel_t uvow_channel_content_length(uvow_channel_t bytes,
 typedef struct boxed {
   uvow__mem_t mem;
   uvow_channel_t channel;
+  char from[UVOW__CHANNEL_FROM_MAX];
+  uint16_t port;
 } boxed_t;
 
 static void boxed_destroy(void *ptr) {
@@ -322,7 +326,7 @@ const uvow_type_t uvow_type_channel = {sizeof(uvow_type_t), "channel", NULL,
                                        boxed_destroy};
 
 int uvow__channel_box(uvow__runtime_t *rt, uvow_channel_t channel,
-                      uvow_value_t *ret) {
+                      const char *from, uint16_t port, uvow_value_t *ret) {
   boxed_t *boxed = (boxed_t *)uvow__malloc(&rt->mem, sizeof(*boxed));
   if (!boxed) {
     drop(&channel);
@@ -330,8 +334,20 @@ int uvow__channel_box(uvow__runtime_t *rt, uvow_channel_t channel,
   }
   boxed->mem = rt->mem;
   boxed->channel = channel;
+  (void)snprintf(boxed->from, sizeof(boxed->from), "%s", from);
+  boxed->port = port;
   *ret = uvow_value_ptr(&uvow_type_channel, boxed);
   return 0;
+}
+
+const char *uvow__channel_from(const uvow_value_t *value, uint16_t *ret_port) {
+  void *ptr;
+  if (uvow_value_get_ptr(value, &uvow_type_channel, &ptr) ||
+      !((boxed_t *)ptr)->from[0])
+    return NULL;
+  if (ret_port)
+    *ret_port = ((boxed_t *)ptr)->port;
+  return ((boxed_t *)ptr)->from;
 }
 
 uvow_channel_t uvow_result_channel(const uvow_result_t *item) {

@@ -21,6 +21,7 @@
 
 #include <string.h>
 
+#include "fail.h"
 #include "results.h"
 #include "tell.h"
 
@@ -53,6 +54,10 @@ struct uvow_results {
 
 static void results_ref(void *ptr) {
   ((uvow_results_t *)ptr)->refs++;
+}
+
+size_t uvow__results_owners(const uvow_results_t *results) {
+  return results->refs;
 }
 
 /* One owner less; without any, it goes to the list. */
@@ -138,13 +143,13 @@ static void let_go(uvow_results_t *group) {
     if (!group->slots[i].group)
       continue;
     uvow__task_cancel(&group->slots[i].u.wait.task);
-    uvow__future_abandon(slot_end(&group->slots[i]));
+    uvow__future_drop(slot_end(&group->slots[i]));
   }
   results_destroy(group);
   uvow_future_unref(f);
 }
 
-static void on_cut(uvow_future_t *f, int code) {
+static void on_reject(uvow_future_t *f, int code) {
   f->flags |= UVOW__OBSERVED;
   uvow__future_reject_code(f, code);
   let_go((uvow_results_t *)f->data);
@@ -172,7 +177,7 @@ static uvow_error_t *all_rejected(uvow_results_t *group) {
 static void complete(uvow_results_t *group) {
   uvow_future_t *f = group->future;
   if (group->kind == RACE) {
-    uvow__future_reject_code(f, UVOW_EINVAL);
+    uvow__future_reject(f, uvow__invalid(f->rt, "count", uvow__fail_zero));
     let_go(group);
   } else if (group->kind == ANY) {
     uvow__future_reject(f, all_rejected(group));
@@ -265,7 +270,7 @@ uvow_future_t *uvow__group_of(const uvow__task_t *task) {
 }
 
 int uvow__is_group(const uvow_future_t *f) {
-  return (f->flags & UVOW__INNER) && f->cb.cut == on_cut;
+  return (f->flags & UVOW__INNER) && f->cb.reject == on_reject;
 }
 
 int uvow__group_source(const uvow_future_t *f, size_t i,
@@ -332,7 +337,7 @@ static uvow_results_t *group_new(uvow_loop_t *loop, size_t count,
   size_t size;
   if (!loop || uvow__size_mul(count, sizeof(struct slot), &size) ||
       uvow__size_add(size, sizeof(uvow_results_t), &size))
-    return NULL;
+    return (uvow_results_t *)uvow__refuse(loop, UVOW_ENOMEM, NULL, NULL);
   uvow__runtime_t *rt = uvow__runtime_of(loop);
   uvow_results_t *group = (uvow_results_t *)uvow__malloc(&rt->mem, size);
   if (!group)
@@ -342,7 +347,7 @@ static uvow_results_t *group_new(uvow_loop_t *loop, size_t count,
     uvow__free(&rt->mem, group);
     return NULL;
   }
-  group->future->cb.cut = on_cut;
+  group->future->cb.reject = on_reject;
   group->future->data = group;
   group->rt = rt;
   rt->pins++;
@@ -369,7 +374,7 @@ static uvow_future_t *combine(uvow_loop_t *loop, uvow_future_t *const *futures,
   for (size_t i = 0; i < count; i++)
     slot_init(&group->slots[i], group, futures[i]);
   if (invalid) {
-    uvow__future_reject_code(f, UVOW_EINVAL);
+    uvow__future_reject(f, uvow__invalid(f->rt, "futures", uvow__fail_null));
     let_go(group);
   } else if (count == 0) {
     complete(group);

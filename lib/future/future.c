@@ -1,7 +1,7 @@
 /*
  * The future: settling, waiting, running.
  *
- *   new ----> PENDING --fulfill/reject/forward/cut--> FULFILLED | REJECTED
+ *   new ----> PENDING --fulfill/reject/forward----> FULFILLED | REJECTED
  *                |  ^
  *   then, catch, |  | adopt (the callback gave a future, or a promise follows)
  *   finally,     v  |
@@ -13,10 +13,14 @@
  * 2. Settling moves all reactions to the queue, in order, in O(1). Nothing runs
  *    on the settler's stack, and nothing recurses: the queue is the stack (F6).
  * 3. A future is settled before it's freed, and a settled one waits for
- *    nothing: freeing never goes down a chain.
+ *    nothing: freeing never goes down a chain. Loose ones: see loose.c.
  * 4. While a callback runs, its link is in no list and doesn't own its source
  *    (the runner does), so the callback may cancel or release the link.
- * 5. A value is moved to the next link if nobody else can see it; else shared
+ * 5. The reactions of one future run in the order in which they were attached.
+ *    Those of one that is settled outside of a drain wait in the roots: what is
+ *    attached meanwhile, from within a drain, goes right behind them. The empty
+ *    list of reactions marks that place.
+ * 6. A value is moved to the next link if nobody else can see it; else shared
  *    by its type's ref; else by keeping the future that holds it.
  */
 #include "future.h"
@@ -25,10 +29,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "loose.h"
 #include "tell.h"
 
 static void shared_ref(void *ptr) {
-  uvow_future_ref((uvow_future_t *)ptr);
+  ((uvow_future_t *)ptr)->refs++;
 }
 
 static void shared_destroy(void *ptr) {
@@ -69,7 +74,7 @@ void uvow__future_give_back(uvow_future_t *f) {
   uvow__runtime_t *rt = f->rt;
   uvow__pool_t *pool = f->flags & UVOW__BLOCK ? &rt->blocks : &rt->links;
   int last = f->flags & UVOW__LAST;
-  f->state = 0;
+  uvow__future_mark_free(f);
   uvow__pool_give(pool, f);
   if (last) {
     uvow__pool_seal(pool);
@@ -80,7 +85,13 @@ void uvow__future_give_back(uvow_future_t *f) {
 void uvow__future_free(uvow_future_t *f) {
   const uvow_type_t *type = f->u.value.type;
   int fulfilled = f->state == UVOW_FULFILLED;
-  assert(f->state != UVOW_PENDING);
+  if (f->state == UVOW_PENDING) {
+    assert(f->flags & UVOW__LOOSE);
+    uvow__loose_unref(f);
+    return;
+  }
+  if (f->flags & UVOW__MARKED)
+    uvow__link_remove(&f->reactions);
   if ((f->flags & UVOW__OWNS) ||
       (fulfilled && type && uvow__type_is_foreign(type))) {
     uvow__tell_freed(f);
@@ -96,6 +107,39 @@ void uvow__future_free(uvow_future_t *f) {
 void uvow__future_disarm(uvow_future_t *f) {
   f->flags &= (uint16_t)~UVOW__TIMED;
   uvow__runtime_unhold(f->rt, (uvow__deadline_t *)(void *)(f + 1));
+}
+
+void uvow__future_mark(uvow_future_t *f) {
+  f->flags |= UVOW__MARKED;
+  uvow__queue_mark(&f->rt->queue, &f->reactions);
+  uvow__runtime_poke(f->rt);
+}
+
+/* A root that used up its share may hold reactions to f, and marks nothing: all
+ * goes behind it. */
+void uvow__future_push_behind(uvow_future_t *f, uvow__task_t *task) {
+  uvow__queue_t *queue = &f->rt->queue;
+  if (f->state == UVOW_PENDING) {
+    uvow__list_append(&f->reactions, &task->link);
+    uvow__loose_join(task);
+    return;
+  }
+  if (uvow__queue_is_outside(queue)) {
+    uvow__queue_push(queue, task);
+  } else if (!uvow__list_empty(&f->reactions)) {
+    uvow__queue_push_before(&f->reactions, task);
+    return;
+  } else if (uvow__list_empty(&queue->torn)) {
+    uvow__queue_push(queue, task);
+    return;
+  } else {
+    uvow__list_t *in = uvow__queue_step_out(queue);
+    uvow__queue_push(queue, task);
+    uvow__queue_rejoin(queue, in);
+  }
+  if (f->refs > 1)
+    uvow__future_mark(f);
+  uvow__runtime_poke(f->rt);
 }
 
 void uvow__future_reject(uvow_future_t *f, uvow_error_t *error) {
@@ -117,7 +161,7 @@ void uvow__future_reject_code(uvow_future_t *f, int code) {
                       uvow__error_code(&f->rt->mem, code, UVOW_OUTCOME_NONE));
 }
 
-/* See (5). */
+/* See (6). */
 uvow_value_t uvow__future_share(uvow_future_t *f) {
   uvow_value_t value = f->u.value;
   if (!value.type || !value.type->destroy)
@@ -127,7 +171,7 @@ uvow_value_t uvow__future_share(uvow_future_t *f) {
     return value;
   }
   if (value.type->ref) {
-    value.type->ref(value.as.ptr);
+    uvow__value_ref(f->rt, &value);
     return value;
   }
   return uvow_value_ptr(&uvow__type_shared, uvow_future_ref(f));
@@ -201,7 +245,7 @@ void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner) {
 }
 
 uvow_value_t uvow_result_keep(const uvow_result_t *result) {
-  if (result->error)
+  if (!result || result->error)
     return uvow_value_none();
   uvow_value_t value = result->value;
   if (!value.type || !value.type->destroy)
@@ -210,6 +254,8 @@ uvow_value_t uvow_result_keep(const uvow_result_t *result) {
     value.type->ref(value.as.ptr);
     return value;
   }
+  if (!result->source) /* an event, borrowed for the call */
+    return uvow_value_none();
   return uvow_value_ptr(&uvow__type_shared, uvow_future_ref(result->source));
 }
 
@@ -226,7 +272,7 @@ uvow_value_t uvow__next_left(const uvow_next_t *next) {
   else if (next->kind == UVOW_NEXT_ERROR)
     uvow_error_unref(next->u.error);
   else if (next->kind == UVOW_NEXT_FUTURE)
-    uvow__future_abandon(next->u.future);
+    uvow__future_drop(next->u.future);
   return uvow_value_none();
 }
 

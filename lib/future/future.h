@@ -15,12 +15,14 @@ enum {
   UVOW__FINALLY = 32, /* its callback runs also when it is canceled */
   UVOW__OWNED = 64,   /* an inner root; a request holds its own end */
   UVOW__LAST = 128,   /* the runtime is closed, and waits for it to be freed */
-  UVOW__INNER = 256,  /* a root whose owner rejects it itself: see cb.cut */
+  UVOW__INNER = 256,  /* a root whose owner rejects it itself: see cb.reject */
   UVOW__CANCELED = 512, /* was canceled, though it may be pending still */
   UVOW__TELLS = 1024,   /* its task is the entry of on_cancel */
   UVOW__REPORTS = 2048, /* its task is in a list of unhandled rejections */
   UVOW__OWNS = 4096,    /* its data lives as long as it does */
-  UVOW__KINDS = 24576   /* two bits: see uvow__future_kind_of */
+  UVOW__KINDS = 24576,  /* two bits: see uvow__future_kind_of */
+  UVOW__MARKED = 32768, /* settled: its reactions marked a place in the queue */
+  UVOW__LOOSE = 32768   /* pending: nobody will settle it; see loose.h */
 };
 
 /* What an UVOW__OWNED one is, for reports. */
@@ -32,6 +34,10 @@ enum {
 };
 #define UVOW__KIND_SHIFT 13
 
+/* More is to be done than to give its block back. */
+#define UVOW__FREED_SLOWLY                                                     \
+  (UVOW__BLOCK | UVOW__LAST | UVOW__OWNS | UVOW__MARKED)
+
 /*
  * A link of a chain: the future, and, until it has run, the reaction to the
  * future before it. 96 bytes on 64-bit machines (F10).
@@ -42,7 +48,7 @@ struct uvow_future {
   uint32_t refs;
   uint16_t flags;
   uint8_t state; /* uvow_state_t; 0: free */
-  uint8_t spare; /* a stream's: UVOW__MARK_* */
+  uint8_t spare; /* a stream's: UVOW__MARK_*; a loose link's: it hangs */
   union {
     struct {
       uvow_future_t *source; /* owned */
@@ -65,16 +71,19 @@ struct uvow_future {
     uvow_done_cb done;
     uvow_cancel_cb cancel; /* of a root: its promise's owner */
     /* Of an UVOW__INNER or UVOW__OWNED one. */
-    void (*cut)(uvow_future_t *f, int code);
+    void (*reject)(uvow_future_t *f, int code);
   } cb;
   void *data;
   union {
     uvow_destroy_cb destroy; /* of data, until it's told: see tell.h */
     uvow_done_cb done;       /* of an UVOW__OWNED one: its own end, or NULL */
   } end;
-  uvow__list_t reactions; /* of uvow__task_t */
+  /* Of uvow__task_t. Once it's settled, a mark in the queue behind those that
+   * wait there, or empty. */
+  uvow__list_t reactions;
 #ifdef UVOW_DEBUG
   const char *name;
+  size_t generation; /* of the block: see misuse.h */
 #endif
 };
 
@@ -110,6 +119,7 @@ static inline void uvow__value_copy(uvow_value_t *to,
  * follows: a link's whole life is a few dozen instructions. */
 static inline uvow_future_t *uvow__future_new(uvow__runtime_t *rt,
                                               unsigned refs, unsigned flags) {
+  uvow__check_asked(rt);
   uvow_future_t *f = (uvow_future_t *)uvow__pool_take(
       flags & UVOW__BLOCK ? &rt->blocks : &rt->links);
   if (!f)
@@ -146,17 +156,24 @@ static inline int uvow__future_is_plain(const uvow_future_t *f) {
   return !f->u.value.type || !f->u.value.type->destroy;
 }
 
+/* Its block is free from now on. */
+static inline void uvow__future_mark_free(uvow_future_t *f) {
+  f->state = 0;
+#ifdef UVOW_DEBUG
+  f->generation++;
+#endif
+}
+
 /* uvow_future_unref where speed matters. f isn't NULL. */
 static inline void uvow__future_unref(uvow_future_t *f) {
   if (--f->refs)
     return;
-  if (f->state != UVOW_FULFILLED ||
-      (f->flags & (UVOW__BLOCK | UVOW__LAST | UVOW__OWNS)) ||
+  if (f->state != UVOW_FULFILLED || (f->flags & UVOW__FREED_SLOWLY) ||
       !uvow__future_is_plain(f)) {
     uvow__future_free(f);
     return;
   }
-  f->state = 0;
+  uvow__future_mark_free(f);
   uvow__pool_give(&f->rt->links, f);
 }
 
@@ -164,30 +181,43 @@ static inline void uvow__future_unref(uvow_future_t *f) {
 static inline void uvow__future_unref_plain(uvow_future_t *f) {
   if (--f->refs)
     return;
-  if (f->flags & (UVOW__BLOCK | UVOW__LAST | UVOW__OWNS)) {
+  if (f->flags & UVOW__FREED_SLOWLY) {
     uvow__future_free(f);
     return;
   }
-  f->state = 0;
+  uvow__future_mark_free(f);
   uvow__pool_give(&f->rt->links, f);
 }
 
 /* Of one that is being settled: disarms its deadline. */
 UVOW__APART void uvow__future_disarm(uvow_future_t *f);
 
-/* As announce, of one without a deadline. */
-static inline void uvow__future_announce_untimed(uvow_future_t *f) {
+/* Marks the place behind its reactions, which went to the roots: what is
+ * attached to it within a drain goes there, and not before them. Sees to it
+ * that a drain comes. */
+UVOW__APART void uvow__future_mark(uvow_future_t *f);
+
+/* As announce, of one without a deadline, within a drain, or that nobody owns
+ * but its first reaction: it needs no mark. */
+static inline void uvow__future_announce_alone(uvow_future_t *f) {
   if (uvow__list_empty(&f->reactions))
     return;
   uvow__list_splice(f->rt->queue.in, &f->reactions);
   uvow__runtime_poke(f->rt);
 }
 
-/* State and content are set: the reactions may go. */
+/* State and content are set: the reactions may go. The caller has a reference.
+ * Who has a third could attach another reaction. */
 static inline void uvow__future_announce(uvow_future_t *f) {
   if (f->flags & UVOW__TIMED)
     uvow__future_disarm(f);
-  uvow__future_announce_untimed(f);
+  if (uvow__list_empty(&f->reactions))
+    return;
+  uvow__list_splice(f->rt->queue.in, &f->reactions);
+  if (f->refs > 2 && uvow__queue_is_outside(&f->rt->queue))
+    uvow__future_mark(f);
+  else
+    uvow__runtime_poke(f->rt);
 }
 
 /* Settles a pending future and queues its reactions. Takes value or error. */
@@ -201,15 +231,29 @@ void uvow__future_reject(uvow_future_t *f, uvow_error_t *error);
 UVOW__APART void uvow__future_reject_code(uvow_future_t *f, int code);
 /* Settles as a settled future was. Borrows it. */
 void uvow__future_forward(uvow_future_t *f, uvow_future_t *settled);
+/* One more owner, of a type that has a ref. */
+static inline void uvow__value_ref(uvow__runtime_t *rt,
+                                   const uvow_value_t *value) {
+  const char *before = uvow__ask(rt, "a type's ref");
+  value->type->ref(value->as.ptr);
+  uvow__answered(rt, before);
+}
 /* The value of a fulfilled future, for one more owner: now the caller's.
  * Borrows f; whoever owns f alone gets the value itself, and f is left without.
  */
 uvow_value_t uvow__future_share(uvow_future_t *f);
+/* Why a value can't be taken whose type isn't as long as ours: 0, it can: there
+ * is none, or it is of a newer program, and says nothing that we don't know;
+ * what uvow__type_failed says; UVOW_ETYPE. */
+int uvow__value_fault(const uvow_value_t *value);
 /* As fulfill, for a value from a user: an unknown type rejects (UVOW_ETYPE). */
 static inline void uvow__future_fulfill_checked(uvow_future_t *f,
                                                 uvow_value_t value) {
-  if (value.type && value.type->size != sizeof(uvow_type_t))
-    uvow__future_reject_code(f, UVOW_ETYPE);
+  int fault = value.type && value.type->size != sizeof(uvow_type_t)
+                  ? uvow__value_fault(&value)
+                  : 0;
+  if (fault)
+    uvow__future_reject_code(f, fault);
   else
     uvow__future_fulfill(f, value);
 }
@@ -221,12 +265,21 @@ int uvow__future_adoptable(uvow_future_t *f, uvow_future_t *inner);
  * can't be. Takes `inner`, and one reference of f. */
 void uvow__future_adopt(uvow_future_t *f, uvow_future_t *inner);
 
+/* The task of a reaction to a settled one, where others may wait, or to a loose
+ * one. */
+UVOW__APART void uvow__future_push_behind(uvow_future_t *f, uvow__task_t *task);
+
 /* Runs the task when f is settled; borrows f, which must stay owned until then.
  * uvow__task_cancel undoes it. */
 static inline void uvow__future_watch(uvow_future_t *f, uvow__task_t *task) {
   f->flags |= UVOW__OBSERVED;
-  if (f->state == UVOW_PENDING)
+  if (f->flags & UVOW__MARKED) /* or UVOW__LOOSE */
+    uvow__future_push_behind(f, task);
+  else if (f->state == UVOW_PENDING)
     uvow__list_append(&f->reactions, &task->link);
+  else if (uvow__queue_is_outside(&f->rt->queue) ||
+           !uvow__list_empty(&f->rt->queue.torn))
+    uvow__future_push_behind(f, task);
   else
     uvow__runtime_push(f->rt, task);
 }
@@ -248,7 +301,7 @@ static inline uvow_future_t *uvow__future_unwait(uvow_future_t *f) {
 }
 /* Takes f from who waited for it: cancels it if nobody else does, and so up the
  * chain. Accepts NULL. */
-void uvow__future_abandon(uvow_future_t *f);
+void uvow__future_drop(uvow_future_t *f);
 /* The loop goes away: rejects f, which is pending, with UVOW_ECLOSED if it
  * waits for no other future. */
 void uvow__future_close(uvow_future_t *f);
@@ -265,17 +318,20 @@ int uvow__task_is_adopt(const uvow__task_t *task);
 int uvow__task_is_link(const uvow__task_t *task);
 /* Whether f's cleanup runs, or is to run without a source, or is waited for. */
 int uvow__link_cleans(const uvow_future_t *f);
+/* What a cleanup that is waited for passes on, owned; or NULL. */
+uvow_future_t *uvow__link_origin(const uvow_future_t *f);
 /* f is canceled: its callbacks won't run, but for a cleanup. */
 void uvow__link_pass_by(uvow_future_t *f);
 /* f, a finally link that waits for nothing, runs its cleanup. Takes the wait's
  * reference. */
 void uvow__link_begin_cleanup(uvow_future_t *f);
 /* Whether nobody but this reaction waits for f, which may be NULL, or holds it.
- */
+ * Not where f is loose: then it's freed, with all above it, once it's let go. */
 static inline int uvow__only_waits(const uvow_future_t *f,
                                    const uvow__task_t *task) {
-  return f && f->state == UVOW_PENDING && f->refs == 2 &&
-         f->reactions.next == &task->link && f->reactions.prev == &task->link;
+  return f && f->state == UVOW_PENDING && !(f->flags & UVOW__LOOSE) &&
+         f->refs == 2 && f->reactions.next == &task->link &&
+         f->reactions.prev == &task->link;
 }
 /* The future that a reaction settles, or NULL: none that is known. */
 uvow_future_t *uvow__task_target(const uvow__task_t *task);
@@ -317,6 +373,14 @@ const char *uvow__future_name(const uvow_future_t *f);
 /* What it is, in a word. Static text. */
 const char *uvow__future_kind(const uvow_future_t *f);
 
+/* A value that couldn't be made: as.i64 is the code. It has no size, so nobody
+ * takes it for a value. */
+extern const uvow_type_t uvow__type_failed;
+static inline uvow_value_t uvow__value_failed(int code) {
+  uvow_value_t failed = uvow_value_int64(code);
+  failed.type = &uvow__type_failed;
+  return failed;
+}
 /* A value in another future: its pointer is that future, owned. */
 extern const uvow_type_t uvow__type_shared;
 

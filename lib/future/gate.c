@@ -18,7 +18,7 @@ static uvow__list_t *link_of(uvow_future_t *f) {
 
 _Static_assert(sizeof(uvow__list_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
 
-static void on_cut(uvow_future_t *f, int code) {
+static void on_reject(uvow_future_t *f, int code) {
   uvow__list_remove(link_of(f));
   uvow__future_reject_code(f, code);
   uvow_future_unref(f);
@@ -34,7 +34,7 @@ uvow_future_t *uvow__gate_wait(uvow__gate_t *gate) {
       gate->rt, 2, UVOW__BLOCK | UVOW__PROMISE | UVOW__OWNED | UVOW__OBSERVED);
   if (!f)
     return NULL;
-  f->cb.cut = on_cut;
+  f->cb.reject = on_reject;
   uvow__list_append(&gate->waits, link_of(f));
   return f;
 }
@@ -66,5 +66,5 @@ void uvow__gate_fail(uvow__gate_t *gate, const uvow_error_t *error) {
 
 int uvow__gate_holds(const uvow_future_t *f) {
   return f->state == UVOW_PENDING && (f->flags & UVOW__OWNED) &&
-         f->cb.cut == on_cut;
+         f->cb.reject == on_reject;
 }

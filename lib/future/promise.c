@@ -8,12 +8,15 @@
  * 3. A value that is refused is released by the call that brought it, as the
  *    last that it does.
  */
+#include "fail.h"
+#include "loose.h"
+#include "misuse.h"
 #include "tell.h"
 
 #include <string.h>
 
 static uvow_future_t *future_of(uvow_promise_t *promise) {
-  uvow_future_t *f = (uvow_future_t *)(void *)promise;
+  uvow_future_t *f = uvow__promise_future(promise);
   return f && (f->flags & UVOW__PROMISE) ? f : NULL;
 }
 
@@ -22,7 +25,7 @@ uvow_future_t *uvow_promise_new(uvow_loop_t *loop,
   if (!loop || !uvow__runtime_of(loop)->links.free)
     return uvow__promise_new_slowly(loop, ret_promise);
   uvow_future_t *f = uvow__future_new(uvow__runtime_of(loop), 2, UVOW__PROMISE);
-  *ret_promise = (uvow_promise_t *)(void *)f;
+  *ret_promise = uvow__promise_of(f);
   return f;
 }
 
@@ -81,22 +84,23 @@ UVOW__APART static void fulfill_slowly(uvow_promise_t *promise,
   uvow_value_clear(&value);
 }
 
-/* The promise's reference isn't the last, and nothing is to be told: it can go
- * before f is settled, so that f isn't needed afterwards. */
+/* f has one more owner, so it marks no place in the queue, and nothing is to be
+ * told: the promise's reference can go before f is settled, so that f isn't
+ * needed afterwards. */
 void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value) {
-  uvow_future_t *f = (uvow_future_t *)(void *)promise;
+  uvow_future_t *f = uvow__promise_future(promise);
   if (!f || (f->flags & (UVOW__PROMISE | UVOW__TIMED)) != UVOW__PROMISE ||
-      f->state != UVOW_PENDING || f->refs == 1 || f->end.destroy ||
+      f->state != UVOW_PENDING || f->refs != 2 || f->end.destroy ||
       (value.type && value.type->size != sizeof(uvow_type_t))) {
     fulfill_slowly(promise, value);
     return;
   }
   uvow__runtime_root(f->rt);
   f->flags &= (uint16_t)~UVOW__PROMISE;
-  f->refs--;
+  f->refs = 1;
   f->state = UVOW_FULFILLED;
   uvow__value_copy(&f->u.value, &value);
-  uvow__future_announce_untimed(f);
+  uvow__future_announce_alone(f);
 }
 
 void uvow_promise_reject(uvow_promise_t *promise, uvow_error_t *error) {
@@ -124,7 +128,7 @@ void uvow_promise_follow(uvow_promise_t *promise, uvow_future_t *future) {
     uvow__future_adopt(f, future);
     return;
   }
-  uvow__future_abandon(future);
+  uvow__future_drop(future);
   if (f)
     end(f);
 }
@@ -138,6 +142,19 @@ void uvow_promise_drop(uvow_promise_t *promise) {
     uvow__future_reject_code(f, UVOW_EBROKEN);
   }
   end(f);
+}
+
+void uvow_promise_free(uvow_promise_t *promise) {
+  uvow_future_t *f = future_of(promise);
+  if (!f)
+    return;
+  if (f->state != UVOW_PENDING) {
+    end(f);
+    return;
+  }
+  f->flags &= (uint16_t)~UVOW__PROMISE;
+  f->cb.cancel = NULL;
+  uvow__loose_let_go(f);
 }
 
 void uvow_promise_on_cancel(uvow_promise_t *promise, uvow_cancel_cb cb,
@@ -176,6 +193,9 @@ uvow_state_t uvow_future_state(const uvow_future_t *f) {
 }
 
 int uvow_future_peek(uvow_future_t *f, uvow_result_t *ret_result) {
+  if (f && !ret_result)
+    return uvow__fail(uvow__runtime_loop(f->rt), UVOW_EINVAL, "ret_result",
+                      uvow__fail_null);
   if (!f || f->state == UVOW_PENDING)
     return UVOW_EINVAL;
   uvow__future_result(f, ret_result);

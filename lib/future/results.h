@@ -13,6 +13,9 @@ uvow_results_t *uvow__results_new(uvow__runtime_t *rt, size_t count);
  */
 void uvow__results_set(uvow_results_t *results, size_t i, uvow_value_t value);
 
+/* How many own them. */
+size_t uvow__results_owners(const uvow_results_t *results);
+
 static inline uvow_value_t uvow__results_value(uvow_results_t *results) {
   return uvow_value_ptr(&uvow_type_results, results);
 }
@@ -20,7 +23,6 @@ static inline uvow_value_t uvow__results_value(uvow_results_t *results) {
 /* Results of items, which are taken and left empty; NULL: no memory (then some
  * may be taken). */
 uvow_results_t *uvow__results_of_items(uvow__runtime_t *rt,
-                                       uvow__items_t *items,
-                                       uint64_t *ret_missed);
+                                       uvow__items_t *items);
 
 #endif

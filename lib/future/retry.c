@@ -5,10 +5,10 @@
  *            ^                                       |
  *            |                                       +--> gives up: end
  *            +-- expire_pause <-- PAUSED <-----------+
- *   on_cut and expire_overall: end, from anywhere
+ *   on_reject and expire_overall: end, from anywhere
  *
  * 1. While it goes on it owns one reference of its future, as its promise
- *    would. The end settles that, then gives up the rest: see finish.
+ *    would. The end settles that, then gives up the rest: see end.
  * 2. The task is in one list at most: the queue, or the attempt's reactions.
  * 3. The end may come while the user's function runs: its task is the entry
  * that destroys data and frees it, once that has returned.
@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "backoff.h"
+#include "fail.h"
 #include "tell.h"
 
 #define DEFAULT_ATTEMPTS 3
@@ -62,7 +63,7 @@ static void disarm(struct retry *retry, uvow__deadline_t *deadline) {
 }
 
 /* The future is settled: nothing of this runs any more. */
-static void finish(struct retry *retry) {
+static void end(struct retry *retry) {
   uvow_future_t *attempt = retry->attempt;
   retry->attempt = NULL;
   retry->future->flags &= (uint16_t) ~(UVOW__PROMISE | UVOW__INNER);
@@ -71,25 +72,28 @@ static void finish(struct retry *retry) {
   uvow__task_cancel(&retry->task);
   retry->task.run = run_end;
   uvow__runtime_push(retry->future->rt, &retry->task);
-  uvow__future_abandon(attempt);
+  uvow__future_drop(attempt);
 }
 
-static void on_cut(uvow_future_t *f, int code) {
+static void on_reject(uvow_future_t *f, int code) {
   f->flags |= UVOW__OBSERVED;
   uvow__future_reject_code(f, code);
-  finish((struct retry *)f->data);
+  end((struct retry *)f->data);
 }
 
 /* Takes the error. */
 static void give_up(struct retry *retry, uvow_error_t *error) {
   uvow__future_reject(retry->future, error);
-  finish(retry);
+  end(retry);
 }
 
 static uint64_t next_pause(struct retry *retry) {
   const uvow_retry_options_t *options = &retry->options;
-  uint64_t random = options->random ? options->random(retry->data)
-                                    : uvow__runtime_random(retry->future->rt);
+  uvow__runtime_t *rt = retry->future->rt;
+  const char *before = uvow__ask(rt, "a retry's random");
+  uint64_t random =
+      options->random ? options->random(retry->data) : uvow__runtime_random(rt);
+  uvow__answered(rt, before);
   return uvow__backoff_next(&retry->backoff, random);
 }
 
@@ -106,8 +110,11 @@ static void failed(struct retry *retry, uvow_error_t *error) {
     return;
   }
   uint64_t ms = 0;
-  if (options->retry_if)
+  if (options->retry_if) {
+    const char *before = uvow__ask(retry->future->rt, "retry_if");
     again = options->retry_if(error, n, retry->data);
+    uvow__answered(retry->future->rt, before);
+  }
   if (again && retry->future->state == UVOW_PENDING)
     ms = next_pause(retry);
   if (retry->future->state != UVOW_PENDING)
@@ -120,11 +127,11 @@ static void failed(struct retry *retry, uvow_error_t *error) {
 
 /* The attempt of one that is canceled has ended. Returns its future, with a
  * reference. */
-static uvow_future_t *finish_canceled(struct retry *retry) {
+static uvow_future_t *end_canceled(struct retry *retry) {
   uvow_future_t *f = uvow_future_ref(retry->future);
   uvow_future_unref(retry->attempt);
   retry->attempt = NULL;
-  finish(retry);
+  end(retry);
   return f;
 }
 
@@ -132,13 +139,13 @@ static void run_settled(uvow__task_t *task) {
   struct retry *retry = UVOW__CONTAINER(task, struct retry, task);
   uvow_future_t *attempt = retry->attempt;
   if (retry->future->flags & UVOW__CANCELED) {
-    uvow__cancel_go_down(finish_canceled(retry));
+    uvow__cancel_go_down(end_canceled(retry));
     return;
   }
   retry->attempt = NULL;
   if (attempt->state == UVOW_FULFILLED) {
     uvow__future_forward(retry->future, attempt);
-    finish(retry);
+    end(retry);
   } else {
     failed(retry, uvow_error_ref(attempt->u.error));
   }
@@ -152,7 +159,7 @@ uvow_future_t *uvow__retry_of(const uvow__task_t *task) {
 }
 
 uvow_future_t *uvow__retry_attempt(const uvow_future_t *f) {
-  if (!(f->flags & UVOW__INNER) || f->cb.cut != on_cut)
+  if (!(f->flags & UVOW__INNER) || f->cb.reject != on_reject)
     return NULL;
   return ((struct retry *)f->data)->attempt;
 }
@@ -163,7 +170,7 @@ void uvow__retry_cancel(uvow_future_t *f) {
 }
 
 uvow_future_t *uvow__retry_lost(uvow__task_t *task) {
-  return finish_canceled(UVOW__CONTAINER(task, struct retry, task));
+  return end_canceled(UVOW__CONTAINER(task, struct retry, task));
 }
 
 static void run_attempt(uvow__task_t *task) {
@@ -174,7 +181,7 @@ static void run_attempt(uvow__task_t *task) {
   uvow_future_t *attempt = retry->fn(retry->attempts, retry->data);
   if (retry->future->state != UVOW_PENDING) { /* the end came meanwhile */
     if (attempt && attempt->rt == retry->future->rt)
-      uvow__future_abandon(attempt);
+      uvow__future_drop(attempt);
     else
       uvow_future_unref(attempt);
     return;
@@ -226,8 +233,7 @@ static void expire_overall(uvow__deadline_t *deadline) {
 static void set_options(struct retry *retry,
                         const uvow_retry_options_t *options) {
   uvow_retry_options_t *own = &retry->options;
-  if (options)
-    *own = *options;
+  *own = *options;
   if (own->max_attempts == 0)
     own->max_attempts = DEFAULT_ATTEMPTS;
   if (own->base_ms == 0)
@@ -247,7 +253,7 @@ static struct retry *retry_new(uvow__runtime_t *rt) {
     uvow__free(&rt->mem, retry);
     return NULL;
   }
-  retry->future->cb.cut = on_cut;
+  retry->future->cb.reject = on_reject;
   retry->future->data = retry;
   retry->mem = rt->mem;
   uvow__task_init(&retry->task, run_attempt);
@@ -259,12 +265,14 @@ static struct retry *retry_new(uvow__runtime_t *rt) {
 uvow_future_t *uvow_future_retry(uvow_loop_t *loop, uvow_retry_cb fn,
                                  void *data,
                                  const uvow_retry_options_t *options) {
-  if (options && options->size != sizeof(*options))
+  uvow_retry_options_t own;
+  options = UVOW__OPTIONS(loop, options, &own, uvow_retry_options_t);
+  if (!options)
     return NULL;
   struct retry *retry = loop ? retry_new(uvow__runtime_of(loop)) : NULL;
   if (!retry) {
-    if (options && options->destroy)
-      options->destroy(data);
+    if (options->destroy)
+      uvow__fail_destroy(loop, options->destroy, data);
     return NULL;
   }
   uvow_future_t *f = retry->future;
@@ -272,8 +280,7 @@ uvow_future_t *uvow_future_retry(uvow_loop_t *loop, uvow_retry_cb fn,
   retry->data = data;
   set_options(retry, options);
   if (!fn) {
-    give_up(retry,
-            uvow__error_code(&retry->mem, UVOW_EINVAL, UVOW_OUTCOME_NONE));
+    give_up(retry, uvow__invalid(f->rt, "fn", uvow__fail_null));
     return f;
   }
   if (retry->options.deadline_ms)

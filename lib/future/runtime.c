@@ -16,6 +16,11 @@
  *    loop; what becomes due meanwhile is for the next time (R4).
  * 3. A closed runtime takes no reaction and no deadline; its memory goes when
  *    the last future does.
+ * 4. What is kept for the next use is looked through a second after there was
+ *    more of it, and again each second until it's little. So what one burst
+ *    needs is there for the next, and what a peak has left is given back. A
+ *    debug build keeps all futures' blocks: misuse.c sees by them what is used
+ *    after its end.
  */
 #include "runtime.h"
 
@@ -23,10 +28,40 @@
 #include <string.h>
 
 #include "future.h"
+#include "loose.h"
 #include "tell.h"
 
 #define DRAIN_BUDGET 10000
+#define TIDY_MS 1000
 #define LATE_MS 5 /* a deadline that is noticed later waits for a look */
+
+#ifndef UVOW_DEBUG
+static int is_free(const void *block) {
+  return ((const uvow_future_t *)block)->state == 0;
+}
+#endif
+
+/* See (4). */
+static void init_pools(uvow__runtime_t *rt) {
+  uvow__pool_init(&rt->links, &rt->plain, sizeof(uvow_future_t));
+  uvow__pool_init(&rt->blocks, &rt->plain, sizeof(uvow__block_t));
+  rt->links.reason = rt->blocks.reason = &rt->reason;
+#ifndef UVOW_DEBUG
+  uvow__pool_shrink(&rt->links, &rt->tidy, is_free);
+  uvow__pool_shrink(&rt->blocks, &rt->tidy, is_free);
+#endif
+}
+
+static void on_tidy(uvow__deadline_t *deadline) {
+  uvow__runtime_t *rt = UVOW__CONTAINER(deadline, uvow__runtime_t, tidying);
+  uvow__tidy_run(&rt->tidy);
+}
+
+static UVOW__APART void tidy_later(uvow__runtime_t *rt) {
+  rt->tidy.wanted = 0;
+  if (!rt->closed && !uvow__deadline_armed(&rt->tidying))
+    uvow__wheel_arm(&rt->wheel, &rt->tidying, TIDY_MS);
+}
 
 void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
                         uint64_t now_ns) {
@@ -36,24 +71,26 @@ void uvow__runtime_init(uvow__runtime_t *rt, const uvow__mem_t *mem,
   uvow__queue_init(&rt->queue);
   uvow__list_init(&rt->unhandled);
   uvow__list_init(&rt->unhandled_old);
-  uvow__list_init(&rt->dying);
+  uvow__list_init(&rt->flat);
   uvow__wheel_init(&rt->wheel, now_ns);
-  uvow__pool_init(&rt->links, &rt->mem, sizeof(uvow_future_t));
-  uvow__pool_init(&rt->blocks, &rt->mem, sizeof(uvow__block_t));
+  uvow__tidy_init(&rt->tidy);
+  uvow__deadline_init(&rt->tidying, on_tidy);
+  init_pools(rt);
   uvow__cache_init(&rt->texts, &rt->mem);
+  uvow__cache_shrink(&rt->texts, &rt->tidy);
 }
 
-void uvow__runtime_reap(uvow__runtime_t *rt, uvow__task_t *task) {
-  uvow__list_append(&rt->dying, &task->link);
-  if (rt->reaping)
+void uvow__runtime_run_flat(uvow__runtime_t *rt, uvow__task_t *task) {
+  uvow__list_append(&rt->flat, &task->link);
+  if (rt->flat_runs)
     return;
-  rt->reaping = 1;
-  while (!uvow__list_empty(&rt->dying)) {
-    uvow__task_t *first = UVOW__CONTAINER(rt->dying.next, uvow__task_t, link);
+  rt->flat_runs = 1;
+  while (!uvow__list_empty(&rt->flat)) {
+    uvow__task_t *first = UVOW__CONTAINER(rt->flat.next, uvow__task_t, link);
     uvow__list_remove(&first->link);
     first->run(first);
   }
-  rt->reaping = 0;
+  rt->flat_runs = 0;
   if (rt->closed)
     uvow__runtime_maybe_release(rt);
 }
@@ -143,7 +180,19 @@ void uvow__runtime_looked(uvow__runtime_t *rt) {
   expire_found(rt);
 }
 
+/* Runs what is queued, and reports. Whether there may be more to do: mostly
+ * not, and that is known without a look. */
+static inline int drain(uvow__runtime_t *rt, unsigned budget) {
+  unsigned left = uvow__queue_drain(&rt->queue, budget);
+  if (left && uvow__list_empty(&rt->unhandled) &&
+      uvow__list_empty(&rt->unhandled_old))
+    return 0;
+  report_unhandled(rt, left > 0);
+  return 1;
+}
+
 void uvow__runtime_leave(uvow__runtime_t *rt) {
+  int busy;
   if (rt->entered > 1) {
     rt->entered--;
     return;
@@ -151,23 +200,29 @@ void uvow__runtime_leave(uvow__runtime_t *rt) {
   do {
     /* Nothing new can be made once it is closed: what is left is finite. */
     unsigned budget = rt->closed ? UINT_MAX : rt->budget;
-    report_unhandled(rt, uvow__queue_drain(&rt->queue, budget) > 0);
+    busy = drain(rt, budget);
     if (rt->closed && !uvow__runtime_busy(rt))
       break_cycles(rt);
   } while (rt->closed && uvow__runtime_busy(rt));
+  if (rt->tidy.wanted)
+    tidy_later(rt);
   if (!uvow__list_empty(&rt->wheel.intake))
     uvow__wheel_stamp(&rt->wheel, rt->clock(rt));
   rt->entered = 0;
   rt->turn_ns = 0;
   rt->awake = 0;
-  if (uvow__runtime_busy(rt))
+  if (busy && uvow__runtime_busy(rt))
     uvow__runtime_poke(rt);
   rt->rest(rt);
 }
 
+/* Loose links first: all is as if their promise were out still. */
 static void mark_last(void *block, void *data) {
   uvow_future_t *f = (uvow_future_t *)block;
   (void)data;
+  if (f->state == UVOW_PENDING && (f->flags & UVOW__LOOSE) &&
+      (f->flags & UVOW__WAITS))
+    uvow__loose_tighten(f);
   if (f->state)
     f->flags |= UVOW__LAST;
 }
@@ -184,6 +239,7 @@ void uvow__runtime_close(uvow__runtime_t *rt) {
   uvow__runtime_enter(rt);
   rt->closed = UVOW__RUNTIME_CLOSING;
   rt->unbroken = 1;
+  uvow__wheel_disarm(&rt->tidying);
   uvow__pool_seal(&rt->links);
   uvow__pool_seal(&rt->blocks);
   uvow__pool_walk(&rt->links, mark_last, NULL);
@@ -211,11 +267,12 @@ void uvow__runtime_drain_closed(uvow__runtime_t *rt) {
 
 void uvow__runtime_maybe_release(uvow__runtime_t *rt) {
   if (rt->closed != UVOW__RUNTIME_DONE || rt->links.live || rt->blocks.live ||
-      rt->reaping || rt->pins || rt->entered)
+      rt->flat_runs || rt->pins || rt->entered)
     return;
   uvow__pool_done(&rt->links);
   uvow__pool_done(&rt->blocks);
   uvow__cache_done(&rt->texts);
+  uvow__reason_done(&rt->reason);
   rt->release(rt);
 }
 
@@ -227,7 +284,7 @@ typedef struct walk {
 static void walk_block(void *block, void *data) {
   walk_t *walk = (walk_t *)data;
   uvow_future_t *f = (uvow_future_t *)block;
-  if (f->state && f->refs)
+  if (f->state && (f->refs || f->state == UVOW_PENDING))
     walk->cb(f, walk->data);
 }
 

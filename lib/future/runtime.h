@@ -6,9 +6,11 @@
 #include "base/cache.h"
 #include "base/deadline.h"
 #include "base/error.h"
+#include "base/reason.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/task.h"
+#include "base/tidy.h"
 
 /*
  * What futures need of a loop: memory, a queue, deadlines, a clock. The net
@@ -30,14 +32,16 @@ struct uvow__runtime {
   uvow__cache_t texts;        /* payloads, and messages that are kept */
   uvow__list_t unhandled;     /* rejections of this turn that nobody observed */
   uvow__list_t unhandled_old; /* of the last one, which ran out of budget */
-  uvow__list_t dying;         /* tasks: see uvow__runtime_reap */
-  int reaping;
+  uvow__list_t flat;          /* tasks: see uvow__runtime_run_flat */
+  int flat_runs;
   uvow__wheel_t wheel;
   uint64_t rng; /* its owner seeds it; see uvow__runtime_random */
   size_t holds; /* what keeps the loop alive: armed delays and the like */
   size_t pins;  /* what else must be freed before the runtime's memory goes */
   uint64_t turn_ns; /* the clock as it was read in this turn; 0: it wasn't */
-  int looking;      /* look was called: deadlines that are due wait for it */
+  uvow__tidy_t tidy;
+  uvow__deadline_t tidying; /* when all keepers are asked */
+  int looking; /* look was called: deadlines that are due wait for it */
   unsigned entered;
   unsigned budget; /* tasks a drain may run */
   int awake;       /* a drain comes: wake was called, or enter */
@@ -52,10 +56,46 @@ struct uvow__runtime {
   void (*look)(uvow__runtime_t *rt);
   void (*release)(uvow__runtime_t *rt); /* closed and empty: free it */
   uvow__unhandled_cb on_unhandled;
+  uvow__reason_t reason; /* of the last call that failed: see fail.h */
+#ifdef UVOW_DEBUG
+  const char *asked; /* who answers on the spot now: see uvow__ask */
+#endif
 };
 
+/* Around what uvow asks, and doesn't tell: an application's code that answers on
+ * the spot and may not call uvow. A debug build that sees it call names it and
+ * aborts. Returns what uvow__answered takes. */
+#ifdef UVOW_DEBUG
+/* Says so, and aborts. */
+void uvow__misuse_asked(const char *asked);
+static inline const char *uvow__ask(uvow__runtime_t *rt, const char *who) {
+  const char *before = rt->asked;
+  rt->asked = who;
+  return before;
+}
+static inline void uvow__answered(uvow__runtime_t *rt, const char *before) {
+  rt->asked = before;
+}
+static inline void uvow__check_asked(const uvow__runtime_t *rt) {
+  if (rt->asked)
+    uvow__misuse_asked(rt->asked);
+}
+#else
+static inline const char *uvow__ask(uvow__runtime_t *rt, const char *who) {
+  (void)rt;
+  return who;
+}
+static inline void uvow__answered(uvow__runtime_t *rt, const char *before) {
+  (void)rt;
+  (void)before;
+}
+static inline void uvow__check_asked(const uvow__runtime_t *rt) {
+  (void)rt;
+}
+#endif
+
 /* 292 years: what ms may become, as ns of a clock. */
-#define UVOW__MS_MAX ((uint64_t)INT64_MAX / 1000000)
+#define UVOW__MS_MAX ((uint64_t)INT64_MAX / UVOW__NS_PER_MS)
 
 enum { UVOW__RUNTIME_OPEN, UVOW__RUNTIME_CLOSING, UVOW__RUNTIME_DONE };
 
@@ -96,13 +136,14 @@ void uvow__runtime_leave(uvow__runtime_t *rt);
 /* Runs the task, which gives up what a fiber waits for, now; or, if it's a
  * consequence of such a task, as soon as that one is over: so a cancel that goes
  * up through fibers doesn't recurse. */
-void uvow__runtime_reap(uvow__runtime_t *rt, uvow__task_t *task);
+void uvow__runtime_run_flat(uvow__runtime_t *rt, uvow__task_t *task);
 
 /* A random number, good for jitter and nothing else (splitmix64). */
 uint64_t uvow__runtime_random(uvow__runtime_t *rt);
 
 /* Something was queued or armed: make sure that a drain comes. */
 static inline void uvow__runtime_poke(uvow__runtime_t *rt) {
+  uvow__check_asked(rt);
   if (!rt->awake) {
     rt->awake = 1;
     rt->wake(rt);

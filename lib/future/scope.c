@@ -14,6 +14,7 @@
  */
 #include <uvow/scope.h>
 
+#include "fail.h"
 #include "gate.h"
 
 struct uvow_scope {
@@ -100,7 +101,7 @@ static void run_member(uvow__task_t *task) {
 }
 
 /* Nobody wants the member: what it watches is given up, and watched on. */
-static void cut_member(uvow_future_t *root, int code) {
+static void reject_member(uvow_future_t *root, int code) {
   member_t *member = member_of(root);
   uvow_future_t *f = uvow_future_ref(member->f);
   uvow__list_remove(&member->link);
@@ -163,9 +164,10 @@ static void expire(uvow__deadline_t *deadline) {
 }
 
 static uvow_scope_t *scope_new(uvow__runtime_t *rt) {
-  uvow_scope_t *scope = NULL;
-  if (rt && !rt->closed)
-    scope = (uvow_scope_t *)uvow__calloc(&rt->mem, sizeof(*scope));
+  if (rt->closed)
+    return (uvow_scope_t *)uvow__refuse(uvow__runtime_loop(rt), UVOW_ECLOSED,
+                                        uvow__fail_closed, NULL);
+  uvow_scope_t *scope = (uvow_scope_t *)uvow__calloc(&rt->mem, sizeof(*scope));
   if (!scope)
     return NULL;
   scope->rt = rt;
@@ -202,11 +204,11 @@ uvow_future_t *uvow_scope_add(uvow_scope_t *scope, uvow_future_t *f) {
     return NULL;
   }
   int code = f->rt == scope->rt ? scope->code : UVOW_EINVAL;
-  root->cb.cut = cut_member;
+  root->cb.reject = reject_member;
   if (code) {
     uvow__future_reject_code(root, code);
     if (f->rt == scope->rt)
-      uvow__future_abandon(f);
+      uvow__future_drop(f);
     else
       uvow_future_unref(f);
     uvow_future_unref(root);
@@ -228,7 +230,7 @@ int uvow_scope_timeout(uvow_scope_t *scope, uint64_t timeout_ms) {
   if (scope->code)
     return 0;
   uint64_t ms = timeout_ms < UVOW__MS_MAX ? timeout_ms : UVOW__MS_MAX;
-  uint64_t due_ns = uvow__runtime_now(scope->rt) + ms * 1000000;
+  uint64_t due_ns = uvow__runtime_now(scope->rt) + ms * UVOW__NS_PER_MS;
   if (scope->due_ns && scope->due_ns <= due_ns)
     return 0;
   scope->due_ns = due_ns;

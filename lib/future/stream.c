@@ -29,7 +29,7 @@
 #define DEFAULT_BYTES ((size_t)1024 * 1024)
 
 void uvow__stream_soon(uvow__runtime_t *rt, uvow__task_t *task) {
-  if (rt->closed && rt->entered == 0)
+  if (rt->closed == UVOW__RUNTIME_DONE && rt->entered == 0)
     task->run(task);
   else
     uvow__runtime_push(rt, task);
@@ -84,7 +84,7 @@ static void run_tidy(uvow__task_t *task) {
 }
 
 /* The loop closes. */
-static void on_cut(uvow_future_t *end, int code) {
+static void on_reject(uvow_future_t *end, int code) {
   uvow__stream_let_go(uvow__mark_of(end)->stream, code);
 }
 
@@ -116,7 +116,7 @@ uvow_stream_t *uvow__stream_new(uvow__runtime_t *rt, size_t size,
     uvow__free(&rt->mem, s);
     return NULL;
   }
-  s->end->cb.cut = on_cut;
+  s->end->cb.reject = on_reject;
   uvow__mark_of(s->end)->stream = s;
   s->rt = rt;
   rt->pins++;
@@ -241,6 +241,16 @@ static void add_gap(uvow_stream_t *s, uint64_t missed) {
   }
 }
 
+void uvow__stream_gap(uvow_stream_t *s, uint64_t missed) {
+  if (!missed || uvow__stream_ended(s))
+    return;
+  uvow__stream_pin(s);
+  for (uvow__list_t *at = s->copies.next; at != &s->copies; at = at->next)
+    add_gap(UVOW__CONTAINER(at, uvow_stream_t, link), missed);
+  add_gap(s, missed);
+  uvow__stream_unpin(s);
+}
+
 /* The stream is full. Whether the item is still to be taken: 0, or an error. */
 static int make_room(uvow_stream_t *s) {
   switch (s->bounds.full) {
@@ -311,8 +321,11 @@ int uvow__stream_ended_code(const uvow_stream_t *s) {
 static int refusal(const uvow_stream_t *s, const uvow_value_t *value) {
   if (uvow__stream_ended(s))
     return uvow__stream_ended_code(s);
-  if (value->type && value->type->size != sizeof(uvow_type_t))
-    return UVOW_ETYPE;
+  int fault = value->type && value->type->size != sizeof(uvow_type_t)
+                  ? uvow__value_fault(value)
+                  : 0;
+  if (fault)
+    return fault;
   if (!(s->flags & UVOW__STREAM_LAZY) && s->bounds.full == UVOW_FULL_WAIT &&
       !uvow__stream_has_room(s))
     return UVOW_EOVERLOAD;
@@ -351,6 +364,8 @@ static void announce_end(uvow_stream_t *s) {
     uvow__stream_end_as(copy, s->end);
     uvow__stream_sink_gone(copy);
   }
+  if (!reads_itself(s)) /* its copies have all of it */
+    uvow__gate_pass(&s->flushed);
   uvow__stream_wake(s);
   uvow__stream_unpin(s);
 }
@@ -391,8 +406,7 @@ void uvow__stream_end_as(uvow_stream_t *s, uvow_future_t *end) {
     uvow__stream_fail(s, uvow_error_ref(end->u.error));
     return;
   }
-  if (uvow__mark_of(end)->missed)
-    s->lost = uvow__missed_add(s->lost, uvow__mark_of(end)->missed);
+  uvow__stream_gap(s, uvow__mark_of(end)->missed);
   uvow__stream_end(s, uvow__future_share(end));
 }
 
@@ -439,6 +453,11 @@ void uvow__stream_sink_gone(uvow_stream_t *s) {
   }
   uvow__gate_pass(&s->closed);
   uvow__told_withdraw(s);
+  while (!uvow__list_empty(&s->copies)) { /* see tee_cancel */
+    uvow_stream_t *copy = UVOW__CONTAINER(s->copies.next, uvow_stream_t, link);
+    uvow__list_remove(&copy->link);
+    uvow__stream_sink_gone(copy);
+  }
   uvow__stream_unpin(s);
 }
 

@@ -84,6 +84,14 @@ static inline uvow__mark_t *uvow__mark_of(const uvow_future_t *f) {
 uvow_future_t *uvow__mark_new(uvow__runtime_t *rt, unsigned flags, int mark,
                               uint64_t missed);
 
+/* The value says that as many are missing: 0, or UVOW_ENOMEM, and it is as it
+ * was. */
+int uvow__mark_value(uvow__runtime_t *rt, uvow_value_t *value, uint64_t missed);
+
+/* Settles a future, which was waiting, as a stream has ended; what is missing
+ * before the end is said of it, too. */
+void uvow__stream_forward_end(uvow_future_t *f, uvow_future_t *end);
+
 /* Queues a task, or runs it where no queue runs any more. */
 void uvow__stream_soon(uvow__runtime_t *rt, uvow__task_t *task);
 
@@ -106,6 +114,8 @@ static inline int uvow__stream_put_value(uvow_stream_t *stream,
   uvow__item_t item = {value, 0, 0};
   return uvow__stream_put(stream, &item);
 }
+/* As many are missing before what comes next. */
+void uvow__stream_gap(uvow_stream_t *stream, uint64_t missed);
 /* Whether a put would be taken and is wanted. */
 int uvow__stream_has_room(const uvow_stream_t *stream);
 /* Ends it behind what waits; only the first end counts. Takes what it's given.

@@ -2,13 +2,14 @@
  * All of a stream at once, or into a sink: collect and pipe.
  *
  * 1. Each is a root, whose promise it is: it is settled when the stream has
- *    ended, or is cut.
+ *    ended, or is rejected.
  * 2. A pipe reads only what its sink has room for: either the stream is asked,
  *    or the sink is PAUSED and will resume the pipe, never both.
  * 3. A pipe ends when what it has pushed is read: its sink's flush.
  */
 #include "stream.h"
 
+#include "fail.h"
 #include "results.h"
 
 typedef struct collect {
@@ -17,6 +18,7 @@ typedef struct collect {
   uvow_future_t *future;
   uvow__items_t items;
   size_t max;
+  uint64_t missed; /* before any of them, and the end */
 } collect_t;
 
 static collect_t *collect_of(uvow_future_t *f) {
@@ -47,63 +49,86 @@ static void collect_fail(collect_t *collect, int code) {
   uvow_future_unref(f);
 }
 
-static void cut_collect(uvow_future_t *f, int code) {
+static void reject_collect(uvow_future_t *f, int code) {
   collect_fail(collect_of(f), code);
+}
+
+/* The results, which say how many are missing: 0, or UVOW_ENOMEM. */
+static int results_of(collect_t *collect, uvow_value_t *ret) {
+  uvow__runtime_t *rt = collect->stream->rt;
+  uvow_results_t *results = uvow__results_of_items(rt, &collect->items);
+  if (!results)
+    return UVOW_ENOMEM;
+  *ret = uvow__results_value(results);
+  if (collect->missed == 0 || uvow__mark_value(rt, ret, collect->missed) == 0)
+    return 0;
+  uvow_value_clear(ret);
+  return UVOW_ENOMEM;
 }
 
 /* The stream has ended. */
 static void collected(collect_t *collect) {
   uvow_future_t *end = uvow_future_ref(collect->stream->end);
-  uvow_results_t *results = NULL;
-  uint64_t missed;
+  uvow_value_t value = uvow_value_none();
+  int code = 0;
   uvow__stream_read(collect->stream);
+  collect->missed =
+      uvow__missed_add(collect->missed, uvow__mark_of(end)->missed);
   if (end->state == UVOW_FULFILLED)
-    results = uvow__results_of_items(end->rt, &collect->items, &missed);
+    code = results_of(collect, &value);
   uvow_future_t *f = collect_end(collect);
-  if (results)
-    uvow__future_fulfill(f, uvow__results_value(results));
-  else if (end->state == UVOW_REJECTED)
+  if (end->state == UVOW_REJECTED)
     uvow__future_forward(f, end);
-  else
+  else if (code)
     uvow__future_reject(f, uvow__error_nomem());
+  else
+    uvow__future_fulfill(f, value);
   uvow_future_unref(end);
   uvow_future_unref(f);
 }
 
+/* Takes the item: 0, or an error. A gap is no result. */
+static int add_item(collect_t *collect, uvow__item_t *item) {
+  uvow__runtime_t *rt = collect->stream->rt;
+  int code = 0;
+  collect->missed = uvow__missed_add(collect->missed, item->missed);
+  if (item->is_gap)
+    return 0;
+  if (collect->items.count >= collect->max)
+    code = UVOW_ETOOBIG;
+  if (code == 0)
+    code = uvow__value_make_shared(rt, &item->value);
+  if (code == 0)
+    code = uvow__items_reserve(&collect->items, &rt->mem);
+  if (code)
+    uvow__value_release_later(rt, item->value);
+  else
+    uvow__items_append(&collect->items, item);
+  return code;
+}
+
 static void run_collect(uvow__task_t *task) {
   collect_t *collect = UVOW__CONTAINER(task, collect_t, task);
-  uvow__runtime_t *rt = collect->stream->rt;
   uvow__item_t item;
-  int code = 0;
   int got = uvow__stream_take(collect->stream, &item);
   if (got == UVOW__STREAM_END) {
     collected(collect);
     return;
   }
-  if (got == UVOW__STREAM_ITEM) {
-    if (collect->items.count >= collect->max)
-      code = UVOW_ETOOBIG;
-    if (code == 0)
-      code = uvow__value_make_shared(rt, &item.value);
-    if (code == 0)
-      code = uvow__items_reserve(&collect->items, &rt->mem);
-    if (code) {
-      uvow__value_release_later(rt, item.value);
-      collect_fail(collect, code);
-      return;
-    }
-    uvow__items_append(&collect->items, &item);
-  }
-  uvow__stream_ask(collect->stream);
+  int code = got == UVOW__STREAM_ITEM ? add_item(collect, &item) : 0;
+  if (code)
+    collect_fail(collect, code);
+  else
+    uvow__stream_ask(collect->stream);
 }
 
 /* A root with its owner's tail, or NULL. */
 static uvow_future_t *root_new(uvow__runtime_t *rt,
-                               void (*cut)(uvow_future_t *f, int code)) {
+                               void (*reject)(uvow_future_t *f, int code)) {
   uvow_future_t *f =
       uvow__future_new(rt, 2, UVOW__BLOCK | UVOW__PROMISE | UVOW__OWNED);
   if (f)
-    f->cb.cut = cut;
+    f->cb.reject = reject;
   return f;
 }
 
@@ -112,7 +137,7 @@ uvow_future_t *uvow_stream_collect(uvow_stream_t *s, size_t max_items) {
     return NULL;
   uvow__runtime_t *rt = s->rt;
   collect_t *collect = (collect_t *)uvow__calloc(&rt->mem, sizeof(*collect));
-  uvow_future_t *f = collect ? root_new(rt, cut_collect) : NULL;
+  uvow_future_t *f = collect ? root_new(rt, reject_collect) : NULL;
   if (!f) {
     uvow__free(&rt->mem, collect);
     uvow_stream_unref(s);
@@ -167,13 +192,13 @@ static uvow_future_t *pipe_end(pipe_t *pipe, int code) {
     uvow__stream_sink_gone(to);
     uvow__stream_unpin(to);
   }
-  uvow__future_abandon(flushed);
+  uvow__future_drop(flushed);
   uvow_future_unref(pipe->end);
   pipe->end = NULL;
   return f;
 }
 
-static void cut_pipe(uvow_future_t *f, int code) {
+static void reject_pipe(uvow_future_t *f, int code) {
   (void)pipe_end(pipe_of(f), UVOW_EBROKEN);
   uvow__future_reject_code(f, code);
   uvow_future_unref(f);
@@ -190,9 +215,25 @@ static void pipe_flushed(pipe_t *pipe) {
   uvow_future_t *flushed = uvow_future_ref(pipe->flushed);
   uvow_future_t *end = uvow_future_ref(pipe->end);
   uvow_future_t *f = pipe_end(pipe, 0);
-  uvow__future_forward(f, flushed->state == UVOW_REJECTED ? flushed : end);
+  if (flushed->state == UVOW_REJECTED)
+    uvow__future_forward(f, flushed);
+  else
+    uvow__stream_forward_end(f, end);
   uvow_future_unref(flushed);
   uvow_future_unref(end);
+  uvow_future_unref(f);
+}
+
+/* Nobody reads `to` any more: as it says, where it says why. */
+static void pipe_refused(pipe_t *pipe) {
+  if (pipe->flushed->state != UVOW_REJECTED) {
+    pipe_fail(pipe, uvow__stream_ended_code(pipe->to));
+    return;
+  }
+  uvow_future_t *flushed = uvow_future_ref(pipe->flushed);
+  uvow_future_t *f = pipe_end(pipe, UVOW_EBROKEN);
+  uvow__future_forward(f, flushed);
+  uvow_future_unref(flushed);
   uvow_future_unref(f);
 }
 
@@ -218,7 +259,7 @@ static void run_pipe(uvow__task_t *task) {
     return;
   }
   if (uvow__stream_ended(pipe->to)) {
-    pipe_fail(pipe, uvow__stream_ended_code(pipe->to));
+    pipe_refused(pipe);
     return;
   }
   if (!uvow__stream_has_room(pipe->to)) {
@@ -269,12 +310,16 @@ static uvow_future_t *pipe_refuse(uvow_future_t *f, uvow_stream_t *from,
 
 uvow_future_t *uvow_stream_pipe(uvow_stream_t *from, uvow_sink_t *sink) {
   uvow_stream_t *to = (uvow_stream_t *)(void *)sink;
-  if (!from || !to || !(to->flags & UVOW__SINK_OUT))
+  if (!from || !to || !(to->flags & UVOW__SINK_OUT)) {
+    if (from && to)
+      uvow__fail(uvow__runtime_loop(from->rt), UVOW_EINVAL, "sink",
+                 "must not be used up");
     return pipe_refuse(NULL, from, sink, 0);
+  }
   uvow_future_t *flushed = uvow_sink_flushed(sink);
-  uvow_future_t *f = flushed ? root_new(from->rt, cut_pipe) : NULL;
+  uvow_future_t *f = flushed ? root_new(from->rt, reject_pipe) : NULL;
   if (!f) {
-    uvow__future_abandon(flushed);
+    uvow__future_drop(flushed);
     return pipe_refuse(NULL, from, sink, 0);
   }
   pipe_t *pipe = pipe_of(f);
@@ -283,7 +328,7 @@ uvow_future_t *uvow_stream_pipe(uvow_stream_t *from, uvow_sink_t *sink) {
   if (code == 0)
     code = uvow__stream_claim(from, &pipe->task);
   if (code) {
-    uvow__future_abandon(flushed);
+    uvow__future_drop(flushed);
     return pipe_refuse(f, from, sink, code);
   }
   pipe->from = from;

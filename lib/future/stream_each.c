@@ -17,6 +17,9 @@
 
 #include <string.h>
 
+#include "fail.h"
+#include "misuse.h"
+
 typedef struct each {
   uvow__task_t task;
   uvow_stream_t *stream; /* its handle; NULL: it has left */
@@ -55,11 +58,11 @@ static void fail(each_t *each, uvow_error_t *error) {
   uvow_future_unref(f);
 }
 
-static void cut_each(uvow_future_t *f, int code) {
+static void reject_each(uvow_future_t *f, int code) {
   uvow_future_t *inner = each_of(f)->inner;
   leave(each_of(f));
   uvow__future_reject_code(f, code);
-  uvow__future_abandon(inner);
+  uvow__future_drop(inner);
   uvow_future_unref(f);
 }
 
@@ -117,14 +120,19 @@ static UVOW__APART void go_on(each_t *each, uvow_next_t *next) {
   uvow__stream_ask(each->stream);
 }
 
-static inline void run_item(each_t *each, const uvow__item_t *item) {
+/* first: of the stream. */
+static inline void run_item(each_t *each, const uvow__item_t *first) {
   uvow_future_t *f = future_of(each);
   uvow_future_t *cell = each->cell;
   uvow_result_t result;
   each->cell = NULL;
-  uvow__cell_fill(cell, item, &result);
+  uvow__cell_fill(cell, first, &result);
+  uvow__items_pop(&each->stream->items, first);
+  if (each->stream->flags & UVOW__STREAM_PAUSED)
+    uvow__stream_resume(each->stream);
   f->refs++;
   uvow_next_t next = each->cb(&result, each->data);
+  uvow__check_lent(&result, &next);
   cell = uvow__cell_empty(cell);
   if (f->state == UVOW_PENDING) {
     each->cell = cell;
@@ -150,12 +158,12 @@ static int inner_settled(each_t *each) {
   return !failed;
 }
 
-static void finish(each_t *each) {
+static void settle(each_t *each) {
   uvow_future_t *f = future_of(each);
   uvow_future_t *end = uvow_future_ref(each->stream->end);
   uvow__stream_read(each->stream);
   leave(each);
-  uvow__future_forward(f, end);
+  uvow__stream_forward_end(f, end);
   uvow_future_unref(end);
   uvow_future_unref(f);
 }
@@ -169,13 +177,14 @@ static void run_each(uvow__task_t *task) {
     fail(each, uvow__error_nomem());
     return;
   }
-  int got = uvow__stream_take(each->stream, &item);
-  if (got == UVOW__STREAM_ITEM && each->cb) {
-    run_item(each, &item);
+  uvow_stream_t *s = each->stream;
+  if (each->cb && s->items.count && !(s->flags & UVOW__STREAM_GONE)) {
+    run_item(each, uvow__items_at(&s->items, 0));
     return;
   }
+  int got = uvow__stream_take(s, &item);
   if (got == UVOW__STREAM_END) {
-    finish(each);
+    settle(each);
     return;
   }
   if (got == UVOW__STREAM_ITEM)
@@ -192,7 +201,7 @@ static uvow_future_t *each_new(uvow_stream_t *s, uvow_then_cb cb, void *data) {
     return NULL;
   }
   each_t *each = each_of(f);
-  f->cb.cut = cut_each;
+  f->cb.reject = reject_each;
   uvow__task_init(&each->task, run_each);
   each->stream = s;
   each->cb = cb;
@@ -216,7 +225,8 @@ uvow_future_t *uvow_stream_each(uvow_stream_t *s, uvow_then_cb cb, void *data) {
     return each_new(s, cb, data);
   uvow_loop_t *loop = uvow__runtime_loop(s->rt);
   uvow_stream_unref(s);
-  return uvow_future_rejected(loop, uvow_error_new(loop, UVOW_EINVAL, NULL));
+  return uvow_future_rejected(
+      loop, uvow__invalid(uvow__runtime_of(loop), "cb", uvow__fail_null));
 }
 
 uvow_future_t *uvow__stream_drain(uvow_stream_t *s) {

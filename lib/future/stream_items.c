@@ -15,7 +15,8 @@
 #include "base/own.h"
 
 static void error_ref(void *ptr) {
-  uvow_error_ref((const uvow_error_t *)ptr);
+  const uvow_error_t *error = uvow_error_ref((const uvow_error_t *)ptr);
+  (void)error;
 }
 
 static void error_destroy(void *ptr) {
@@ -81,9 +82,8 @@ void uvow__items_done(uvow__items_t *items, const uvow__mem_t *mem) {
 }
 
 size_t uvow__value_weight(const uvow_value_t *value) {
-  return value->type == &uvow_type_bytes
-             ? ((const uvow__bytes_t *)value->as.ptr)->len
-             : 0;
+  uvow__slice_t bytes;
+  return uvow__value_bytes_in(value, &bytes) ? 0 : bytes.len;
 }
 
 static void run_release(uvow__task_t *task) {

@@ -65,17 +65,24 @@ static inline void uvow__items_append(uvow__items_t *items,
     items->bytes += uvow__value_weight(&at->value);
 }
 
+/* The first has been copied, from where it is: it's the caller's now. */
+static inline void uvow__items_pop(uvow__items_t *items,
+                                   const uvow__item_t *first) {
+  items->head = (items->head + 1) & (items->cap - 1);
+  items->count--;
+  if (first->is_gap)
+    items->gaps--;
+  if (first->value.type && first->value.type->destroy)
+    items->bytes -= uvow__value_weight(&first->value);
+}
+
 /* The first, which is the caller's now. There is one. */
 static inline void uvow__items_take(uvow__items_t *items, uvow__item_t *ret) {
   uvow__item_t *at = uvow__items_at(items, 0);
   uvow__value_copy(&ret->value, &at->value);
   ret->missed = at->missed;
   ret->is_gap = at->is_gap;
-  items->head = (items->head + 1) & (items->cap - 1);
-  items->count--;
-  items->gaps -= (size_t)ret->is_gap;
-  if (ret->value.type && ret->value.type->destroy)
-    items->bytes -= uvow__value_weight(&ret->value);
+  uvow__items_pop(items, at);
 }
 
 /* Two counts of what is missing, together. */

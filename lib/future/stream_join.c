@@ -8,11 +8,14 @@
  * 2. of_futures has room for all its futures from the start: settling takes no
  *    memory.
  * 3. A copy (tee) stands in the list of what it copies, which puts each item
- *    into it. It is the source of its copies, and lives as long as they.
+ *    into it. It is the source of its copies, and lives as long as they. The
+ *    last reader, if that is a copy, ends with the source, for which it waits.
  */
 #include "stream_stage.h"
 
 #include <string.h>
+
+#include "fail.h"
 
 struct merge;
 
@@ -66,6 +69,7 @@ static int arm_ended(merge_t *merge, arm_t *arm) {
   uvow_stream_t *up = arm->up;
   uvow_future_t *end = up->end;
   uvow__stream_read(up);
+  uvow__stream_gap(&merge->stage.out, uvow__mark_of(end)->missed);
   if (end->state == UVOW_REJECTED) {
     uvow__stage_fail(&merge->stage, uvow_error_ref(end->u.error));
     return 0;
@@ -135,7 +139,8 @@ uvow_stream_t *uvow_stream_merge(uvow_loop_t *loop,
   size_t size;
   int code = 0;
   if (!streams && count)
-    return NULL;
+    return (uvow_stream_t *)uvow__refuse(loop, UVOW_EINVAL, "streams",
+                                         uvow__fail_null);
   if (loop && uvow__size_mul(count, sizeof(arm_t), &size) == 0 &&
       uvow__size_add(size, sizeof(merge_t), &size) == 0)
     merge = (merge_t *)(void *)uvow__stage_new_source(uvow__runtime_of(loop),
@@ -184,7 +189,7 @@ static void settling_done(uvow__stage_t *stage) {
   for (size_t i = 0; i < settling->count; i++) {
     uvow_future_t *f = settling->children[i].future;
     settling->children[i].future = NULL;
-    uvow__future_abandon(f);
+    uvow__future_drop(f);
   }
 }
 
@@ -256,7 +261,8 @@ uvow_stream_t *uvow_stream_of_futures(uvow_loop_t *loop,
                                       uvow_future_t *const *futures,
                                       size_t count) {
   if (!futures && count)
-    return NULL;
+    return (uvow_stream_t *)uvow__refuse(loop, UVOW_EINVAL, "futures",
+                                         uvow__fail_null);
   settling_t *settling = settling_new(loop, count);
   if (!settling) {
     for (size_t i = 0; i < count; i++)
@@ -283,10 +289,13 @@ static void tee_cancel(uvow_stream_t *copy) {
   if (uvow__list_empty(&copy->link))
     return; /* it ends with what it copies */
   uvow__list_remove(&copy->link);
-  uvow__stream_sink_gone(copy);
   uvow__stream_pin(s);
   uvow__stream_resume(s);
   uvow__stream_check(s);
+  if ((s->flags & UVOW__STREAM_GONE) && (s->flags & UVOW__SINK_OUT))
+    uvow__list_append(&s->copies, &copy->link);
+  else
+    uvow__stream_sink_gone(copy);
   uvow__stream_unpin(s);
 }
 
@@ -294,12 +303,17 @@ static const uvow__source_ops_t tee_ops = {tee_resume, tee_cancel};
 
 uvow_stream_t *uvow_stream_tee(uvow_stream_t *s,
                                const uvow_stream_options_t *options) {
-  static const uvow_stream_options_t defaults = {sizeof(defaults), 0, 0,
-                                                 UVOW_FULL_DEFAULT, 0};
-  if (!s || (options && options->size != sizeof(*options)))
+  uvow_stream_options_t own;
+  if (!s)
     return NULL;
-  uvow_stream_t *copy = uvow__stream_new(s->rt, sizeof(*copy), &tee_ops,
-                                         options ? options : &defaults);
+  options = UVOW__OPTIONS(uvow__runtime_loop(s->rt), options, &own,
+                          uvow_stream_options_t);
+  if (!options)
+    return NULL;
+  while (s->ops == &tee_ops && !uvow__stream_ended(s)) /* as it is one, too */
+    s = (uvow_stream_t *)s->source;
+  uvow_stream_t *copy =
+      uvow__stream_new(s->rt, sizeof(*copy), &tee_ops, options);
   if (!copy)
     return NULL;
   copy->source = s;

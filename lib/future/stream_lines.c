@@ -17,7 +17,6 @@ typedef struct lines {
   uvow_value_t piece; /* owned: where `rest` is */
   uvow__slice_t rest; /* of it, still to be read */
   uvow__buf_t part;   /* the beginning of a line */
-  uint64_t missed;
   size_t max;
 } lines_t;
 
@@ -31,12 +30,12 @@ static void lines_done(uvow__stage_t *stage) {
 }
 
 static void emit_line(lines_t *lines, uvow__bytes_t *bytes) {
-  uvow__item_t item = {{NULL, {NULL}}, lines->missed, 0};
+  uvow__item_t item = {{NULL, {NULL}}, 0, 0};
   if (!bytes) {
     uvow__stage_fail_code(&lines->stage, UVOW_ENOMEM);
     return;
   }
-  lines->missed = 0;
+  item.missed = uvow__stage_take_gap(&lines->stage);
   item.value = uvow__bytes_value(bytes);
   uvow__stage_emit(&lines->stage, &item);
 }
@@ -111,7 +110,7 @@ static int next_piece(lines_t *lines) {
     return 0;
   uvow__value_release_later(stage->out.rt, lines->piece);
   lines->piece = item.value;
-  lines->missed = uvow__missed_add(lines->missed, item.missed);
+  uvow__stage_gap(stage, item.missed);
   if (item.is_gap || uvow__value_slice(&item.value, &lines->rest) == 0)
     return 1;
   if (item.value.type == &uvow__type_error)

@@ -22,7 +22,7 @@ static next_t *next_of(uvow_future_t *f) {
   return (next_t *)(void *)(f + 1);
 }
 
-static void cut_next(uvow_future_t *f, int code) {
+static void reject_next(uvow_future_t *f, int code) {
   uvow_stream_t *s = next_of(f)->stream;
   uvow__list_remove(&next_of(f)->link);
   uvow__future_reject_code(f, code);
@@ -32,21 +32,36 @@ static void cut_next(uvow_future_t *f, int code) {
   uvow__stream_unpin(s);
 }
 
-/* An item's value with what is said of it. */
-static int mark_value(uvow_stream_t *s, uvow__item_t *item) {
-  uvow_future_t *mark = uvow__mark_new(s->rt, 0, UVOW__MARK_ITEM, item->missed);
+int uvow__mark_value(uvow__runtime_t *rt, uvow_value_t *value,
+                     uint64_t missed) {
+  uvow_future_t *mark = uvow__mark_new(rt, 0, UVOW__MARK_ITEM, missed);
   if (!mark)
     return UVOW_ENOMEM;
-  uvow__future_fulfill(mark, item->value);
-  item->value = uvow_value_ptr(&uvow__type_shared, mark);
+  uvow__future_fulfill(mark, *value);
+  *value = uvow_value_ptr(&uvow__type_shared, mark);
   return 0;
+}
+
+void uvow__stream_forward_end(uvow_future_t *f, uvow_future_t *end) {
+  uint64_t missed = uvow__mark_of(end)->missed;
+  if (!missed || end->state == UVOW_REJECTED) {
+    uvow__future_forward(f, end);
+    return;
+  }
+  uvow_value_t value = uvow__future_share(end);
+  if (uvow__mark_value(f->rt, &value, missed) == 0) {
+    uvow__future_fulfill(f, value);
+    return;
+  }
+  uvow__value_release_later(f->rt, value);
+  uvow__future_reject(f, uvow__error_nomem());
 }
 
 static void settle_with_item(uvow_stream_t *s, uvow_future_t *f) {
   uvow__item_t *first = uvow__items_at(&s->items, 0);
   uvow__item_t item;
   if (first->missed && first->value.type != &uvow__type_error &&
-      mark_value(s, first)) {
+      uvow__mark_value(s->rt, &first->value, first->missed)) {
     uvow__future_reject(f, uvow__error_nomem());
     return;
   }
@@ -95,7 +110,7 @@ uvow_future_t *uvow_stream_next(uvow_stream_t *s) {
     uvow_future_unref(f);
     return f;
   }
-  f->cb.cut = cut_next;
+  f->cb.reject = reject_next;
   next_of(f)->stream = s;
   uvow__list_append(&s->nexts, &next_of(f)->link);
   uvow__stream_settle_nexts(s);

@@ -8,6 +8,9 @@
  */
 #include "stream.h"
 
+#include "bytes.h"
+#include "fail.h"
+
 static uvow_stream_t *stream_of(uvow_sink_t *sink) {
   uvow_stream_t *s = (uvow_stream_t *)(void *)sink;
   return s && (s->flags & UVOW__SINK_OUT) ? s : NULL;
@@ -53,15 +56,17 @@ void uvow__told_withdraw(uvow_stream_t *s) {
 uvow_stream_t *uvow_stream_new(uvow_loop_t *loop,
                                const uvow_stream_options_t *options,
                                uvow_sink_t **ret_sink) {
-  static const uvow_stream_options_t defaults = {sizeof(defaults), 0, 0,
-                                                 UVOW_FULL_DEFAULT, 0};
-  int valid = loop && (!options ||
-                       (options->size == sizeof(*options) &&
-                        (unsigned)options->full <= (unsigned)UVOW_FULL_FAIL));
+  uvow_stream_options_t own;
   uvow_stream_t *s = NULL;
-  if (valid)
-    s = uvow__stream_new(uvow__runtime_of(loop), sizeof(*s), NULL,
-                         options ? options : &defaults);
+  if (!ret_sink)
+    return (uvow_stream_t *)uvow__refuse(loop, UVOW_EINVAL, "ret_sink",
+                                         uvow__fail_null);
+  options = UVOW__OPTIONS(loop, options, &own, uvow_stream_options_t);
+  if (options && (unsigned)options->full > (unsigned)UVOW_FULL_FAIL)
+    uvow__fail_number(loop, UVOW_EINVAL, "options.full",
+                      (unsigned)options->full, "it must be a uvow_full_t");
+  else if (options && loop)
+    s = uvow__stream_new(uvow__runtime_of(loop), sizeof(*s), NULL, options);
   *ret_sink = (uvow_sink_t *)(void *)s;
   return s;
 }
@@ -75,7 +80,33 @@ static inline int is_simple(const uvow_stream_t *s, const uvow_value_t *value) {
          s->handles && !s->lost && uvow__list_empty(&s->nexts) &&
          uvow__list_empty(&s->copies) && !uvow__stream_ended(s) &&
          (!value->type ||
-          (!value->type->destroy && value->type->size == sizeof(uvow_type_t)));
+          (!value->type->destroy && value->type->size == sizeof(uvow_type_t) &&
+           value->type != &uvow_type_slice));
+}
+
+static const char *refusal(int code) {
+  switch (code) {
+  case UVOW_EOVERLOAD:
+    return "is full: wait for uvow_sink_room";
+  case UVOW_ECANCELED:
+    return "is read by nobody any more";
+  case UVOW_ECLOSED:
+    return "has ended";
+  default:
+    return NULL;
+  }
+}
+
+static int push_slowly(uvow_stream_t *s, uvow_value_t value) {
+  if (uvow__value_hold(s->rt, &value))
+    return UVOW_ENOMEM;
+  uvow__runtime_t *rt = s->rt;
+  uvow__stream_pin(s);
+  int code = uvow__stream_put_value(s, value);
+  if (code < 0)
+    uvow__fail(uvow__runtime_loop(rt), code, "the stream", refusal(code));
+  uvow__stream_unpin(s);
+  return code;
 }
 
 int uvow_sink_push(uvow_sink_t *sink, uvow_value_t value) {
@@ -92,7 +123,7 @@ int uvow_sink_push(uvow_sink_t *sink, uvow_value_t value) {
     return 0;
   }
   if (s)
-    return uvow__stream_put_value(s, value);
+    return push_slowly(s, value);
   uvow_value_clear(&value);
   return UVOW_EINVAL;
 }

@@ -11,6 +11,8 @@
  * 2. A stage has the sink of `out` and a handle of `up`. It has ended when up's
  *    source has: so uvow_stream_close waits for what is behind all stages.
  * 3. `out` lives until the stage calls sink_gone, which is the last it does.
+ * 4. What is missing before an item that isn't passed on is missing before the
+ *    next one, or the end. An item that is a gap passes by callbacks and counts.
  */
 #include "stream_stage.h"
 
@@ -27,8 +29,10 @@ static void stop(uvow__stage_t *stage) {
     uvow__stream_leave(stage->up);
   }
   stage->up = NULL;
-  if (stage->waiting == 0)
-    uvow__stream_sink_gone(&stage->out);
+  if (stage->waiting)
+    return;
+  uvow__task_cancel(&stage->task); /* emit may have queued it */
+  uvow__stream_sink_gone(&stage->out);
 }
 
 static void run_stage(uvow__task_t *task) {
@@ -118,6 +122,7 @@ void uvow__stage_emit(uvow__stage_t *stage, const uvow__item_t *item) {
 }
 
 void uvow__stage_end(uvow__stage_t *stage, uvow_value_t value) {
+  uvow__stream_gap(&stage->out, uvow__stage_take_gap(stage));
   uvow__stream_end(&stage->out, value);
   stop(stage);
 }
@@ -134,6 +139,7 @@ void uvow__stage_fail_code(uvow__stage_t *stage, int code) {
 
 void uvow__stage_end_as_up(uvow__stage_t *stage) {
   uvow__stream_read(stage->up);
+  uvow__stream_gap(&stage->out, uvow__stage_take_gap(stage));
   uvow__stream_end_as(&stage->out, stage->up->end);
   stop(stage);
 }
@@ -147,7 +153,6 @@ typedef struct map {
   uvow_future_t *cell;
   uvow_future_t *inner; /* what cb has answered; NULL: none */
   uvow__task_t settled; /* its reaction */
-  uint64_t missed;      /* before what inner brings */
 } map_t;
 
 static void map_done(uvow__stage_t *stage) {
@@ -157,12 +162,12 @@ static void map_done(uvow__stage_t *stage) {
   map->inner = NULL;
   uvow_future_unref(map->cell);
   map->cell = NULL;
-  uvow__future_abandon(inner);
+  uvow__future_drop(inner);
 }
 
 /* What a settled future brings becomes an item. */
 static void emit_future(map_t *map, uvow_future_t *f) {
-  uvow__item_t item = {{NULL, {NULL}}, map->missed, 0};
+  uvow__item_t item = {{NULL, {NULL}}, uvow__stage_take_gap(&map->stage), 0};
   if (f->state == UVOW_FULFILLED)
     item.value = uvow__future_share(f);
   else
@@ -197,7 +202,7 @@ static void wait_for(map_t *map, uvow_future_t *inner) {
 
 /* What cb has answered to what lies in the cell. */
 static void mapped(map_t *map, uvow_next_t *next, uvow_future_t *cell) {
-  uvow__item_t item = {{NULL, {NULL}}, map->missed, 0};
+  uvow__item_t item = {{NULL, {NULL}}, 0, 0};
   uvow__next_plain(next);
   switch (next->kind) {
   case UVOW_NEXT_PASS:
@@ -205,6 +210,7 @@ static void mapped(map_t *map, uvow_next_t *next, uvow_future_t *cell) {
     return;
   case UVOW_NEXT_VALUE:
     item.value = next->u.value;
+    item.missed = uvow__stage_take_gap(&map->stage);
     uvow__stage_emit(&map->stage, &item);
     return;
   case UVOW_NEXT_FUTURE:
@@ -219,28 +225,20 @@ static void mapped(map_t *map, uvow_next_t *next, uvow_future_t *cell) {
   }
 }
 
-static void map_step(uvow__stage_t *stage) {
-  map_t *map = (map_t *)(void *)stage;
-  uvow__item_t item;
-  uvow_result_t result;
-  if (map->inner)
-    return;
-  if (uvow__cell_make(stage->out.rt, &map->cell)) {
-    uvow__stage_fail_code(stage, UVOW_ENOMEM);
-    return;
-  }
-  if (!uvow__stage_pull(stage, &item))
-    return;
+/* The callback has its item. */
+static void map_item(map_t *map, const uvow__item_t *item) {
+  uvow__stage_t *stage = &map->stage;
   uvow_future_t *cell = map->cell;
   uvow_next_t next = uvow_next_pass();
+  uvow_result_t result;
   int stays = 1;
   map->cell = NULL;
-  uvow__cell_fill(cell, &item, &result);
+  uvow__cell_fill(cell, item, &result);
   if (map->filter)
     stays = map->filter(&result, stage->data);
   else
     next = map->cb(&result, stage->data);
-  map->missed = item.missed;
+  uvow__stage_gap(stage, item->missed);
   if (uvow__stream_ended(&stage->out))
     uvow__next_drop(&next); /* let go of, from within the callback */
   else if (stays)
@@ -252,6 +250,23 @@ static void map_step(uvow__stage_t *stage) {
     uvow_future_unref(cell);
   else
     map->cell = cell;
+}
+
+static void map_step(uvow__stage_t *stage) {
+  map_t *map = (map_t *)(void *)stage;
+  uvow__item_t item;
+  if (map->inner)
+    return;
+  if (uvow__cell_make(stage->out.rt, &map->cell)) {
+    uvow__stage_fail_code(stage, UVOW_ENOMEM);
+    return;
+  }
+  if (!uvow__stage_pull(stage, &item))
+    return;
+  if (item.is_gap)
+    uvow__stage_emit(stage, &item);
+  else
+    map_item(map, &item);
 }
 
 /* Takes the stream; one of cb and filter. */
@@ -291,7 +306,7 @@ static void take_step(uvow__stage_t *stage) {
   uvow__item_t item;
   if (!uvow__stage_pull(stage, &item))
     return;
-  take->left--;
+  take->left -= !item.is_gap;
   uvow__stage_emit(stage, &item);
   if (take->left == 0 && !stage->stopping)
     uvow__stage_end(stage, uvow_value_none());
@@ -321,7 +336,7 @@ static void until_done(uvow__stage_t *stage) {
   uvow_future_t *f = until->stop;
   uvow__task_cancel(&until->stopped);
   until->stop = NULL;
-  uvow__future_abandon(f);
+  uvow__future_drop(f);
 }
 
 static void until_step(uvow__stage_t *stage) {

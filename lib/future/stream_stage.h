@@ -14,6 +14,7 @@ typedef struct uvow__stage {
   void (*step)(struct uvow__stage *stage);
   void (*done)(struct uvow__stage *stage); /* ends what else it waits for */
   void *data;
+  uint64_t missed; /* before what it emits next */
   int stopping;
   size_t waiting; /* sources, other than up's, that are yet to end */
 } uvow__stage_t;
@@ -33,6 +34,16 @@ void uvow__stage_queue(uvow__stage_t *stage);
 int uvow__stage_pull(uvow__stage_t *stage, uvow__item_t *ret);
 /* The same, but -1 at the end, and the stage goes on. */
 int uvow__stage_try_pull(uvow__stage_t *stage, uvow__item_t *ret);
+/* As many are missing before what it emits next, or its end. */
+static inline void uvow__stage_gap(uvow__stage_t *stage, uint64_t missed) {
+  stage->missed = uvow__missed_add(stage->missed, missed);
+}
+/* Takes how many are missing before what is emitted now. */
+static inline uint64_t uvow__stage_take_gap(uvow__stage_t *stage) {
+  uint64_t missed = stage->missed;
+  stage->missed = 0;
+  return missed;
+}
 /* Adds an item to out, which it takes; step runs if more is wanted. */
 void uvow__stage_emit(uvow__stage_t *stage, const uvow__item_t *item);
 /* Whether out is asked for an item; if not, step runs when it is. */

@@ -13,8 +13,6 @@
 
 #include "results.h"
 
-#define NS_PER_MS 1000000u
-
 typedef struct timed {
   uvow__stage_t stage;
   uvow__deadline_t deadline;
@@ -120,17 +118,14 @@ uvow_stream_t *uvow_stream_timeout(uvow_stream_t *s, uint64_t timeout_ms) {
 /* batch */
 
 uvow_results_t *uvow__results_of_items(uvow__runtime_t *rt,
-                                       uvow__items_t *items,
-                                       uint64_t *ret_missed) {
+                                       uvow__items_t *items) {
   uvow_results_t *results = uvow__results_new(rt, items->count);
   uvow__item_t item;
   size_t i = 0;
   if (!results)
     return NULL;
-  *ret_missed = 0;
   while (items->count) {
     uvow__items_take(items, &item);
-    *ret_missed = uvow__missed_add(*ret_missed, item.missed);
     uvow__results_set(results, i++, item.value);
   }
   return results;
@@ -138,9 +133,9 @@ uvow_results_t *uvow__results_of_items(uvow__runtime_t *rt,
 
 static void flush(timed_t *timed) {
   uvow__stage_t *stage = &timed->stage;
-  uvow__item_t item = {{NULL, {NULL}}, 0, 0};
+  uvow__item_t item = {{NULL, {NULL}}, uvow__stage_take_gap(stage), 0};
   uvow_results_t *results =
-      uvow__results_of_items(stage->out.rt, &timed->items, &item.missed);
+      uvow__results_of_items(stage->out.rt, &timed->items);
   disarm(timed);
   if (!results) {
     uvow__stage_fail_code(stage, UVOW_ENOMEM);
@@ -150,9 +145,12 @@ static void flush(timed_t *timed) {
   uvow__stage_emit(stage, &item);
 }
 
-/* Takes the item. */
+/* Takes the item. A gap is no part of a batch, which says it. */
 static int add_to_batch(timed_t *timed, uvow__item_t *item) {
   uvow__runtime_t *rt = timed->stage.out.rt;
+  uvow__stage_gap(&timed->stage, item->missed);
+  if (item->is_gap)
+    return 0;
   if (uvow__value_make_shared(rt, &item->value) ||
       uvow__items_reserve(&timed->items, &rt->mem)) {
     uvow__value_release_later(rt, item->value);
@@ -194,14 +192,21 @@ uvow_stream_t *uvow_stream_batch(uvow_stream_t *s, size_t n, uint64_t wait_ms) {
 
 /* debounce and throttle */
 
-/* Takes what up has: 1: an item, which is held now. */
+/* Takes what up has: 1: an item, which is held now. What is missing before one
+ * that is left out is missing before the one that is held. */
 static int hold_newest(timed_t *timed) {
   uvow__item_t item;
-  int got = uvow__stage_try_pull(&timed->stage, &item);
-  if (got <= 0)
-    return got;
+  do {
+    int got = uvow__stage_try_pull(&timed->stage, &item);
+    if (got <= 0)
+      return got;
+    uvow__stage_gap(&timed->stage, item.missed);
+  } while (item.is_gap);
+  if (timed->has_held)
+    uvow__stage_gap(&timed->stage, timed->held.missed);
   drop_held(timed);
   timed->held = item;
+  timed->held.missed = uvow__stage_take_gap(&timed->stage);
   timed->has_held = 1;
   return 1;
 }
@@ -254,10 +259,10 @@ uvow_stream_t *uvow_stream_throttle(uvow_stream_t *s, uint64_t interval_ms) {
 
 static void arm_tick(timed_t *timed, uint64_t elapsed_ns) {
   uint64_t due = timed->counted + 1;
-  uint64_t ns = timed->ms * NS_PER_MS;
+  uint64_t ns = timed->ms * UVOW__NS_PER_MS;
   uint64_t left = due > UINT64_MAX / ns ? UINT64_MAX : due * ns;
   left = left > elapsed_ns ? left - elapsed_ns : 1;
-  arm(timed, (left + NS_PER_MS - 1) / NS_PER_MS);
+  arm(timed, (left + UVOW__NS_PER_MS - 1) / UVOW__NS_PER_MS);
 }
 
 static void ticks_step(uvow__stage_t *stage) {
@@ -273,7 +278,7 @@ static void expire_tick(uvow__deadline_t *deadline) {
   timed_t *timed = UVOW__CONTAINER(deadline, timed_t, deadline);
   uvow__runtime_t *rt = timed->stage.out.rt;
   uint64_t elapsed = rt->clock(rt) - timed->start_ns;
-  uint64_t ticks = elapsed / (timed->ms * NS_PER_MS);
+  uint64_t ticks = elapsed / (timed->ms * UVOW__NS_PER_MS);
   disarm(timed);
   timed->untold += ticks - timed->counted;
   timed->counted = ticks;

@@ -10,7 +10,9 @@
  * 3. A `finally` link runs its callback also when it is canceled, by the task
  *    that it would have run by: see cancel.c.
  */
+#include "fail.h"
 #include "gate.h"
+#include "misuse.h"
 #include "stream.h"
 #include "tell.h"
 
@@ -58,6 +60,7 @@ UVOW__APART static void run_then_slowly(uvow_future_t *f) {
   uvow_destroy_cb destroy = uvow__tell_take(f);
   void *data = f->data;
   uvow_next_t next = cb ? cb(&result, data) : uvow_next_pass();
+  uvow__check_lent(&result, &next);
   settle(f, &next, source, destroy, data);
 }
 
@@ -74,16 +77,21 @@ static void run_then(uvow__task_t *task) {
   f->flags &= (uint16_t)~UVOW__WAITS;
   uvow__future_result(source, &result);
   uvow_next_t next = f->cb.then(&result, f->data);
+  uvow__check_lent(&result, &next);
   if (f->state != UVOW_PENDING) {
     settle_slowly(f, &next, source);
   } else if (next.kind == UVOW_NEXT_PASS && uvow__future_is_plain(source)) {
     f->state = UVOW_FULFILLED;
     uvow__value_copy(&f->u.value, &source->u.value);
-    uvow__future_announce_untimed(f);
+    uvow__future_announce_alone(f);
     uvow__future_unref_plain(f);
     uvow__future_unref_plain(source);
-  } else if (next.kind == UVOW_NEXT_VALUE) {
-    uvow__future_fulfill_checked(f, next.u.value);
+  } else if (next.kind == UVOW_NEXT_VALUE &&
+             (!next.u.value.type ||
+              next.u.value.type->size == sizeof(uvow_type_t))) {
+    f->state = UVOW_FULFILLED;
+    uvow__value_copy(&f->u.value, &next.u.value);
+    uvow__future_announce_alone(f);
     uvow__future_unref(f);
     uvow__future_unref(source);
   } else {
@@ -179,6 +187,10 @@ int uvow__link_cleans(const uvow_future_t *f) {
          (f->task.run == run_finally_wait || !(f->flags & UVOW__WAITS));
 }
 
+uvow_future_t *uvow__link_origin(const uvow_future_t *f) {
+  return f->task.run == run_finally_wait ? f->u.wait.u.origin : NULL;
+}
+
 static void run_done(uvow__task_t *task) {
   uvow_future_t *f = link_of(task);
   uvow_future_t *source = uvow__future_unwait(f);
@@ -203,13 +215,18 @@ static void run_end(uvow__task_t *task) {
 uvow_future_t *uvow_future_chain(uvow_future_t *f,
                                  const uvow_chain_options_t *options) {
   uvow_future_t *link = NULL;
-  int valid = options && options->size == sizeof(*options);
-  if (f && valid)
+  uvow_chain_options_t own;
+  uvow_loop_t *loop = f ? uvow__runtime_loop(f->rt) : NULL;
+  if (options)
+    options = UVOW__OPTIONS(loop, options, &own, uvow_chain_options_t);
+  else
+    uvow__fail(loop, UVOW_EINVAL, "options", uvow__fail_null);
+  if (f && options)
     link = uvow__future_new(f->rt, 2, 0);
   if (!link) {
+    if (options && options->destroy)
+      uvow__fail_destroy(loop, options->destroy, options->data);
     uvow_future_unref(f);
-    if (valid && options->destroy)
-      options->destroy(options->data);
     return NULL;
   }
   link->cb.then = options->on_value;
@@ -277,10 +294,11 @@ int uvow_future_done(uvow_future_t *f, uvow_done_cb cb, void *data) {
   int code = 0;
   if (!f)
     return UVOW_ENOMEM;
+  uvow_loop_t *loop = uvow__runtime_loop(f->rt);
   if (!cb)
-    code = UVOW_EINVAL;
+    code = uvow__fail(loop, UVOW_EINVAL, "cb", uvow__fail_null);
   else if (f->rt->closed)
-    code = UVOW_ECLOSED;
+    code = uvow__fail(loop, UVOW_ECLOSED, uvow__fail_closed, NULL);
   if (code) {
     uvow_future_unref(f);
     return code;
@@ -304,6 +322,22 @@ void uvow_future_detach(uvow_future_t *f) {
   uvow_future_unref(f);
 }
 
+uvow_future_t *uvow_future_own(uvow_future_t *f, void *data,
+                               uvow_destroy_cb destroy) {
+  uvow_future_t *owner =
+      f ? uvow__future_new(f->rt, 2, destroy ? UVOW__OWNS : 0) : NULL;
+  if (!owner) {
+    if (destroy)
+      uvow__fail_destroy(f ? uvow__runtime_loop(f->rt) : NULL, destroy, data);
+    uvow_future_unref(f);
+    return NULL;
+  }
+  owner->data = data;
+  owner->end.destroy = destroy;
+  uvow__future_adopt(owner, f);
+  return owner;
+}
+
 int uvow__task_is_link(const uvow__task_t *task) {
   return task->run == run_then || task->run == run_passed ||
          task->run == run_finally || task->run == run_finally_wait ||
@@ -321,7 +355,7 @@ const char *uvow__future_kind(const uvow_future_t *f) {
   if (f->flags & UVOW__TIMED)
     return "timer";
   if (!(f->flags & UVOW__WAITS))
-    return "promise";
+    return f->flags & UVOW__LOOSE ? "freed promise" : "promise";
   if (f->task.run == run_then || f->task.run == run_passed)
     return "then";
   if (f->task.run == run_finally || f->task.run == run_finally_wait)

@@ -66,7 +66,7 @@ static void expire_timeout(uvow__deadline_t *deadline) {
   uvow_future_t *source = uvow__future_unwait(f);
   uvow__future_reject(f, timed_out(f));
   uvow_future_unref(f);
-  uvow__future_abandon(source);
+  uvow__future_drop(source);
 }
 
 uvow_future_t *uvow_future_timeout(uvow_future_t *f, uint64_t timeout_ms) {
@@ -86,7 +86,7 @@ static void expire_delay(uvow__deadline_t *deadline) {
   uvow_future_unref(f);
 }
 
-static void cut_delay(uvow_future_t *f, int code) {
+static void reject_delay(uvow_future_t *f, int code) {
   f->flags &= (uint16_t)~UVOW__PROMISE;
   f->flags |= UVOW__OBSERVED;
   uvow__future_reject_code(f, code);
@@ -99,6 +99,6 @@ uvow_future_t *uvow_future_delay(uvow_loop_t *loop, uint64_t delay_ms) {
                        delay_ms, expire_delay)
            : NULL;
   if (f)
-    f->cb.cut = cut_delay;
+    f->cb.reject = reject_delay;
   return f;
 }

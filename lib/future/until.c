@@ -28,12 +28,12 @@ static uvow_future_t *unwatch(until_t *until) {
   return (uvow_future_t *)(void *)until - 1;
 }
 
-static void cut(uvow_future_t *root, int code) {
+static void reject(uvow_future_t *root, int code) {
   until_t *until = until_of(root);
   (void)unwatch(until);
   uvow__future_reject_code(root, code);
-  uvow__future_abandon(until->f);
-  uvow__future_abandon(until->stop);
+  uvow__future_drop(until->f);
+  uvow__future_drop(until->stop);
   uvow_future_unref(root);
 }
 
@@ -42,7 +42,7 @@ static void run_settled(uvow__task_t *task) {
   uvow_future_t *root = unwatch(until);
   uvow__future_forward(root, until->f);
   uvow_future_unref(until->f);
-  uvow__future_abandon(until->stop);
+  uvow__future_drop(until->stop);
   uvow_future_unref(root);
 }
 
@@ -55,7 +55,7 @@ static void run_stopped(uvow__task_t *task) {
     spec.cause = until->stop->u.error;
   uvow__future_reject(root, uvow__error_make(&root->rt->mem, &spec));
   uvow_future_unref(until->stop);
-  uvow__future_abandon(until->f);
+  uvow__future_drop(until->f);
   uvow_future_unref(root);
 }
 
@@ -69,7 +69,7 @@ uvow_future_t *uvow_future_until(uvow_future_t *f, uvow_future_t *stop) {
     uvow_future_unref(stop);
     return NULL;
   }
-  root->cb.cut = cut;
+  root->cb.reject = reject;
   if (!stop || stop->rt != f->rt) {
     uvow__future_reject_code(root, stop ? UVOW_EINVAL : UVOW_ENOMEM);
     uvow_future_unref(f);

@@ -14,6 +14,7 @@
  */
 #include <uvow/work.h>
 
+#include "fail.h"
 #include "gate.h"
 #include "results.h"
 
@@ -42,12 +43,12 @@ typedef struct map {
   job_t jobs[];
 } map_t;
 
-static void run_reap_map(uvow__task_t *task) {
+static void run_free_map(uvow__task_t *task) {
   map_t *map = UVOW__CONTAINER(task, map_t, task);
   uvow_future_t *f = map->future;
   uvow_value_t results = uvow__results_value(map->results);
   for (size_t i = 0; i < map->slots; i++)
-    uvow__future_abandon(map->jobs[i].future);
+    uvow__future_drop(map->jobs[i].future);
   if (map->results)
     uvow__value_release_later(f->rt, results);
   uvow__free(&f->rt->mem, map);
@@ -59,11 +60,11 @@ static void map_over(map_t *map) {
   for (size_t i = 0; i < map->slots; i++)
     uvow__task_cancel(&map->jobs[i].task);
   uvow__task_cancel(&map->task);
-  map->task.run = run_reap_map;
-  uvow__runtime_reap(map->future->rt, &map->task);
+  map->task.run = run_free_map;
+  uvow__runtime_run_flat(map->future->rt, &map->task);
 }
 
-static void cut_map(uvow_future_t *f, int code) {
+static void reject_map(uvow_future_t *f, int code) {
   uvow__future_reject_code(f, code);
   map_over(*(map_t **)(void *)(f + 1));
 }
@@ -147,7 +148,7 @@ static void run_start(uvow__task_t *task) {
   if (f->state == UVOW_PENDING)
     take_job(map, i, job);
   else
-    uvow__future_abandon(job);
+    uvow__future_drop(job);
   uvow_future_unref(f);
 }
 
@@ -156,7 +157,8 @@ static map_t *map_new(uvow__runtime_t *rt, size_t n, size_t slots) {
   size_t size;
   if (uvow__size_mul(slots, sizeof(job_t), &size) ||
       uvow__size_add(size, sizeof(map_t), &size))
-    return NULL;
+    return (map_t *)uvow__refuse(uvow__runtime_loop(rt), UVOW_ENOMEM, NULL,
+                                 NULL);
   map_t *map = (map_t *)uvow__calloc(&rt->mem, size);
   if (!map)
     return NULL;
@@ -171,7 +173,7 @@ static map_t *map_new(uvow__runtime_t *rt, size_t n, size_t slots) {
     uvow__free(&rt->mem, map);
     return NULL;
   }
-  map->future->cb.cut = cut_map;
+  map->future->cb.reject = reject_map;
   *(map_t **)(void *)(map->future + 1) = map;
   uvow__task_init(&map->task, run_start);
   map->slots = slots;
@@ -195,7 +197,9 @@ static uvow_future_t *map_start(uvow_loop_t *loop, size_t n, size_t at_most,
   map->data = data;
   map->settles = settles;
   if (at_most == 0 || !start) {
-    uvow__future_reject_code(f, UVOW_EINVAL);
+    uvow__future_reject(
+        f, at_most ? uvow__invalid(f->rt, "start", uvow__fail_null)
+                   : uvow__invalid(f->rt, "at_most", uvow__fail_zero));
     map_over(map);
   } else if (n == 0) {
     uvow__future_fulfill(f, uvow__results_value(map->results));
@@ -263,13 +267,13 @@ static void turn_over(turn_t *turn) {
   uvow_future_unref((uvow_future_t *)(void *)turn - 1);
 }
 
-static void cut_turn(uvow_future_t *f, int code) {
+static void reject_turn(uvow_future_t *f, int code) {
   turn_t *turn = turn_of(f);
   uvow_future_t *job = turn->job;
   turn->job = NULL;
   uvow__task_cancel(&turn->task);
   uvow__future_reject_code(f, code);
-  uvow__future_abandon(job);
+  uvow__future_drop(job);
   turn_over(turn);
 }
 
@@ -301,14 +305,18 @@ static void run_turn(uvow__task_t *task) {
   if (f->state == UVOW_PENDING)
     take_turns_job(turn, f, job);
   else
-    uvow__future_abandon(job);
+    uvow__future_drop(job);
   uvow_future_unref(f);
 }
 
 uvow_limit_t *uvow_limit_new(uvow_loop_t *loop, size_t at_most) {
   uvow__runtime_t *rt = loop ? uvow__runtime_of(loop) : NULL;
   uvow_limit_t *limit = NULL;
-  if (rt && !rt->closed && at_most)
+  if (at_most == 0)
+    uvow__fail(loop, UVOW_EINVAL, "at_most", uvow__fail_zero);
+  else if (rt && rt->closed)
+    uvow__fail(loop, UVOW_ECLOSED, uvow__fail_closed, NULL);
+  else if (rt)
     limit = (uvow_limit_t *)uvow__malloc(&rt->mem, sizeof(*limit));
   if (!limit)
     return NULL;
@@ -322,14 +330,17 @@ uvow_limit_t *uvow_limit_new(uvow_loop_t *loop, size_t at_most) {
 
 uvow_future_t *uvow_limit_run(uvow_limit_t *limit, uvow_start_cb start,
                               void *data) {
-  if (!limit || !start)
+  if (!limit)
     return NULL;
+  if (!start)
+    return (uvow_future_t *)uvow__refuse(uvow__runtime_loop(limit->rt),
+                                         UVOW_EINVAL, "start", uvow__fail_null);
   uvow_future_t *f =
       uvow__future_new(limit->rt, 2, UVOW__BLOCK | UVOW__PROMISE | UVOW__OWNED);
   if (!f)
     return NULL;
   turn_t *turn = turn_of(f);
-  f->cb.cut = cut_turn;
+  f->cb.reject = reject_turn;
   uvow__task_init(&turn->task, run_turn);
   turn->limit = uvow_limit_ref(limit);
   turn->start = start;
@@ -370,7 +381,9 @@ struct uvow_gate {
 uvow_gate_t *uvow_gate_new(uvow_loop_t *loop) {
   uvow__runtime_t *rt = loop ? uvow__runtime_of(loop) : NULL;
   uvow_gate_t *gate = NULL;
-  if (rt && !rt->closed)
+  if (rt && rt->closed)
+    uvow__fail(loop, UVOW_ECLOSED, uvow__fail_closed, NULL);
+  else if (rt)
     gate = (uvow_gate_t *)uvow__malloc(&rt->mem, sizeof(*gate));
   if (!gate)
     return NULL;

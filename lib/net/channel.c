@@ -81,7 +81,7 @@ static uvow_error_t *end_error(const end_t *end) {
 }
 
 /* The inbox is empty, and nothing comes any more. */
-static void finish(end_t *end) {
+static void tell_end(end_t *end) {
   const uvow__channel_callbacks_t *cbs = end->channel.callbacks;
   void *ctx = end->channel.ctx;
   end_t *other = end->other;
@@ -104,7 +104,7 @@ static void run_deliver(uvow__task_t *task) {
   if (!has_work(end))
     return;
   if (uvow__list_empty(&end->inbox)) {
-    finish(end);
+    tell_end(end);
     return;
   }
   letter_t *letter = UVOW__CONTAINER(end->inbox.next, letter_t, link);

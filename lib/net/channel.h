@@ -29,6 +29,11 @@ typedef struct uvow__channel_callbacks {
   /* It is over. Takes the error, never NULL: UVOW_ECLOSED after an orderly
    * close, with the close code as its status. The last callback. */
   void (*on_end)(void *ctx, uvow_error_t *error);
+  /* A message is over the limit, of which this is the beginning, and `why` says
+   * so. Both borrowed for the call; on_end follows. `why` NULL: such a message
+   * has begun; returns whether its beginning may tell somebody something. NULL:
+   * nobody is told. */
+  int (*on_excess)(void *ctx, uvow__slice_t beginning, const char *why);
 } uvow__channel_callbacks_t;
 
 typedef struct uvow__channel_ops {

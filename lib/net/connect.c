@@ -1,12 +1,12 @@
 /*
  * Connecting: the addresses of a name raced as in RFC 8305, or one path.
  *
- *   begin: resolve -> on_resolved -> try_next -> (250 ms) try_next ...
+ *   begin: lookup -> on_resolved -> try_next -> (250 ms) try_next ...
  *  (a path, address:) run_begin ----^   ^  |
  *                                      |  +-> on_attempt: connected -> won
  *                     failed: at once -+      (the other attempts are closed)
  *                     the last: lost
- *   cancel: all attempts are closed; freed, or once the resolver is back
+ *   cancel: all attempts are closed; freed
  *
  * 1. IPv6 first, then the families in turn; within one, in the resolver's
  *    order, which is that of RFC 6724.
@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "lookup.h"
 
 typedef struct attempt {
   uvow__connector_t *connector;
@@ -33,10 +34,8 @@ struct uvow__connector {
   uvow_loop_t *loop;
   const uvow__connector_callbacks_t *callbacks;
   void *ctx;
-  uv_getaddrinfo_t resolve;
-  int resolving;
-  int canceled;
-  int unresolved; /* the resolver's error */
+  uvow__lookup_t *lookup; /* under way; else NULL */
+  int unresolved;         /* the resolver's error */
   struct addrinfo *addresses;
   attempt_t *attempts;
   size_t count;
@@ -53,12 +52,8 @@ struct uvow__connector {
 static const uvow__network_t system_network = {uv_getaddrinfo, uv_freeaddrinfo,
                                                uv_tcp_connect};
 
-static const uvow__network_t *network_of(const uvow_loop_t *loop) {
+const uvow__network_t *uvow__network_of(const uvow_loop_t *loop) {
   return loop->network ? loop->network : &system_network;
-}
-
-static const uvow__mem_t *mem_of(const uvow__connector_t *c) {
-  return uvow__loop_mem(c->loop);
 }
 
 static void free_connector(uvow__connector_t *c) {
@@ -66,13 +61,15 @@ static void free_connector(uvow__connector_t *c) {
   const uvow__mem_t *mem = uvow__loop_mem(loop);
   uvow__wheel_disarm(&c->pause);
   uvow__task_cancel(&c->begin);
+  if (c->lookup)
+    uvow__lookup_cancel(c->lookup);
   for (size_t i = 0; i < c->count; i++) {
     uvow_error_unref(c->attempts[i].error);
     if (c->attempts[i].socket)
       uvow__socket_close(c->attempts[i].socket, NULL);
   }
   if (c->addresses)
-    network_of(loop)->free_addresses(c->addresses);
+    uvow__network_of(loop)->free_addresses(c->addresses);
   uvow__free(mem, c->attempts);
   uvow__free(mem, c->host);
   uvow__free(mem, c);
@@ -93,7 +90,7 @@ static uvow_error_t *make_error(const uvow__connector_t *c, int code,
   spec.detail.len = len < DETAIL ? (size_t)len : DETAIL - 1;
   spec.causes = causes;
   spec.cause_count = count;
-  return uvow__error_make(mem_of(c), &spec);
+  return uvow__error_make(uvow__loop_mem(c->loop), &spec);
 }
 
 /* The end of a sentence: what became of an attempt; address NULL: the path, or
@@ -226,8 +223,8 @@ static int start(attempt_t *attempt) {
     return rc;
   uvow__socket_t *socket = attempt->socket;
   if (!c->is_path)
-    return network_of(c->loop)->connect(&socket->connect, &socket->handle.tcp,
-                                        attempt->address, on_attempt);
+    return uvow__network_of(c->loop)->connect(
+        &socket->connect, &socket->handle.tcp, attempt->address, on_attempt);
   uv_pipe_connect(&socket->connect, &socket->handle.pipe, c->host, on_attempt);
   return 0;
 }
@@ -258,8 +255,8 @@ static void on_pause_over(uvow__deadline_t *deadline) {
 
 /* As many attempts as there may be. UVOW_ENOMEM. */
 static int make_attempts(uvow__connector_t *c, size_t count) {
-  c->attempts =
-      (attempt_t *)uvow__calloc(mem_of(c), count * sizeof(*c->attempts));
+  c->attempts = (attempt_t *)uvow__calloc(uvow__loop_mem(c->loop),
+                                          count * sizeof(*c->attempts));
   return c->attempts ? 0 : UVOW_ENOMEM;
 }
 
@@ -288,20 +285,13 @@ static void interleave(uvow__connector_t *c, size_t max) {
   }
 }
 
-static void on_resolved(uv_getaddrinfo_t *req, int status,
-                        struct addrinfo *addresses) {
-  uvow__connector_t *c = (uvow__connector_t *)req->data;
-  uvow_loop_t *loop = c->loop;
+static void on_resolved(void *ctx, int status, struct addrinfo *addresses) {
+  uvow__connector_t *c = (uvow__connector_t *)ctx;
   size_t count = 0;
-  c->resolving = 0;
+  c->lookup = NULL;
   c->addresses = addresses;
-  if (c->canceled) {
-    free_connector(c);
-    return;
-  }
   for (const struct addrinfo *at = addresses; at; at = at->ai_next)
     count += count < UVOW__CONNECT_ADDRESSES;
-  uvow__runtime_enter(&loop->rt);
   c->unresolved = status;
   if (status == 0 && count == 0)
     c->unresolved = UV_EAI_NODATA;
@@ -310,7 +300,6 @@ static void on_resolved(uv_getaddrinfo_t *req, int status,
   if (c->unresolved == 0)
     interleave(c, count);
   try_next(c);
-  uvow__runtime_leave(&loop->rt);
 }
 
 static void run_begin(uvow__task_t *task) {
@@ -345,19 +334,6 @@ static int begin_literal(uvow__connector_t *c) {
   return 0;
 }
 
-static int begin_name(uvow__connector_t *c) {
-  struct addrinfo hints;
-  char port[8];
-  memset(&hints, 0, sizeof(hints));
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  snprintf(port, sizeof(port), "%u", (unsigned)c->port);
-  int rc = network_of(c->loop)->resolve(c->loop->uv, &c->resolve, on_resolved,
-                                        c->host, port, &hints);
-  c->resolving = rc == 0;
-  return rc;
-}
-
 int uvow__connect_begin(uvow_loop_t *loop, const uvow__endpoint_t *endpoint,
                         const uvow__connector_callbacks_t *callbacks, void *ctx,
                         uvow__connector_t **ret_connector) {
@@ -369,18 +345,18 @@ int uvow__connect_begin(uvow_loop_t *loop, const uvow__endpoint_t *endpoint,
   c->loop = loop;
   c->callbacks = callbacks;
   c->ctx = ctx;
-  c->resolve.data = c;
   c->is_path = endpoint->path != NULL;
   c->port = endpoint->port;
   uvow__deadline_init(&c->pause, on_pause_over);
   uvow__task_init(&c->begin, run_begin);
   uvow__loop_stream_opened(loop);
-  c->host = uvow__strndup(mem_of(c), host, strlen(host));
+  c->host = uvow__strdup(uvow__loop_mem(c->loop), host);
   int rc = UVOW_ENOMEM;
   if (c->host)
     rc = c->is_path      ? begin_path(c)
          : to_literal(c) ? begin_literal(c)
-                         : begin_name(c);
+                         : uvow__lookup_begin(loop, c->host, c->port,
+                                              on_resolved, c, &c->lookup);
   if (rc)
     free_connector(c);
   else
@@ -389,10 +365,5 @@ int uvow__connect_begin(uvow_loop_t *loop, const uvow__endpoint_t *endpoint,
 }
 
 void uvow__connect_cancel(uvow__connector_t *c) {
-  if (!c->resolving) {
-    free_connector(c);
-    return;
-  }
-  c->canceled = 1;
-  (void)uv_cancel((uv_req_t *)&c->resolve);
+  free_connector(c);
 }

@@ -28,6 +28,9 @@ typedef struct uvow__network {
                  const struct sockaddr *address, uv_connect_cb cb);
 } uvow__network_t;
 
+/* The loop's: libuv's own, unless a test has given it another. */
+const uvow__network_t *uvow__network_of(const uvow_loop_t *loop);
+
 #define UVOW__CONNECT_PAUSE 250    /* ms: RFC 8305 5 */
 #define UVOW__CONNECT_ADDRESSES 64 /* no more are tried */
 

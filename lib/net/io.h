@@ -49,6 +49,13 @@ typedef struct uvow__io_ops {
   size_t (*unsent)(const uvow__io_t *io);
 } uvow__io_ops_t;
 
+/* What can be asked of the other end. */
+enum {
+  UVOW__WHO_ADDRESS,     /* "127.0.0.1:80", "[::1]:80" */
+  UVOW__WHO_CERTIFICATE, /* its subject, RFC 4514 */
+  UVOW__WHO_TLS          /* version and cipher, "TLSv1.3 TLS_AES_..." */
+};
+
 struct uvow__io {
   const uvow__io_ops_t *ops;
   const uvow__io_callbacks_t *callbacks;
@@ -58,10 +65,18 @@ struct uvow__io {
   /* Before on_open: what it is at, and what has failed so far. Returns new, or
    * NULL. NULL: it has nothing to say. */
   uvow_error_t *(*trouble)(const uvow__io_t *io);
+  /* While it's open: appends who the other end is, or nothing, as it isn't
+   * known. UVOW_ENOMEM. NULL: it isn't known. */
+  int (*who)(const uvow__io_t *io, int what, uvow__buf_t *out);
 };
 
 static inline uvow_error_t *uvow__io_trouble(const uvow__io_t *io) {
   return io->trouble ? io->trouble(io) : NULL;
+}
+
+static inline int uvow__io_who(const uvow__io_t *io, int what,
+                               uvow__buf_t *out) {
+  return io->who ? io->who(io, what, out) : 0;
 }
 
 #define UVOW__KEEPALIVE_MAX_S 32767 /* Linux takes no more */
@@ -78,11 +93,36 @@ typedef struct uvow__endpoint {
 typedef struct uvow__listener uvow__listener_t;
 
 typedef struct uvow__listener_callbacks {
-  /* A peer waits: accept it now, or it's refused. */
+  /* A peer waits: accept it now, or say that it waits, or it's refused. */
   void (*on_incoming)(void *ctx, uvow__listener_t *listener);
   /* After close: the last callback. */
   void (*on_closed)(void *ctx);
 } uvow__listener_callbacks_t;
+
+typedef struct uvow__listener_ops {
+  /* The port that it listens on; 0: it has none. Returns 0 or the system's
+   * error. */
+  int (*port)(const uvow__listener_t *listener, uint16_t *ret_port);
+  /* Within on_incoming: the peer waits, and all that come after it, until
+   * resume, which calls on_incoming again. */
+  void (*wait)(uvow__listener_t *listener);
+  void (*resume)(uvow__listener_t *listener);
+  /* on_closed follows, later. Again: nothing. */
+  void (*close)(uvow__listener_t *listener);
+} uvow__listener_ops_t;
+
+/* What each kind of listener begins with. */
+struct uvow__listener {
+  const uvow__listener_ops_t *ops;
+};
+
+static inline int uvow__listens_at(const uvow__listener_t *listener,
+                                   uint16_t *ret_port) {
+  return listener->ops->port(listener, ret_port);
+}
+static inline void uvow__unlisten(uvow__listener_t *listener) {
+  listener->ops->close(listener);
+}
 
 /* Makes ios: the loop's own, or a test's. All keep callbacks and ctx, and
  * return new; on error nothing is called back. */
@@ -96,7 +136,7 @@ struct uvow__transport {
   /* Listens where the endpoint says: host is a numeric address, port 0: the
    * system chooses; keepalive_s is for the ios that it accepts. Errors:
    * UVOW_EINVAL: no address, or no path; UV_ENAMETOOLONG; UVOW_ENOMEM;
-   * libuv's. Closed with uvow__tcp_unlisten. */
+   * libuv's. Who made it closes it. */
   int (*listen)(const uvow__transport_t *transport, uvow_loop_t *loop,
                 const uvow__endpoint_t *endpoint,
                 const uvow__listener_callbacks_t *callbacks, void *ctx,

@@ -3,10 +3,11 @@
  *
  *   listen -> on_waiting -> on_incoming -> accept (tcp.c)
  *                        -> refuse (accepted and closed)
- *   uvow__tcp_unlisten -> uv_close -> on_listener_closed -> freed
+ *                        -> wait -> resume -> on_incoming
+ *   close -> uv_close -> on_listener_closed -> freed
  *
  * A peer that nobody accepts must be taken from libuv all the same: until then
- * it listens no more.
+ * it listens no more; which is how one waits, and all behind it.
  */
 #include "tcp.h"
 
@@ -19,16 +20,16 @@
 #define BACKLOG 511
 
 static void on_listener_closed(uv_handle_t *handle) {
-  uvow__listener_t *listener = (uvow__listener_t *)handle->data;
-  if (listener->refusing) {
-    listener->waiting = 1; /* it comes back here */
+  uvow__doors_t *doors = (uvow__doors_t *)handle->data;
+  if (doors->refusing) {
+    doors->waiting = 1; /* it comes back here */
     return;
   }
-  uvow_loop_t *loop = listener->loop;
-  const uvow__listener_callbacks_t *callbacks = listener->callbacks;
-  void *ctx = listener->ctx;
+  uvow_loop_t *loop = doors->loop;
+  const uvow__listener_callbacks_t *callbacks = doors->callbacks;
+  void *ctx = doors->ctx;
   uvow__runtime_enter(&loop->rt);
-  uvow__free(uvow__loop_mem(loop), listener);
+  uvow__free(uvow__loop_mem(loop), doors);
   callbacks->on_closed(ctx);
   uvow__runtime_leave(&loop->rt);
   uvow__loop_stream_closed(loop);
@@ -36,50 +37,52 @@ static void on_listener_closed(uv_handle_t *handle) {
 
 /* Never opened: nobody is told. */
 static void on_stillborn(uv_handle_t *handle) {
-  uvow__listener_t *listener = (uvow__listener_t *)handle->data;
-  uvow_loop_t *loop = listener->loop;
-  uvow__free(uvow__loop_mem(loop), listener);
+  uvow__doors_t *doors = (uvow__doors_t *)handle->data;
+  uvow_loop_t *loop = doors->loop;
+  uvow__free(uvow__loop_mem(loop), doors);
   uvow__loop_stream_closed(loop);
 }
 
-static void refuse(uvow__listener_t *listener);
-
 static void on_refused_closed(uv_handle_t *handle) {
-  uvow__listener_t *listener = (uvow__listener_t *)handle->data;
-  int waiting = listener->waiting;
-  listener->refusing = listener->waiting = 0;
-  if (!uv_is_closing(&listener->handle.base)) {
+  uvow__doors_t *doors = (uvow__doors_t *)handle->data;
+  int waiting = doors->waiting;
+  doors->refusing = doors->waiting = 0;
+  if (!doors->closing.handle) {
     if (waiting)
-      refuse(listener);
+      uvow__doors_refuse(doors);
   } else if (waiting) {
-    on_listener_closed(&listener->handle.base);
+    on_listener_closed(&doors->handle.base);
   }
 }
 
-static void refuse(uvow__listener_t *listener) {
-  if (listener->refusing) {
-    listener->waiting = 1;
+void uvow__doors_refuse(uvow__doors_t *doors) {
+  if (doors->refusing) {
+    doors->waiting = 1;
     return;
   }
-  if (uvow__handle_init(&listener->refused, listener->loop->uv,
-                        listener->is_pipe))
+  if (uvow__handle_init(&doors->refused, doors->loop->uv, doors->is_pipe))
     return;
-  listener->refused.base.data = listener;
-  listener->refusing = 1;
-  (void)uv_accept(&listener->handle.stream, &listener->refused.stream);
-  uv_close(&listener->refused.base, on_refused_closed);
+  doors->refused.base.data = doors;
+  doors->refusing = 1;
+  (void)uv_accept(&doors->handle.stream, &doors->refused.stream);
+  uv_close(&doors->refused.base, on_refused_closed);
+}
+
+static void announce(uvow__doors_t *doors) {
+  doors->accepted = doors->held = 0;
+  doors->callbacks->on_incoming(doors->ctx, &doors->listener);
+  if (!doors->accepted && !doors->held && !doors->patient &&
+      !uv_is_closing(&doors->handle.base))
+    uvow__doors_refuse(doors);
 }
 
 static void on_waiting(uv_stream_t *handle, int status) {
-  uvow__listener_t *listener = (uvow__listener_t *)handle->data;
-  uvow_loop_t *loop = listener->loop;
+  uvow__doors_t *doors = (uvow__doors_t *)handle->data;
+  uvow_loop_t *loop = doors->loop;
   if (status || uv_is_closing((uv_handle_t *)handle))
     return; /* the system's trouble with one peer; others go on */
   uvow__runtime_enter(&loop->rt);
-  listener->accepted = 0;
-  listener->callbacks->on_incoming(listener->ctx, listener);
-  if (!listener->accepted && !uv_is_closing((uv_handle_t *)handle))
-    refuse(listener);
+  announce(doors);
   uvow__runtime_leave(&loop->rt);
 }
 
@@ -94,46 +97,89 @@ static int to_address(const char *host, uint16_t port,
 }
 
 /* Where a server was killed, its file is in the way. */
-static int bind_path(uvow__listener_t *listener, const char *path) {
-  int rc = uv_pipe_bind(&listener->handle.pipe, path);
+static int bind_path(uvow__doors_t *doors, const char *path) {
+  int rc = uv_pipe_bind(&doors->handle.pipe, path);
   if (rc == UV_EADDRINUSE && uvow__stale_remove(path))
-    rc = uv_pipe_bind(&listener->handle.pipe, path);
+    rc = uv_pipe_bind(&doors->handle.pipe, path);
   return rc;
 }
 
 /* Binds with the address, or to the path where that's NULL, and listens. */
-static int open_listener(uvow__listener_t *listener,
-                         const struct sockaddr *address, const char *path) {
-  int rc = address ? uv_tcp_bind(&listener->handle.tcp, address, 0)
-                   : bind_path(listener, path);
-  return rc ? rc : uv_listen(&listener->handle.stream, BACKLOG, on_waiting);
+static int open_listener(uvow__doors_t *doors, const struct sockaddr *address,
+                         const char *path) {
+  int rc = address ? uv_tcp_bind(&doors->handle.tcp, address, 0)
+                   : bind_path(doors, path);
+  return rc ? rc : uv_listen(&doors->handle.stream, BACKLOG, on_waiting);
 }
+
+static int port_op(const uvow__listener_t *listener, uint16_t *ret_port) {
+  const uvow__doors_t *doors = (const uvow__doors_t *)(const void *)listener;
+  struct sockaddr_storage address;
+  int len = (int)sizeof(address);
+  if (doors->is_pipe) {
+    *ret_port = 0;
+    return 0;
+  }
+  int rc =
+      uv_tcp_getsockname(&doors->handle.tcp, (struct sockaddr *)&address, &len);
+  if (rc)
+    return rc;
+  const uint8_t *bytes = (const uint8_t *)&address;
+  size_t at = address.ss_family == AF_INET6
+                  ? offsetof(struct sockaddr_in6, sin6_port)
+                  : offsetof(struct sockaddr_in, sin_port);
+  *ret_port = (uint16_t)(bytes[at] << 8 | bytes[at + 1]);
+  return 0;
+}
+
+static void wait_op(uvow__listener_t *listener) {
+  uvow__doors_of(listener)->held = 1;
+}
+
+static void resume_op(uvow__listener_t *listener) {
+  uvow__doors_t *doors = uvow__doors_of(listener);
+  if (doors->held && !uv_is_closing(&doors->handle.base))
+    announce(doors);
+}
+
+static void close_op(uvow__listener_t *listener) {
+  uvow__doors_t *doors = uvow__doors_of(listener);
+  if (doors->closing.handle)
+    return;
+  doors->waiting = 0;
+  uvow__loop_close_handle(doors->loop, &doors->handle.base, on_listener_closed,
+                          &doors->closing);
+}
+
+static const uvow__listener_ops_t ops = {port_op, wait_op, resume_op, close_op};
 
 static int listen_on(uvow_loop_t *loop, const struct sockaddr *address,
                      const char *path,
                      const uvow__listener_callbacks_t *callbacks, void *ctx,
                      uvow__listener_t **ret_listener) {
-  uvow__listener_t *listener =
-      (uvow__listener_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*listener));
-  if (!listener)
+  uvow__doors_t *doors =
+      (uvow__doors_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*doors));
+  if (!doors)
     return UVOW_ENOMEM;
-  listener->loop = loop;
-  listener->callbacks = callbacks;
-  listener->ctx = ctx;
-  listener->is_pipe = path != NULL;
-  int rc = uvow__handle_init(&listener->handle, loop->uv, listener->is_pipe);
+  doors->listener.ops = &ops;
+  doors->loop = loop;
+  doors->callbacks = callbacks;
+  doors->ctx = ctx;
+  doors->is_pipe = path != NULL;
+  int rc = uvow__handle_init(&doors->handle, loop->uv, doors->is_pipe);
   if (rc) {
-    uvow__free(uvow__loop_mem(loop), listener);
+    uvow__free(uvow__loop_mem(loop), doors);
     return rc;
   }
-  listener->handle.base.data = listener;
+  doors->handle.base.data = doors;
   uvow__loop_stream_opened(loop);
-  rc = open_listener(listener, address, path);
+  rc = open_listener(doors, address, path);
   if (rc) {
-    uv_close(&listener->handle.base, on_stillborn);
+    uvow__loop_close_handle(loop, &doors->handle.base, on_stillborn,
+                            &doors->closing);
     return rc;
   }
-  *ret_listener = listener;
+  *ret_listener = &doors->listener;
   return 0;
 }
 
@@ -152,30 +198,4 @@ int uvow__pipe_listen(uvow_loop_t *loop, const char *path,
                       uvow__listener_t **ret_listener) {
   int rc = uvow__socket_check_path(path);
   return rc ? rc : listen_on(loop, NULL, path, callbacks, ctx, ret_listener);
-}
-
-int uvow__tcp_port(uvow__listener_t *listener, uint16_t *ret_port) {
-  struct sockaddr_storage address;
-  int len = (int)sizeof(address);
-  if (listener->is_pipe) {
-    *ret_port = 0;
-    return 0;
-  }
-  int rc = uv_tcp_getsockname(&listener->handle.tcp,
-                              (struct sockaddr *)&address, &len);
-  if (rc)
-    return rc;
-  const uint8_t *bytes = (const uint8_t *)&address;
-  size_t at = address.ss_family == AF_INET6
-                  ? offsetof(struct sockaddr_in6, sin6_port)
-                  : offsetof(struct sockaddr_in, sin_port);
-  *ret_port = (uint16_t)(bytes[at] << 8 | bytes[at + 1]);
-  return 0;
-}
-
-void uvow__tcp_unlisten(uvow__listener_t *listener) {
-  if (uv_is_closing(&listener->handle.base))
-    return;
-  listener->waiting = 0;
-  uv_close(&listener->handle.base, on_listener_closed);
 }

@@ -12,17 +12,23 @@
  * 2. The timer holds the uv loop only while something that should is armed
  *    (rt.holds); the idle handle exists only while a drain is wanted.
  *    It also stands for a look at the sockets: a deadline that is noticed late.
- * 3. Memory goes when the handles are closed and the last future is freed.
+ * 3. A handle that the application closes behind our back, as with an uv_walk
+ *    over all, tells us nothing: at its own end we close another handle in its
+ *    place. libuv tells in one turn what was closed before the last, in any
+ *    order, so the second of two such handles is told behind all.
+ * 4. Memory goes when the handles are closed and the last future is freed.
+ * 5. A driven clock needs no timer: what is due as it's advanced happens in the
+ *    next turn of libuv's, by the idle handle.
  */
 #include "loop.h"
 
 #include "base/spare.h"
+#include "future/fail.h"
 #include "future/future.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS 1000000u
 /* Write capacity above this isn't kept for the next turn. */
 #define SPARE_WRITE_MAX (1024 * 1024)
 
@@ -41,6 +47,8 @@ void uvow__loop_turn(uvow_loop_t *loop) {
   uvow__list_splice(loop->rt.queue.in, &loop->next_turn);
   if (loop->looks && --loop->looks == 0)
     uvow__runtime_looked(&loop->rt);
+  if (loop->driven_ns)
+    uvow__runtime_expire(&loop->rt);
   uvow__runtime_leave(&loop->rt);
 }
 
@@ -71,6 +79,7 @@ void uvow__loop_next_turn(uvow_loop_t *loop, uvow__task_t *task) {
 
 static void on_timer(uv_timer_t *timer) {
   uvow_loop_t *loop = (uvow_loop_t *)timer->data;
+  loop->timer_due = 0;
   uvow__runtime_enter(&loop->rt);
   uvow__runtime_expire(&loop->rt);
   uvow__runtime_leave(&loop->rt);
@@ -78,18 +87,31 @@ static void on_timer(uv_timer_t *timer) {
 
 static void set_timer(uvow_loop_t *loop) {
   uint64_t due;
-  int active = uv_is_active((uv_handle_t *)&loop->timer);
+  if (uvow__wheel_empty(&loop->rt.wheel) && loop->timer_due == 0)
+    return;
   if (!uvow__wheel_next(&loop->rt.wheel, &due)) {
-    if (active)
+    if (loop->timer_due)
       uv_timer_stop(&loop->timer);
+    loop->timer_due = 0;
     return;
   }
-  if (!active || due < loop->timer_due) {
+  if (loop->driven_ns) {
+    if (due <= loop->driven_ns / UVOW__NS_PER_MS)
+      wake(&loop->rt);
+    return;
+  }
+  if (!loop->timer_due || due < loop->timer_due) {
     uint64_t now = uv_now(loop->uv);
+    if (uv_is_closing((uv_handle_t *)&loop->timer))
+      return;
     loop->timer_due = due;
     uv_timer_start(&loop->timer, on_timer, due > now ? due - now : 1, 0);
   }
-  if (loop->rt.holds)
+  int holds = loop->rt.holds != 0;
+  if (holds == loop->timer_holds)
+    return;
+  loop->timer_holds = holds;
+  if (holds)
     uv_ref((uv_handle_t *)&loop->timer);
   else
     uv_unref((uv_handle_t *)&loop->timer);
@@ -97,6 +119,7 @@ static void set_timer(uvow_loop_t *loop) {
 
 static uvow_future_info_t info_of(uvow_future_t *f) {
   uvow_future_info_t info;
+  UVOW_INIT(&info);
   info.future = f;
   info.state = uvow_future_state(f);
   info.name = uvow__future_name(f);
@@ -109,7 +132,7 @@ static void report_leak(uvow_future_t *f, void *data) {
   uvow_loop_t *loop = (uvow_loop_t *)data;
   uvow_future_info_t info = info_of(f);
   if (loop->on_leak) {
-    loop->on_leak(&info, loop->leak_data);
+    loop->on_leak(&info, loop->user_data);
     return;
   }
 #ifdef UVOW_DEBUG
@@ -133,7 +156,7 @@ static void maybe_closed(uvow_loop_t *loop) {
 
 static void rest(uvow__runtime_t *rt) {
   uvow_loop_t *loop = loop_of(rt);
-  if (uv_is_closing((uv_handle_t *)&loop->idle)) {
+  if (loop->closing && loop->idle_closing.handle) {
     maybe_closed(loop);
     return;
   }
@@ -143,10 +166,25 @@ static void rest(uvow__runtime_t *rt) {
   set_timer(loop);
 }
 
+/* The buffers that all share go to the allocator, which lends them again, or
+ * has no use for them. */
+static int tidy(uvow__keeper_t *keeper) {
+  uvow_loop_t *loop = UVOW__CONTAINER(keeper, uvow_loop_t, keeper);
+  uvow__free(&loop->rt.mem, loop->spare_read);
+  loop->spare_read = NULL;
+  uvow__buf_clear(&loop->spare_write, UVOW__SPARE_MIN);
+  uvow__buf_clear(&loop->scratch, UVOW__SPARE_MIN);
+  uvow__buf_clear(&loop->params, UVOW__SPARE_MIN);
+  return 0;
+}
+
 static void release(uvow__runtime_t *rt) {
   uvow_loop_t *loop = loop_of(rt);
   uvow__mem_t spares = rt->mem;
   uvow__mem_t mem = rt->plain;
+  uvow__spares_tell(&spares, NULL, NULL);
+  if (loop->free_spare_wslay)
+    loop->free_spare_wslay(&spares, loop->spare_wslay);
   uvow__free(&spares, loop->spare_read);
   uvow__buf_done(&loop->spare_write);
   uvow__buf_done(&loop->scratch);
@@ -158,19 +196,16 @@ static void release(uvow__runtime_t *rt) {
 static void unhandled(uvow__runtime_t *rt, const uvow_error_t *error) {
   uvow_loop_t *loop = loop_of(rt);
   if (loop->on_unhandled)
-    loop->on_unhandled(loop, error, loop->unhandled_data);
+    loop->on_unhandled(loop, error, loop->user_data);
   else
     fprintf(stderr, "uvow: unhandled rejection: %s: %s\n",
             uvow_err_name(uvow_error_code(error)), uvow_error_message(error));
 }
 
 static void set_options(uvow_loop_t *loop, const uvow_loop_options_t *options) {
-  if (options) {
-    loop->on_unhandled = options->on_unhandled;
-    loop->unhandled_data = options->unhandled_data;
-    loop->on_leak = options->on_leak;
-    loop->leak_data = options->leak_data;
-  }
+  loop->on_unhandled = options->on_unhandled;
+  loop->on_leak = options->on_leak;
+  loop->user_data = options->data;
   loop->rt.clock = clock_ns;
   loop->rt.wake = wake;
   loop->rt.rest = rest;
@@ -179,37 +214,52 @@ static void set_options(uvow_loop_t *loop, const uvow_loop_options_t *options) {
   loop->rt.on_unhandled = unhandled;
 }
 
-int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
-                  uvow_loop_t **ret_loop) {
-  const uvow_allocator_t *mem = &uvow__mem_default;
-  if (!uv || !ret_loop || (options && options->size != sizeof(*options)))
-    return UVOW_EINVAL;
-  if (options && options->allocator)
-    mem = options->allocator;
+/* NULL: it can't be read, or lacks a function. */
+static const uvow_allocator_t *allocator_of(const uvow_loop_options_t *options,
+                                            uvow_allocator_t *own) {
+  if (!options->allocator)
+    return &uvow__mem_default;
+  const uvow_allocator_t *mem = (const uvow_allocator_t *)uvow__options(
+      options->allocator, own, sizeof(*own));
+  if (!mem || !mem->malloc_cb || !mem->realloc_cb || !mem->free_cb)
+    return NULL;
+  return mem;
+}
+
+uvow_loop_t *uvow_loop_new(struct uv_loop_s *uv,
+                           const uvow_loop_options_t *options) {
+  uvow_loop_options_t own;
+  uvow_allocator_t allocator;
+  options = UVOW__OPTIONS(NULL, options, &own, uvow_loop_options_t);
+  const uvow_allocator_t *mem =
+      options ? allocator_of(options, &allocator) : NULL;
+  if (!uv || !mem)
+    return NULL;
   uvow_loop_t *loop = (uvow_loop_t *)uvow__calloc(mem, sizeof(*loop));
   if (!loop)
-    return UVOW_ENOMEM;
+    return NULL;
   uvow__mem_t spares;
-  int rc = uvow__spares_new(mem, &spares);
-  if (rc) {
+  if (uvow__spares_new(mem, &spares)) {
     uvow__free(mem, loop);
-    return rc;
+    return NULL;
   }
   uvow__runtime_init(&loop->rt, &spares, uv_hrtime());
   loop->rt.plain = *mem;
+  uvow__spares_tell(&spares, &loop->rt.reason, &loop->rt.tidy);
+  uvow__tidy_join(&loop->rt.tidy, &loop->keeper, tidy);
   uvow__buf_init(&loop->spare_write, &loop->rt.mem, SIZE_MAX);
   uvow__buf_init(&loop->scratch, &loop->rt.mem, SIZE_MAX);
   uvow__buf_init(&loop->params, &loop->rt.mem, SIZE_MAX);
   uvow__list_init(&loop->next_turn);
   uvow__list_init(&loop->residents);
   uvow__list_init(&loop->lingerers);
+  uvow__list_init(&loop->strangers);
   loop->uv = uv;
   set_options(loop, options);
-  rc = uv_random(NULL, NULL, &loop->rt.rng, sizeof(loop->rt.rng), 0, NULL);
-  if (rc) {
+  if (uv_random(NULL, NULL, &loop->rt.rng, sizeof(loop->rt.rng), 0, NULL)) {
     uvow__free(mem, loop);
     uvow__spares_close(&spares);
-    return rc;
+    return NULL;
   }
   /* Neither can fail: they only fill in the struct. */
   uv_timer_init(uv, &loop->timer);
@@ -217,8 +267,7 @@ int uvow_loop_new(struct uv_loop_s *uv, const uvow_loop_options_t *options,
   loop->handles = 2;
   loop->timer.data = loop->idle.data = loop;
   uv_unref((uv_handle_t *)&loop->timer);
-  *ret_loop = loop;
-  return 0;
+  return loop;
 }
 
 /* What was told meanwhile runs first. */
@@ -233,28 +282,86 @@ static void on_handle_closed(uv_handle_t *handle) {
   closed_one(loop);
 }
 
+static void on_stand_in_closed(uv_handle_t *handle);
+
+static void close_stand_in(uvow_loop_t *loop) {
+  uv_idle_init(loop->uv, &loop->stand_in); /* it can't fail */
+  loop->stand_in.data = loop;
+  uv_close((uv_handle_t *)&loop->stand_in, on_stand_in_closed);
+}
+
+static void on_stand_in_closed(uv_handle_t *handle) {
+  uvow_loop_t *loop = (uvow_loop_t *)handle->data;
+  uvow__list_t told;
+  if (--loop->rounds) {
+    close_stand_in(loop);
+    return;
+  }
+  uvow__list_init(&told);
+  uvow__list_splice(&told, &loop->strangers);
+  while (!uvow__list_empty(&told)) {
+    uvow__closing_t *closing =
+        UVOW__CONTAINER(told.next, uvow__closing_t, link);
+    uvow__list_remove(&closing->link);
+    closing->cb(closing->handle);
+  }
+  on_handle_closed(handle);
+}
+
+void uvow__loop_close_handle(uvow_loop_t *loop, uv_handle_t *handle,
+                             uv_close_cb cb, uvow__closing_t *closing) {
+  if (closing->handle)
+    return;
+  closing->handle = handle;
+  closing->cb = cb;
+  if (!uv_is_closing(handle)) {
+    uv_close(handle, cb);
+    return;
+  }
+  uvow__list_append(&loop->strangers, &closing->link);
+  if (loop->rounds == 0) {
+    loop->handles++;
+    close_stand_in(loop);
+  }
+  loop->rounds = loop->rounds ? 3 : 2;
+}
+
 void uvow_loop_close(uvow_loop_t *loop, uvow_loop_closed_cb cb, void *data) {
-  if (loop->rt.closed || loop->closing)
+  if (!loop || loop->rt.closed || loop->closing)
     return; /* from one of the callbacks that it causes */
   loop->closing = 1;
   loop->on_closed = cb;
   loop->closed_data = data;
   uvow__runtime_enter(&loop->rt);
+  uvow__loop_drop_awaited(loop);
   while (!uvow__list_empty(&loop->residents)) {
     uvow__resident_t *resident =
         UVOW__CONTAINER(loop->residents.next, uvow__resident_t, link);
     uvow__list_remove(&resident->link);
-    resident->evict(resident);
+    resident->on_loop_close(resident);
   }
   while (!uvow__list_empty(&loop->lingerers)) {
     uvow__lingerer_t *lingerer =
         UVOW__CONTAINER(loop->lingerers.next, uvow__lingerer_t, link);
     lingerer->stop(lingerer);
   }
-  uv_close((uv_handle_t *)&loop->timer, on_handle_closed);
-  uv_close((uv_handle_t *)&loop->idle, on_handle_closed);
+  uvow__loop_close_handle(loop, (uv_handle_t *)&loop->timer, on_handle_closed,
+                          &loop->timer_closing);
+  uvow__loop_close_handle(loop, (uv_handle_t *)&loop->idle, on_handle_closed,
+                          &loop->idle_closing);
   uvow__runtime_close(&loop->rt);
   uvow__runtime_leave(&loop->rt);
+}
+
+const uvow_error_t *uvow_loop_error(const uvow_loop_t *loop) {
+  return uvow__failed((uvow_loop_t *)(uintptr_t)loop);
+}
+
+uvow_next_t uvow_next_failed(uvow_loop_t *loop) {
+  const uvow_error_t *error = uvow__failed(loop);
+  if (uvow_error_code(error) == 0)
+    return uvow_next_code(UVOW_EINVAL, "no call has failed");
+  return uvow_next_error(uvow_error_ref(error));
 }
 
 typedef struct walk {
@@ -269,22 +376,49 @@ static void walk_unsettled(uvow_future_t *f, void *data) {
     return;
   uvow_future_info_t info = info_of(f);
   walk->count++;
-  if (walk->cb)
+  if (walk->cb) {
+    const char *before = uvow__ask(f->rt, "a walk over futures");
     walk->cb(&info, walk->data);
+    uvow__answered(f->rt, before);
+  }
 }
 
-size_t uvow_loop_walk_futures(uvow_loop_t *loop, uvow_walk_cb cb, void *data) {
+size_t uvow_loop_walk(uvow_loop_t *loop, uvow_walk_cb cb, void *data) {
   walk_t walk = {cb, data, 0};
-  uvow__future_walk(&loop->rt, walk_unsettled, &walk);
+  if (loop)
+    uvow__future_walk(&loop->rt, walk_unsettled, &walk);
   return walk.count;
 }
 
 struct uv_loop_s *uvow_loop_uv(const uvow_loop_t *loop) {
-  return loop->uv;
+  return loop ? loop->uv : NULL;
 }
 
 uint64_t uvow_loop_now(uvow_loop_t *loop) {
-  return loop->rt.clock(&loop->rt) / NS_PER_MS;
+  return loop ? loop->rt.clock(&loop->rt) / UVOW__NS_PER_MS : 0;
+}
+
+static uint64_t driven_clock(uvow__runtime_t *rt) {
+  return loop_of(rt)->driven_ns;
+}
+
+/* What was armed before is counted from before. A driven clock is at a whole ms:
+ * deadlines are rounded up, and would else be due one later. */
+int uvow_loop_advance(uvow_loop_t *loop, uint64_t ms) {
+  if (!loop)
+    return UVOW_EINVAL;
+  uint64_t now = loop->rt.clock(&loop->rt);
+  if (ms > (INT64_MAX - now) / UVOW__NS_PER_MS - 1)
+    return uvow__fail(loop, UVOW_EINVAL, "ms", "is more than the clock holds");
+  uvow__wheel_stamp(&loop->rt.wheel, now);
+  if (!loop->driven_ns)
+    uv_timer_stop(&loop->timer);
+  loop->rt.clock = driven_clock;
+  ms += (now + UVOW__NS_PER_MS - 1) / UVOW__NS_PER_MS;
+  loop->driven_ns = ms * UVOW__NS_PER_MS;
+  loop->rt.turn_ns = 0;
+  wake(&loop->rt);
+  return 0;
 }
 
 char *uvow__loop_take_read(uvow_loop_t *loop) {

@@ -51,7 +51,18 @@ void uvow__socket_close(uvow__socket_t *socket,
   socket->on_closed = on_closed;
   if (!on_closed)
     socket->owner = NULL;
-  uv_close(&socket->handle.base, on_handle_closed);
+  uvow__loop_close_handle(socket->loop, &socket->handle.base, on_handle_closed,
+                          &socket->closing);
+}
+
+void uvow__socket_reset(uvow__socket_t *socket,
+                        void (*on_closed)(void *owner)) {
+  socket->on_closed = on_closed;
+  if (socket->handle.base.type != UV_TCP ||
+      uv_is_closing(&socket->handle.base) ||
+      uv_tcp_close_reset(&socket->handle.tcp, on_handle_closed))
+    uvow__loop_close_handle(socket->loop, &socket->handle.base,
+                            on_handle_closed, &socket->closing);
 }
 
 void uvow__socket_tune(uvow__socket_t *socket, unsigned keepalive_s) {
@@ -67,4 +78,32 @@ int uvow__socket_check_path(const char *path) {
   if (len == 0)
     return UVOW_EINVAL;
   return len > UVOW__SOCKET_PATH_MAX ? UV_ENAMETOOLONG : 0;
+}
+
+/* In the order of the network, wherever that lies. */
+static unsigned port_of(const struct sockaddr_storage *address) {
+  const uint8_t *bytes = (const uint8_t *)address;
+  size_t at = address->ss_family == AF_INET6
+                  ? offsetof(struct sockaddr_in6, sin6_port)
+                  : offsetof(struct sockaddr_in, sin_port);
+  return (unsigned)bytes[at] << 8 | bytes[at + 1];
+}
+
+int uvow__socket_peer(const uvow__socket_t *socket, uvow__buf_t *out) {
+  struct sockaddr_storage address;
+  int len = (int)sizeof(address);
+  char name[64];
+  memset(&address, 0, sizeof(address));
+  if (socket->handle.base.type != UV_TCP ||
+      uv_tcp_getpeername(&socket->handle.tcp, (struct sockaddr *)&address,
+                         &len) ||
+      uv_ip_name((const struct sockaddr *)&address, name, sizeof(name)))
+    return 0;
+  int is_ipv6 = address.ss_family == AF_INET6;
+  int rc = is_ipv6 ? uvow__buf_append_text(out, "[") : 0;
+  if (rc == 0)
+    rc = uvow__buf_append_text(out, name);
+  if (rc == 0)
+    rc = uvow__buf_append_text(out, is_ipv6 ? "]:" : ":");
+  return rc ? rc : uvow__buf_append_u64(out, port_of(&address));
 }

@@ -21,6 +21,7 @@ int uvow__handle_init(uvow__handle_t *handle, uv_loop_t *uv, int is_pipe);
 typedef struct uvow__socket {
   uvow__handle_t handle;
   uvow_loop_t *loop;
+  uvow__closing_t closing;
   uv_connect_t connect; /* its data is the socket */
   void *owner;          /* whose it is; NULL: nobody's, it's being closed */
   void (*on_closed)(void *owner);
@@ -33,9 +34,15 @@ int uvow__socket_new(uvow_loop_t *loop, int is_pipe, void *owner,
 /* Takes it. Calls on_closed with its owner once libuv is done with it, all its
  * requests included; NULL: nobody's to be told. */
 void uvow__socket_close(uvow__socket_t *socket, void (*on_closed)(void *owner));
+/* The same, at once: a peer over TCP sees that it isn't in order. */
+void uvow__socket_reset(uvow__socket_t *socket, void (*on_closed)(void *owner));
 /* For TCP: no delay; and probes after so many seconds of silence, 0: none. Best
  * effort. */
 void uvow__socket_tune(uvow__socket_t *socket, unsigned keepalive_s);
+
+/* Appends address and port of the other end: "127.0.0.1:80", "[::1]:80";
+ * nothing, where it has none. UVOW_ENOMEM. */
+int uvow__socket_peer(const uvow__socket_t *socket, uvow__buf_t *out);
 
 /* What the path of a Unix domain socket may have: libuv cuts off the rest. */
 #if defined(_WIN32)

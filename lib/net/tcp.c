@@ -14,7 +14,8 @@
  *    given back in on_data (on Windows, where reads may overlap, each takes
  *    its own).
  * 3. Reads and writes that were asked for before a close come back as canceled:
- *    they touch only this struct, which lives until the socket is closed.
+ *    they touch only this struct and its write, which live until the socket is
+ *    closed.
  * 4. A socket that is closed while bytes of the peer's wait in it is reset, and
  *    what was sent last may be lost with that: a close frame, an alert. So ours
  *    is only shut down at first, and what the peer still sends is read and
@@ -44,20 +45,23 @@ typedef struct tcp {
   int closing;
   int ended; /* the peer has ended its side, or the connection is lost */
   unsigned keepalive_s;
-  uvow__task_t gone; /* frees it, when there's no socket to wait for */
-  uv_write_t write;
+  uvow__task_t gone;   /* frees it, when there's no socket to wait for */
+  uv_write_t *write;   /* NULL: nothing has yet to be written */
   uvow__buf_t sending; /* what uv_write is at */
   size_t piece;        /* of it, the first so many bytes */
 } tcp_t;
 
-static const uvow__mem_t *mem_of(const tcp_t *tcp) {
-  return uvow__loop_mem(tcp->loop);
+static void drop_write(tcp_t *tcp) {
+  if (tcp->write)
+    uvow__cache_give(&tcp->loop->rt.texts, tcp->write, sizeof(*tcp->write));
+  tcp->write = NULL;
 }
 
 static void free_tcp(tcp_t *tcp) {
   uvow_loop_t *loop = tcp->loop;
+  drop_write(tcp);
   uvow__buf_done(&tcp->sending);
-  uvow__free(mem_of(tcp), tcp);
+  uvow__free(uvow__loop_mem(tcp->loop), tcp);
   uvow__loop_stream_closed(loop);
 }
 
@@ -78,7 +82,7 @@ static void end(tcp_t *tcp, uvow_error_t *error) {
 }
 
 static uvow_error_t *error_of(tcp_t *tcp, int code) {
-  return uvow__error_code(mem_of(tcp), code, UVOW_OUTCOME_NONE);
+  return uvow__error_code(uvow__loop_mem(tcp->loop), code, UVOW_OUTCOME_NONE);
 }
 
 static tcp_t *tcp_of(void *socket) {
@@ -161,9 +165,15 @@ static void on_written(uv_write_t *req, int status);
 /* Sends the next piece of `sending` when it can leave. */
 static int send_later(tcp_t *tcp) {
   uv_buf_t piece = piece_of(&tcp->sending);
+  if (!tcp->write)
+    tcp->write = (uv_write_t *)uvow__cache_take(&tcp->loop->rt.texts,
+                                                sizeof(*tcp->write));
+  if (!tcp->write)
+    return UVOW_ENOMEM;
+  tcp->write->data = tcp;
   tcp->piece = piece.len;
   tcp->io.writing = 1;
-  return uv_write(&tcp->write, &tcp->socket->handle.stream, &piece, 1,
+  return uv_write(tcp->write, &tcp->socket->handle.stream, &piece, 1,
                   on_written);
 }
 
@@ -185,8 +195,10 @@ static void on_written(uv_write_t *req, int status) {
   tcp->io.writing = 0;
   if (status == 0)
     status = send_on(tcp);
-  if (status || !tcp->io.writing)
+  if (status || !tcp->io.writing) {
     uvow__loop_return_write(loop, &tcp->sending);
+    drop_write(tcp);
+  }
   if (status) {
     tcp->ended = 1;
     end(tcp, error_of(tcp, status));
@@ -285,6 +297,13 @@ static uvow_error_t *tcp_trouble(const uvow__io_t *io) {
   return tcp->connector ? uvow__connect_trouble(tcp->connector) : NULL;
 }
 
+static int tcp_who(const uvow__io_t *io, int what, uvow__buf_t *out) {
+  const tcp_t *tcp = (const tcp_t *)(const void *)io;
+  if (what != UVOW__WHO_ADDRESS || !tcp->socket)
+    return 0;
+  return uvow__socket_peer(tcp->socket, out);
+}
+
 static const uvow__io_ops_t tcp_ops = {tcp_write, tcp_close, tcp_hold,
                                        tcp_pause, tcp_unsent};
 
@@ -324,8 +343,9 @@ static tcp_t *new_tcp(uvow_loop_t *loop, const uvow__io_callbacks_t *callbacks,
   tcp->io.callbacks = callbacks;
   tcp->io.ctx = ctx;
   tcp->io.trouble = tcp_trouble;
+  tcp->io.who = tcp_who;
   tcp->loop = loop;
-  tcp->write.data = tcp->shutdown.data = tcp;
+  tcp->shutdown.data = tcp;
   uvow__list_init(&tcp->lingerer.link);
   tcp->lingerer.stop = on_lingerer_stopped;
   uvow__deadline_init(&tcp->patience, on_patience);
@@ -364,7 +384,7 @@ static int tcp_listen(const uvow__transport_t *transport, uvow_loop_t *loop,
                : uvow__tcp_listen(loop, endpoint->host, endpoint->port,
                                   callbacks, ctx, ret_listener);
   if (rc == 0)
-    (*ret_listener)->keepalive_s = endpoint->keepalive_s;
+    uvow__doors_of(*ret_listener)->keepalive_s = endpoint->keepalive_s;
   return rc;
 }
 
@@ -372,19 +392,20 @@ static int tcp_accept(const uvow__transport_t *transport,
                       uvow__listener_t *listener,
                       const uvow__io_callbacks_t *callbacks, void *ctx,
                       uvow__io_t **ret_io) {
-  uvow_loop_t *loop = listener->loop;
+  uvow__doors_t *doors = uvow__doors_of(listener);
+  uvow_loop_t *loop = doors->loop;
   (void)transport;
   tcp_t *tcp = new_tcp(loop, callbacks, ctx);
   if (!tcp)
     return UVOW_ENOMEM;
-  int rc = uvow__socket_new(loop, listener->is_pipe, tcp, &tcp->socket);
+  int rc = uvow__socket_new(loop, doors->is_pipe, tcp, &tcp->socket);
   if (rc) {
     free_tcp(tcp);
     return rc;
   }
-  tcp->keepalive_s = listener->keepalive_s;
-  listener->accepted = 1;
-  rc = uv_accept(&listener->handle.stream, &tcp->socket->handle.stream);
+  tcp->keepalive_s = doors->keepalive_s;
+  doors->accepted = 1;
+  rc = uv_accept(&doors->handle.stream, &tcp->socket->handle.stream);
   if (rc == 0)
     rc = start(tcp);
   if (rc) {

@@ -19,13 +19,10 @@ int uvow__tcp_listen(uvow_loop_t *loop, const char *host, uint16_t port,
                      const uvow__listener_callbacks_t *callbacks, void *ctx,
                      uvow__listener_t **ret_listener);
 /* The same on the path of a Unix domain socket, which may not be there yet, and
- * is removed at unlisten. Errors: UVOW_EINVAL: no path; UV_ENAMETOOLONG;
+ * is removed when it is closed. Errors: UVOW_EINVAL: no path; UV_ENAMETOOLONG;
  * UVOW_ENOMEM; libuv's. */
 int uvow__pipe_listen(uvow_loop_t *loop, const char *path,
                       const uvow__listener_callbacks_t *callbacks, void *ctx,
                       uvow__listener_t **ret_listener);
-/* The port that it listens on; 0: on a path. */
-int uvow__tcp_port(uvow__listener_t *listener, uint16_t *ret_port);
-void uvow__tcp_unlisten(uvow__listener_t *listener);
 
 #endif

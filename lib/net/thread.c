@@ -3,14 +3,14 @@
  *
  *   new (loop) -> out -> settle (any thread) -> mailbox -> on_mail (loop)
  *                  |                              -> the future settles
- *                  +-- loop closes: orphaned -> settle frees it, there
+ *                  +-- loop closes: dropped -> settle frees it, there
  *
  * 1. The lock guards the mail, `closed`, the number of owners, and each
  *    promise's `unwanted` and `posted`; everything else belongs to the loop's
  *    thread.
  * 2. uv_async_send is called under the lock and only while not closed: so never
  *    on a handle that closes.
- * 3. The mailbox is freed by its last owner: the loop, or an orphan's thread.
+ * 3. The mailbox is freed by its last owner: the loop, or the thread of one that was dropped.
  *    It carries its own copy of the allocator, as the loop may be gone.
  * 4. One uv_async_t a loop, made with its first thread promise; it holds the uv
  *    loop while someone waits for a promise that is out.
@@ -21,6 +21,7 @@
 
 #include <uv.h>
 
+#include "future/fail.h"
 #include "future/tell.h"
 #include "loop.h"
 
@@ -30,7 +31,7 @@ struct uvow_thread_promise {
   uvow__list_t link; /* of those that are out; loop thread */
   uvow_thread_promise_t *next_mail;
   uvow__mailbox_t *mailbox;
-  uvow_promise_t *promise; /* NULL: orphaned */
+  uvow_promise_t *promise; /* NULL: dropped */
   uvow_future_t *future;   /* the promise's: borrowed while that is out */
   uvow__task_t task;       /* releases a value that nobody wants any more */
   int unwanted;
@@ -51,11 +52,12 @@ struct uvow__mailbox {
   uvow__resident_t resident;
   uvow_loop_t *loop;
   uv_async_t async;
+  uvow__closing_t closing;
   uvow__list_t out;
   size_t holds;
 };
 
-static void disown(uvow__mailbox_t *box) {
+static void unref(uvow__mailbox_t *box) {
   uv_mutex_lock(&box->lock);
   size_t owners = --box->owners;
   uv_mutex_unlock(&box->lock);
@@ -86,7 +88,7 @@ static void release_value(uvow_thread_promise_t *p) {
   uvow__mailbox_t *box = p->mailbox;
   uvow_value_t value = p->value;
   uvow__free(&box->mem, p);
-  disown(box);
+  unref(box);
   uvow_value_clear(&value);
 }
 
@@ -112,7 +114,7 @@ static void deliver(uvow_thread_promise_t *p) {
   else
     uvow_promise_fulfill(p->promise, p->value);
   uvow__free(&box->mem, p);
-  disown(box);
+  unref(box);
 }
 
 /* Newest first, as it's taken from the box; delivered oldest first. */
@@ -147,12 +149,12 @@ static void on_async_closed(uv_handle_t *handle) {
   uvow__mailbox_t *box = (uvow__mailbox_t *)handle->data;
   uvow_loop_t *loop = box->loop;
   loop->rt.pins--;
-  disown(box);
+  unref(box);
   uvow__loop_stream_closed(loop);
 }
 
 /* Under the lock: from here on p is its thread's alone. */
-static void orphan(uvow_thread_promise_t *p) {
+static void drop(uvow_thread_promise_t *p) {
   uvow_promise_t *promise = p->promise;
   uvow__list_remove(&p->link);
   p->promise = NULL;
@@ -160,8 +162,8 @@ static void orphan(uvow_thread_promise_t *p) {
   uvow_promise_reject_code(promise, UVOW_ECLOSED, NULL);
 }
 
-/* The loop closes: deliver what came, orphan what is out. */
-static void evict(uvow__resident_t *resident) {
+/* The loop closes: deliver what came, drop what is out. */
+static void on_loop_close(uvow__resident_t *resident) {
   uvow__mailbox_t *box = UVOW__CONTAINER(resident, uvow__mailbox_t, resident);
   uv_mutex_lock(&box->lock);
   uvow_thread_promise_t *mail = box->mail;
@@ -172,12 +174,17 @@ static void evict(uvow__resident_t *resident) {
     uvow_thread_promise_t *p = UVOW__CONTAINER(at, uvow_thread_promise_t, link);
     at = at->next;
     if (!p->posted)
-      orphan(p);
+      drop(p);
   }
   uv_mutex_unlock(&box->lock);
   deliver_all(mail);
   box->loop->mailbox = NULL;
-  uv_close((uv_handle_t *)&box->async, on_async_closed);
+  uvow__loop_close_handle(box->loop, (uv_handle_t *)&box->async,
+                          on_async_closed, &box->closing);
+}
+
+static uvow__mailbox_t *refuse(uvow_loop_t *loop, int rc) {
+  return (uvow__mailbox_t *)uvow__refuse(loop, rc, NULL, NULL);
 }
 
 static uvow__mailbox_t *new_mailbox(uvow_loop_t *loop) {
@@ -185,21 +192,23 @@ static uvow__mailbox_t *new_mailbox(uvow_loop_t *loop) {
   const uvow__mem_t *mem = &loop->rt.plain;
   uvow__mailbox_t *box = (uvow__mailbox_t *)uvow__calloc(mem, sizeof(*box));
   if (!box)
-    return NULL;
-  if (uv_mutex_init(&box->lock)) {
+    return refuse(loop, UVOW_ENOMEM);
+  int rc = uv_mutex_init(&box->lock);
+  if (rc) {
     uvow__free(mem, box);
-    return NULL;
+    return refuse(loop, rc);
   }
-  if (uv_async_init(loop->uv, &box->async, on_mail)) {
+  rc = uv_async_init(loop->uv, &box->async, on_mail);
+  if (rc) {
     uv_mutex_destroy(&box->lock);
     uvow__free(mem, box);
-    return NULL;
+    return refuse(loop, rc);
   }
   box->mem = *mem;
   box->loop = loop;
   box->owners = 1;
   box->async.data = box;
-  box->resident.evict = evict;
+  box->resident.on_loop_close = on_loop_close;
   uvow__list_init(&box->out);
   set_hold(box);
   uvow__loop_enroll(loop, &box->resident);
@@ -208,7 +217,7 @@ static uvow__mailbox_t *new_mailbox(uvow_loop_t *loop) {
   return box;
 }
 
-static void on_cut(uvow_future_t *f, int code) {
+static void on_reject(uvow_future_t *f, int code) {
   uvow_thread_promise_t *p = (uvow_thread_promise_t *)f->data;
   f->flags |= UVOW__OBSERVED;
   uvow__future_reject_code(f, code);
@@ -220,23 +229,29 @@ static void on_cut(uvow_future_t *f, int code) {
 
 uvow_future_t *uvow_thread_promise_new(uvow_loop_t *loop,
                                        uvow_thread_promise_t **ret_promise) {
+  if (!ret_promise)
+    return (uvow_future_t *)uvow__refuse(loop, UVOW_EINVAL, "ret_promise",
+                                         uvow__fail_null);
   *ret_promise = NULL;
-  if (!loop || loop->rt.closed)
+  if (!loop)
     return NULL;
+  if (loop->rt.closed)
+    return (uvow_future_t *)uvow__refuse(loop, UVOW_ECLOSED, uvow__fail_closed,
+                                         NULL);
   uvow__mailbox_t *box = loop->mailbox ? loop->mailbox : new_mailbox(loop);
   if (!box)
     return NULL;
   uvow_thread_promise_t *p =
       (uvow_thread_promise_t *)uvow__calloc(&box->mem, sizeof(*p));
   if (!p)
-    return NULL;
+    return (uvow_future_t *)uvow__refuse(loop, UVOW_ENOMEM, NULL, NULL);
   uvow_future_t *f = uvow_promise_new(loop, &p->promise);
   if (!f) {
     uvow__free(&box->mem, p);
     return NULL;
   }
   f->flags |= UVOW__INNER;
-  f->cb.cut = on_cut;
+  f->cb.reject = on_reject;
   f->data = p;
   p->future = f;
   p->mailbox = box;

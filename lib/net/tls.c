@@ -12,24 +12,23 @@
  * 1. What is to be sent waits as plain text, and is sealed in parts, only when
  *    the io below takes more: so ciphertext is bounded, and nothing is
  *    tried again in vain.
- * 2. All bytes from below are given to the SSL within on_read; what it doesn't
+ * 2. All bytes from below are given to the engine within on_read; what it doesn't
  *    use at once, it keeps. What it has read goes up before the end does.
  * 3. After on_end no more is called back but on_closed, though the io below
  *    may bring more.
  * 4. The io below calls nothing back from its write and close: so what is
  *    on the stack here stays.
- * 5. While the SSL has read a part of a message that is for itself (a ticket in
+ * 5. While the engine has read a part of a message that is for itself (a ticket in
  *    several records), it seals nothing: plain text waits for the next read.
- * 6. While it's paused, what the SSL hasn't taken of the last bytes from below
- *    is kept, at most a read of them; what the SSL has taken, it keeps. Both go
+ * 6. While it's paused, what the engine hasn't taken of the last bytes from below
+ *    is kept, at most a read of them; what the engine has taken, it keeps. Both go
  *    up in a later turn once it goes on, before the one below reads again.
  */
 #include "tls_private.h"
 
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
+#include "system.h"
 
 /* Plain bytes that are sealed before a write below. */
 #define PART 65536
@@ -48,10 +47,8 @@ static uvow_loop_t *loop_of(const tls_t *t) {
 static void free_io(tls_t *t) {
   uvow_tls_t *tls = t->tls;
   const uvow__mem_t *mem = uvow__loop_mem(tls->loop);
-  if (t->ssl && !t->broken) /* else the session could not be resumed */
-    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   uvow__task_cancel(&t->go_on);
-  SSL_free(t->ssl);
+  uvow__engine_conn_free(t->conn, !t->broken);
   uvow_error_unref(t->refused);
   uvow__buf_done(&t->kept);
   uvow__buf_done(&t->plain);
@@ -83,7 +80,7 @@ static void keep_capacity(tls_t *t, uvow__buf_t *buf) {
 /* Writing. */
 
 /* Whether something of the plain text waits: for the io below, or for the
- * rest of a message to the SSL itself. */
+ * rest of a message to the engine itself. */
 static int is_writing(const tls_t *t) {
   return t->lower->writing || uvow__buf_size(&t->plain);
 }
@@ -94,14 +91,15 @@ static int seal(tls_t *t) {
   size_t part = uvow__buf_size(&t->plain);
   size_t done = 0;
   part = part < PART ? part : PART;
-  ERR_clear_error();
-  int rc = SSL_write_ex(t->ssl, uvow__buf_front(&t->plain), part, &done);
-  if (!rc && SSL_get_error(t->ssl, rc) == SSL_ERROR_WANT_READ)
+  uvow__engine_said_t said =
+      uvow__engine_seal(t->conn, uvow__buf_front(&t->plain), part, &done);
+  if (said == UVOW__SAID_WANTS)
     return 0;
-  if (!rc) {
-    ERR_clear_error();
+  if (said != UVOW__SAID_DONE) {
     t->broken = 1;
-    return t->no_memory ? UVOW_ENOMEM : UVOW_ETLS;
+    return uvow__engine_why(t->conn)->fault == UVOW__FAULT_NO_MEMORY
+               ? UVOW_ENOMEM
+               : UVOW_ETLS;
   }
   uvow__buf_consume(&t->plain, done);
   if (uvow__buf_size(&t->plain) == 0)
@@ -137,7 +135,7 @@ static int tls_write(uvow__io_t *io, uvow__buf_t *out) {
   return rc;
 }
 
-/* Why the SSL failed. What it has to say of it to the peer is sent. */
+/* Why the engine failed. What it has to say of it to the peer is sent. */
 static uvow_error_t *failure(tls_t *t) {
   uvow_error_t *error = uvow__tls_failure(t);
   t->broken = 1;
@@ -150,7 +148,7 @@ static uvow_error_t *error_of(tls_t *t, int code) {
   return uvow__error_code(uvow__loop_mem(loop_of(t)), code, UVOW_OUTCOME_NONE);
 }
 
-/* Sends what the SSL wrote by itself, and what could not leave before. */
+/* Sends what the engine wrote by itself, and what could not leave before. */
 static void flush(tls_t *t) {
   int rc = pump(t);
   if (rc) {
@@ -165,7 +163,7 @@ static void flush(tls_t *t) {
 
 static void opened(tls_t *t) {
   t->tls->stats.handshakes++;
-  t->tls->stats.resumed += (uint64_t)SSL_session_reused(t->ssl);
+  t->tls->stats.resumed += (uint64_t)uvow__engine_is_resumed(t->conn);
   t->state = UVOW__TLS_OPEN;
   t->io.callbacks->on_open(t->io.ctx);
   /* With the first bytes of ours, if there were some. */
@@ -174,11 +172,10 @@ static void opened(tls_t *t) {
 }
 
 static void shake(tls_t *t) {
-  ERR_clear_error();
-  int rc = SSL_do_handshake(t->ssl);
-  if (rc == 1) {
+  uvow__engine_said_t said = uvow__engine_shake(t->conn);
+  if (said == UVOW__SAID_DONE) {
     opened(t);
-  } else if (SSL_get_error(t->ssl, rc) == SSL_ERROR_WANT_READ) {
+  } else if (said == UVOW__SAID_WANTS) {
     flush(t);
   } else {
     t->tls->stats.failed++;
@@ -197,32 +194,31 @@ static void deliver(tls_t *t, const char *bytes, size_t *len) {
   t->io.callbacks->on_read(t->io.ctx, (const uint8_t *)bytes, size);
 }
 
-/* Reads all that there is, through the buffer. Returns SSL_ERROR_*: why there
- * is no more; NONE: it was paused. */
-static int read_through(tls_t *t, char *buffer) {
+/* Reads all that there is, through the buffer. Returns why there is no more;
+ * DONE: it was paused. */
+static uvow__engine_said_t read_through(tls_t *t, char *buffer) {
   size_t len = 0;
-  int why = SSL_ERROR_WANT_READ;
+  uvow__engine_said_t said = UVOW__SAID_WANTS;
   while (t->state == UVOW__TLS_OPEN && !t->paused) {
     size_t more = 0;
-    ERR_clear_error();
-    int rc = SSL_read_ex(t->ssl, buffer + len, UVOW__READ_SIZE - len, &more);
-    why = rc ? SSL_ERROR_NONE : SSL_get_error(t->ssl, rc);
-    if (why)
+    said =
+        uvow__engine_open(t->conn, buffer + len, UVOW__READ_SIZE - len, &more);
+    if (said != UVOW__SAID_DONE)
       break;
     len += more;
     if (len > UVOW__READ_SIZE - RECORD)
       deliver(t, buffer, &len);
   }
-  if (len && why != SSL_ERROR_SSL) {
+  if (len && said != UVOW__SAID_FAILED) {
     deliver(t, buffer, &len);
   } else if (len) {
-    /* on_read may use the SSL and OpenSSL's queue: the reason is noted first */
+    /* on_read may use the engine: the reason is noted first */
     uvow_error_t *error = failure(t);
     deliver(t, buffer, &len);
     uvow_error_unref(t->refused);
     t->refused = error;
   }
-  return why;
+  return said;
 }
 
 static void read_all(tls_t *t) {
@@ -235,19 +231,51 @@ static void read_all(tls_t *t) {
     end(t, uvow__error_nomem());
     return;
   }
-  int why = read_through(t, buffer);
+  uvow__engine_said_t said = read_through(t, buffer);
   if (tls->spare_plain)
     uvow__free(uvow__loop_mem(tls->loop), buffer);
   else
     tls->spare_plain = buffer;
   if (t->state != UVOW__TLS_OPEN)
     return;
-  if (why == SSL_ERROR_ZERO_RETURN)
+  if (said == UVOW__SAID_ENDED)
     end(t, NULL);
-  else if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_NONE)
+  else if (said == UVOW__SAID_FAILED)
     end(t, failure(t));
   else
     flush(t);
+}
+
+/* The engine's bytes. */
+
+size_t uvow__tls_take(tls_t *t, void *to, size_t size) {
+  size_t len = size < t->in_len ? size : t->in_len;
+  if (len)
+    memcpy(to, t->in, len);
+  t->in += len;
+  t->in_len -= len;
+  return len;
+}
+
+/* Capacity that an io which wrote before has left. */
+static void borrow_capacity(tls_t *t) {
+  uvow__buf_t *spare = &t->tls->spare_sealed;
+  uvow__buf_t *sealed = &t->sealed;
+  if (sealed->cap)
+    return;
+  if (!spare->cap) {
+    uvow__loop_lend_write(loop_of(t), sealed);
+    return;
+  }
+  sealed->data = spare->data;
+  sealed->cap = spare->cap;
+  spare->data = NULL;
+  spare->cap = 0;
+}
+
+int uvow__tls_put(tls_t *t, const void *bytes, size_t len) {
+  borrow_capacity(t);
+  return uvow__buf_append(&t->sealed, bytes, len);
 }
 
 /* The io below. */
@@ -259,7 +287,7 @@ static void note_first(tls_t *t, const uint8_t *bytes, size_t len) {
   t->first_len += part;
 }
 
-/* See (6). What the SSL hasn't taken of `in`, which is another's. */
+/* See (6). What the engine hasn't taken of `in`, which is another's. */
 static void keep_rest(tls_t *t) {
   const uint8_t *in = t->in;
   size_t len = t->in_len;
@@ -346,10 +374,9 @@ static void tls_close(uvow__io_t *io) {
   if (t->state == UVOW__TLS_CLOSED)
     return;
   t->state = UVOW__TLS_CLOSED;
-  if (!t->broken && !t->lower_ended && SSL_is_init_finished(t->ssl) &&
+  if (!t->broken && !t->lower_ended && uvow__engine_is_shaken(t->conn) &&
       !t->lower->writing) {
-    ERR_clear_error();
-    (void)SSL_shutdown(t->ssl); /* close_notify; the answer isn't waited for */
+    uvow__engine_close(t->conn);
     (void)pump(t);
   }
   t->lower->ops->close(t->lower);
@@ -384,6 +411,14 @@ static uvow_error_t *tls_trouble(const uvow__io_t *io) {
   return uvow__io_trouble(t->lower);
 }
 
+static int tls_who(const uvow__io_t *io, int what, uvow__buf_t *out) {
+  const tls_t *t = (const tls_t *)(const void *)io;
+  if (what == UVOW__WHO_CERTIFICATE)
+    return uvow__engine_subject(t->conn, out);
+  return what == UVOW__WHO_TLS ? uvow__engine_session(t->conn, out)
+                               : uvow__io_who(t->lower, what, out);
+}
+
 static const uvow__io_ops_t tls_ops = {tls_write, tls_close, tls_hold,
                                        tls_pause, tls_unsent};
 
@@ -399,49 +434,32 @@ static tls_t *new_io(uvow_tls_t *tls, const uvow__io_callbacks_t *callbacks,
   t->io.callbacks = callbacks;
   t->io.ctx = ctx;
   t->io.trouble = tls_trouble;
+  t->io.who = tls_who;
   t->tls = uvow_tls_ref(tls);
   uvow__task_init(&t->go_on, run_go_on);
   uvow__buf_init(&t->kept, mem, SIZE_MAX);
   uvow__buf_init(&t->plain, mem, SIZE_MAX);
   uvow__buf_init(&t->sealed, mem, SEALED_MAX);
-  ERR_clear_error();
-  t->ssl = SSL_new(tls->ssl);
-  if (t->ssl && SSL_set_app_data(t->ssl, t) && uvow__tls_bio_attach(t) == 0)
+  t->conn = uvow__engine_conn_new(tls->engine, t);
+  if (t->conn)
     return t;
-  ERR_clear_error();
   free_io(t);
   return NULL;
 }
 
-/* The length of the address that text is, or 0. */
-static size_t to_address(const char *text, unsigned char ret[16]) {
-  if (uv_inet_pton(AF_INET, text, ret) == 0)
-    return 4;
-  return uv_inet_pton(AF_INET6, text, ret) == 0 ? 16 : 0;
-}
-
-/* Whom we want to talk to: says so (SNI, RFC 6066 3: names only), and checks
- * the certificate for it. UVOW_ENOMEM; UVOW_EINVAL: no host has this name. */
+/* Whom we want to talk to: says so, and checks the certificate for it.
+ * UVOW_ENOMEM; UVOW_EINVAL: no host has this name. */
 static int expect_host(tls_t *t, const char *host) {
-  X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
-  unsigned char address[16];
+  uint8_t address[16];
   size_t len = strlen(host);
   if (len > 1 && host[len - 1] == '.')
     len--; /* a name's root: none of the certificate's business */
   t->host = uvow__strndup(uvow__loop_mem(loop_of(t)), host, len);
   if (!t->host)
     return UVOW_ENOMEM;
-  size_t address_len = to_address(t->host, address);
-  if (!address_len && !SSL_set_tlsext_host_name(t->ssl, t->host))
-    return UVOW_EINVAL;
-  if (!t->tls->check_host)
-    return 0;
-  X509_VERIFY_PARAM_set_hostflags(param,
-                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                      X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  int ok = address_len ? X509_VERIFY_PARAM_set1_ip(param, address, address_len)
-                       : X509_VERIFY_PARAM_set1_host(param, t->host, 0);
-  return ok ? 0 : UVOW_ENOMEM;
+  return uvow__engine_expect(t->conn, t->host, address,
+                             uvow__system_ip(t->host, address),
+                             t->tls->check_host);
 }
 
 static int tls_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
@@ -454,7 +472,6 @@ static int tls_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
   if (!t)
     return UVOW_ENOMEM;
   t->port = endpoint->port;
-  SSL_set_connect_state(t->ssl);
   int rc = expect_host(t, endpoint->host);
   if (rc == 0) {
     uvow__tls_session_offer(t);
@@ -478,7 +495,6 @@ static int tls_accept(const uvow__transport_t *transport,
   tls_t *t = new_io(self->tls, callbacks, ctx);
   if (!t)
     return UVOW_ENOMEM;
-  SSL_set_accept_state(t->ssl);
   int rc = self->lower->accept(self->lower, listener, &lower_callbacks, t,
                                &t->lower);
   if (rc) {

@@ -3,11 +3,10 @@
 
 /* What the tls*.c files share, and nobody else includes. */
 
-#include <openssl/ssl.h>
-
 #include "base/error.h"
 #include "loop.h"
 #include "tls.h"
+#include "tls_engine.h"
 
 struct uvow_tls {
   uvow_loop_t *loop;
@@ -15,9 +14,8 @@ struct uvow_tls {
   int is_server;
   int check_host;
   int resume;
-  int min_version;
-  SSL_CTX *ssl;
-  BIO_METHOD *bio;
+  uvow_tls_version_t min_version;
+  uvow__engine_t *engine;
   uvow__list_t sessions; /* of tls_session.c; the newest first */
   size_t session_count;
   char *spare_plain; /* UVOW__READ_SIZE bytes that nobody uses, or NULL */
@@ -43,12 +41,11 @@ typedef struct uvow__tls_io {
   int broken;      /* no alert may follow any more */
   int lower_ended; /* nobody is there to read one */
   int delivered;   /* something, since bytes came last */
-  int no_memory;   /* for what the SSL wrote */
-  SSL *ssl;
+  uvow__engine_conn_t *conn;
   int paused;
   uvow__task_t go_on; /* reads what was kept while it was paused */
-  uvow__buf_t kept;   /* that: what came from below, and the SSL hasn't read */
-  const uint8_t *in;  /* what the SSL reads: borrowed from below, or `kept` */
+  uvow__buf_t kept; /* that: what came from below, and the engine hasn't read */
+  const uint8_t *in; /* what the engine reads: borrowed from below, or `kept` */
   size_t in_len;
   uvow__buf_t plain;     /* what waits for being sealed */
   uvow__buf_t sealed;    /* what goes below next */
@@ -59,21 +56,13 @@ typedef struct uvow__tls_io {
   uint8_t first[UVOW__TLS_FIRST];
 } uvow__tls_io_t;
 
-/* The SSL's bytes: tls_bio.c. Returns new or NULL. */
-BIO_METHOD *uvow__tls_bio_method(void);
-/* Gives the io's SSL its BIO. UVOW_ENOMEM. */
-int uvow__tls_bio_attach(uvow__tls_io_t *io);
-
-/* SSL_CTX_set_verify's: notes what is wrong with a certificate. */
-int uvow__tls_verify(int ok, X509_STORE_CTX *store);
-/* Why the SSL's last call failed, from OpenSSL's queue, which it empties.
- * Returns new, never NULL. */
+/* Why the engine's last call failed: tls_error.c. Returns new, never NULL. */
 uvow_error_t *uvow__tls_failure(uvow__tls_io_t *io);
 /* What the end of the io below means for this one: takes the cause (NULL:
  * in order). Returns new, never NULL. */
 uvow_error_t *uvow__tls_cut(uvow__tls_io_t *io, uvow_error_t *cause);
 
-/* Reads what options name into an SSL_CTX: tls_files.c. Each returns 0, or an
+/* Reads what options name into the engine: tls_files.c. Each returns 0, or an
  * error and what is wrong in *ret_error, new. */
 int uvow__tls_load_trust(uvow_tls_t *tls, const uvow_tls_options_t *options,
                          uvow_error_t **ret_error);
@@ -84,9 +73,8 @@ int uvow__tls_option_error(uvow_tls_t *tls, int code, const char *name,
                            const char *what, uvow_error_t **ret_error);
 
 /* Sessions of a client, by host and port: tls_session.c. */
-void uvow__tls_sessions_init(uvow_tls_t *tls);
 void uvow__tls_sessions_done(uvow_tls_t *tls);
-/* Lets the io's SSL resume a session with its host, if there is one. */
+/* Lets the io resume a session with its host, if there is one. */
 void uvow__tls_session_offer(uvow__tls_io_t *io);
 
 #endif

@@ -17,7 +17,7 @@
 
 typedef struct session {
   uvow__list_t link;
-  SSL_SESSION *session;
+  uvow__engine_ticket_t *ticket;
   uint16_t port;
   char host[]; /* NUL-terminated */
 } session_t;
@@ -26,10 +26,10 @@ static session_t *session_of(uvow__list_t *link) {
   return UVOW__CONTAINER(link, session_t, link);
 }
 
-static void forget(uvow_tls_t *tls, session_t *entry) {
+static void drop(uvow_tls_t *tls, session_t *entry) {
   uvow__list_remove(&entry->link);
   tls->session_count--;
-  SSL_SESSION_free(entry->session);
+  uvow__engine_ticket_free(entry->ticket);
   uvow__free(uvow__loop_mem(tls->loop), entry);
 }
 
@@ -37,7 +37,7 @@ static int is_of(const session_t *entry, const uvow__tls_io_t *io) {
   return entry->port == io->port && strcmp(entry->host, io->host) == 0;
 }
 
-/* Forgets the oldest of the io's host, if it has too many; else the oldest
+/* Drops the oldest of the io's host, if it has too many; else the oldest
  * of all, if there are. */
 static void make_room(uvow__tls_io_t *io) {
   uvow_tls_t *tls = io->tls;
@@ -51,14 +51,12 @@ static void make_room(uvow__tls_io_t *io) {
     }
   }
   if (count >= PER_HOST_MAX)
-    forget(tls, oldest);
+    drop(tls, oldest);
   else if (tls->session_count >= SESSIONS_MAX)
-    forget(tls, session_of(tls->sessions.prev));
+    drop(tls, session_of(tls->sessions.prev));
 }
 
-/* OpenSSL's: the server let us resume this. Taken if the answer is 1. */
-static int on_new_session(SSL *ssl, SSL_SESSION *session) {
-  uvow__tls_io_t *io = (uvow__tls_io_t *)SSL_get_app_data(ssl);
+int uvow__tls_keep_ticket(uvow__tls_io_t *io, uvow__engine_ticket_t *ticket) {
   uvow_tls_t *tls = io->tls;
   size_t len = strlen(io->host) + 1;
   make_room(io);
@@ -66,7 +64,7 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session) {
                                                sizeof(*entry) + len);
   if (!entry)
     return 0;
-  entry->session = session;
+  entry->ticket = ticket;
   entry->port = io->port;
   memcpy(entry->host, io->host, len);
   uvow__list_prepend(&tls->sessions, &entry->link);
@@ -74,23 +72,9 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session) {
   return 1;
 }
 
-void uvow__tls_sessions_init(uvow_tls_t *tls) {
-  uvow__list_init(&tls->sessions);
-  /* A server's are in its tickets; nothing is kept here. */
-  SSL_CTX_set_session_cache_mode(tls->ssl, SSL_SESS_CACHE_OFF);
-  if (!tls->resume) {
-    SSL_CTX_set_options(tls->ssl, SSL_OP_NO_TICKET);
-    SSL_CTX_set_num_tickets(tls->ssl, 0);
-  } else if (!tls->is_server) {
-    SSL_CTX_set_session_cache_mode(tls->ssl, SSL_SESS_CACHE_CLIENT |
-                                                 SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(tls->ssl, on_new_session);
-  }
-}
-
 void uvow__tls_sessions_done(uvow_tls_t *tls) {
   while (!uvow__list_empty(&tls->sessions))
-    forget(tls, session_of(tls->sessions.next));
+    drop(tls, session_of(tls->sessions.next));
 }
 
 void uvow__tls_session_offer(uvow__tls_io_t *io) {
@@ -101,9 +85,6 @@ void uvow__tls_session_offer(uvow__tls_io_t *io) {
   if (at == &tls->sessions)
     return;
   session_t *entry = session_of(at);
-  /* Without it there's a whole handshake. */
-  (void)SSL_set_session(io->ssl, entry->session);
-  if (SSL_SESSION_get_protocol_version(entry->session) >= TLS1_3_VERSION ||
-      !SSL_SESSION_is_resumable(entry->session))
-    forget(tls, entry);
+  if (uvow__engine_resume(io->conn, entry->ticket))
+    drop(tls, entry);
 }

@@ -127,7 +127,3 @@ const uvow_protocol_t uvow__protocol_callback_id = {
             [UVOW__OP_EVENT] = UVOW__TEMPLATE(event),
         },
 };
-
-const uvow_protocol_t *uvow_protocol_callback_id(void) {
-  return &uvow__protocol_callback_id;
-}

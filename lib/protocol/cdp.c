@@ -151,7 +151,3 @@ const uvow_protocol_t uvow__protocol_cdp = {
             [UVOW__OP_EVENT] = UVOW__TEMPLATE_READS(event, EVENT),
         },
 };
-
-const uvow_protocol_t *uvow_protocol_cdp(void) {
-  return &uvow__protocol_cdp;
-}

@@ -10,9 +10,11 @@
  *
  * 1. Every result is a partial answer; the end has no value.
  * 2. The client's complete is the cancel. Nothing is heard of that operation
- *    from then on.
- *
- * It is the client's side: to a server, complete would be another message.
+ *    from then on. It's read as an end: who has a call of that id, and no
+ *    request, takes it for what it is.
+ * 3. A server acknowledges who begins with its "secret", where it has one (4403),
+ *    in time (4408); a call has no name, and is one of "subscribe". A value is
+ *    one result, and the end.
  */
 #include "opening.h"
 
@@ -48,6 +50,7 @@ static const uvow__test_t is_1[] = {UVOW__TEST(TYPE, "\"complete\"")};
 static const uvow__test_t is_2[] = {UVOW__TEST(TYPE, "\"error\"")};
 static const uvow__test_t is_3[] = {UVOW__TEST(TYPE, "\"ping\"")};
 static const uvow__test_t is_4[] = {UVOW__TEST(TYPE, "\"pong\"")};
+static const uvow__test_t is_5[] = {UVOW__TEST(TYPE, "\"subscribe\"")};
 static const uvow__piece_t reply_pieces_3[] = {
     UVOW__TEXT("{\"type\":\"pong\""),
     UVOW__PUT(PARAMS, OMITS, UVOW__KINDS_ANY, ",\"payload\":"),
@@ -89,6 +92,15 @@ static const uvow__rule_t rules[] = {
         UVOW__TESTS(is_4),
         .kind = UVOW__MSG_IGNORE,
     },
+    {
+        .denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING)),
+                   [ID] = UVOW__ONLY(UVOW__KIND(NUMBER) | UVOW__KIND(STRING))},
+        UVOW__TESTS(is_5),
+        .kind = UVOW__MSG_CALL,
+        .id = ID,
+        .named = {"\"subscribe\"", 11},
+        .value = PAYLOAD,
+    },
 };
 
 static const uvow__piece_t call[] = {
@@ -100,6 +112,20 @@ static const uvow__piece_t call[] = {
 static const uvow__piece_t cancel[] = {
     UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING), "{\"id\":"),
     UVOW__TEXT(",\"type\":\"complete\"}"),
+};
+static const uvow__piece_t partial[] = {
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING), "{\"id\":"),
+    UVOW__PUT(PARAMS, NULL, UVOW__KINDS_ANY, ",\"type\":\"next\",\"payload\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__piece_t reply_error[] = {
+    UVOW__PUT(ID, NULL,
+              UVOW__KIND(NUMBER) | UVOW__KIND(STRING) | UVOW__KIND(NULL),
+              "{\"id\":"),
+    UVOW__TEXT(",\"type\":\"error\",\"payload\":["),
+    UVOW__PUT(ERROR_MESSAGE, FAILS, 0, "{\"message\":"),
+    UVOW__PUT(ERROR_DATA, OMITS, UVOW__KINDS_ANY, ",\"extensions\":"),
+    UVOW__TEXT("}]}"),
 };
 static const uvow__piece_t step_0[] = {
     UVOW__TEXT("{\"type\":\"connection_init\""),
@@ -115,6 +141,21 @@ static const uvow__step_t steps[] = {
                 UVOW__TESTS(expects_1)}},
 };
 
+static const uvow__test_t accepts_0[] = {
+    UVOW__TEST(TYPE, "\"connection_init\"")};
+static const uvow__piece_t accept_1[] = {
+    UVOW__TEXT("{\"type\":\"connection_ack\"}"),
+};
+static const uvow__step_t accepts[] = {
+    {.expect = {.denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+                UVOW__TESTS(accepts_0)},
+     .same = {"secret", PAYLOAD},
+     .same_if_set = 1,
+     .close = 4403,
+     .late = 4408},
+    {.send = UVOW__TEMPLATE(accept_1)},
+};
+
 const uvow_protocol_t uvow__protocol_graphql_transport_ws = {
     .name = "graphql_transport_ws",
     .subprotocol = "graphql-transport-ws",
@@ -124,9 +165,14 @@ const uvow_protocol_t uvow__protocol_graphql_transport_ws = {
     .ids = {.form = UVOW__IDS_TEXT},
     .steps = steps,
     .step_count = UVOW__COUNT(steps),
+    .accepts = accepts,
+    .accept_count = UVOW__COUNT(accepts),
     .templates =
         {
             [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
+            [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(reply_error),
             [UVOW__OP_CANCEL] = UVOW__TEMPLATE(cancel),
+            [UVOW__OP_PARTIAL] = UVOW__TEMPLATE(partial),
+            [UVOW__OP_END] = UVOW__TEMPLATE(cancel),
         },
 };

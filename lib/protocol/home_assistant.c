@@ -12,6 +12,8 @@
  *
  * 1. An event is a partial answer to the request that subscribed.
  * 2. Many messages may come as one array.
+ * 3. A server lets in who has its token; a method's stream is answered at once,
+ *    and its items are events.
  */
 #include "opening.h"
 
@@ -25,6 +27,7 @@ enum {
   ERROR,
   EVENT,
   MESSAGE,
+  ACCESS_TOKEN,
 };
 
 static const uvow__key_t error_keys[] = {
@@ -41,6 +44,7 @@ static const uvow__key_t root_keys[] = {
     UVOW__KEY("error", ERROR, &error_level),
     UVOW__KEY("event", EVENT, NULL),
     UVOW__KEY("message", MESSAGE, NULL),
+    UVOW__KEY("access_token", ACCESS_TOKEN, NULL),
 };
 static const uvow__level_t root = UVOW__OBJECT(root_keys);
 
@@ -50,6 +54,12 @@ static const uvow__test_t is_0[] = {UVOW__TEST(TYPE, "\"result\"")};
 static const uvow__test_t is_1[] = {UVOW__TEST(TYPE, "\"result\"")};
 static const uvow__test_t is_2[] = {UVOW__TEST(TYPE, "\"event\"")};
 static const uvow__test_t is_3[] = {UVOW__TEST(TYPE, "\"pong\"")};
+static const uvow__test_t is_4[] = {UVOW__TEST(TYPE, "\"ping\"")};
+static const uvow__piece_t reply_pieces_4[] = {
+    UVOW__PUT(ID, FAILS, UVOW__KINDS_ANY, "{\"id\":"),
+    UVOW__TEXT(",\"type\":\"pong\"}"),
+};
+static const uvow__template_t reply_4 = UVOW__TEMPLATE(reply_pieces_4);
 static const uvow__rule_t rules[] = {
     {
         .denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING)),
@@ -82,6 +92,23 @@ static const uvow__rule_t rules[] = {
         UVOW__TESTS(is_3),
         .kind = UVOW__MSG_OK,
         .id = ID,
+    },
+    {
+        .denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+        UVOW__TESTS(is_4),
+        .kind = UVOW__MSG_CONTROL,
+        .id = ID,
+        .reply = &reply_4,
+    },
+    {
+        .denied = {[ID] = UVOW__ONLY(UVOW__KIND(NUMBER)),
+                   [SUCCESS] = UVOW__NOT,
+                   [EVENT] = UVOW__NOT,
+                   [TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+        .kind = UVOW__MSG_CALL,
+        .id = ID,
+        .name = TYPE,
+        .value = UVOW__CAPTURE_ALL,
     },
 };
 
@@ -116,6 +143,51 @@ static const uvow__step_t steps[] = {
                  .kind = UVOW__MSG_ERROR,
                  .error_message = MESSAGE}},
 };
+
+static const uvow__piece_t reply[] = {
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING), "{\"id\":"),
+    UVOW__TEXT(",\"type\":\"result\",\"success\":true"),
+    UVOW__PUT(PARAMS, NULL, UVOW__KINDS_ANY, ",\"result\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__piece_t reply_error[] = {
+    UVOW__PUT(ID, NULL,
+              UVOW__KIND(NUMBER) | UVOW__KIND(STRING) | UVOW__KIND(NULL),
+              "{\"id\":"),
+    UVOW__TEXT(",\"type\":\"result\",\"success\":false"),
+    UVOW__PUT(ERROR_CODE, FAILS, 0, ",\"error\":{\"code\":"),
+    UVOW__PUT(ERROR_MESSAGE, FAILS, 0, ",\"message\":"),
+    UVOW__TEXT("}}"),
+};
+static const uvow__piece_t partial[] = {
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING), "{\"id\":"),
+    UVOW__PUT(PARAMS, NULL, UVOW__KINDS_ANY, ",\"type\":\"event\",\"event\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__piece_t accept_0[] = {
+    UVOW__TEXT("{\"type\":\"auth_required\""),
+    UVOW__PUT_VARIABLE("ha_version", OMITS, ",\"ha_version\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__test_t accepts_1[] = {UVOW__TEST(TYPE, "\"auth\"")};
+static const uvow__piece_t otherwise_1[] = {
+    UVOW__TEXT("{\"type\":\"auth_invalid\","),
+    UVOW__TEXT("\"message\":\"Invalid access"),
+    UVOW__TEXT(" token\"}"),
+};
+static const uvow__piece_t accept_2[] = {
+    UVOW__TEXT("{\"type\":\"auth_ok\""),
+    UVOW__PUT_VARIABLE("ha_version", OMITS, ",\"ha_version\":"),
+    UVOW__TEXT("}"),
+};
+static const uvow__step_t accepts[] = {
+    {.send = UVOW__TEMPLATE(accept_0)},
+    {.expect = {.denied = {[TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+                UVOW__TESTS(accepts_1)},
+     .same = {"token", ACCESS_TOKEN},
+     .otherwise = UVOW__TEMPLATE(otherwise_1)},
+    {.send = UVOW__TEMPLATE(accept_2)},
+};
 static const uvow__heartbeat_t heartbeat = {30000, "ping", {NULL, 0, 0}};
 
 const uvow_protocol_t uvow__protocol_home_assistant = {
@@ -130,5 +202,11 @@ const uvow_protocol_t uvow__protocol_home_assistant = {
     .templates =
         {
             [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
+            [UVOW__OP_REPLY] = UVOW__TEMPLATE_READS(reply, OK),
+            [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(reply_error),
+            [UVOW__OP_PARTIAL] = UVOW__TEMPLATE_READS(partial, PARTIAL),
         },
+    .accepts = accepts,
+    .accept_count = UVOW__COUNT(accepts),
+    .replies_first = 1,
 };

@@ -18,7 +18,9 @@
  * (`refuses`).
  * 3. Params that are null are taken: many libraries send them so.
  *
- * It knows no batches: an array is malformed.
+ * An array is a batch (section 6): see dialect.c. $/cancelRequest and $/progress
+ * are the Language Server Protocol's, and its followers': a partial answer to
+ * the call whose params asked for it with a token.
  */
 #include "jsonrpc2.h"
 
@@ -165,11 +167,35 @@ const uvow__piece_t uvow__jsonrpc2_cancel[] = {
     UVOW__TEXT("}}"),
 };
 
+const uvow__piece_t uvow__jsonrpc2_partial[] = {
+    UVOW__TEXT("{\"jsonrpc\":\"2.0\","),
+    UVOW__TEXT("\"method\":\"$/progress\","),
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING),
+              "\"params\":{\"token\":"),
+    UVOW__PUT(PARAMS, NULL, UVOW__KINDS_ANY, ",\"value\":"),
+    UVOW__TEXT("}}"),
+};
+
+static const uvow__key_t cancel_keys[] = {
+    UVOW__KEY("id", UVOW__CAPTURE_FIRST, NULL)};
+static const uvow__level_t cancel_id = UVOW__OBJECT(cancel_keys);
+static const uvow__key_t token_keys[] = {
+    UVOW__KEY("token", UVOW__CAPTURE_FIRST, NULL)};
+static const uvow__level_t progress_token = UVOW__OBJECT(token_keys);
+static const uvow__key_t value_keys[] = {
+    UVOW__KEY("value", UVOW__CAPTURE_FIRST, NULL)};
+static const uvow__level_t progress_value = UVOW__OBJECT(value_keys);
+const uvow__notes_t uvow__jsonrpc2_notes = {
+    "$/cancelRequest",    &cancel_id,      "$/progress",
+    &progress_token,      &progress_value, uvow__jsonrpc2_partial,
+    "/partialResultToken"};
+
 const uvow_protocol_t uvow__protocol_jsonrpc2 = {
     .name = "jsonrpc2",
     .root = &uvow__jsonrpc2_root,
     .rules = uvow__jsonrpc2_rules,
     .rule_count = UVOW__COUNT(uvow__jsonrpc2_rules),
+    .batches = 1,
     .templates =
         {
             [UVOW__OP_CALL] = UVOW__TEMPLATE_READS(uvow__jsonrpc2_call, CALL),
@@ -179,9 +205,7 @@ const uvow_protocol_t uvow__protocol_jsonrpc2 = {
             [UVOW__OP_EVENT] =
                 UVOW__TEMPLATE_READS(uvow__jsonrpc2_notify, EVENT),
             [UVOW__OP_CANCEL] = UVOW__TEMPLATE(uvow__jsonrpc2_cancel),
+            [UVOW__OP_PARTIAL] = UVOW__TEMPLATE(uvow__jsonrpc2_partial),
         },
+    .notes = &uvow__jsonrpc2_notes,
 };
-
-const uvow_protocol_t *uvow_protocol_jsonrpc2(void) {
-  return &uvow__protocol_jsonrpc2;
-}

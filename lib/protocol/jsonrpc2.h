@@ -22,5 +22,7 @@ extern const uvow__piece_t uvow__jsonrpc2_notify[3];
 extern const uvow__piece_t uvow__jsonrpc2_reply[3];
 extern const uvow__piece_t uvow__jsonrpc2_reply_error[5];
 extern const uvow__piece_t uvow__jsonrpc2_cancel[4];
+extern const uvow__piece_t uvow__jsonrpc2_partial[5];
+extern const uvow__notes_t uvow__jsonrpc2_notes;
 
 #endif

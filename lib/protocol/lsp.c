@@ -55,5 +55,7 @@ const uvow_protocol_t uvow__protocol_lsp = {
             [UVOW__OP_EVENT] =
                 UVOW__TEMPLATE_READS(uvow__jsonrpc2_notify, EVENT),
             [UVOW__OP_CANCEL] = UVOW__TEMPLATE(uvow__jsonrpc2_cancel),
+            [UVOW__OP_PARTIAL] = UVOW__TEMPLATE(uvow__jsonrpc2_partial),
         },
+    .notes = &uvow__jsonrpc2_notes,
 };

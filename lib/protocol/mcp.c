@@ -3,7 +3,8 @@
  *
  * JSON-RPC 2.0 that begins with initialize, whose params are the variable
  * "initialize", and the notification notifications/initialized. A cancel is the
- * notification notifications/cancelled.
+ * notification notifications/cancelled, a partial answer the notification
+ * notifications/progress.
  */
 #include "jsonrpc2.h"
 
@@ -46,6 +47,30 @@ static const uvow__piece_t cancel[] = {
     UVOW__TEXT("}}"),
 };
 
+static const uvow__key_t partial_names[] = {
+    UVOW__KEY("progressToken", UVOW__CAPTURE_FIRST, NULL)};
+static const uvow__level_t partial_reserved = UVOW__OBJECT(partial_names);
+/* An item is {"progress":1,"total":2,"message":".."}. */
+static const uvow__piece_t partial[] = {
+    UVOW__TEXT("{\"jsonrpc\":\"2.0\",\"method\":"),
+    UVOW__TEXT("\"notifications/progress\","),
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING),
+              "\"params\":{\"progressToken\":"),
+    UVOW__PUT_MERGED(&partial_reserved, 1),
+    UVOW__TEXT("}}"),
+};
+
+static const uvow__key_t cancel_keys[] = {
+    UVOW__KEY("requestId", UVOW__CAPTURE_FIRST, NULL)};
+static const uvow__level_t cancel_id = UVOW__OBJECT(cancel_keys);
+static const uvow__key_t token_keys[] = {
+    UVOW__KEY("progressToken", UVOW__CAPTURE_FIRST, NULL)};
+static const uvow__level_t progress_token = UVOW__OBJECT(token_keys);
+static const uvow__notes_t notes = {
+    "notifications/cancelled", &cancel_id, "notifications/progress",
+    &progress_token,           NULL,       partial,
+    "/_meta/progressToken"};
+
 const uvow_protocol_t uvow__protocol_mcp = {
     .name = "mcp",
     .subprotocol = "mcp",
@@ -63,5 +88,7 @@ const uvow_protocol_t uvow__protocol_mcp = {
             [UVOW__OP_EVENT] =
                 UVOW__TEMPLATE_READS(uvow__jsonrpc2_notify, EVENT),
             [UVOW__OP_CANCEL] = UVOW__TEMPLATE(cancel),
+            [UVOW__OP_PARTIAL] = UVOW__TEMPLATE(partial),
         },
+    .notes = &notes,
 };

@@ -9,7 +9,10 @@
  * !  {"op":5,"d":{"eventType":"E","eventIntent":1,"eventData":{}}}
  *
  * 1. What is picked from the hello are the two texts that the variable
- *    "authentication" is made of, by SHA-256: whoever runs the steps does that.
+ *    "authentication" is made of, with the application's "password": see
+ *    maker.c.
+ * 2. A server with a "password" asks for it so; who has another one is refused
+ *    (4009, AuthenticationFailed).
  */
 #include "opening.h"
 
@@ -25,6 +28,9 @@ enum {
   EVENT_DATA,
   CHALLENGE,
   SALT,
+  AUTHENTICATION,
+  REQUEST_TYPE,
+  REQUEST_DATA,
 };
 
 static const uvow__key_t d_request_status_keys[] = {
@@ -48,7 +54,9 @@ static const uvow__key_t d_keys[] = {
     UVOW__KEY("responseData", RESPONSE_DATA, NULL),
     UVOW__KEY("eventType", EVENT_TYPE, NULL),
     UVOW__KEY("eventData", EVENT_DATA, NULL),
-    UVOW__KEY("authentication", UVOW__CAPTURE_NONE, &d_authentication_level),
+    UVOW__KEY("requestType", REQUEST_TYPE, NULL),
+    UVOW__KEY("requestData", REQUEST_DATA, NULL),
+    UVOW__KEY("authentication", AUTHENTICATION, &d_authentication_level),
 };
 static const uvow__level_t d_level = UVOW__OBJECT(d_keys);
 
@@ -63,6 +71,7 @@ static const uvow__level_t root = UVOW__OBJECT(root_keys);
 static const uvow__test_t is_0[] = {UVOW__TEST(OP, "7")};
 static const uvow__test_t is_1[] = {UVOW__TEST(OP, "7")};
 static const uvow__test_t is_2[] = {UVOW__TEST(OP, "5")};
+static const uvow__test_t is_3[] = {UVOW__TEST(OP, "6")};
 static const uvow__rule_t rules[] = {
     {
         .denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER)),
@@ -90,6 +99,17 @@ static const uvow__rule_t rules[] = {
         .name = EVENT_TYPE,
         .value = EVENT_DATA,
     },
+    {
+        .denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER)),
+                   [REQUEST_ID] =
+                       UVOW__ONLY(UVOW__KIND(NUMBER) | UVOW__KIND(STRING)),
+                   [REQUEST_TYPE] = UVOW__ONLY(UVOW__KIND(STRING))},
+        UVOW__TESTS(is_3),
+        .kind = UVOW__MSG_CALL,
+        .id = REQUEST_ID,
+        .name = REQUEST_TYPE,
+        .value = REQUEST_DATA,
+    },
 };
 
 static const uvow__piece_t call[] = {
@@ -99,6 +119,52 @@ static const uvow__piece_t call[] = {
               ",\"requestId\":"),
     UVOW__PUT(PARAMS, OMITS, UVOW__KIND(OBJECT), ",\"requestData\":"),
     UVOW__TEXT("}}"),
+};
+static const uvow__piece_t reply[] = {
+    UVOW__PUT(METHOD, FAILS, 0, "{\"op\":7,\"d\":{\"requestType\":"),
+    UVOW__PUT(ID, FAILS, UVOW__KIND(NUMBER) | UVOW__KIND(STRING),
+              ",\"requestId\":"),
+    UVOW__TEXT(",\"requestStatus\":{"),
+    UVOW__TEXT("\"result\":true,\"code\":100}"),
+    UVOW__PUT(PARAMS, NULL, UVOW__KINDS_ANY, ",\"responseData\":"),
+    UVOW__TEXT("}}"),
+};
+static const uvow__piece_t reply_error[] = {
+    UVOW__PUT(ID, NULL,
+              UVOW__KIND(NUMBER) | UVOW__KIND(STRING) | UVOW__KIND(NULL),
+              "{\"op\":7,\"d\":{\"requestId\":"),
+    UVOW__TEXT(",\"requestStatus\":{"),
+    UVOW__PUT(ERROR_CODE, FAILS, 0, "\"result\":false,\"code\":"),
+    UVOW__PUT(ERROR_MESSAGE, FAILS, 0, ",\"comment\":"),
+    UVOW__TEXT("}}}"),
+};
+static const uvow__piece_t event[] = {
+    UVOW__PUT(METHOD, FAILS, UVOW__KIND(OBJECT),
+              "{\"op\":5,\"d\":{\"eventType\":"),
+    UVOW__TEXT(",\"eventIntent\":1"),
+    UVOW__PUT(PARAMS, OMITS, UVOW__KIND(OBJECT), ",\"eventData\":"),
+    UVOW__TEXT("}}"),
+};
+static const uvow__piece_t accept_0[] = {
+    UVOW__TEXT("{\"op\":0,\"d\":{"),
+    UVOW__TEXT("\"obsWebSocketVersion\":\"5.0.0\""),
+    UVOW__TEXT(",\"rpcVersion\":1"),
+    UVOW__PUT_VARIABLE("asks", OMITS, ",\"authentication\":"),
+    UVOW__TEXT("}}"),
+};
+static const uvow__test_t accepts_1[] = {UVOW__TEST(OP, "1")};
+static const uvow__piece_t accept_2[] = {
+    UVOW__TEXT("{\"op\":2,\"d\":{"),
+    UVOW__TEXT("\"negotiatedRpcVersion\":1}}"),
+};
+static const uvow__step_t accepts[] = {
+    {.send = UVOW__TEMPLATE(accept_0), .makes = UVOW__MAKES_OBS5_ASKS},
+    {.expect = {.denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER))},
+                UVOW__TESTS(accepts_1)},
+     .same = {"authentication", AUTHENTICATION},
+     .same_if_set = 1,
+     .close = 4009},
+    {.send = UVOW__TEMPLATE(accept_2)},
 };
 static const uvow__test_t expects_0[] = {UVOW__TEST(OP, "0")};
 static const uvow__piece_t step_1[] = {
@@ -117,7 +183,8 @@ static const uvow__step_t steps[] = {
              {"challenge", CHALLENGE},
              {"salt", SALT},
          },
-     .pick_count = 2},
+     .pick_count = 2,
+     .makes = UVOW__MAKES_OBS5},
     {.send = UVOW__TEMPLATE(step_1)},
     {.expect = {.denied = {[OP] = UVOW__ONLY(UVOW__KIND(NUMBER))},
                 UVOW__TESTS(expects_2)}},
@@ -134,6 +201,11 @@ const uvow_protocol_t uvow__protocol_obs5 = {
     .step_count = UVOW__COUNT(steps),
     .templates =
         {
-            [UVOW__OP_CALL] = UVOW__TEMPLATE(call),
+            [UVOW__OP_CALL] = UVOW__TEMPLATE_READS(call, CALL),
+            [UVOW__OP_REPLY] = UVOW__TEMPLATE(reply),
+            [UVOW__OP_REPLY_ERROR] = UVOW__TEMPLATE(reply_error),
+            [UVOW__OP_EVENT] = UVOW__TEMPLATE_READS(event, EVENT),
         },
+    .accepts = accepts,
+    .accept_count = UVOW__COUNT(accepts),
 };

@@ -10,8 +10,27 @@
 
 #include <uvow/error.h>
 
+static void take_picks(const uvow__step_t *step, const uvow__captures_t *found,
+                       uvow__step_read_t *ret) {
+  for (size_t i = 0; i < step->pick_count; i++) {
+    const char *name = step->picks[i].name;
+    uvow__slice_t json = uvow__capture_text(found, step->picks[i].capture);
+    if (json.ptr)
+      ret->picks[ret->pick_count++] = (uvow__var_t){{name, strlen(name)}, json};
+  }
+}
+
+/* Takes as long wherever they differ: it may be a secret. */
+static int is_same(uvow__slice_t a, uvow__slice_t b) {
+  unsigned differ = a.len != b.len;
+  for (size_t i = 0; i < a.len && i < b.len; i++)
+    differ |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
+  return a.len && !differ;
+}
+
 uvow__step_result_t uvow__step_read(const uvow_protocol_t *protocol,
-                                    const uvow__step_t *step, const char *text,
+                                    const uvow__step_t *step,
+                                    uvow__slice_t same, const char *text,
                                     size_t len, uvow__step_read_t *ret) {
   uvow__captures_t found;
   uvow__slice_t none = {NULL, 0};
@@ -21,14 +40,11 @@ uvow__step_result_t uvow__step_read(const uvow_protocol_t *protocol,
       uvow__envelope_scan(protocol->root, text, len, &found))
     return UVOW__STEP_OTHER;
   if (uvow__rule_holds(&step->expect, &found)) {
-    for (size_t i = 0; i < step->pick_count; i++) {
-      const char *name = step->picks[i].name;
-      uvow__slice_t json = uvow__capture_text(&found, step->picks[i].capture);
-      if (json.ptr)
-        ret->picks[ret->pick_count++] =
-            (uvow__var_t){{name, strlen(name)}, json};
-    }
-    return UVOW__STEP_DONE;
+    take_picks(step, &found, ret);
+    if (!step->same.name || (step->same_if_set && !same.ptr) ||
+        is_same(uvow__capture_text(&found, step->same.capture), same))
+      return UVOW__STEP_DONE;
+    return UVOW__STEP_REFUSED;
   }
   if (step->refusal.kind != UVOW__MSG_ERROR ||
       !uvow__rule_holds(&step->refusal, &found))
@@ -39,12 +55,37 @@ uvow__step_result_t uvow__step_read(const uvow_protocol_t *protocol,
   return UVOW__STEP_REFUSED;
 }
 
-int uvow__step_write(const uvow_protocol_t *protocol, const uvow__step_t *step,
-                     const uvow__op_t *op, uvow__buf_t *out) {
-  if (!step->send.count)
+uvow__step_result_t uvow__step_meanwhile(const uvow_protocol_t *protocol,
+                                         const uvow__step_t *step,
+                                         const char *text, size_t len,
+                                         uvow__step_read_t *ret,
+                                         const uvow__step_t **ret_which) {
+  uvow__captures_t found;
+  ret->pick_count = 0;
+  if (!step->meanwhile_count ||
+      uvow__envelope_scan(protocol->root, text, len, &found))
+    return UVOW__STEP_OTHER;
+  for (size_t i = 0; i < step->meanwhile_count; i++) {
+    if (!uvow__rule_holds(&step->meanwhile[i].expect, &found))
+      continue;
+    *ret_which = &step->meanwhile[i];
+    take_picks(*ret_which, &found, ret);
+    return UVOW__STEP_DONE;
+  }
+  return UVOW__STEP_OTHER;
+}
+
+const char *uvow__maker_gives(unsigned maker) {
+  return maker == UVOW__MAKES_WAMPCRA ? "signature" : "authentication";
+}
+
+int uvow__step_write(const uvow_protocol_t *protocol,
+                     const uvow__template_t *template, const uvow__op_t *op,
+                     uvow__buf_t *out) {
+  if (!template->count)
     return UVOW_EINVAL;
-  return uvow__template_write(&step->send, op->ids ? op->ids : &protocol->ids,
-                              op, out);
+  return uvow__template_write(template, op->ids ? op->ids : &protocol->ids, op,
+                              out);
 }
 
 int uvow__heartbeat_write(const uvow_protocol_t *protocol, const uvow__op_t *op,

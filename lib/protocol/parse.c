@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/error.h"
 #include "wire/json_text.h"
 
@@ -50,7 +51,8 @@ const char *uvow__parse_copy(uvow__parser_t *p, const char *text, size_t len) {
   return copy;
 }
 
-static void free_description(uvow__description_t *description) {
+static void free_description(uvow__owner_t *owner) {
+  uvow__description_t *description = (uvow__description_t *)(void *)owner;
   uvow__mem_t mem = description->mem;
   block_t *block = description->blocks;
   while (block) {
@@ -59,19 +61,6 @@ static void free_description(uvow__description_t *description) {
     block = next;
   }
   uvow__free(&mem, description);
-}
-
-uvow_protocol_t *uvow_protocol_ref(uvow_protocol_t *protocol) {
-  if (protocol && protocol->owner)
-    atomic_fetch_add_explicit(&protocol->owner->refs, 1, memory_order_relaxed);
-  return protocol;
-}
-
-void uvow_protocol_unref(uvow_protocol_t *protocol) {
-  if (protocol && protocol->owner &&
-      atomic_fetch_sub_explicit(&protocol->owner->refs, 1,
-                                memory_order_acq_rel) == 1)
-    free_description(protocol->owner);
 }
 
 /* ---- failing ---- */
@@ -200,8 +189,7 @@ int uvow__parse_known(uvow__parser_t *p, json_t *object,
 /* Prefixes of ids come back from any peer as they are: plain characters. */
 static int is_prefix(const char *text) {
   for (const char *c = text; *c; c++)
-    if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-          (*c >= '0' && *c <= '9') || strchr("-_.:", *c)))
+    if (!uvow__is_alpha(*c) && !uvow__is_digit(*c) && !strchr("-_.:", *c))
       return 0;
   return strlen(text) <= 64;
 }
@@ -377,8 +365,18 @@ static int read_rules(uvow__parser_t *p, json_t *json,
 static int check_whole(uvow__parser_t *p) {
   const uvow_protocol_t *protocol = &p->description->protocol;
   unsigned kinds = 0;
-  for (size_t i = 0; i < protocol->rule_count; i++)
+  unsigned halves = 0;
+  for (size_t i = 0; i < protocol->rule_count; i++) {
     kinds |= 1u << protocol->rules[i].kind;
+    if (protocol->rules[i].half)
+      halves |= protocol->rules[i].kind == UVOW__MSG_END ? 1u : 2u;
+  }
+  if (halves == 1 || halves == 2)
+    return uvow__parse_fail(p, halves == 1
+                                   ? "the half of kind end has no other half: "
+                                     "an ok or error with \"half\""
+                                   : "the half of kind ok or error has no "
+                                     "other half: an end with \"half\"");
   int reads = (kinds & (1u << UVOW__MSG_OK | 1u << UVOW__MSG_END)) != 0;
   int calls = uvow__protocol_can(protocol, UVOW__OP_CALL);
   if (calls && !reads)
@@ -392,48 +390,57 @@ static int check_whole(uvow__parser_t *p) {
   return 0;
 }
 
+static void set_groups(const uvow__step_t *made, size_t count, uint8_t groups) {
+  uvow__step_t *steps = (uvow__step_t *)(uintptr_t)made;
+  for (size_t i = 0; i < count; i++) {
+    uvow__step_t *others = (uvow__step_t *)(uintptr_t)steps[i].meanwhile;
+    steps[i].expect.groups = steps[i].refusal.groups = groups;
+    for (size_t j = 0; j < steps[i].meanwhile_count; j++)
+      others[j].expect.groups = groups;
+  }
+}
+
 /* What every rule needs, once all places are known. */
 static int make_levels(uvow__parser_t *p) {
   uvow_protocol_t *protocol = &p->description->protocol;
   uvow__rule_t *rules = (uvow__rule_t *)(uintptr_t)protocol->rules;
-  uvow__step_t *steps = (uvow__step_t *)(uintptr_t)protocol->steps;
   uint8_t groups = uvow__parse_groups(p);
   protocol->root = uvow__parse_levels(p);
   for (size_t i = 0; i < protocol->rule_count; i++)
     rules[i].groups = groups;
-  for (size_t i = 0; i < protocol->step_count; i++)
-    steps[i].expect.groups = steps[i].refusal.groups = groups;
+  set_groups(protocol->steps, protocol->step_count, groups);
+  set_groups(protocol->accepts, protocol->accept_count, groups);
   return protocol->root ? 0 : -1;
 }
 
 static int read_all(uvow__parser_t *p, json_t *json) {
   static const char *const names[] = {
-      "name",      "subprotocol", "base",    "ids",     "id_prefix",
-      "params",    "open",        "call",    "notify",  "cancel",
-      "reply",     "reply_error", "partial", "event",   "end",
-      "subscribe", "heartbeat",   "rules",   "liberal", "batches",
-      NULL};
+      "name",    "subprotocol", "base",        "ids",     "id_prefix",
+      "params",  "open",        "accept",      "call",    "notify",
+      "cancel",  "reply",       "reply_error", "partial", "event",
+      "end",     "subscribe",   "heartbeat",   "rules",   "liberal",
+      "batches", "reply_first", NULL};
   uvow_protocol_t *protocol = &p->description->protocol;
   const char *name = uvow__parse_text(p, json, "name", 1);
   const char *subprotocol = uvow__parse_text(p, json, "subprotocol", 0);
   const char *base_name = uvow__parse_text(p, json, "base", 0);
   const uvow_protocol_t *base = uvow_protocol_by_name(base_name);
-  uvow__description_t *owner = p->description;
   if (p->rc || uvow__parse_known(p, json, names))
     return -1;
-  if (base_name && (!base || base->step_count)) {
+  if (base_name && !base) {
     uvow__parse_enter(p, "base", 0);
-    return uvow__parse_fail(p, base ? "one that has opening steps can't be a "
-                                      "base"
-                                    : "no built-in protocol has this name");
+    return uvow__parse_fail(p, "no built-in protocol has this name");
   }
   if (base)
     *protocol = *base;
-  protocol->owner = owner;
+  protocol->owner = &p->description->owner;
   protocol->name = uvow__parse_copy(p, name, strlen(name));
   if (subprotocol)
     protocol->subprotocol =
         uvow__parse_copy(p, subprotocol, strlen(subprotocol));
+  if (json_object_get(json, "reply_first"))
+    protocol->replies_first =
+        json_is_true(json_object_get(json, "reply_first"));
   if (json_object_get(json, "batches"))
     protocol->batches = json_is_true(json_object_get(json, "batches"));
   if (p->rc || read_ids(p, json) || read_liberal(p, json, base != NULL) ||
@@ -491,7 +498,8 @@ uvow_protocol_t *uvow__protocol_parse(const uvow__mem_t *mem,
     return NULL;
   }
   made->mem = *mem;
-  atomic_init(&made->refs, 1);
+  atomic_init(&made->owner.refs, 1);
+  made->owner.release = free_description;
   parser.description = made;
   json_t *json = load(&parser);
   if (!json)
@@ -502,7 +510,7 @@ uvow_protocol_t *uvow__protocol_parse(const uvow__mem_t *mem,
   json_decref(json);
   if (!error)
     return &made->protocol;
-  free_description(made);
+  free_description(&made->owner);
   if (ret_error)
     *ret_error = error;
   else

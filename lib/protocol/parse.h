@@ -1,8 +1,6 @@
 #ifndef UVOW__PROTOCOL_PARSE_H
 #define UVOW__PROTOCOL_PARSE_H
 
-#include <stdatomic.h>
-
 #include <jansson.h>
 
 #include "opening.h"
@@ -14,8 +12,8 @@
 /* What a parsed protocol lives in. Its memory is taken block by block, and
  * given back all at once. */
 typedef struct uvow__description {
+  uvow__owner_t owner;
   uvow_protocol_t protocol;
-  atomic_size_t refs;
   uvow__mem_t mem;
   struct uvow__block *blocks;
 } uvow__description_t;

@@ -1,8 +1,8 @@
 /*
  * A built-in protocol as the base of a description: its tables are taken in.
  *
- * 1. Its places get captures among those of the description, and its rules are
- *    copied with those. Its templates are used as they are.
+ * 1. Its places get captures among those of the description, and its rules and
+ *    opening steps are copied with those. Its templates are used as they are.
  */
 #include "parse.h"
 
@@ -79,6 +79,30 @@ static int take_rule(map_t *map, const uvow__rule_t *from, uvow__rule_t *ret) {
   return take_tests(map, ret);
 }
 
+static const uvow__step_t *take_steps(map_t *map, const uvow__step_t *from,
+                                      size_t count);
+
+static void take_step(map_t *map, const uvow__step_t *from, uvow__step_t *ret) {
+  *ret = *from;
+  ret->same.capture = map->to[from->same.capture];
+  for (size_t i = 0; i < from->pick_count; i++)
+    ret->picks[i].capture = map->to[from->picks[i].capture];
+  if (take_rule(map, &from->expect, &ret->expect) ||
+      take_rule(map, &from->refusal, &ret->refusal))
+    return;
+  if (from->meanwhile_count)
+    ret->meanwhile = take_steps(map, from->meanwhile, from->meanwhile_count);
+}
+
+static const uvow__step_t *take_steps(map_t *map, const uvow__step_t *from,
+                                      size_t count) {
+  uvow__step_t *steps =
+      (uvow__step_t *)uvow__parse_take(map->p, (count + 1) * sizeof(*steps));
+  for (size_t i = 0; steps && i < count && !map->p->rc; i++)
+    take_step(map, &from[i], &steps[i]);
+  return steps;
+}
+
 /* A member of "liberal": -1: it isn't there. */
 static int liberty(json_t *liberal, const char *name) {
   json_t *value = json_object_get(liberal, name);
@@ -109,5 +133,8 @@ int uvow__parse_base(uvow__parser_t *p, const uvow_protocol_t *base,
       return -1;
   for (size_t i = 0; i < base->rule_count && !p->rc; i++)
     be_strict(ret_rules, base->rule_count, liberal, &ret_rules[i]);
+  uvow_protocol_t *protocol = &p->description->protocol;
+  protocol->steps = take_steps(&map, base->steps, base->step_count);
+  protocol->accepts = take_steps(&map, base->accepts, base->accept_count);
   return p->rc ? -1 : 0;
 }

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define MEANWHILE_MAX 8
+
 static int read_pick(uvow__parser_t *p, json_t *pick, uvow__step_t *step) {
   const char *name;
   json_t *pointer;
@@ -48,9 +50,134 @@ static int read_tests(uvow__parser_t *p, json_t *json, const char *name,
   return 0;
 }
 
+/* Who makes a variable of what was picked. */
+static int read_maker(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
+  const char *make = uvow__parse_text(p, json, "make", 0);
+  if (!make)
+    return p->rc ? -1 : 0;
+  if (strcmp(make, "obs5") == 0)
+    ret->makes = UVOW__MAKES_OBS5;
+  else if (strcmp(make, "wampcra") == 0)
+    ret->makes = UVOW__MAKES_WAMPCRA;
+  else if (strcmp(make, "obs5_asks") == 0)
+    ret->makes = UVOW__MAKES_OBS5_ASKS;
+  else
+    return uvow__parse_fail(p,
+                            "what is made is \"obs5\", \"obs5_asks\" or "
+                            "\"wampcra\"");
+  return 0;
+}
+
+static int read_send(uvow__parser_t *p, json_t *send, uvow__step_t *ret) {
+  uvow__parse_enter(p, "send", 0);
+  if (uvow__parse_template(p, send, UVOW__FOR_OPENING, UVOW__KINDS_ANY,
+                           &ret->send))
+    return -1;
+  uvow__parse_leave(p);
+  return 0;
+}
+
+static int read_other(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
+  static const char *const names[] = {"when", "pick", "make", "send", NULL};
+  json_t *send = json_object_get(json, "send");
+  json_t *pick = json_object_get(json, "pick");
+  if (!json_is_object(json) || !send || !json_object_get(json, "when"))
+    return uvow__parse_fail(p, "it has \"when\", and \"send\"");
+  if (uvow__parse_known(p, json, names) ||
+      read_tests(p, json, "when", &ret->expect))
+    return -1;
+  uvow__parse_enter(p, "pick", 0);
+  if (pick && read_pick(p, pick, ret))
+    return -1;
+  uvow__parse_leave(p);
+  return read_maker(p, json, ret) || read_send(p, send, ret) ? -1 : 0;
+}
+
+/* What may come before what is expected, and is answered. */
+static int read_meanwhile(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
+  json_t *list = json_object_get(json, "meanwhile");
+  size_t count = json_array_size(list);
+  if (!list)
+    return 0;
+  uvow__parse_enter(p, "meanwhile", 0);
+  if (!json_is_array(list) || count == 0 || count > MEANWHILE_MAX)
+    return uvow__parse_fail(p, "it's an array of 1 to %d messages",
+                            MEANWHILE_MAX);
+  uvow__step_t *others =
+      (uvow__step_t *)uvow__parse_take(p, count * sizeof(*others));
+  for (size_t i = 0; others && i < count; i++) {
+    uvow__parse_enter(p, NULL, i);
+    if (read_other(p, json_array_get(list, i), &others[i]))
+      return -1;
+    uvow__parse_leave(p);
+  }
+  ret->meanwhile = others;
+  ret->meanwhile_count = (uint8_t)count;
+  uvow__parse_leave(p);
+  return p->rc ? -1 : 0;
+}
+
+/* {"token": "/access_token"}: that must be what the variable is. */
+static int read_same(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
+  json_t *same = json_object_get(json, "same");
+  json_t *otherwise = json_object_get(json, "otherwise");
+  uvow__step_t picked;
+  if (same) {
+    memset(&picked, 0, sizeof(picked));
+    uvow__parse_enter(p, "same", 0);
+    if (json_object_size(same) != 1)
+      return uvow__parse_fail(p, "it's {\"variable\": \"/pointer\"}");
+    if (read_pick(p, same, &picked))
+      return -1;
+    uvow__parse_leave(p);
+    ret->same = picked.picks[0];
+    ret->same_if_set = !picked.expect.denied[ret->same.capture];
+    if (!ret->same_if_set)
+      ret->expect.denied[ret->same.capture] |= UVOW__KIND(ABSENT);
+  }
+  uvow__parse_enter(p, "otherwise", 0);
+  if (otherwise && uvow__parse_template(p, otherwise, UVOW__FOR_OPENING,
+                                        UVOW__KINDS_ANY, &ret->otherwise))
+    return -1;
+  uvow__parse_leave(p);
+  return 0;
+}
+
+/* A close code of the application's, or of the protocol's own. */
+static int read_close(uvow__parser_t *p, json_t *json, const char *name,
+                      uint16_t *ret) {
+  json_t *code = json_object_get(json, name);
+  json_int_t value = json_integer_value(code);
+  if (!code)
+    return 0;
+  uvow__parse_enter(p, name, 0);
+  if (!json_is_integer(code) || value < 1000 || value > 4999 ||
+      (value >= 1004 && value <= 1006) || (value > 1014 && value < 3000))
+    return uvow__parse_fail(p,
+                            "a close code is 1000 to 4999, but those that "
+                            "can't be sent (1004 to 1006, 1015 to 2999)");
+  *ret = (uint16_t)value;
+  uvow__parse_leave(p);
+  return 0;
+}
+
+/* What is sent has nothing that is about what is expected. */
+static int only_sends(uvow__parser_t *p, json_t *json) {
+  const char *name;
+  json_t *value;
+  json_object_foreach(json, name, value) {
+    if (strcmp(name, "send") == 0 || strcmp(name, "make") == 0)
+      continue;
+    uvow__parse_enter(p, name, 0);
+    return uvow__parse_fail(p, "only a step that expects something has this");
+  }
+  return 0;
+}
+
 static int read_step(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
-  static const char *const names[] = {"send",   "expect",  "pick",
-                                      "refuse", "message", NULL};
+  static const char *const names[] = {
+      "send", "expect", "pick",      "refuse", "message", "meanwhile",
+      "make", "same",   "otherwise", "close",  "late",    NULL};
   json_t *send = json_object_get(json, "send");
   json_t *expect = json_object_get(json, "expect");
   json_t *pick = json_object_get(json, "pick");
@@ -59,14 +186,14 @@ static int read_step(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
     return uvow__parse_fail(p, "a step has \"send\", or \"expect\"");
   if (uvow__parse_known(p, json, names))
     return -1;
-  if (send) {
-    uvow__parse_enter(p, "send", 0);
-    if (uvow__parse_template(p, send, UVOW__FOR_OPENING, UVOW__KINDS_ANY,
-                             &ret->send))
-      return -1;
-    uvow__parse_leave(p);
-    return 0;
-  }
+  if (send)
+    return only_sends(p, json) || read_maker(p, json, ret) ||
+                   read_send(p, send, ret)
+               ? -1
+               : 0;
+  if (read_close(p, json, "close", &ret->close) ||
+      read_close(p, json, "late", &ret->late))
+    return -1;
   if (read_tests(p, json, "expect", &ret->expect) ||
       read_tests(p, json, "refuse", &ret->refusal))
     return -1;
@@ -79,16 +206,18 @@ static int read_step(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
   if (pick && read_pick(p, pick, ret))
     return -1;
   uvow__parse_leave(p);
-  return p->rc ? -1 : 0;
+  if (p->rc || read_maker(p, json, ret) || read_same(p, json, ret))
+    return -1;
+  return read_meanwhile(p, json, ret);
 }
 
-int uvow__parse_open(uvow__parser_t *p, json_t *json) {
-  uvow_protocol_t *protocol = &p->description->protocol;
-  json_t *open = json_object_get(json, "open");
+static int read_steps(uvow__parser_t *p, json_t *json, const char *name,
+                      const uvow__step_t **ret_steps, size_t *ret_count) {
+  json_t *open = json_object_get(json, name);
   size_t count = json_array_size(open);
   if (!open)
     return 0;
-  uvow__parse_enter(p, "open", 0);
+  uvow__parse_enter(p, name, 0);
   if (!json_is_array(open))
     return uvow__parse_fail(p, "opening steps are an array");
   uvow__step_t *steps =
@@ -99,10 +228,18 @@ int uvow__parse_open(uvow__parser_t *p, json_t *json) {
       return -1;
     uvow__parse_leave(p);
   }
-  protocol->steps = steps;
-  protocol->step_count = count;
+  *ret_steps = steps;
+  *ret_count = count;
   uvow__parse_leave(p);
   return p->rc ? -1 : 0;
+}
+
+int uvow__parse_open(uvow__parser_t *p, json_t *json) {
+  uvow_protocol_t *protocol = &p->description->protocol;
+  if (read_steps(p, json, "open", &protocol->steps, &protocol->step_count))
+    return -1;
+  return read_steps(p, json, "accept", &protocol->accepts,
+                    &protocol->accept_count);
 }
 
 int uvow__parse_heartbeat(uvow__parser_t *p, json_t *json) {

@@ -97,16 +97,18 @@ static int same(uvow__slice_t a, uvow__slice_t b) {
   return a.ptr == b.ptr && a.len == b.len;
 }
 
-/* Both ways agree about a message, and rules look at no variable part. */
+/* Both ways agree about a message, and rules look at no variable part; the quick
+ * way doesn't read sessions that have names. */
 static int agrees(const uvow__parser_t *p, const uvow__template_t *template,
                   uvow__slice_t text) {
   const uvow_protocol_t *protocol = &p->description->protocol;
   uvow__msg_t quick, slow;
-  return uvow__template_read(template, &protocol->ids, text.ptr, text.len,
+  return !protocol->sessions[0] &&
+         uvow__template_read(template, &protocol->ids, text.ptr, text.len,
                              &quick) &&
          uvow__protocol_decode_by_rules(protocol, &protocol->ids, text.ptr,
                                         text.len, &slow) == 0 &&
-         quick.kind == slow.kind && quick.has_id == slow.has_id &&
+         quick.kind == slow.kind && !slow.half && quick.has_id == slow.has_id &&
          quick.id == slow.id && same(quick.raw_id, slow.raw_id) &&
          same(quick.name, slow.name) && same(quick.value, slow.value) &&
          same(quick.session, slow.session) &&

@@ -105,7 +105,7 @@ static int test_value(uvow__parser_t *p, uvow__rule_t *rule,
   else
     return uvow__parse_fail(p,
                             "only text, integers, null, true and false can "
-                            "be compared");
+                            "be compared; one of several is a rule for each");
   return 0;
 }
 
@@ -320,10 +320,26 @@ static int read_reply(uvow__parser_t *p, json_t *json, uvow__rule_t *ret) {
   return 0;
 }
 
+/* Half of an answer. */
+static int read_half(uvow__parser_t *p, json_t *json, uvow__rule_t *ret) {
+  json_t *half = json_object_get(json, "half");
+  if (!half)
+    return 0;
+  uvow__parse_enter(p, "half", 0);
+  if (!json_is_boolean(half))
+    return uvow__parse_fail(p, "it's true or false");
+  if (ret->kind != UVOW__MSG_OK && ret->kind != UVOW__MSG_ERROR &&
+      ret->kind != UVOW__MSG_END)
+    return uvow__parse_fail(p, "halves of an answer are ok or error, and end");
+  ret->half = json_is_true(half);
+  uvow__parse_leave(p);
+  return 0;
+}
+
 int uvow__parse_rule(uvow__parser_t *p, json_t *json, uvow__rule_t *ret) {
   static const char *const names[] = {
       "when", "is",      "id",    "name",        "value", "code", "message",
-      "data", "session", "reply", "traceparent", "named", NULL};
+      "data", "session", "reply", "traceparent", "named", "half", NULL};
   json_t *when = json_object_get(json, "when");
   json_t *session = json_object_get(json, "session");
   if (!json_is_object(json))
@@ -351,7 +367,7 @@ int uvow__parse_rule(uvow__parser_t *p, json_t *json, uvow__rule_t *ret) {
   if (p->rc || read_named(p, json, ret) || check_parts(p, ret) ||
       read_reply(p, json, ret))
     return -1;
-  return 0;
+  return read_half(p, json, ret);
 }
 
 static int has_test(const uvow__rule_t *rule, const uvow__test_t *test) {
@@ -375,10 +391,72 @@ static int is_covered(const uvow__rule_t *earlier, const uvow__rule_t *rule) {
   return 1;
 }
 
+/* Whether all that fits this error, and has its id, fits the earlier one. An
+ * error without an id is about no request, which is seldom what's meant. */
+static int is_hidden(const uvow__rule_t *earlier, const uvow__rule_t *rule) {
+  uvow__rule_t with_id = *rule;
+  if (rule->kind != UVOW__MSG_ERROR || rule->id <= UVOW__CAPTURE_ALL)
+    return 0;
+  with_id.denied[rule->id] |= UVOW__KIND(ABSENT) | UVOW__KIND(NULL);
+  return is_covered(earlier, &with_id);
+}
+
+/* Whether a rule needs what is at this place, or below it. */
+static int is_needed(const uvow__rule_t *rule, const uvow__place_t *place) {
+  if (place->capture && rule->denied[place->capture] & UVOW__KIND(ABSENT))
+    return 1;
+  for (const uvow__place_t *at = place->below; at; at = at->next)
+    if (is_needed(rule, at))
+      return 1;
+  return 0;
+}
+
+/* What is below a place says what it is: not both, nor what the tests say that
+ * it isn't. */
+static int check_place(uvow__parser_t *p, const uvow__rule_t *rule,
+                       const uvow__place_t *place) {
+  const uvow__place_t *member = NULL;
+  const uvow__place_t *element = NULL;
+  for (const uvow__place_t *at = place->below; at; at = at->next) {
+    if (!is_needed(rule, at))
+      continue;
+    *(at->name ? &member : &element) = at;
+    if (check_place(p, rule, at))
+      return -1;
+  }
+  if (member && element)
+    return uvow__parse_fail(p,
+                            "nothing has both the member \"%.40s\" and the "
+                            "element %u",
+                            member->name, element->index);
+  uint8_t denied = place->capture ? rule->denied[place->capture] : 0;
+  if (member && denied & UVOW__KIND(OBJECT))
+    return uvow__parse_fail(p, "what has the member \"%.40s\" is an object",
+                            member->name);
+  if (element && denied & UVOW__KIND(ARRAY))
+    return uvow__parse_fail(p, "what has the element %u is an array",
+                            element->index);
+  return 0;
+}
+
 int uvow__parse_reachable(uvow__parser_t *p, const uvow__rule_t *rules,
                           size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uvow__parse_enter(p, NULL, i);
+    if (check_place(p, &rules[i], &p->root))
+      return -1;
+    uvow__parse_leave(p);
+  }
   for (size_t i = 1; i < count; i++) {
     for (size_t j = 0; j < i; j++) {
+      if (is_hidden(&rules[j], &rules[i])) {
+        uvow__parse_enter(p, NULL, i);
+        return uvow__parse_fail(
+            p,
+            "error can't be told from %s: with its id, whatever fits this rule "
+            "fits rule %zu first",
+            uvow__parse_kind_name(rules[j].kind), j);
+      }
       if (!is_covered(&rules[j], &rules[i]))
         continue;
       uvow__parse_enter(p, NULL, i);

@@ -3,7 +3,7 @@
  *
  * 1. Members that may be left out come last in their object, each with the
  *    comma before it, so that nothing else depends on them. In an object that
- *    has no others, the first is written as null instead.
+ *    has no others, but several of them, the first is written as null instead.
  * 2. An element that isn't the last can't be left out: it is null.
  * 3. Literal text is split where it's longer than a piece holds.
  */
@@ -101,12 +101,14 @@ static int flush(builder_t *b, size_t left) {
 static void fill_var(builder_t *b, const char *name, uvow__piece_t *ret) {
   size_t len = strlen(name);
   int is_optional = name[len - 1] == '?';
+  int is_needed = name[len - 1] == '!';
   ret->kind = UVOW__PUT_VAR;
-  ret->absent = b->use == UVOW__FOR_OPENING && !is_optional
+  ret->absent = is_needed || (b->use == UVOW__FOR_OPENING && !is_optional)
                     ? UVOW__ABSENT_FAILS
                     : UVOW__ABSENT_OMITS;
   ret->kinds = UVOW__KINDS_ANY;
-  ret->var = uvow__parse_copy(b->p, name, len - (size_t)is_optional);
+  ret->var =
+      uvow__parse_copy(b->p, name, len - (size_t)(is_optional || is_needed));
 }
 
 /* What a value stands for: 1, and a piece without text; 0: itself. */
@@ -117,15 +119,20 @@ static int is_variable(builder_t *b, json_t *json, uvow__piece_t *ret) {
       !((text[1] >= 'a' && text[1] <= 'z') ||
         (text[1] >= 'A' && text[1] <= 'Z')))
     return 0;
+  size_t len = strlen(text + 1);
+  int is_needed = text[len] == '!';
+  len -= (size_t)is_needed;
   size_t i = 0;
-  while (i < UVOW__COUNT(variables) && strcmp(variables[i].name, text + 1))
+  while (i < UVOW__COUNT(variables) &&
+         (strlen(variables[i].name) != len ||
+          memcmp(variables[i].name, text + 1, len) != 0))
     i++;
   if (i == UVOW__COUNT(variables)) {
     fill_var(b, text + 1, ret);
     return 1;
   }
   ret->kind = variables[i].kind;
-  ret->absent = variables[i].absent;
+  ret->absent = is_needed ? UVOW__ABSENT_FAILS : variables[i].absent;
   ret->kinds = variables[i].kinds ? variables[i].kinds : b->params;
   if (b->use == UVOW__FOR_CONTROL && ret->kind == UVOW__PUT_PARAMS)
     ret->absent = UVOW__ABSENT_OMITS;
@@ -222,13 +229,14 @@ static int put_members(builder_t *b, json_t *object, int *is_first) {
     if (put_member(b, name, value, is_first))
       return -1;
   }
+  int is_alone = json_object_size(object) == 1;
   json_object_foreach(object, name, value) {
     if (strcmp(name, "$merge") == 0 || !is_variable(b, value, &piece) ||
         piece.absent != UVOW__ABSENT_OMITS)
       continue;
-    if (!*is_first && flush(b, 0))
+    if ((!*is_first || is_alone) && flush(b, 0))
       return -1;
-    if (*is_first)
+    if (*is_first && !is_alone)
       piece.absent = UVOW__ABSENT_NULL;
     if (put(b, ",", *is_first ? 0 : 1) || put_escaped(b, name, strlen(name)) ||
         put(b, ":", 1) || put_variable(b, &piece))
@@ -276,8 +284,24 @@ static int put_array(builder_t *b, json_t *array) {
   return put(b, "]", 1);
 }
 
+/* A variable is the whole of its text: "x-$id" would be sent as it stands. */
+static int check_text(builder_t *b, const char *text) {
+  static const char *const names[] = {"$id", "$method", "$params", "$value"};
+  for (size_t i = 0; i < UVOW__COUNT(names); i++) {
+    const char *found = *text ? strstr(text + 1, names[i]) : NULL;
+    if (found && found[-1] != '$')
+      return uvow__parse_fail(b->p,
+                              "nothing stands for %s within a text: it's to be "
+                              "the whole of it (ids have \"id_prefix\")",
+                              names[i]);
+  }
+  return 0;
+}
+
 static int put_scalar(builder_t *b, json_t *json) {
   const char *text = json_string_value(json);
+  if (text && check_text(b, text))
+    return -1;
   if (text) /* "$$x" is "$x" */
     return put_escaped(b, text + (text[0] == '$' && text[1] == '$'),
                        json_string_length(json) -

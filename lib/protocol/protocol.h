@@ -1,6 +1,9 @@
 #ifndef UVOW__PROTOCOL_H
 #define UVOW__PROTOCOL_H
 
+#include <stdatomic.h>
+#include <string.h>
+
 #include <uvow/protocol.h>
 
 #include "rules.h"
@@ -51,13 +54,26 @@ typedef struct uvow__op {
   uvow__slice_t session;  /* plain text; only where has_session */
   /* Plain text; dropped where the protocol has no place for it. */
   uvow__slice_t traceparent;
-  int64_t error_code;          /* of REPLY_ERROR, as all that follows */
-  uvow__slice_t error_message; /* plain text */
-  uvow__slice_t error_data;    /* JSON text */
-  const uvow__ids_t *ids;      /* NULL: the protocol's */
+  int64_t error_code;            /* of REPLY_ERROR, as all that follows */
+  uvow__slice_t error_code_text; /* plain text: instead of it; or none */
+  uvow__slice_t error_message;   /* plain text */
+  uvow__slice_t error_data;      /* JSON text */
+  const uvow__ids_t *ids;        /* NULL: the protocol's */
   const uvow__var_t *vars;
   size_t var_count;
+  const uvow__var_t *session_vars; /* of a session; before those */
+  size_t session_var_count;
+  const struct uvow__form *form; /* of a call without options; or NULL */
 } uvow__op_t;
+
+/* One with nothing in it. Copied in two parts, which compilers do with vectors:
+ * all at once is slower, and so is zeroing in place. */
+static inline void uvow__op_init(uvow__op_t *op) {
+  static const uvow__op_t empty;
+  size_t part = offsetof(uvow__op_t, session);
+  memcpy(op, &empty, part);
+  memcpy((char *)op + part, (const char *)&empty + part, sizeof(empty) - part);
+}
 
 /* What was read. Slices are raw JSON text (strings with their quotes, see
  * json_text.h), borrowed from the message; NULL where there's none. */
@@ -66,6 +82,7 @@ typedef struct uvow__msg {
   uint8_t has_id;         /* the id is one of ours: 1 to UVOW__ID_MAX */
   uint8_t has_error_code; /* the code is an integer of 64 bits */
   uint8_t fault;          /* uvow__fault_t, of what is malformed */
+  uint8_t half;           /* of an answer: see uvow__rule_t */
   uint64_t id;
   uvow__slice_t raw_id; /* any kind of JSON */
   uvow__slice_t name;   /* a string; no NUL character in it */
@@ -92,7 +109,7 @@ typedef struct uvow__msg {
 
   /* CONTROL: see uvow__protocol_control; NULL: nothing to send. */
   const uvow__template_t *reply;
-  /* Of any kind, where the protocol has a second one. */
+  /* Of any kind, where the protocol's sessions have names. */
   uvow__slice_t session2;
 } uvow__msg_t;
 
@@ -104,6 +121,25 @@ typedef struct uvow__msg {
 
 #define UVOW__SESSIONS_MAX 2
 
+/* Who counts the owners of a protocol that isn't built in: first in what that
+ * lives in. */
+typedef struct uvow__owner {
+  atomic_size_t refs;
+  void (*release)(struct uvow__owner *owner); /* the last one has gone */
+} uvow__owner_t;
+
+/* Notifications that are about a call, by their names. What they say is in their
+ * params: a level captures it as UVOW__CAPTURE_FIRST. */
+typedef struct uvow__notes {
+  const char *cancel; /* of the call with this id */
+  const uvow__level_t *cancel_id;
+  const char *progress; /* a partial answer to the call with this token, */
+  const uvow__level_t *progress_token;
+  const uvow__level_t *progress_value; /* or NULL: all of them */
+  const uvow__piece_t *partial;        /* writes that, with the token as id */
+  const char *asks_token; /* a JSON Pointer: where a call's params have it */
+} uvow__notes_t;
+
 struct uvow_protocol {
   const char *name;
   const uvow__level_t *root;
@@ -114,15 +150,30 @@ struct uvow_protocol {
                               params' "sessionId"; or NULL */
   uint8_t liberal;         /* UVOW__LIBERAL_* */
   uint8_t batches;         /* an array of messages is each of them */
+  uint8_t replies_first;   /* a stream is answered before its items */
   uvow__ids_t ids;
   uvow__template_t templates[UVOW__OP_KINDS];
   const char *subprotocol;                  /* or NULL */
   const char *sessions[UVOW__SESSIONS_MAX]; /* variables, or NULL */
   const struct uvow__step *steps;           /* see opening.h */
   size_t step_count;
+  const struct uvow__step *accepts; /* the same of who is connected to */
+  size_t accept_count;
   const struct uvow__heartbeat *heartbeat; /* or NULL */
-  struct uvow__description *owner;         /* NULL: it lives for ever */
+  const uvow__notes_t *notes;              /* or NULL */
+  const uvow_codec_t *codec;               /* or NULL */
+  const struct uvow__native *native;       /* see dialect.h; or NULL */
+  uvow__owner_t *owner;                    /* NULL: it lives for ever */
 };
+
+/* One more owner, of one that is only read. Accepts NULL. */
+static inline const uvow_protocol_t *
+uvow__protocol_keep(const uvow_protocol_t *protocol) {
+  return uvow_protocol_ref((uvow_protocol_t *)(uintptr_t)protocol);
+}
+static inline void uvow__protocol_drop(const uvow_protocol_t *protocol) {
+  uvow_protocol_unref((uvow_protocol_t *)(uintptr_t)protocol);
+}
 
 extern const uvow_protocol_t uvow__protocol_jsonrpc2;
 extern const uvow_protocol_t uvow__protocol_callback_id;
@@ -138,8 +189,12 @@ extern const uvow_protocol_t uvow__protocol_webdriver_bidi;
 
 static inline int uvow__protocol_can(const uvow_protocol_t *protocol,
                                      uvow__op_kind_t kind) {
-  return protocol->templates[kind].count > 0;
+  return protocol->templates[kind].count > 0 ||
+         (protocol->codec && protocol->codec->write);
 }
+
+/* Whether messages say that there are no more partial answers. */
+int uvow__protocol_ends(const uvow_protocol_t *protocol);
 
 /*
  * Appends the message of an operation, all or nothing. Params and data must be
@@ -164,11 +219,20 @@ int uvow__protocol_decode_as(const uvow_protocol_t *protocol,
                              const uvow__ids_t *ids, const char *text,
                              size_t len, uvow__msg_t *ret);
 
+/* The same, one that looks like this operation's message tried first: what came
+ * last is mostly what comes next. Never different. */
+int uvow__protocol_decode_like(const uvow_protocol_t *protocol,
+                               const uvow__ids_t *ids, uvow__op_kind_t like,
+                               const char *text, size_t len, uvow__msg_t *ret);
+
 /* The same by the rules alone, without the templates: slower, never different.
  */
 int uvow__protocol_decode_by_rules(const uvow_protocol_t *protocol,
                                    const uvow__ids_t *ids, const char *text,
                                    size_t len, uvow__msg_t *ret);
+
+/* A message that is none: why, and what to answer. */
+void uvow__protocol_fault(uvow__msg_t *ret, uvow__fault_t fault, size_t at);
 
 /* Why a message is malformed, as a sentence: static text. */
 const char *uvow__fault_text(uvow__fault_t fault);

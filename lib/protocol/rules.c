@@ -15,6 +15,8 @@
 
 #include <uvow/error.h>
 
+#include "wire/word.h"
+#include "base/apart.h"
 #include "protocol.h"
 #include "wire/json_text.h"
 
@@ -31,9 +33,7 @@ static inline int means(uvow__slice_t raw, uvow__slice_t text) {
 
 /* 8 sets of kinds, the first one lowest, as in captures. */
 static inline uint64_t load(const uint8_t *p) {
-  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
-         (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 |
-         (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+  return uvow__word((const char *)p);
 }
 
 /* The tests that a text is no matter of. */
@@ -200,6 +200,7 @@ static inline void fill(const uvow__rule_t *rule, const uvow__captures_t *found,
     ret->session2 = uvow__capture_text(found, rule->session2);
   if (uvow__capture_kind(found, rule->traceparent) == UVOW__JSON_STRING)
     ret->traceparent = found->texts[rule->traceparent];
+  ret->half = rule->half;
   if (rule->kind == UVOW__MSG_ERROR)
     fill_error(rule, found, ret);
   else if (rule->kind == UVOW__MSG_MALFORMED ||
@@ -216,13 +217,17 @@ static const uvow__rule_t *find_rule(const uvow_protocol_t *protocol,
   return rule < last ? rule : NULL;
 }
 
-/* Nothing that the protocol knows. */
-static int fail(uvow__msg_t *ret, uvow__fault_t fault, size_t at) {
+void uvow__protocol_fault(uvow__msg_t *ret, uvow__fault_t fault, size_t at) {
   static const uvow__msg_t empty;
   *ret = empty;
   ret->fault = (uint8_t)fault;
   ret->fault_at = at;
   refuse(ret, fault);
+}
+
+/* Nothing that the protocol knows. */
+static int fail(uvow__msg_t *ret, uvow__fault_t fault, size_t at) {
+  uvow__protocol_fault(ret, fault, at);
   return UVOW_EENVELOPE;
 }
 
@@ -278,6 +283,13 @@ static int refuse_name(uvow__msg_t *msg) {
   return 0;
 }
 
+int uvow__protocol_ends(const uvow_protocol_t *protocol) {
+  for (size_t i = 0; i < protocol->rule_count; i++)
+    if (protocol->rules[i].kind == UVOW__MSG_END)
+      return 1;
+  return protocol->codec && protocol->codec->read;
+}
+
 int uvow__protocol_decode_by_rules(const uvow_protocol_t *protocol,
                                    const uvow__ids_t *ids, const char *text,
                                    size_t len, uvow__msg_t *ret) {
@@ -293,16 +305,34 @@ int uvow__protocol_decode_by_rules(const uvow_protocol_t *protocol,
              : 0;
 }
 
+/* It isn't like that. */
+UVOW__APART static int decode_unlike(const uvow_protocol_t *protocol,
+                                     const uvow__ids_t *ids,
+                                     uvow__op_kind_t like, const char *text,
+                                     size_t len, uvow__msg_t *ret) {
+  static const uvow__op_kind_t often[] = {UVOW__OP_REPLY, UVOW__OP_CALL,
+                                          UVOW__OP_EVENT};
+  const uvow__template_t *written = protocol->templates;
+  for (size_t i = 0; i < UVOW__COUNT(often); i++)
+    if (often[i] != like &&
+        uvow__template_read(&written[often[i]], ids, text, len, ret))
+      return 0;
+  return uvow__protocol_decode_by_rules(protocol, ids, text, len, ret);
+}
+
+int uvow__protocol_decode_like(const uvow_protocol_t *protocol,
+                               const uvow__ids_t *ids, uvow__op_kind_t like,
+                               const char *text, size_t len, uvow__msg_t *ret) {
+  return uvow__template_read(&protocol->templates[like], ids, text, len, ret)
+             ? 0
+             : decode_unlike(protocol, ids, like, text, len, ret);
+}
+
 int uvow__protocol_decode_as(const uvow_protocol_t *protocol,
                              const uvow__ids_t *ids, const char *text,
                              size_t len, uvow__msg_t *ret) {
-  const uvow__template_t *written = protocol->templates;
-  /* What comes most often, first. */
-  if (uvow__template_read(&written[UVOW__OP_REPLY], ids, text, len, ret) ||
-      uvow__template_read(&written[UVOW__OP_CALL], ids, text, len, ret) ||
-      uvow__template_read(&written[UVOW__OP_EVENT], ids, text, len, ret))
-    return 0;
-  return uvow__protocol_decode_by_rules(protocol, ids, text, len, ret);
+  return uvow__protocol_decode_like(protocol, ids, UVOW__OP_REPLY, text, len,
+                                    ret);
 }
 
 int uvow__protocol_decode(const uvow_protocol_t *protocol, const char *text,
@@ -339,14 +369,14 @@ int uvow__protocol_control(const uvow_protocol_t *protocol,
 
 const char *uvow__protocol_lacks(const uvow_protocol_t *protocol) {
   unsigned kinds = 0;
+  if (protocol->codec)
+    return NULL; /* it says what it can't when it's asked */
   if (!uvow__protocol_can(protocol, UVOW__OP_REPLY) &&
       !(uvow__protocol_can(protocol, UVOW__OP_PARTIAL) &&
         uvow__protocol_can(protocol, UVOW__OP_END)))
     return "reply, or partial and end";
   if (!uvow__protocol_can(protocol, UVOW__OP_REPLY_ERROR))
     return "reply_error";
-  if (!uvow__protocol_can(protocol, UVOW__OP_EVENT))
-    return "event";
   for (size_t i = 0; i < protocol->rule_count; i++)
     kinds |= 1u << protocol->rules[i].kind;
   return kinds & 1u << UVOW__MSG_CALL ? NULL : "a rule for calls";
@@ -368,11 +398,25 @@ static const uvow_protocol_t *const protocols[] = {
     &uvow__protocol_wamp2,
     &uvow__protocol_webdriver_bidi};
 
-const uvow_protocol_t *uvow_protocol_by_name(const char *name) {
+/* What has no owner is never written to, whoever has a pointer to it. */
+uvow_protocol_t *uvow_protocol_by_name(const char *name) {
   for (size_t i = 0; name && i < UVOW__COUNT(protocols); i++)
     if (strcmp(protocols[i]->name, name) == 0)
-      return protocols[i];
+      return (uvow_protocol_t *)(uintptr_t)protocols[i];
   return NULL;
+}
+
+uvow_protocol_t *uvow_protocol_ref(uvow_protocol_t *protocol) {
+  if (protocol && protocol->owner)
+    atomic_fetch_add_explicit(&protocol->owner->refs, 1, memory_order_relaxed);
+  return protocol;
+}
+
+void uvow_protocol_unref(uvow_protocol_t *protocol) {
+  uvow__owner_t *owner = protocol ? protocol->owner : NULL;
+  if (owner &&
+      atomic_fetch_sub_explicit(&owner->refs, 1, memory_order_acq_rel) == 1)
+    owner->release(owner);
 }
 
 const char *uvow_protocol_name(const uvow_protocol_t *protocol) {

@@ -76,6 +76,7 @@ typedef struct uvow__rule {
   uint8_t error_message;
   uint8_t error_data;
   uint8_t error_whole;
+  uint8_t half;    /* OK, ERROR, END: the answer is whole with another half */
   uint8_t refuses; /* MALFORMED: it may be a call, and is answered */
 } uvow__rule_t;
 

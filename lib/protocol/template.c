@@ -15,6 +15,8 @@
 
 #include <uvow/error.h>
 
+#include "base/apart.h"
+#include "form.h"
 #include "protocol.h"
 #include "wire/json_text.h"
 #include "wire/utf8.h"
@@ -22,24 +24,30 @@
 
 /* ---- reading ---- */
 
+UVOW__WITHIN int same_word(const char *a, const char *b, size_t at) {
+  return uvow__word(a + at) == uvow__word(b + at);
+}
+
+_Static_assert(UVOW__PIECE_TEXT <= 32, "two words from each end are all of it");
+
 /* The piece's text at p: what's behind it, or NULL. */
-static inline const char *read_text(const uvow__piece_t *piece, const char *p,
-                                    const char *end) {
+UVOW__WITHIN const char *read_text(const uvow__piece_t *piece, const char *p,
+                                   const char *end) {
+  const char *text = piece->text;
   size_t len = piece->len;
   if ((size_t)(end - p) < len)
     return NULL;
   if (len < 8) {
     for (size_t i = 0; i < len; i++)
-      if (p[i] != piece->text[i])
+      if (p[i] != text[i])
         return NULL;
     return p + len;
   }
-  for (size_t i = 0; i < len - 8; i += 8)
-    if (uvow__word(p + i) != uvow__word(piece->text + i))
-      return NULL;
-  /* The last word, over characters already seen. */
-  return uvow__word(p + len - 8) == uvow__word(piece->text + len - 8) ? p + len
-                                                                      : NULL;
+  if (!same_word(p, text, 0) || !same_word(p, text, len - 8))
+    return NULL;
+  if (len > 16 && (!same_word(p, text, 8) || !same_word(p, text, len - 16)))
+    return NULL;
+  return p + len;
 }
 
 /* A string. Whether it's one of ours, it says itself. */
@@ -54,30 +62,40 @@ static const char *read_text_id(const char *p, const char *end,
   return stop;
 }
 
-/* An id that may be ours, and is below 10^15: all that ever come. */
-static inline const char *read_id(const char *p, const char *end,
-                                  const uvow__ids_t *ids, uvow__msg_t *msg) {
-  if (ids->form != UVOW__IDS_NUMBER)
-    return read_text_id(p, end, ids, msg);
+/* Up to 15 digits: how many there are. */
+UVOW__WITHIN size_t read_number(const char *p, const char *end, uint64_t *ret) {
   const char *start = p;
-  uint64_t id = 0;
-  for (; p < end; p++) {
-    unsigned digit = (unsigned)(unsigned char)*p - '0';
-    if (digit > 9)
-      break;
-    id = id * 10 + digit;
+  uint64_t number = 0;
+  if (end - p >= 8) {
+    uint64_t word = uvow__word(p);
+    uint64_t marks = uvow__word_not_digit(word);
+    size_t len = marks ? uvow__word_lowest(marks) : 0;
+    if (len) {
+      *ret = uvow__word_number(word, len);
+      return len;
+    }
   }
-  size_t len = (size_t)(p - start);
-  if (len == 0 || len > 15 || *start == '0')
-    return NULL;
-  msg->raw_id = (uvow__slice_t){start, len};
-  msg->id = id;
-  msg->has_id = 1;
-  return p;
+  for (; p < end && (unsigned char)(*p - '0') <= 9 && p - start < 16; p++)
+    number = number * 10 + (unsigned char)(*p - '0');
+  *ret = number;
+  return (size_t)(p - start);
 }
 
-static inline const char *read_json(const char *p, const char *end,
-                                    unsigned kinds, uvow__slice_t *ret_text) {
+/* An id that may be ours, and is below 10^15: all that ever come. */
+UVOW__WITHIN const char *read_id(const char *p, const char *end,
+                                 const uvow__ids_t *ids, uvow__msg_t *msg) {
+  if (ids->form != UVOW__IDS_NUMBER)
+    return read_text_id(p, end, ids, msg);
+  size_t len = read_number(p, end, &msg->id);
+  if (len == 0 || len > 15 || *p == '0')
+    return NULL;
+  msg->raw_id = (uvow__slice_t){p, len};
+  msg->has_id = 1;
+  return p + len;
+}
+
+UVOW__WITHIN const char *read_json(const char *p, const char *end,
+                                   unsigned kinds, uvow__slice_t *ret_text) {
   uvow__json_kind_t kind;
   const char *stop = uvow__envelope_skip(p, end, &kind);
   if (!stop || !(kinds & (unsigned)kind))
@@ -126,29 +144,73 @@ static inline const char *read_value(const uvow__piece_t *piece, const char *p,
   return NULL;
 }
 
-int uvow__template_read(const uvow__template_t *template,
-                        const uvow__ids_t *ids, const char *text, size_t len,
-                        uvow__msg_t *ret) {
+/* Whether it is an id, a value and an end: most answers. */
+static inline int is_answer(const uvow__template_t *template) {
+  const uvow__piece_t *pieces = template->pieces;
+  return template->count == 3 && pieces[0].kind == UVOW__PUT_ID &&
+         pieces[1].kind == UVOW__PUT_PARAMS &&
+         pieces[1].absent != UVOW__ABSENT_OMITS &&
+         pieces[2].kind == UVOW__PUT_TEXT;
+}
+
+static inline void set_kind(uvow__msg_t *ret,
+                            const uvow__template_t *template) {
   static const uvow__msg_t empty; /* copied: zeroing in place is slower */
-  if (!template->reads || len == 0)
-    return 0;
+  memcpy(ret, &empty, UVOW__MSG_PLAIN);
+  ret->kind = (uvow__msg_kind_t) template->reads;
+}
+
+/* The same as what follows, of such a one, at once. */
+static inline int read_answer(const uvow__template_t *template,
+                              const uvow__ids_t *ids, const char *text,
+                              const char *end, uvow__msg_t *ret) {
   const uvow__piece_t *piece = template->pieces;
-  const uvow__piece_t *last = piece + template->count;
-  const char *end = text + len;
   const char *p = read_text(piece, text, end);
   if (!p)
     return 0;
-  memcpy(ret, &empty, UVOW__MSG_PLAIN);
-  ret->kind = (uvow__msg_kind_t) template->reads;
-  p = read_value(piece, p, end, ids, ret);
-  while (p && ++piece < last) {
-    const char *behind = read_text(piece, p, end);
-    if (behind)
-      p = read_value(piece, behind, end, ids, ret);
-    else if (piece->absent != UVOW__ABSENT_OMITS)
+  set_kind(ret, template);
+  p = read_id(p, end, ids, ret);
+  if (p)
+    p = read_text(piece + 1, p, end);
+  if (p)
+    p = read_json(p, end, piece[1].kinds, &ret->value);
+  return p && read_text(piece + 2, p, end) == end;
+}
+
+/* Any. */
+UVOW__APART static int read_pieces(const uvow__template_t *template,
+                                   const uvow__ids_t *ids, const char *text,
+                                   const char *end, uvow__msg_t *ret) {
+  const uvow__piece_t *piece = template->pieces;
+  const uvow__piece_t *last = piece + template->count;
+  const char *p = read_text(piece, text, end);
+  if (!p)
+    return 0;
+  set_kind(ret, template);
+  for (;;) {
+    p = read_value(piece, p, end, ids, ret);
+    if (!p)
       return 0;
+    const char *behind;
+    do {
+      if (++piece == last)
+        return p == end;
+      behind = read_text(piece, p, end);
+      if (!behind && piece->absent != UVOW__ABSENT_OMITS)
+        return 0;
+    } while (!behind);
+    p = behind;
   }
-  return p == end;
+}
+
+int uvow__template_read(const uvow__template_t *template,
+                        const uvow__ids_t *ids, const char *text, size_t len,
+                        uvow__msg_t *ret) {
+  if (!template->reads || len == 0)
+    return 0;
+  return is_answer(template) && ids->form == UVOW__IDS_NUMBER
+             ? read_answer(template, ids, text, text + len, ret)
+             : read_pieces(template, ids, text, text + len, ret);
 }
 
 /* ---- writing ---- */
@@ -186,26 +248,11 @@ static int grow(writer_t *w, size_t len) {
   return rc;
 }
 
-static inline void copy(uint8_t *to, const char *from, size_t len) {
-  if (len > 16) {
-    memcpy(to, from, len);
-  } else if (len >= 8) {
-    memcpy(to, from, 8);
-    memcpy(to + len - 8, from + len - 8, 8);
-  } else if (len >= 4) {
-    memcpy(to, from, 4);
-    memcpy(to + len - 4, from + len - 4, 4);
-  } else {
-    for (size_t i = 0; i < len; i++)
-      to[i] = (uint8_t)from[i];
-  }
-}
-
 static inline int put(writer_t *w, const char *bytes, size_t len) {
   int rc = len <= room(w) ? 0 : grow(w, len);
   if (rc)
     return rc;
-  copy(w->to, bytes, len);
+  uvow__copy(w->to, bytes, len);
   w->to += len;
   return 0;
 }
@@ -319,7 +366,7 @@ static inline int put_string(writer_t *w, const uvow__piece_t *piece,
   if (room(w) < 2 || room(w) - 2 < text.len || !uvow__json_stands(text))
     return put_escaped(w, text);
   w->to[0] = '"';
-  copy(w->to + 1, text.ptr, text.len);
+  uvow__copy(w->to + 1, text.ptr, text.len);
   w->to += text.len + 2;
   w->to[-1] = '"';
   return 0;
@@ -353,8 +400,22 @@ static int put_text_id(writer_t *w, const uvow__ids_t *ids, uint64_t id) {
   return rc ? rc : put(w, "\"", 1);
 }
 
+/* An id that was read, and needs no second look: a short number. */
+static inline int is_short_number(uvow__slice_t raw) {
+  if (raw.len - 1 >= 15 || raw.ptr[0] == '0')
+    return 0;
+  for (size_t i = 0; i < raw.len; i++)
+    if ((unsigned char)(raw.ptr[i] - '0') > 9)
+      return 0;
+  return 1;
+}
+
 static inline int put_id(writer_t *w, const uvow__piece_t *piece,
                          const uvow__op_t *op) {
+  if (is_short_number(op->raw_id) && (piece->kinds & UVOW__KIND(NUMBER))) {
+    int rc = put_text(w, piece);
+    return rc ? rc : put(w, op->raw_id.ptr, op->raw_id.len);
+  }
   if (op->raw_id.len || op->id == 0)
     return put_json(w, piece, op->raw_id);
   if (op->id > UVOW__ID_MAX)
@@ -366,10 +427,13 @@ static inline int put_id(writer_t *w, const uvow__piece_t *piece,
                                           : put_text_id(w, w->ids, op->id);
 }
 
-/* A variable: the last one of this name. */
+/* A variable: the session's, or the last one of this name. */
 static int put_var(writer_t *w, const uvow__piece_t *piece,
                    const uvow__op_t *op) {
   uvow__slice_t none = {NULL, 0};
+  for (size_t i = op->session_var_count; i > 0; i--)
+    if (uvow__slice_is(op->session_vars[i - 1].name, piece->var))
+      return put_json(w, piece, op->session_vars[i - 1].json);
   for (size_t i = op->var_count; i > 0; i--)
     if (uvow__slice_is(op->vars[i - 1].name, piece->var))
       return put_json(w, piece, op->vars[i - 1].json);
@@ -397,6 +461,8 @@ static int put_args(writer_t *w, const uvow__piece_t *piece,
 
 static int put_error(writer_t *w, const uvow__piece_t *piece,
                      const uvow__op_t *op) {
+  if (piece->kind == UVOW__PUT_ERROR_CODE && op->error_code_text.len)
+    return put_string(w, piece, op->error_code_text);
   if (piece->kind == UVOW__PUT_ERROR_CODE) {
     int64_t code = op->error_code;
     int rc = put_text(w, piece);
@@ -451,7 +517,7 @@ int uvow__template_write(const uvow__template_t *template,
   if (rc)
     return rc;
   resume(&w);
-  for (; piece < last && !rc; piece++)
+  for (; piece < last && rc == 0; piece++)
     rc = put_piece(&w, piece, op);
   if (rc)
     out->len = out->off + size;
@@ -460,10 +526,34 @@ int uvow__template_write(const uvow__template_t *template,
   return rc;
 }
 
+const uvow__piece_t *uvow__template_wrong(const uvow__template_t *template,
+                                          const uvow__ids_t *ids,
+                                          const uvow__op_t *op,
+                                          const uvow__mem_t *mem) {
+  const uvow__piece_t *wrong = NULL;
+  uvow__buf_t out;
+  uvow__op_t plain = *op;
+  writer_t w = {&out, ids, NULL, NULL};
+  plain.params_how = 0;
+  uvow__buf_init(&out, mem, SIZE_MAX);
+  int rc = uvow__buf_reserve(&out, 1);
+  if (rc == 0)
+    resume(&w);
+  for (size_t i = 0; i < template->count && rc == 0; i++) {
+    rc = put_piece(&w, &template->pieces[i], &plain);
+    if (rc == UVOW_EINVAL)
+      wrong = &template->pieces[i];
+  }
+  uvow__buf_done(&out);
+  return wrong;
+}
+
 int uvow__protocol_encode(const uvow_protocol_t *protocol, const uvow__op_t *op,
                           uvow__buf_t *out) {
+  if (op->form && uvow__form_write(op->form, op, out) == 0)
+    return 0;
   if ((unsigned)op->kind >= UVOW__OP_KINDS ||
-      !uvow__protocol_can(protocol, op->kind) ||
+      protocol->templates[op->kind].count == 0 ||
       (op->session.len && !protocol->has_session))
     return UVOW_EINVAL;
   return uvow__template_write(&protocol->templates[op->kind],

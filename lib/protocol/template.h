@@ -93,6 +93,12 @@ int uvow__template_write(const uvow__template_t *template,
                          const uvow__ids_t *ids, const struct uvow__op *op,
                          uvow__buf_t *out);
 
+/* The piece that the operation has nothing right for (UVOW_EINVAL), or NULL. */
+const uvow__piece_t *uvow__template_wrong(const uvow__template_t *template,
+                                          const uvow__ids_t *ids,
+                                          const struct uvow__op *op,
+                                          const uvow__mem_t *mem);
+
 /*
  * Reads a message that is just as the template writes it: the same members in
  * the same order, no space between them, a short integer as id, and no escape

@@ -44,6 +44,21 @@ uint64_t uvow__backlog_first(uvow__backlog_t *backlog,
   return head.id;
 }
 
+int uvow__backlog_next(const uvow__backlog_t *backlog, size_t *at,
+                       uint64_t *ret_id, uvow__slice_t *ret_text) {
+  const uvow__buf_t *buf = &backlog->buf;
+  head_t head;
+  if (*at >= uvow__buf_size(buf))
+    return 0;
+  const uint8_t *front = buf->data + buf->off + *at;
+  memcpy(&head, front, sizeof(head));
+  *ret_id = head.id;
+  ret_text->ptr = (const char *)front + sizeof(head);
+  ret_text->len = head.len;
+  *at += sizeof(head) + head.len;
+  return 1;
+}
+
 void uvow__backlog_pop(uvow__backlog_t *backlog) {
   head_t head;
   memcpy(&head, uvow__buf_front(&backlog->buf), sizeof(head));

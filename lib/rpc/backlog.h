@@ -22,6 +22,10 @@ int uvow__backlog_push(uvow__backlog_t *backlog, uint64_t id,
                        uvow__slice_t text);
 /* The first message: borrowed until the next call. There is one. */
 uint64_t uvow__backlog_first(uvow__backlog_t *backlog, uvow__slice_t *ret_text);
+/* The same of any: *at is 0 for the first one, and then where the next one is.
+ * Returns 0: there are no more. */
+int uvow__backlog_next(const uvow__backlog_t *backlog, size_t *at,
+                       uint64_t *ret_id, uvow__slice_t *ret_text);
 /* Takes it away. */
 void uvow__backlog_pop(uvow__backlog_t *backlog);
 /* Takes away those that `keep` returns 0 for. */

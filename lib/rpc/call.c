@@ -3,14 +3,32 @@
 
 #include <string.h>
 
+#include "base/own.h"
 #include "callee.h"
 #include "wire/json_text.h"
 #include "wire/traceparent.h"
+#include "within.h"
+
+/* A value of its params: one owner more, or less, of the call's memory. */
+static void hold_cb(void *ptr) {
+  UVOW__CONTAINER(ptr, uvow_call_t, params)->refs++;
+}
+
+static void unhold_cb(void *ptr) {
+  uvow__call_free(UVOW__CONTAINER(ptr, uvow_call_t, params));
+}
+
+const uvow_type_t uvow__type_params = {
+    sizeof(uvow_type_t), uvow__own_names.bytes, hold_cb, unhold_cb};
 
 void uvow__call_free(uvow_call_t *call) {
+  if (--call->refs)
+    return; /* its params are kept */
   uvow_methods_t *methods = call->methods;
   uvow__payload_done(&call->params);
   uvow__free(uvow__loop_mem(call->loop), call->outside);
+  uvow__free(uvow__loop_mem(call->loop), call->session);
+  uvow__free(uvow__loop_mem(call->loop), call->vars);
   uvow__pool_give(&methods->calls, call);
   uvow_methods_unref(methods);
 }
@@ -55,6 +73,28 @@ static void keep_traceparent(uvow_call_t *call, uvow__slice_t raw) {
   call->traceparent[text.len] = '\0';
 }
 
+/* Few protocols have sessions. */
+static int keep_session(uvow_call_t *call, uvow__slice_t raw) {
+  uvow__slice_t text = raw;
+  uvow__buf_t unescaped;
+  int rc = 0;
+  if (!raw.ptr)
+    return 0;
+  uvow__buf_init(&unescaped, uvow__loop_mem(call->loop), SIZE_MAX);
+  if (raw.len && raw.ptr[0] == '"' && !uvow__json_plain(raw, &text)) {
+    rc = uvow__json_unescape(&unescaped, raw);
+    text.ptr = (const char *)uvow__buf_front(&unescaped);
+    text.len = uvow__buf_size(&unescaped);
+  }
+  if (rc == 0) {
+    call->session =
+        uvow__strndup(uvow__loop_mem(call->loop), text.ptr, text.len);
+    rc = call->session ? 0 : UVOW_ENOMEM;
+  }
+  uvow__buf_done(&unescaped);
+  return rc;
+}
+
 static int keep_message(uvow_call_t *call, const uvow__msg_t *msg,
                         uvow__buf_t *whole) {
   static uvow__buf_t none;
@@ -77,20 +117,32 @@ static int keep_message(uvow_call_t *call, const uvow__msg_t *msg,
   if (rc == 0)
     rc = uvow__payload_take(&call->params, &call->loop->rt.texts, msg->value,
                             whole ? whole : &none);
+  if (rc == 0)
+    rc = keep_session(call, msg->session);
   keep_traceparent(call, msg->traceparent);
   uvow__buf_done(&unescaped);
   return rc;
 }
 
+static int is_free(const void *block) {
+  return ((const uvow_call_t *)block)->refs == 0;
+}
+
+static void init_calls(uvow_methods_t *methods) {
+  uvow__pool_init(&methods->calls, uvow__loop_mem(methods->loop),
+                  sizeof(uvow_call_t));
+  uvow__pool_shrink(&methods->calls, &methods->loop->rt.tidy, is_free);
+}
+
 int uvow__call_new(uvow_methods_t *methods, const uvow__msg_t *msg,
                    uvow__buf_t *whole, uvow_call_t **ret_call) {
   if (!methods->calls.mem)
-    uvow__pool_init(&methods->calls, uvow__loop_mem(methods->loop),
-                    sizeof(uvow_call_t));
+    init_calls(methods);
   uvow_call_t *call = (uvow_call_t *)uvow__pool_take(&methods->calls);
   if (!call)
     return UVOW_ENOMEM;
   memset(call, 0, offsetof(uvow_call_t, name_room));
+  call->refs = 1;
   uvow__list_init(&call->link);
   call->methods = uvow_methods_ref(methods);
   call->loop = methods->loop;
@@ -103,31 +155,64 @@ int uvow__call_new(uvow_methods_t *methods, const uvow__msg_t *msg,
   return rc;
 }
 
+int uvow__call_keep_vars(uvow_call_t *call, const uvow_protocol_t *protocol,
+                         const uvow__msg_t *msg) {
+  const uvow__mem_t *mem = uvow__loop_mem(call->loop);
+  uvow__buf_t text;
+  call->vars = uvow__session_vars_new(mem, protocol, msg);
+  if (!call->vars)
+    return UVOW_ENOMEM;
+  if (!protocol->sessions[1])
+    return 0;
+  uvow__buf_init(&text, mem, SIZE_MAX);
+  int rc = uvow__session_vars_text(call->vars, &text);
+  if (rc == 0) {
+    uvow__free(mem, call->session);
+    call->session = uvow__strndup(mem, (const char *)uvow__buf_front(&text),
+                                  uvow__buf_size(&text));
+    rc = call->session ? 0 : UVOW_ENOMEM;
+  }
+  uvow__buf_done(&text);
+  return rc;
+}
+
+void uvow__call_set_session(const uvow_call_t *call, uvow__op_t *op) {
+  if (call->vars) {
+    op->session_vars = call->vars->list;
+    op->session_var_count = call->vars->count;
+  } else if (call->session) {
+    op->session = (uvow__slice_t){call->session, strlen(call->session)};
+  }
+}
+
 const char *uvow_call_method(const uvow_call_t *call) {
-  return call->name;
-}
-
-uvow_payload_t *uvow_call_params(const uvow_call_t *call) {
-  return (uvow_payload_t *)(uintptr_t)&call->params;
-}
-
-struct json_t *uvow_call_json(const uvow_call_t *call) {
-  struct json_t *json;
-  return uvow_payload_json(uvow_call_params(call), &json) ? NULL : json;
+  return call ? call->name : NULL;
 }
 
 const char *uvow_call_traceparent(const uvow_call_t *call) {
-  return call->traceparent[0] ? call->traceparent : NULL;
+  return call && call->traceparent[0] ? call->traceparent : NULL;
+}
+
+const char *uvow_call_session(const uvow_call_t *call) {
+  return call ? call->session : NULL;
 }
 
 uvow_loop_t *uvow_call_loop(const uvow_call_t *call) {
-  return call->loop;
+  return call ? call->loop : NULL;
 }
 
 int uvow_call_wants_answer(const uvow_call_t *call) {
-  return call->id.ptr != NULL;
+  return call && call->id.ptr != NULL;
 }
 
 uvow_peer_t *uvow_call_peer(const uvow_call_t *call) {
-  return call->callee ? uvow__callee_peer(call->callee) : NULL;
+  uvow_peer_t *peer =
+      call && call->callee ? uvow__callee_peer(call->callee) : NULL;
+  uvow__within_t *within = NULL;
+  if (peer && peer->kin.parts && call->vars)
+    within = uvow__within_find_vars(peer, call->vars);
+  else if (peer && peer->kin.parts && call->session)
+    within = uvow__within_find(
+        peer, (uvow__slice_t){call->session, strlen(call->session)});
+  return within ? &within->peer : peer;
 }

@@ -35,18 +35,14 @@ enum { GIVEN_UP, ANSWERED, OWED };
 
 _Static_assert(UVOW__INTERN_MAX < 1 << 13, "a session's number fits");
 _Static_assert(sizeof(uvow__request_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
-_Static_assert(sizeof(uvow_payload_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
+_Static_assert(sizeof(uvow__payload_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
 
 static uvow_future_t *future_of(uvow__request_t *request) {
   return (uvow_future_t *)(void *)request - 1;
 }
 
-static uvow__request_t *request_of(uvow_future_t *f) {
+uvow__request_t *uvow__request_of(uvow_future_t *f) {
   return (uvow__request_t *)(void *)(f + 1);
-}
-
-static int is_live(uint64_t slot) {
-  return slot != 0 && (slot & 1) == 0;
 }
 
 static uint64_t tombstone(uint64_t id, unsigned how) {
@@ -55,10 +51,6 @@ static uint64_t tombstone(uint64_t id, unsigned how) {
 
 static int is_owed(uint64_t slot) {
   return (slot & 7) == (OWED << 1 | 1);
-}
-
-static uvow__request_t *request_in(uint64_t slot) {
-  return request_of((uvow_future_t *)(uintptr_t)slot);
 }
 
 void uvow__dispatcher_init(uvow__dispatcher_t *d, uvow__runtime_t *rt,
@@ -76,7 +68,7 @@ void uvow__dispatcher_done(uvow__dispatcher_t *d) {
 }
 
 static uint64_t id_in(uint64_t slot) {
-  return is_live(slot) ? request_in(slot)->id : slot >> 3;
+  return uvow__slot_is_live(slot) ? uvow__slot_request(slot)->id : slot >> 3;
 }
 
 static int grow(uvow__dispatcher_t *d) {
@@ -109,6 +101,8 @@ static uvow_future_t *leave_slot(uvow__request_t *request, unsigned how) {
                      sizeof(*request->text) + request->text->len);
   request->text = NULL;
   uvow__wheel_disarm(&request->deadline);
+  if (request->partials)
+    d->on_left(d, request, how == ANSWERED);
   return future_of(request);
 }
 
@@ -155,8 +149,8 @@ static void give_up(uvow__request_t *request, int code) {
   uvow_future_unref(f);
 }
 
-static void on_cut(uvow_future_t *f, int code) {
-  uvow__request_t *request = request_of(f);
+static void on_reject(uvow_future_t *f, int code) {
+  uvow__request_t *request = uvow__request_of(f);
   request->owner->count.canceled++;
   give_up(request, code);
 }
@@ -168,7 +162,7 @@ static void on_deadline(uvow__deadline_t *deadline) {
 }
 
 static int is_taken(uint64_t slot) {
-  return is_live(slot) || is_owed(slot);
+  return uvow__slot_is_live(slot) || is_owed(slot);
 }
 
 /* The next id whose slot is free. */
@@ -209,8 +203,8 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
     uvow_future_unref(f);
     return rc;
   }
-  uvow__request_t *request = request_of(f);
-  f->cb.cut = on_cut;
+  uvow__request_t *request = uvow__request_of(f);
+  f->cb.reject = on_reject;
   uvow__deadline_init(&request->deadline, on_deadline);
   request->owner = d;
   request->id = id;
@@ -218,7 +212,7 @@ int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
   request->text = NULL;
   request->method = 0;
   request->sent = request->was_sent = 0;
-  request->idempotent = request->json = 0;
+  request->idempotent = request->json = request->partials = 0;
   request->session = 0;
   request->resent = 0;
   d->slots[id & d->mask] = (uint64_t)(uintptr_t)f;
@@ -244,24 +238,21 @@ int uvow__request_keep_text(uvow__request_t *request, uvow__slice_t text) {
   return 0;
 }
 
-static uvow__request_t *live_at(const uvow__dispatcher_t *d, uint64_t id) {
-  uint64_t slot = d->slots ? d->slots[id & d->mask] : 0;
-  if (!is_live(slot) || request_in(slot)->id != id)
-    return NULL;
-  return request_in(slot);
-}
-
-uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id) {
-  return live_at(d, id);
-}
-
-uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
-                                        uint64_t id) {
+uvow_stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
+                                       uint64_t id) {
   if (id == 0 || id >= d->next_id)
-    return UVOW__STRAY_UNKNOWN;
+    return UVOW_STRAY_UNKNOWN;
   if (d->slots[id & d->mask] == tombstone(id, ANSWERED))
-    return UVOW__STRAY_DUPLICATE;
-  return UVOW__STRAY_LATE;
+    return UVOW_STRAY_DUPLICATE;
+  return UVOW_STRAY_LATE;
+}
+
+uvow__request_t *uvow__dispatcher_only(uvow__dispatcher_t *d) {
+  size_t at = 0;
+  while (!uvow__slot_is_live(d->slots[at]) ||
+         !uvow__slot_request(d->slots[at])->sent)
+    at++;
+  return uvow__slot_request(d->slots[at]);
 }
 
 int uvow__dispatcher_paid(uvow__dispatcher_t *d, uint64_t id) {
@@ -282,7 +273,7 @@ void uvow__dispatcher_forgive(uvow__dispatcher_t *d) {
 
 /* An answer that can't be kept, or read as the JSON it was asked for as. The
  * text may be the payload's. */
-static void reject_payload(uvow_future_t *f, uvow_payload_t *payload, int code,
+static void reject_payload(uvow_future_t *f, uvow__payload_t *payload, int code,
                            uvow__slice_t text) {
   uvow__error_spec_t spec = {0};
   spec.code = code;
@@ -301,13 +292,13 @@ static void reject_payload(uvow_future_t *f, uvow_payload_t *payload, int code,
 /* From here on the tail is the payload. */
 static void become_payload(uvow_future_t *f, uvow__slice_t text,
                            uvow__buf_t *whole, int json) {
-  uvow_payload_t *payload = (uvow_payload_t *)(void *)(f + 1);
+  uvow__payload_t *payload = (uvow__payload_t *)(void *)(f + 1);
   struct json_t *parsed;
   int rc = uvow__payload_take(payload, &f->rt->texts, text, whole);
   if (rc == 0 && json && text.ptr)
-    rc = uvow_payload_json(payload, &parsed);
+    rc = uvow__payload_json(payload, &parsed);
   if (rc == 0)
-    uvow__future_fulfill(f, uvow_value_ptr(&uvow_type_payload, payload));
+    uvow__future_fulfill(f, uvow_value_ptr(&uvow__type_payload, payload));
   else
     reject_payload(f, payload, rc, text);
 }
@@ -379,10 +370,10 @@ static uvow_future_t *in_line(const uvow__dispatcher_t *d) {
   uvow_future_t *last = NULL;
   for (size_t i = 0; d->live && i <= d->mask; i++) {
     uint64_t slot = d->slots[(d->next_id + i) & d->mask];
-    if (!is_live(slot))
+    if (!uvow__slot_is_live(slot))
       continue;
     uvow_future_t *f = (uvow_future_t *)(uintptr_t)slot;
-    f->u.line.key = request_in(slot)->id;
+    f->u.line.key = uvow__slot_request(slot)->id;
     f->u.line.next = NULL;
     if (last && last->u.line.key < f->u.line.key) {
       last->u.line.next = f;
@@ -404,7 +395,7 @@ static uvow__request_t *next_in(uvow_future_t **line) {
   if (!f)
     return NULL;
   *line = f->u.line.next;
-  return request_of(f);
+  return uvow__request_of(f);
 }
 
 /* An error for many requests: one object for each outcome. */

@@ -1,17 +1,10 @@
 #ifndef UVOW__DISPATCHER_H
 #define UVOW__DISPATCHER_H
 
+#include <uvow/peer.h>
+
 #include "future/future.h"
 #include "payload.h"
-
-/* Where an answer that no request waits for comes from (contract R3). */
-typedef enum uvow__stray {
-  UVOW__STRAY_NONE,
-  UVOW__STRAY_LATE,      /* its request timed out or was canceled */
-  UVOW__STRAY_DUPLICATE, /* its request was answered before */
-  UVOW__STRAY_UNKNOWN,   /* no request ever had this id */
-  UVOW__STRAY_MALFORMED  /* nothing that the protocol knows */
-} uvow__stray_t;
 
 typedef struct uvow__dispatcher uvow__dispatcher_t;
 
@@ -32,7 +25,8 @@ typedef struct uvow__request {
   uint16_t resent;         /* how often */
   uint8_t sent;            /* on this connection: its bytes may have left */
   uint8_t was_sent;        /* on any: the server may have acted on it */
-  uint16_t session : 14;   /* its number, which the owner gives; 0: none */
+  uint16_t session : 13;   /* its number, which the owner gives; 0: none */
+  uint16_t partials : 1;   /* its owner is told when it leaves its slot */
   uint16_t idempotent : 1;
   uint16_t json : 1; /* the answer is parsed before the future is fulfilled */
 } uvow__request_t;
@@ -44,6 +38,10 @@ typedef void (*uvow__dispatcher_cb)(uvow__dispatcher_t *dispatcher,
 typedef void (*uvow__settled_cb)(uvow__dispatcher_t *dispatcher,
                                  const uvow__request_t *request,
                                  const uvow_error_t *error);
+
+/* Told that a request with `partials` leaves its slot. */
+typedef void (*uvow__left_cb)(uvow__dispatcher_t *dispatcher,
+                              const uvow__request_t *request, int is_answered);
 
 struct uvow__dispatcher {
   uvow__runtime_t *rt;
@@ -59,6 +57,7 @@ struct uvow__dispatcher {
   const uvow_error_t *cause; /* borrowed: of what fails now; or NULL */
   uvow__dispatcher_cb on_given_up;
   uvow__settled_cb on_settled; /* NULL: nobody is told */
+  uvow__left_cb on_left;       /* NULL: no request has partials */
   void *data;                  /* the owner's */
   struct {
     uint64_t requests;
@@ -69,6 +68,15 @@ struct uvow__dispatcher {
     uint64_t resent;
   } count;
 };
+
+/* A tombstone is odd, addresses are even. */
+static inline int uvow__slot_is_live(uint64_t slot) {
+  return slot != 0 && (slot & 1) == 0;
+}
+static inline uvow__request_t *uvow__slot_request(uint64_t slot) {
+  uvow_future_t *f = (uvow_future_t *)(uintptr_t)slot;
+  return (uvow__request_t *)(void *)(f + 1);
+}
 
 /* Takes no memory before the first request. */
 void uvow__dispatcher_init(uvow__dispatcher_t *d, uvow__runtime_t *rt,
@@ -83,6 +91,8 @@ void uvow__dispatcher_done(uvow__dispatcher_t *d);
 int uvow__dispatcher_register(uvow__dispatcher_t *d, uint32_t timeout_ms,
                               uvow_future_t **ret_future,
                               uvow__request_t **ret_request);
+/* The request of a future that register has made, and that is pending. */
+uvow__request_t *uvow__request_of(uvow_future_t *f);
 /* The request's bytes are handed to the connection. */
 static inline void uvow__dispatcher_mark_sent(uvow__request_t *request,
                                               uint64_t now_ns) {
@@ -96,10 +106,30 @@ static inline void uvow__dispatcher_mark_sent(uvow__request_t *request,
 /* Keeps its message. UVOW_ENOMEM. */
 int uvow__request_keep_text(uvow__request_t *request, uvow__slice_t text);
 /* The live request with this id, or NULL. */
-uvow__request_t *uvow__dispatcher_find(uvow__dispatcher_t *d, uint64_t id);
+static inline uvow__request_t *
+uvow__dispatcher_find(const uvow__dispatcher_t *d, uint64_t id) {
+  uint64_t slot = d->slots ? d->slots[id & d->mask] : 0;
+  if (!uvow__slot_is_live(slot) || uvow__slot_request(slot)->id != id)
+    return NULL;
+  return uvow__slot_request(slot);
+}
+/* An answer with this id mostly comes soon. (GCC takes a function of its own
+ * that does nothing else for one that does nothing.) */
+UVOW__WITHIN void uvow__dispatcher_expect(const uvow__dispatcher_t *d,
+                                          uint64_t id) {
+  uint64_t slot = d->slots[id & d->mask];
+  const char *future = (const char *)(uintptr_t)slot;
+  if (!uvow__slot_is_live(slot))
+    return;
+  UVOW__SOON(future);
+  UVOW__SOON(future + 64);
+  UVOW__SOON(future + 128);
+}
 /* What an id is that no live request has. */
-uvow__stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
-                                        uint64_t id);
+uvow_stray_t uvow__dispatcher_classify(const uvow__dispatcher_t *d,
+                                       uint64_t id);
+/* The only request that was sent: there is one. */
+uvow__request_t *uvow__dispatcher_only(uvow__dispatcher_t *d);
 /* An answer came to an id that no live request has: nothing is owed for it any
  * more. Returns whether something was. */
 int uvow__dispatcher_paid(uvow__dispatcher_t *d, uint64_t id);

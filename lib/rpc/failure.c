@@ -32,6 +32,7 @@ int uvow__failure_is_fatal(const uvow_error_t *error, int fatal_4xxx) {
     return is_fatal_status(status);
   switch (uvow_error_code(error)) {
   case UVOW_ECERT:
+  case UVOW_EPROTOCOL: /* the server speaks another one */
     return 1;
   case UVOW_ETLS:
     return is_fatal_alert(status);

@@ -9,18 +9,20 @@
  * 2. What is lent lies in the payload: in its bytes, or beside them. It's there
  *    as long as the result.
  * 3. An item of a walk is the walk itself, seen as a value: it owns nothing.
+ * 4. A getter that fails says why, for uvow_loop_error, in static text.
  */
 #include "fields.h"
 
 #include <string.h>
 
-#include "future/bytes.h"
+#include "future/fail.h"
 #include "wire/base64.h"
 #include "wire/json_number.h"
 #include "wire/json_pointer.h"
 
-const uvow_type_t uvow__type_item = {sizeof(uvow_type_t), "json item", NULL,
-                                     NULL};
+/* future/bytes.h: where its bytes are. */
+_Static_assert(offsetof(uvow_json_walk_t, item) == sizeof(uvow_slice_t),
+               "an item is a walk's second slice");
 
 static const uvow_json_walk_t *walk_of(const uvow_result_t *result) {
   if (result->error || result->value.type != &uvow__type_item)
@@ -38,33 +40,38 @@ static uvow__slice_t own(uvow_slice_t slice) {
   return ret;
 }
 
-const char *uvow_result_bytes(const uvow_result_t *result, size_t *ret_len) {
-  const uvow_json_walk_t *walk = walk_of(result);
-  const uvow__bytes_t *bytes =
-      walk || result->error ? NULL : uvow__value_bytes(&result->value);
-  if (!walk && !bytes)
-    return uvow_payload_bytes(uvow_result_payload(result), ret_len);
-  if (ret_len)
-    *ret_len = walk ? walk->item.len : bytes->len;
-  return walk ? walk->item.bytes : bytes->ptr;
-}
-
 int uvow__field_open(const uvow_result_t *result, uvow__field_t *ret) {
   if (!result)
     return UVOW_EINVAL;
   const uvow_json_walk_t *walk = walk_of(result);
   if (walk) {
-    ret->payload = walk->payload;
+    ret->payload = (uvow__payload_t *)walk->bytes;
     ret->raw = own(walk->item);
     return 0;
   }
-  uvow_payload_t *payload = uvow_result_payload(result);
-  if (!payload || !payload->bytes)
-    return UVOW_ETYPE;
-  ret->payload = payload;
-  ret->raw.ptr = payload->bytes;
-  ret->raw.len = payload->len;
-  return uvow__payload_check(payload);
+  int rc = uvow__result_payload(result, &ret->payload);
+  if (rc || !ret->payload->bytes)
+    return rc ? rc : UVOW_ETYPE;
+  ret->raw.ptr = ret->payload->bytes;
+  ret->raw.len = ret->payload->len;
+  return uvow__payload_check(ret->payload);
+}
+
+int uvow__field_said(const uvow_result_t *result, int rc, const char *what,
+                     const char *expected) {
+  if (rc == 0 || rc == UVOW_ENOMEM || !result)
+    return rc;
+  if (rc == UVOW_EPAYLOAD)
+    return uvow__fail(result->loop, rc, "the result", "isn't JSON");
+  if (rc == UVOW_ETYPE && result->error)
+    return uvow__fail(result->loop, rc, "the result", "is an error");
+  return uvow__fail(result->loop, rc, what, expected);
+}
+
+/* What a getter returns. */
+static int got(const uvow_result_t *result, int rc, const char *expected) {
+  return uvow__field_said(result, rc, "pointer",
+                          rc == UVOW_EINVAL ? "is no JSON Pointer" : expected);
 }
 
 static int find(const uvow_result_t *result, const char *pointer,
@@ -81,14 +88,16 @@ int uvow_result_get_int64(const uvow_result_t *result, const char *pointer,
                           int64_t *ret_i64) {
   uvow__field_t field;
   int rc = find(result, pointer, ret_i64, &field);
-  return rc ? rc : uvow__json_to_i64(field.raw, ret_i64);
+  rc = rc ? rc : uvow__json_to_i64(field.raw, ret_i64);
+  return got(result, rc, "leads to no integer of 64 bits");
 }
 
 int uvow_result_get_double(const uvow_result_t *result, const char *pointer,
                            double *ret_f64) {
   uvow__field_t field;
   int rc = find(result, pointer, ret_f64, &field);
-  return rc ? rc : uvow__json_to_double(field.raw, ret_f64);
+  rc = rc ? rc : uvow__json_to_double(field.raw, ret_f64);
+  return got(result, rc, "leads to no number");
 }
 
 int uvow__field_bool(const uvow__field_t *field, int *ret_bool) {
@@ -102,7 +111,8 @@ int uvow_result_get_bool(const uvow_result_t *result, const char *pointer,
                          int *ret_bool) {
   uvow__field_t field;
   int rc = find(result, pointer, ret_bool, &field);
-  return rc ? rc : uvow__field_bool(&field, ret_bool);
+  rc = rc ? rc : uvow__field_bool(&field, ret_bool);
+  return got(result, rc, "leads to neither true nor false");
 }
 
 int uvow__field_text(const uvow__field_t *field, const char **ret_text) {
@@ -117,7 +127,8 @@ int uvow_result_get_text(const uvow_result_t *result, const char *pointer,
                          const char **ret_text) {
   uvow__field_t field;
   int rc = find(result, pointer, ret_text, &field);
-  return rc ? rc : uvow__field_text(&field, ret_text);
+  rc = rc ? rc : uvow__field_text(&field, ret_text);
+  return got(result, rc, "leads to no string without U+0000");
 }
 
 int uvow_result_get_slice(const uvow_result_t *result, const char *pointer,
@@ -126,7 +137,7 @@ int uvow_result_get_slice(const uvow_result_t *result, const char *pointer,
   int rc = find(result, pointer, ret_slice, &field);
   if (rc == 0)
     *ret_slice = lent(field.raw);
-  return rc;
+  return got(result, rc, "leads nowhere");
 }
 
 /* A payload of what this base64 means. */
@@ -137,7 +148,7 @@ static int decode(uvow__cache_t *cache, uvow__slice_t text,
     return UVOW_ETYPE;
   if (len && text.ptr[text.len - 1] == '=')
     len -= text.ptr[text.len - 2] == '=' ? 2 : 1;
-  uvow_payload_t *payload = uvow__payload_new(cache, len);
+  uvow__payload_t *payload = uvow__payload_new(cache, len);
   if (!payload)
     return UVOW_ENOMEM;
   size_t decoded = 0;
@@ -146,7 +157,7 @@ static int decode(uvow__cache_t *cache, uvow__slice_t text,
     uvow__payload_done(payload);
     return UVOW_ETYPE;
   }
-  *ret_bytes = uvow_value_ptr(&uvow_type_payload, payload);
+  *ret_bytes = uvow_value_ptr(&uvow__type_payload, payload);
   return 0;
 }
 
@@ -157,7 +168,8 @@ int uvow_result_get_base64(const uvow_result_t *result, const char *pointer,
   int rc = find(result, pointer, ret_bytes, &field);
   if (rc == 0)
     rc = uvow__payload_text(field.payload, field.raw, &text);
-  return rc ? rc : decode(field.payload->cache, text, ret_bytes);
+  rc = rc ? rc : decode(field.payload->cache, text, ret_bytes);
+  return got(result, rc, "leads to no string of base64");
 }
 
 uvow_json_walk_t uvow_result_walk(const uvow_result_t *result,
@@ -168,7 +180,7 @@ uvow_json_walk_t uvow_result_walk(const uvow_result_t *result,
   if (find(result, pointer, &walk, &field))
     return walk;
   walk.loop = result->loop;
-  walk.payload = field.payload;
+  walk.bytes = field.payload;
   walk.rest = lent(field.raw);
   if (*field.raw.ptr != '[' && *field.raw.ptr != '{')
     walk.rest.len = 0;

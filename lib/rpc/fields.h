@@ -6,12 +6,11 @@
 #include "payload.h"
 
 /* An item of a walk: its pointer is the uvow_json_walk_t that stands at it. */
-extern const uvow_type_t uvow__type_item;
 
 /* What stands at a place of a result. */
 typedef struct uvow__field {
-  uvow_payload_t *payload; /* where its strings are kept */
-  uvow__slice_t raw;       /* JSON, as it stands in the payload */
+  uvow__payload_t *payload; /* where its strings are kept */
+  uvow__slice_t raw;        /* JSON, as it stands in the payload */
 } uvow__field_t;
 
 /* A result's JSON. Returns 0, UVOW_EINVAL: NULL, UVOW_ETYPE: there's none,
@@ -23,5 +22,10 @@ int uvow__field_open(const uvow_result_t *result, uvow__field_t *ret);
 int uvow__field_bool(const uvow__field_t *field, int *ret_bool);
 /* UVOW_ENOMEM, too. */
 int uvow__field_text(const uvow__field_t *field, const char **ret_text);
+
+/* Notes why a getter failed, and returns rc: `what` and what is expected of it,
+ * where it isn't the result itself that is wrong. */
+int uvow__field_said(const uvow_result_t *result, int rc, const char *what,
+                     const char *expected);
 
 #endif

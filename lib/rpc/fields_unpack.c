@@ -57,5 +57,8 @@ int uvow_result_getf(const uvow_result_t *result, const char *format, ...) {
   va_start(args, format);
   int rc = uvow__json_plan_read(&plan, format, args);
   va_end(args);
-  return rc ? rc : read_fields(result, &plan);
+  if (rc)
+    return uvow__field_said(result, rc, "format", "is wrong");
+  rc = read_fields(result, &plan);
+  return uvow__field_said(result, rc, "the result", "isn't as the format says");
 }

@@ -5,13 +5,10 @@
  *    first takes it out of both. So neither owns the other.
  * 2. A walk is over a copy that holds its peers: its callback may do anything.
  */
+#include "group_names.h"
+#include "future/fail.h"
 #include "peer.h"
-
-struct uvow_group {
-  uvow_loop_t *loop;
-  uvow__list_t members; /* by link */
-  size_t count;
-};
+#include "wire/deflate.h"
 
 typedef struct member {
   uvow__list_t link;
@@ -29,6 +26,7 @@ uvow_group_t *uvow_group_new(uvow_loop_t *loop) {
     return NULL;
   group->loop = loop;
   uvow__list_init(&group->members);
+  uvow__list_init(&group->idle);
   loop->rt.pins++;
   return group;
 }
@@ -39,16 +37,18 @@ static void leave(member_t *member) {
   uvow__list_remove(&member->peer_link);
   group->count--;
   uvow__free(uvow__loop_mem(group->loop), member);
+  if (group->count == 0 && group->names)
+    uvow__group_names_idle(group);
 }
 
 void uvow__groups_leave(uvow_peer_t *peer) {
-  while (!uvow__list_empty(&peer->groups))
-    leave(UVOW__CONTAINER(peer->groups.next, member_t, peer_link));
+  while (!uvow__list_empty(&peer->kin.groups))
+    leave(UVOW__CONTAINER(peer->kin.groups.next, member_t, peer_link));
 }
 
 /* A peer is in few groups, a group may have many peers. */
 static member_t *find(const uvow_group_t *group, const uvow_peer_t *peer) {
-  for (uvow__list_t *at = peer->groups.next; at != &peer->groups;
+  for (uvow__list_t *at = peer->kin.groups.next; at != &peer->kin.groups;
        at = at->next) {
     member_t *member = UVOW__CONTAINER(at, member_t, peer_link);
     if (member->group == group)
@@ -57,10 +57,19 @@ static member_t *find(const uvow_group_t *group, const uvow_peer_t *peer) {
   return NULL;
 }
 
+/* Notes what is wrong with one of the two. Returns UVOW_EINVAL. */
+static int refuse(const uvow_group_t *group, const uvow_peer_t *peer,
+                  const char *fault) {
+  uvow_loop_t *loop = group ? group->loop : peer ? peer->loop : NULL;
+  return uvow__fail(loop, UVOW_EINVAL, group ? "peer" : "group",
+                    group && peer ? fault : uvow__fail_null);
+}
+
 int uvow_group_add(uvow_group_t *group, uvow_peer_t *peer) {
-  if (!group || !peer || peer->client || peer->loop != group->loop)
-    return UVOW_EINVAL;
-  if (peer->state == UVOW_PEER_CLOSED)
+  if (!group || !peer || peer->kin.within || peer->loop != group->loop)
+    return refuse(group, peer,
+                  "must be of the group's loop, and within no other");
+  if (peer->life.state == UVOW_PEER_CLOSED)
     return UVOW_ECLOSED;
   if (find(group, peer))
     return 0;
@@ -71,7 +80,7 @@ int uvow_group_add(uvow_group_t *group, uvow_peer_t *peer) {
   member->group = group;
   member->peer = peer;
   uvow__list_append(&group->members, &member->link);
-  uvow__list_append(&peer->groups, &member->peer_link);
+  uvow__list_append(&peer->kin.groups, &member->peer_link);
   group->count++;
   return 0;
 }
@@ -79,7 +88,7 @@ int uvow_group_add(uvow_group_t *group, uvow_peer_t *peer) {
 int uvow_group_remove(uvow_group_t *group, uvow_peer_t *peer) {
   member_t *member = group && peer ? find(group, peer) : NULL;
   if (!member)
-    return UVOW_EINVAL;
+    return refuse(group, peer, "isn't in the group");
   leave(member);
   return 0;
 }
@@ -90,6 +99,7 @@ typedef struct written {
   uvow__op_kind_t kind;
   int rc;
   uvow__buf_t text;
+  uvow__packed_t packed; /* the same, compressed */
 } written_t;
 
 static int write_for(written_t *written, const uvow_peer_t *peer,
@@ -100,45 +110,106 @@ static int write_for(written_t *written, const uvow_peer_t *peer,
   if (written->protocol == protocol && written->kind == own.kind)
     return written->rc;
   uvow__buf_clear(&written->text, UVOW__READ_SIZE);
+  uvow__packed_done(&written->packed);
   written->protocol = protocol;
   written->kind = own.kind;
   written->rc = uvow__protocol_encode(protocol, &own, &written->text);
   return written->rc;
 }
 
+/* Through what waits for a peer that we connect to. Another one that can't take
+ * it is ended. */
+static int send_to(uvow_peer_t *peer, written_t *written) {
+  uvow__splice_t text = {{NULL, 0}, {NULL, 0}, 0, &written->packed};
+  text.text.ptr = (const char *)uvow__buf_front(&written->text);
+  text.text.len = uvow__buf_size(&written->text);
+  if (peer->outbox && !peer->life.closing) {
+    uvow__callee_t *callee = &peer->session.callee;
+    int rc = uvow__outbox_send_text(peer, NULL, text.text);
+    if (rc != UVOW_EOVERLOAD || peer->link)
+      return rc;
+    callee->hooks->on_failed(callee, rc);
+  }
+  if (peer->outbox)
+    return 0;
+  if (peer->life.state == UVOW_PEER_OPEN)
+    uvow__callee_send_text(&peer->session.callee, &text);
+  return 0;
+}
+
+/* A codec writes for one connection. */
+static int tell_coded(uvow_peer_t *peer, const uvow__op_t *op) {
+  uvow__op_t own = *op;
+  int rc = 0;
+  own.kind = uvow__peer_tells(peer);
+  if (peer->outbox && !peer->life.closing)
+    rc = uvow__outbox_transmit(peer, &own, NULL);
+  else if (peer->life.state == UVOW_PEER_OPEN)
+    rc = uvow__callee_send(&peer->session.callee, &own);
+  return rc == UVOW_ECLOSED ? 0 : rc;
+}
+
 /* Returns the first error, but tells all that can be told. */
 static int tell_all(uvow_group_t *group, const uvow__op_t *op) {
   written_t written = {0};
-  uvow__splice_t text = {{NULL, 0}, {NULL, 0}, 0};
   int rc = 0;
   uvow__buf_init(&written.text, uvow__loop_mem(group->loop), SIZE_MAX);
   for (uvow__list_t *at = group->members.next; at != &group->members;
        at = at->next) {
     uvow_peer_t *peer = UVOW__CONTAINER(at, member_t, link)->peer;
+    if (uvow__dialect_is_coded(&peer->session.callee.dialect)) {
+      rc = rc ? rc : tell_coded(peer, op);
+      continue;
+    }
     int failed = write_for(&written, peer, op);
-    text.text.ptr = (const char *)uvow__buf_front(&written.text);
-    text.text.len = uvow__buf_size(&written.text);
-    if (failed == 0 && peer->state == UVOW_PEER_OPEN)
-      uvow__callee_send_text(&peer->session.callee, &text);
+    if (failed == 0)
+      failed = send_to(peer, &written);
     rc = rc ? rc : failed;
   }
   uvow__buf_done(&written.text);
+  uvow__packed_done(&written.packed);
   return rc;
+}
+
+static int notify(uvow_group_t *group, const char *method,
+                  uvow__slice_t params) {
+  uvow__op_t op = {0};
+  op.method = (uvow__slice_t){method, strlen(method)};
+  op.params = params;
+  return tell_all(group, &op);
 }
 
 int uvow_group_notify(uvow_group_t *group, const char *method,
                       uvow_value_t params) {
-  uvow__op_t op = {0};
-  int rc = group && method ? 0 : UVOW_EINVAL;
+  uvow__slice_t text = {NULL, 0};
+  int rc = group && method ? 0
+                           : uvow__fail(group ? group->loop : NULL, UVOW_EINVAL,
+                                        "method", uvow__fail_null);
   if (rc == 0)
-    rc = uvow__params_text(group->loop, &params, &op.params);
-  if (rc == 0) {
-    op.method = (uvow__slice_t){method, strlen(method)};
-    rc = tell_all(group, &op);
-  }
+    rc = uvow__params_text(group->loop, &params, &text);
+  if (rc == 0)
+    rc = notify(group, method, text);
   if (group)
-    uvow__buf_clear(&group->loop->params, UVOW__READ_SIZE);
-  uvow_value_clear(&params);
+    uvow__params_done(group->loop, &params);
+  else
+    uvow_value_clear(&params);
+  return rc;
+}
+
+int uvow_group_notifyf(uvow_group_t *group, const char *method,
+                       const char *format, ...) {
+  uvow_loop_t *loop = group ? group->loop : NULL;
+  uvow__slice_t text;
+  va_list args;
+  va_start(args, format);
+  int rc = uvow__params_format(loop, format, args, &text);
+  va_end(args);
+  if (!group)
+    return UVOW_EINVAL;
+  if (rc == 0)
+    rc = method ? notify(group, method, text)
+                : uvow__fail(loop, UVOW_EINVAL, "method", uvow__fail_null);
+  uvow__buf_clear(&loop->params, UVOW__READ_SIZE);
   return rc;
 }
 
@@ -166,12 +237,16 @@ size_t uvow_group_walk(uvow_group_t *group, uvow_group_cb cb, void *data) {
   return count;
 }
 
-void uvow_group_free(uvow_group_t *group) {
-  if (!group)
-    return;
+void uvow__group_end(uvow_group_t *group) {
   uvow_loop_t *loop = group->loop;
   while (!uvow__list_empty(&group->members))
     leave(UVOW__CONTAINER(group->members.next, member_t, link));
+  uvow__free(uvow__loop_mem(loop), group->name);
   uvow__free(uvow__loop_mem(loop), group);
   uvow__loop_unpin(loop);
+}
+
+void uvow_group_free(uvow_group_t *group) {
+  if (group && !group->is_lent)
+    uvow__group_end(group);
 }

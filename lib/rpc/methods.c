@@ -10,23 +10,16 @@
 
 #include <string.h>
 
+#include "base/text.h"
+#include "future/fail.h"
+#include "future/tell.h"
+
 #define PLACES_MIN 16
-
-static const uvow__mem_t *mem_of(const uvow_methods_t *methods) {
-  return uvow__loop_mem(methods->loop);
-}
-
-static size_t hash(const char *name, size_t len) {
-  uint32_t h = UINT32_C(2166136261);
-  for (size_t i = 0; i < len; i++)
-    h = (h ^ (unsigned char)name[i]) * UINT32_C(16777619);
-  return h;
-}
 
 /* Where a name is, or would be. */
 static uvow__method_t **place_of(uvow__method_t **places, size_t mask,
                                  const char *name, size_t len) {
-  size_t at = hash(name, len) & mask;
+  size_t at = uvow__text_hash(name, len) & mask;
   while (places[at] &&
          (places[at]->len != len || memcmp(places[at]->name, name, len) != 0))
     at = (at + 1) & mask;
@@ -47,7 +40,7 @@ static void run_release(uvow__task_t *task) {
 /* Of one that is in no table any more. Accepts NULL. */
 static void release(uvow__method_t *method) {
   if (method && method->destroy)
-    uvow__later(method->loop, &method->task);
+    uvow__tell(&method->loop->rt, &method->task);
   else if (method)
     run_release(&method->task);
 }
@@ -59,7 +52,8 @@ static uvow__method_t *new_method(uvow_methods_t *methods, const char *name,
   size_t size;
   uvow__method_t *method = NULL;
   if (!uvow__size_add(sizeof(*method) + 1, len, &size))
-    method = (uvow__method_t *)uvow__calloc(mem_of(methods), size);
+    method =
+        (uvow__method_t *)uvow__calloc(uvow__loop_mem(methods->loop), size);
   if (!method) {
     if (destroy)
       destroy(data);
@@ -82,7 +76,7 @@ static int grow(uvow_methods_t *methods) {
   if (uvow__size_mul(count, sizeof(uvow__method_t *), &size))
     return UVOW_ENOMEM;
   uvow__method_t **places =
-      (uvow__method_t **)uvow__calloc(mem_of(methods), size);
+      (uvow__method_t **)uvow__calloc(uvow__loop_mem(methods->loop), size);
   if (!places)
     return UVOW_ENOMEM;
   for (size_t i = 0; methods->places && i <= methods->mask; i++) {
@@ -90,7 +84,7 @@ static int grow(uvow_methods_t *methods) {
     if (old)
       *place_of(places, count - 1, old->name, old->len) = old;
   }
-  uvow__free(mem_of(methods), methods->places);
+  uvow__free(uvow__loop_mem(methods->loop), methods->places);
   methods->places = places;
   methods->mask = count - 1;
   return 0;
@@ -144,7 +138,8 @@ uvow_methods_t *uvow_methods_new(uvow_loop_t *loop) {
 int uvow_methods_add(uvow_methods_t *methods, const char *name,
                      uvow_method_cb cb, void *data) {
   if (!methods || !cb)
-    return UVOW_EINVAL;
+    return uvow__fail(methods ? methods->loop : NULL, UVOW_EINVAL,
+                      methods ? "cb" : "methods", uvow__fail_null);
   return uvow__methods_set(methods, name, cb, data, NULL);
 }
 
@@ -153,7 +148,8 @@ int uvow_methods_own(uvow_methods_t *methods, void *data,
   if (!methods || !destroy) {
     if (destroy)
       destroy(data);
-    return UVOW_EINVAL;
+    return uvow__fail(methods ? methods->loop : NULL, UVOW_EINVAL,
+                      methods ? "destroy" : "methods", uvow__fail_null);
   }
   uvow__method_t *own = new_method(methods, NULL, data, destroy);
   if (!own)
@@ -179,7 +175,7 @@ void uvow_methods_unref(uvow_methods_t *methods) {
   size_t count = places ? methods->mask + 1 : 0;
   if (methods->calls.mem)
     uvow__pool_done(&methods->calls);
-  uvow__free(mem_of(methods), methods);
+  uvow__free(uvow__loop_mem(methods->loop), methods);
   for (size_t i = 0; i < count; i++)
     release(places[i]);
   uvow__free(uvow__loop_mem(loop), places);

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/pool.h"
-#include "later.h"
+#include "net/loop.h"
 
 /* A method, or data that a table owns. */
 typedef struct uvow__method {

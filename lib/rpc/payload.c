@@ -13,17 +13,18 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "value_format.h"
+#include "future/bytes.h"
+#include "future/fail.h"
 #include "wire/json.h"
 #include "wire/json_check.h"
 #include "wire/json_text.h"
 
 static void destroy_cb(void *ptr) {
-  uvow__payload_done((uvow_payload_t *)ptr);
+  uvow__payload_done((uvow__payload_t *)ptr);
 }
 
-const uvow_type_t uvow_type_payload = {
-    sizeof(uvow_type_t), uvow__own_names.payload, NULL, destroy_cb};
+const uvow_type_t uvow__type_payload = {
+    sizeof(uvow_type_t), uvow__own_names.bytes, NULL, destroy_cb};
 
 static void json_ref_cb(void *ptr) {
   uvow__json_ref((struct json_t *)ptr);
@@ -46,7 +47,7 @@ uvow_next_t uvow_next_json(struct json_t *json) {
   return uvow_next_value(uvow_value_json(json));
 }
 
-int uvow__payload_init(uvow_payload_t *payload, uvow__cache_t *cache,
+int uvow__payload_init(uvow__payload_t *payload, uvow__cache_t *cache,
                        uvow__slice_t text) {
   payload->bytes = NULL;
   payload->u.json = NULL;
@@ -77,7 +78,7 @@ static int is_most_of(uvow__slice_t text, const uvow__buf_t *whole) {
          text.len <= whole->len - (at - from) && text.len >= whole->cap / 2;
 }
 
-int uvow__payload_take(uvow_payload_t *payload, uvow__cache_t *cache,
+int uvow__payload_take(uvow__payload_t *payload, uvow__cache_t *cache,
                        uvow__slice_t text, uvow__buf_t *whole) {
   if (text.len < UVOW__PAYLOAD_LARGE || !whole || !is_most_of(text, whole))
     return uvow__payload_init(payload, cache, text);
@@ -94,27 +95,38 @@ int uvow__payload_take(uvow_payload_t *payload, uvow__cache_t *cache,
   return 0;
 }
 
-static void free_taken(uvow_payload_t *payload) {
+static void free_taken(uvow__payload_t *payload) {
   void *block;
   memcpy(&block, payload->small, sizeof(block));
   uvow__free(payload->cache->mem, block);
 }
 
-static struct json_t **json_of(uvow_payload_t *payload) {
+static struct json_t **json_of(uvow__payload_t *payload) {
   return payload->seen & UVOW__PAYLOAD_HAS_TEXTS ? &payload->u.texts->json
                                                  : &payload->u.json;
 }
 
-static void free_seen(uvow_payload_t *payload) {
+static void free_seen(uvow__payload_t *payload) {
   uvow__json_unref(*json_of(payload));
   if (payload->seen & UVOW__PAYLOAD_HAS_TEXTS)
     uvow__cache_give(payload->cache, payload->u.texts,
                      sizeof(uvow__payload_texts_t) + payload->len);
-  payload->seen = 0;
+  payload->seen &= UVOW__PAYLOAD_IS_NAMED;
   payload->u.json = NULL;
 }
 
-void uvow__payload_done(uvow_payload_t *payload) {
+const char *uvow__payload_name(const uvow__payload_t *payload) {
+  return payload->seen & UVOW__PAYLOAD_IS_NAMED ? payload->small + payload->len
+                                                : NULL;
+}
+
+/* What was taken for one on the heap. */
+static size_t heap_size(const uvow__payload_t *payload) {
+  const char *name = uvow__payload_name(payload);
+  return sizeof(*payload) + payload->len + (name ? strlen(name) + 1 : 0);
+}
+
+void uvow__payload_done(uvow__payload_t *payload) {
   if (payload->u.json)
     free_seen(payload);
   if (payload->where == UVOW__PAYLOAD_TAKEN)
@@ -123,21 +135,11 @@ void uvow__payload_done(uvow_payload_t *payload) {
     uvow__cache_give(payload->cache, (char *)(uintptr_t)payload->bytes,
                      payload->len);
   else if (payload->where == UVOW__PAYLOAD_HEAP)
-    uvow__cache_give(payload->cache, payload, sizeof(*payload) + payload->len);
+    uvow__cache_give(payload->cache, payload, heap_size(payload));
 }
 
-const char *uvow_payload_bytes(const uvow_payload_t *payload, size_t *ret_len) {
-  if (ret_len)
-    *ret_len = payload ? payload->len : 0;
-  return payload ? payload->bytes : NULL;
-}
-
-int uvow_payload_json(uvow_payload_t *payload, struct json_t **ret_json) {
-  uvow__slice_t text;
-  if (!payload || !ret_json)
-    return UVOW_EINVAL;
-  text.ptr = payload->bytes;
-  text.len = payload->len;
+int uvow__payload_json(uvow__payload_t *payload, struct json_t **ret_json) {
+  uvow__slice_t text = {payload->bytes, payload->len};
   struct json_t **json = json_of(payload);
   int rc = *json ? 0 : uvow__json_parse(text, json);
   if (rc == 0)
@@ -145,7 +147,7 @@ int uvow_payload_json(uvow_payload_t *payload, struct json_t **ret_json) {
   return rc;
 }
 
-int uvow__payload_check(uvow_payload_t *payload) {
+int uvow__payload_check(uvow__payload_t *payload) {
   if (!(payload->seen & (UVOW__PAYLOAD_IS_JSON | UVOW__PAYLOAD_NO_JSON))) {
     uvow__slice_t text = {payload->bytes, payload->len};
     payload->seen |= uvow__json_check(text) == 0 ? UVOW__PAYLOAD_IS_JSON
@@ -155,7 +157,7 @@ int uvow__payload_check(uvow_payload_t *payload) {
 }
 
 /* Room for what the strings mean. */
-static int take_texts(uvow_payload_t *payload) {
+static int take_texts(uvow__payload_t *payload) {
   size_t size;
   if (uvow__size_add(sizeof(uvow__payload_texts_t), payload->len, &size))
     return UVOW_ENOMEM;
@@ -170,7 +172,7 @@ static int take_texts(uvow_payload_t *payload) {
 }
 
 /* The same for one with escapes: into its own place, which has room. */
-static int unescape(const uvow_payload_t *payload, uvow__slice_t raw, char *to,
+static int unescape(const uvow__payload_t *payload, uvow__slice_t raw, char *to,
                     size_t *ret_len) {
   uvow__buf_t place;
   uvow__buf_init(&place, payload->cache->mem, raw.len);
@@ -183,7 +185,7 @@ static int unescape(const uvow_payload_t *payload, uvow__slice_t raw, char *to,
   return 0;
 }
 
-int uvow__payload_text(uvow_payload_t *payload, uvow__slice_t raw,
+int uvow__payload_text(uvow__payload_t *payload, uvow__slice_t raw,
                        uvow__slice_t *ret_text) {
   uvow__slice_t text;
   int rc = 0;
@@ -208,28 +210,71 @@ int uvow__payload_text(uvow_payload_t *payload, uvow__slice_t raw,
   return 0;
 }
 
-uvow_payload_t *uvow_result_payload(const uvow_result_t *result) {
+/* What was read in bytes that are no payload: kept by them. */
+typedef struct view {
+  uvow__cache_t cache;
+  uvow__payload_t payload;
+} view_t;
+
+static void free_view(void *ptr) {
+  view_t *view = (view_t *)ptr;
+  const uvow__mem_t *mem = view->cache.mem;
+  uvow__payload_done(&view->payload);
+  uvow__cache_done(&view->cache);
+  uvow__free(mem, view);
+}
+
+static int view_of(uvow__bytes_t *bytes, uvow__payload_t **ret_payload) {
+  uvow__slice_t none = {NULL, 0};
+  view_t *view = (view_t *)bytes->view;
+  if (!view) {
+    view = (view_t *)uvow__malloc(&bytes->mem, sizeof(*view));
+    if (!view)
+      return UVOW_ENOMEM;
+    uvow__cache_init(&view->cache, &bytes->mem);
+    (void)uvow__payload_init(&view->payload, &view->cache, none);
+    view->payload.bytes = bytes->ptr;
+    view->payload.len = bytes->len;
+    bytes->view = view;
+    bytes->view_free = free_view;
+  }
+  *ret_payload = &view->payload;
+  return 0;
+}
+
+int uvow__result_payload(const uvow_result_t *result,
+                         uvow__payload_t **ret_payload) {
   void *ptr = NULL;
   if (result->error ||
-      uvow_value_get_ptr(&result->value, &uvow_type_payload, &ptr))
-    return NULL;
-  return (uvow_payload_t *)ptr;
+      uvow_value_get_ptr(&result->value, &uvow_type_bytes, &ptr))
+    return UVOW_ETYPE;
+  uvow__bytes_t *bytes = uvow__value_bytes(&result->value);
+  if (bytes)
+    return view_of(bytes, ret_payload);
+  *ret_payload = (uvow__payload_t *)ptr;
+  return 0;
 }
 
 struct json_t *uvow_result_json(const uvow_result_t *result) {
   void *ptr = NULL;
   struct json_t *json = NULL;
+  uvow__payload_t *payload;
+  if (!result)
+    return NULL;
   if (!result->error &&
       uvow_value_get_ptr(&result->value, &uvow_type_json, &ptr) == 0)
     return (struct json_t *)ptr;
-  return uvow_payload_json(uvow_result_payload(result), &json) ? NULL : json;
+  if (uvow__result_payload(result, &payload) ||
+      uvow__payload_json(payload, &json))
+    return NULL;
+  return json;
 }
 
-uvow_payload_t *uvow__payload_new(uvow__cache_t *cache, size_t len) {
+uvow__payload_t *uvow__payload_new(uvow__cache_t *cache, size_t len) {
   size_t size;
-  if (uvow__size_add(sizeof(uvow_payload_t), len, &size))
+  if (uvow__size_add(sizeof(uvow__payload_t), len, &size))
     return NULL;
-  uvow_payload_t *payload = (uvow_payload_t *)uvow__cache_take(cache, size);
+  uvow__payload_t *payload = (uvow__payload_t *)uvow__cache_take(cache, size);
   if (!payload)
     return NULL;
   payload->u.json = NULL;
@@ -241,46 +286,84 @@ uvow_payload_t *uvow__payload_new(uvow__cache_t *cache, size_t len) {
   return payload;
 }
 
-uvow_value_t uvow_value_bytes(uvow_loop_t *loop, const char *text, size_t len) {
-  uvow_payload_t *payload =
-      uvow__payload_new(&uvow__runtime_of(loop)->texts, len);
+uvow__payload_t *uvow__payload_item(uvow__cache_t *cache, uvow__slice_t text,
+                                    uvow__slice_t name) {
+  size_t size;
+  if (uvow__size_add(text.len, name.len, &size) ||
+      uvow__size_add(size, name.ptr != NULL, &size))
+    return NULL;
+  uvow__payload_t *payload = uvow__payload_new(cache, size);
   if (!payload)
-    return uvow_value_none();
+    return NULL;
+  payload->len = text.len;
+  if (!text.ptr)
+    payload->bytes = NULL;
+  if (text.len)
+    memcpy(payload->small, text.ptr, text.len);
+  if (!name.ptr)
+    return payload;
+  if (name.len)
+    memcpy(payload->small + text.len, name.ptr, name.len);
+  payload->small[text.len + name.len] = '\0';
+  payload->seen = UVOW__PAYLOAD_IS_NAMED;
+  return payload;
+}
+
+uvow_value_t uvow_value_bytes(uvow_loop_t *loop, const void *bytes,
+                              size_t len) {
+  uvow__payload_t *payload =
+      loop && uvow__bytes_fit(loop, bytes, len)
+          ? uvow__payload_new(&uvow__runtime_of(loop)->texts, len)
+          : NULL;
+  if (!payload)
+    return uvow__value_failed(loop && (bytes || !len) ? UVOW_ENOMEM
+                                                      : UVOW_EINVAL);
   if (len)
-    memcpy(payload->small, text, len);
-  return uvow_value_ptr(&uvow_type_payload, payload);
+    memcpy(payload->small, bytes, len);
+  return uvow_value_ptr(&uvow__type_payload, payload);
 }
 
-uvow_next_t uvow_next_bytes(uvow_loop_t *loop, const char *text, size_t len) {
-  uvow_value_t value = uvow_value_bytes(loop, text, len);
-  return value.type ? uvow_next_value(value)
-                    : uvow_next_code(UVOW_ENOMEM, NULL);
+int uvow_result_is_binary(const uvow_result_t *result) {
+  const uvow__bytes_t *bytes =
+      result && !result->error ? uvow__value_bytes(&result->value) : NULL;
+  return bytes && bytes->is_binary;
 }
 
-static int payload_to_json(const uvow_payload_t *payload, uvow__buf_t *out) {
-  if (payload->len == 0)
-    return uvow__buf_append_text(out, "null");
-  return uvow__buf_append(out, payload->bytes, payload->len);
+int uvow__value_is_checked(const uvow_value_t *value) {
+  void *ptr;
+  if (uvow_value_get_ptr(value, &uvow__type_params, &ptr) == 0)
+    return 1;
+  return uvow_value_get_ptr(value, &uvow__type_payload, &ptr) == 0 &&
+         ((const uvow__payload_t *)ptr)->where != UVOW__PAYLOAD_HEAP;
 }
 
-int uvow__value_to_json(const uvow_value_t *value, uvow__buf_t *out) {
+static int write_value(const uvow_value_t *value, uvow__buf_t *out) {
   int64_t i64;
   double f64;
   const char *text;
   void *ptr;
-  if (!value->type)
-    return uvow__buf_append_text(out, "null");
-  if (value->type == &uvow__type_failed)
-    return (int)value->as.i64;
-  if (uvow_value_get_ptr(value, &uvow_type_payload, &ptr) == 0)
-    return payload_to_json((uvow_payload_t *)ptr, out);
   if (uvow_value_get_ptr(value, &uvow_type_json, &ptr) == 0)
     return uvow__json_dump((struct json_t *)ptr, out);
   if (uvow_value_get_int64(value, &i64) == 0)
     return uvow__buf_append_i64(out, i64);
   if (uvow_value_get_double(value, &f64) == 0)
     return uvow__json_dump_double(f64, out);
-  if (uvow_value_get_text(value, &text) == 0)
+  if (uvow_value_get_text(value, &text) == 0 && text)
     return uvow__json_escape(out, (uvow__slice_t){text, strlen(text)});
-  return UVOW_ETYPE;
+  int fault = uvow__value_fault(value);
+  return fault ? fault : UVOW_ETYPE; /* a type that has no text */
+}
+
+int uvow__value_text(const uvow_value_t *value, uvow__buf_t *out,
+                     uvow__slice_t *ret_text) {
+  *ret_text = (uvow__slice_t){NULL, 0};
+  if (!value->type || (value->type != &uvow_type_text &&
+                       uvow__value_slice(value, ret_text) == 0))
+    return 0;
+  int rc = write_value(value, out);
+  if (rc == 0) {
+    ret_text->ptr = (const char *)uvow__buf_front(out);
+    ret_text->len = uvow__buf_size(out);
+  }
+  return rc;
 }

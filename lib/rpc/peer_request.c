@@ -1,138 +1,393 @@
 /*
- * What is asked of a peer, and what it can tell of itself.
+ * What is asked of a peer, and what it is told.
+ *
+ *   request -> slot -> outbox, of a peer that we connect to -> channel
+ *                   -> channel
  *
  * 1. A request has its slot before its bytes go anywhere (R1).
- * 2. A client's face passes on what is asked of it.
+ * 2. Params written here are in the loop's buffer for them, which is empty
+ *    between any two calls; all others are read where they are.
  */
-#include "client.h"
 #include "peer.h"
+#include "future/fail.h"
+#include "within.h"
+
+#include "base/apart.h"
+#include "base/options.h"
+#include "base/text.h"
+#include "protocol/why.h"
+#include "token.h"
+#include "wire/json_format.h"
 #include "wire/traceparent.h"
 
-#define NS_PER_US 1000u
-
-static uvow__slice_t slice_of(const char *text) {
-  uvow__slice_t slice = {text, text ? strlen(text) : 0};
-  return slice;
-}
+/* ---- params ---- */
 
 int uvow__params_text(uvow_loop_t *loop, const uvow_value_t *params,
                       uvow__slice_t *ret_text) {
-  uvow__buf_t *text = &loop->params;
-  *ret_text = (uvow__slice_t){NULL, 0};
-  if (!params->type)
-    return 0;
-  text->max = SIZE_MAX;
-  int rc = uvow__value_to_json(params, text);
-  if (rc == 0) {
-    ret_text->ptr = (const char *)uvow__buf_front(text);
-    ret_text->len = uvow__buf_size(text);
-  }
-  return rc;
+  loop->params.max = SIZE_MAX;
+  return uvow__value_text(params, &loop->params, ret_text);
 }
 
-static void params_done(uvow_loop_t *loop, uvow_value_t *params) {
+void uvow__params_done(uvow_loop_t *loop, uvow_value_t *params) {
   uvow__buf_clear(&loop->params, UVOW__READ_SIZE);
   uvow_value_clear(params);
 }
 
-static uvow_future_t *rejected(const uvow_peer_t *peer, int code) {
-  uvow__error_spec_t spec = {0};
-  spec.code = code;
-  spec.outcome = UVOW_NOT_SENT;
-  spec.cause = peer->why;
-  return uvow_future_rejected(
-      peer->loop, uvow__error_make(uvow__loop_mem(peer->loop), &spec));
+int uvow__params_format(uvow_loop_t *loop, const char *format, va_list args,
+                        uvow__slice_t *ret_text) {
+  uvow__buf_t none;
+  uvow__buf_t *text = loop ? &loop->params : &none;
+  *ret_text = (uvow__slice_t){NULL, 0};
+  if (!format)
+    return 0;
+  uvow__buf_init(&none, &uvow__mem_default, 0);
+  text->max = loop ? SIZE_MAX : 0;
+  int rc = uvow__json_format(text, format, args);
+  ret_text->ptr = (const char *)uvow__buf_front(text);
+  ret_text->len = uvow__buf_size(text);
+  if (!loop)
+    uvow__buf_done(&none);
+  return rc;
 }
 
-static int check(const uvow_peer_t *peer, const char *method,
-                 const uvow_request_options_t *options, uint32_t *ret_ms) {
-  uint32_t ms = peer->timeout_ms;
-  if (!method || (options && options->size != sizeof(*options)))
+/* ---- requests ---- */
+
+int uvow__peer_unusable(const uvow_peer_t *peer) {
+  if (peer->life.closing)
+    return UVOW_ECLOSED;
+  if (peer->kin.within)
+    return uvow__peer_is_over(peer)
+               ? UVOW_ECLOSED
+               : uvow__peer_unusable(peer->kin.within->whole);
+  if (peer->link)
+    return uvow__peer_is_over(peer) ? UVOW_ELOST : 0;
+  if (peer->outbox)
+    return uvow__peer_is_over(peer) ? UVOW_ECLOSED : 0;
+  return peer->life.state == UVOW_PEER_OPEN ? 0 : UVOW_ECLOSED;
+}
+
+static uvow_future_t *rejected(uvow_peer_t *peer, int code) {
+  const uvow_error_t *why = peer->life.why;
+  uvow__error_spec_t spec = {0};
+  if (!uvow__peer_is_over(peer))
+    return uvow_future_rejected(
+        peer->loop,
+        uvow__dispatcher_error(&peer->dispatcher, code, UVOW_NOT_SENT));
+  spec.code = code;
+  spec.outcome = UVOW_NOT_SENT;
+  if (why && !peer->life.closing && !peer->life.was_open)
+    spec.code = uvow_error_code(why);
+  if (why && (peer->link || !peer->life.was_open))
+    spec.detail = uvow__slice_of(uvow_error_message(why));
+  spec.cause = why;
+  return uvow_future_rejected(peer->loop,
+                              uvow__error_make(uvow__peer_mem(peer), &spec));
+}
+
+/* Which part of it can't be written, and what is expected. */
+static uvow_error_t *unwritable(uvow_peer_t *peer, const uvow__op_t *op) {
+  char text[400];
+  uvow__error_spec_t spec = {0};
+  uvow__dialect_why(&peer->session.callee.dialect, op, text, sizeof(text));
+  spec.code = UVOW_EINVAL;
+  spec.outcome = UVOW_NOT_SENT;
+  spec.detail = uvow__slice_of(text);
+  return uvow__error_make(uvow__peer_mem(peer), &spec);
+}
+
+static int check_options(const uvow_peer_t *peer, const char *method,
+                         const uvow_request_options_t *options,
+                         uint32_t *ret_ms) {
+  uint32_t ms = peer->config->options.timeout_ms;
+  if (!method)
     return UVOW_EINVAL;
   if (options && options->traceparent &&
-      !uvow__traceparent_valid(slice_of(options->traceparent)))
+      !uvow__traceparent_valid(uvow__slice_of(options->traceparent)))
     return UVOW_EINVAL;
-  if (options && options->timeout_ms)
-    ms = options->timeout_ms;
+  if (options && (options->timeout_ms || options->deadline_at_ms))
+    ms = options->timeout_ms ? options->timeout_ms : UVOW_NO_TIMEOUT;
+  if (options && options->deadline_at_ms) {
+    uint64_t now = uvow_loop_now(peer->loop);
+    uint64_t left = options->deadline_at_ms - now;
+    if (options->deadline_at_ms <= now)
+      return uvow__peer_unusable(peer) ? uvow__peer_unusable(peer)
+                                       : UVOW_ETIMEDOUT;
+    ms = left < ms ? (uint32_t)left : ms;
+  }
   *ret_ms = ms == UVOW_NO_TIMEOUT ? 0 : ms;
-  return peer->state == UVOW_PEER_OPEN ? 0 : UVOW_ECLOSED;
+  return uvow__peer_unusable(peer);
+}
+
+/* is_first: for an opening step. */
+static inline int transmit(uvow_peer_t *peer, uvow__op_t *op,
+                           uvow__request_t *request, int is_first) {
+  if (is_first)
+    return uvow__outbox_send_first(peer, op, request);
+  if (peer->outbox)
+    return uvow__outbox_transmit(peer, op, request);
+  int rc = uvow__callee_send(&peer->session.callee, op);
+  if (rc == 0 && request) {
+    uvow__peer_sent(peer, request);
+    uvow__session_pace(&peer->session);
+  }
+  return rc;
+}
+
+static int transmit_with_token(uvow_peer_t *peer, uvow__op_t *op,
+                               uvow__request_t *request, const char *token,
+                               int is_first) {
+  uvow__buf_t params;
+  uvow__buf_init(&params, uvow__peer_mem(peer), SIZE_MAX);
+  int rc =
+      uvow__token_put(&params, &peer->session.callee.dialect.ids, token, op);
+  if (rc == 0)
+    rc = transmit(peer, op, request, is_first);
+  uvow__buf_done(&params);
+  return rc;
+}
+
+static void set_options(uvow__request_t *request,
+                        const uvow_request_options_t *options, uvow__op_t *op) {
+  request->idempotent = options->idempotent != 0;
+  op->traceparent = uvow__slice_of(options->traceparent);
+}
+
+/* What a request differs in. */
+typedef struct asked {
+  int json; /* the answer is parsed before the future is fulfilled */
+  uvow__op_kind_t kind;
+  uvow__backlog_t *front; /* where it waits, before all that waits; or NULL */
+} asked_t;
+
+static const asked_t plain = {0, UVOW__OP_CALL, NULL};
+
+/* What an opening step asks is of this connection only. */
+static void set_session(uvow__request_t *request, const uvow__within_t *within,
+                        uvow__op_t *op) {
+  if (!within->text) {
+    request->idempotent = 0;
+    return;
+  }
+  request->session = within->number & 0x1FFF;
+  uvow__within_set_session(within, op);
+}
+
+/* What a request is handed over with, but for those without any options. */
+typedef struct handing {
+  uint32_t ms;
+  int is_first;
+  uvow__backlog_t *front;
+} handing_t;
+
+static int hand_over(uvow_peer_t *peer, uvow__op_t *op,
+                     uvow__request_t *request,
+                     const uvow_request_options_t *options,
+                     const handing_t *how) {
+  int rc = 0;
+  if (uvow__partials_wanted(options))
+    rc = uvow__partials_watch(&peer->session.partials, request, options,
+                              how->ms);
+  if (rc)
+    return rc;
+  if (how->front)
+    return uvow__outbox_write(peer, op, how->front);
+  if (options && options->token)
+    return transmit_with_token(peer, op, request, options->token,
+                               how->is_first);
+  return transmit(peer, op, request, how->is_first);
+}
+
+static void fail_request(uvow_peer_t *peer, uvow__request_t *request,
+                         const uvow__op_t *op, int rc) {
+  if (rc == UVOW_EINVAL)
+    uvow__dispatcher_reject(request, unwritable(peer, op));
+  else
+    uvow__dispatcher_fail(request, rc);
+}
+
+/* What the long way needs to know of a request that has its slot. */
+typedef struct sending {
+  const char *method;
+  uvow__slice_t params;
+  const uvow_request_options_t *options; /* or NULL */
+  const uvow__within_t *within;          /* or NULL */
+  uvow__form_t *form;                    /* or NULL */
+  uint32_t ms;
+} sending_t;
+
+UVOW__APART static void send_request(uvow_peer_t *peer,
+                                     uvow__request_t *registered,
+                                     const sending_t *sending,
+                                     const asked_t *asked) {
+  unsigned number = registered->method;
+  uvow__op_t op;
+  uvow__op_init(&op);
+  op.kind = asked->kind;
+  op.id = registered->id;
+  op.method = number ? uvow__intern_text(&peer->names.methods, number)
+                     : uvow__slice_of(sending->method);
+  op.params = sending->params;
+  op.form = sending->form;
+  if (sending->options)
+    set_options(registered, sending->options, &op);
+  if (sending->within)
+    set_session(registered, sending->within, &op);
+  handing_t how = {sending->ms, sending->within && !sending->within->text,
+                   asked->front};
+  int rc = op.form && peer->outbox && !asked->front
+               ? uvow__outbox_transmit(peer, &op, registered)
+               : hand_over(peer, &op, registered, sending->options, &how);
+  op.params = sending->params;
+  if (rc)
+    fail_request(peer, registered, &op, rc);
 }
 
 static uvow_future_t *request(uvow_peer_t *peer, const char *method,
                               uvow__slice_t params,
-                              const uvow_request_options_t *options) {
+                              const uvow_request_options_t *options,
+                              asked_t asked) {
   uvow_future_t *f;
   uvow__request_t *registered;
-  uvow__op_t op = {0};
-  uint32_t ms = 0;
-  int rc = check(peer, method, options, &ms);
+  sending_t sending = {method, params, options, peer->kin.within, NULL, 0};
+  if (sending.within && uvow__peer_is_over(peer))
+    return rejected(peer, UVOW_ECLOSED);
+  if (sending.within)
+    peer = sending.within->whole;
+  int rc = check_options(peer, method, options, &sending.ms);
   if (rc == 0)
-    rc = uvow__dispatcher_register(&peer->dispatcher, ms, &f, &registered);
+    rc = uvow__dispatcher_register(&peer->dispatcher, sending.ms, &f,
+                                   &registered);
   if (rc)
     return rejected(peer, rc);
-  registered->method = (uint16_t)uvow__intern(&peer->methods, method);
-  op.kind = UVOW__OP_CALL;
-  op.id = registered->id;
-  op.method = slice_of(method);
-  op.params = params;
-  if (options) {
-    op.session = slice_of(options->session);
-    op.traceparent = slice_of(options->traceparent);
-  }
-  rc = uvow__callee_send(&peer->session.callee, &op);
-  if (rc) {
-    uvow__dispatcher_fail(registered, rc);
-    return f;
-  }
-  uvow__dispatcher_mark_sent(registered, uvow__runtime_now(&peer->loop->rt));
-  uvow__session_pace(&peer->session);
+  registered->json = asked.json != 0;
+  unsigned number = uvow__intern(&peer->names.methods, method);
+  registered->method = (uint16_t)number;
+  if (!options && !sending.within && number && asked.kind == UVOW__OP_CALL)
+    sending.form = uvow__forms_get(
+        &peer->names.forms, &peer->session.callee.dialect, number,
+        uvow__intern_text(&peer->names.methods, number));
+  if (sending.form && peer->outbox && !asked.front &&
+      uvow__outbox_call(peer, sending.form, params, registered) == 0)
+    return f; /* as most are */
+  send_request(peer, registered, &sending, &asked);
   return f;
 }
 
-uvow_future_t *uvow_peer_request_with(uvow_peer_t *peer, const char *method,
-                                      uvow_value_t params,
-                                      const uvow_request_options_t *options) {
+static uvow_future_t *request_value(uvow_peer_t *peer, const char *method,
+                                    uvow_value_t params,
+                                    const uvow_request_options_t *options) {
   uvow__slice_t text;
-  uvow_future_t *f;
   if (!peer) {
     uvow_value_clear(&params);
     return NULL;
   }
   uvow_loop_t *loop = peer->loop;
+  asked_t asked = {params.type == &uvow_type_json, UVOW__OP_CALL, NULL};
   int rc = uvow__params_text(loop, &params, &text);
-  if (rc)
-    f = rejected(peer, rc);
-  else if (peer->client)
-    f = uvow_client_request_bytes(peer->client, method, text.ptr, text.len,
-                                  options);
-  else
-    f = request(peer, method, text, options);
-  params_done(loop, &params);
+  uvow_future_t *f =
+      rc ? rejected(peer, rc) : request(peer, method, text, options, asked);
+  uvow__params_done(loop, &params);
   return f;
+}
+
+/* Text goes the short way: nothing is written, nothing released. */
+static inline uvow_future_t *ask(uvow_peer_t *peer, const char *method,
+                                 uvow_value_t params,
+                                 const uvow_request_options_t *options) {
+  const uvow_slice_t *slice = (const uvow_slice_t *)params.as.ptr;
+  if (!peer || params.type != &uvow_type_slice || !slice)
+    return request_value(peer, method, params, options);
+  uvow__slice_t text = {slice->bytes, slice->len};
+  return request(peer, method, text, options, plain);
+}
+
+uvow_future_t *uvow__peer_ask(uvow_peer_t *peer, const char *method,
+                              uvow__slice_t params,
+                              const uvow_request_options_t *options,
+                              uvow__backlog_t *front) {
+  const uvow_peer_t *whole = peer->kin.within && peer->kin.within->whole
+                                 ? peer->kin.within->whole
+                                 : peer;
+  const uvow_protocol_t *protocol = whole->session.callee.protocol;
+  asked_t asked = plain;
+  if (protocol && uvow__protocol_can(protocol, UVOW__OP_SUBSCRIBE))
+    asked.kind = UVOW__OP_SUBSCRIBE;
+  asked.front = front;
+  return request(peer, method, params, options, asked);
+}
+
+/* Its options are. */
+static uvow_future_t *unreadable(uvow_peer_t *peer) {
+  uvow__error_spec_t spec = {0};
+  spec.code = UVOW_EINVAL;
+  spec.outcome = UVOW_NOT_SENT;
+  spec.detail =
+      uvow__slice_of("options " UVOW__OPTIONS_TEXT(uvow_request_options_t));
+  return uvow_future_rejected(peer->loop,
+                              uvow__error_make(uvow__peer_mem(peer), &spec));
+}
+
+uvow_future_t *uvow_peer_request_with(uvow_peer_t *peer, const char *method,
+                                      uvow_value_t params,
+                                      const uvow_request_options_t *options) {
+  uvow_request_options_t own;
+  const void *known = uvow__options(options, &own, sizeof(own));
+  if (peer && !known) {
+    uvow_value_clear(&params);
+    return unreadable(peer);
+  }
+  return ask(peer, method, params, (const uvow_request_options_t *)known);
 }
 
 uvow_future_t *uvow_peer_request(uvow_peer_t *peer, const char *method,
                                  uvow_value_t params) {
-  return uvow_peer_request_with(peer, method, params, NULL);
+  return ask(peer, method, params, NULL);
 }
+
+uvow_future_t *uvow_peer_requestf(uvow_peer_t *peer, const char *method,
+                                  const char *format, ...) {
+  uvow_loop_t *loop = peer ? peer->loop : NULL;
+  uvow_future_t *f = NULL;
+  uvow__slice_t text;
+  va_list args;
+  va_start(args, format);
+  int rc = uvow__params_format(loop, format, args, &text);
+  va_end(args);
+  if (peer) {
+    f = rc ? rejected(peer, rc) : request(peer, method, text, NULL, plain);
+    uvow__buf_clear(&loop->params, UVOW__READ_SIZE);
+  }
+  return f;
+}
+
+/* ---- notifications ---- */
 
 uvow__op_kind_t uvow__peer_tells(const uvow_peer_t *peer) {
   const uvow_protocol_t *protocol = peer->session.callee.protocol;
-  return peer->is_server && uvow__protocol_can(protocol, UVOW__OP_EVENT)
+  return peer->life.is_server && uvow__protocol_can(protocol, UVOW__OP_EVENT)
              ? UVOW__OP_EVENT
              : UVOW__OP_NOTIFY;
 }
 
 static int notify(uvow_peer_t *peer, const char *method, uvow__slice_t params) {
-  uvow__op_t op = {0};
-  if (!method)
-    return UVOW_EINVAL;
-  if (peer->state != UVOW_PEER_OPEN)
-    return UVOW_ECLOSED;
+  uvow__op_t op;
+  int rc = method
+               ? uvow__peer_unusable(peer)
+               : uvow__fail(peer->loop, UVOW_EINVAL, "method", uvow__fail_null);
+  if (rc)
+    return rc;
+  uvow__op_init(&op);
+  int is_first = uvow__within_is_first(peer);
+  if (peer->kin.within) {
+    uvow__within_set_session(peer->kin.within, &op);
+    peer = peer->kin.within->whole;
+  }
   op.kind = uvow__peer_tells(peer);
-  op.method = slice_of(method);
+  op.method = uvow__slice_of(method);
   op.params = params;
-  return uvow__callee_send(&peer->session.callee, &op);
+  rc = transmit(peer, &op, NULL, is_first);
+  return rc == UVOW_EINVAL ? uvow__fail_error(peer->loop, unwritable(peer, &op))
+                           : rc;
 }
 
 int uvow_peer_notify(uvow_peer_t *peer, const char *method,
@@ -144,146 +399,24 @@ int uvow_peer_notify(uvow_peer_t *peer, const char *method,
   }
   uvow_loop_t *loop = peer->loop;
   int rc = uvow__params_text(loop, &params, &text);
-  if (rc == 0 && peer->client)
-    rc = uvow_client_notify_bytes(peer->client, method, text.ptr, text.len);
-  else if (rc == 0)
+  if (rc == 0)
     rc = notify(peer, method, text);
-  params_done(loop, &params);
+  uvow__params_done(loop, &params);
   return rc;
 }
 
-uvow_future_t *uvow_peer_close(uvow_peer_t *peer) {
+int uvow_peer_notifyf(uvow_peer_t *peer, const char *method, const char *format,
+                      ...) {
+  uvow_loop_t *loop = peer ? peer->loop : NULL;
+  uvow__slice_t text;
+  va_list args;
+  va_start(args, format);
+  int rc = uvow__params_format(loop, format, args, &text);
+  va_end(args);
   if (!peer)
-    return NULL;
-  if (peer->client)
-    return uvow_client_close(peer->client);
-  if (peer->state == UVOW_PEER_CLOSED)
-    return uvow_future_fulfilled(peer->loop, uvow_value_none());
-  uvow_future_t *f = uvow__gate_wait(&peer->closed);
-  uvow__peer_drain(peer, 1000);
-  return f;
-}
-
-void uvow_peer_end(uvow_peer_t *peer) {
-  if (peer && peer->client)
-    uvow__client_shut(peer->client);
-  else if (peer)
-    uvow__peer_finish(peer, NULL);
-}
-
-uvow_peer_state_t uvow_peer_state(const uvow_peer_t *peer) {
-  static const uvow_peer_state_t of_client[] = {
-      [UVOW_CLIENT_CONNECTING] = UVOW_PEER_CONNECTING,
-      [UVOW_CLIENT_OPEN] = UVOW_PEER_OPEN,
-      [UVOW_CLIENT_WAITING] = UVOW_PEER_WAITING,
-      [UVOW_CLIENT_CLOSING] = UVOW_PEER_CLOSING,
-      [UVOW_CLIENT_CLOSED] = UVOW_PEER_CLOSED,
-  };
-  if (!peer)
-    return UVOW_PEER_CLOSED;
-  return peer->client ? of_client[uvow_client_state(peer->client)]
-                      : peer->state;
-}
-
-const char *uvow_peer_state_name(uvow_peer_state_t state) {
-  static const char *const names[] = {"unknown", "connecting", "opening",
-                                      "open",    "waiting",    "closing",
-                                      "closed"};
-  unsigned at = (unsigned)state;
-  return at < sizeof(names) / sizeof(*names) ? names[at] : names[0];
-}
-
-void uvow_peer_set_data(uvow_peer_t *peer, void *data,
-                        uvow_destroy_cb destroy) {
-  uvow_destroy_cb old_destroy = destroy;
-  void *old = data;
-  if (peer) {
-    old_destroy = peer->destroy;
-    old = peer->data;
-    peer->data = data;
-    peer->destroy = destroy;
-  }
-  if (old_destroy)
-    old_destroy(old);
-}
-
-void *uvow_peer_data(const uvow_peer_t *peer) {
-  return peer ? peer->data : NULL;
-}
-
-const char *uvow_peer_target(const uvow_peer_t *peer) {
-  return peer && peer->handshake ? peer->handshake : "";
-}
-
-const char *uvow_peer_header(const uvow_peer_t *peer, const char *name) {
-  if (!peer || !peer->handshake || !name)
-    return NULL;
-  const char *at = peer->handshake + strlen(peer->handshake) + 1;
-  while (*at) {
-    const char *value = at + strlen(at) + 1;
-    if (uvow__slice_is_nocase(slice_of(at), name))
-      return value;
-    at = value + strlen(value) + 1;
-  }
-  return NULL;
-}
-
-int uvow_peer_get_stats(const uvow_peer_t *peer, uvow_peer_stats_t *ret) {
-  if (!peer || !ret || ret->size != sizeof(*ret))
     return UVOW_EINVAL;
-  const uvow__session_t *session = uvow__peer_session(peer);
-  const uvow__dispatcher_t *d = session->dispatcher;
-  memset(ret, 0, sizeof(*ret));
-  ret->size = sizeof(*ret);
-  ret->requests = d->count.requests;
-  ret->answered = d->count.answered;
-  ret->timed_out = d->count.timed_out;
-  ret->canceled = d->count.canceled;
-  ret->failed = d->count.failed;
-  ret->calls = session->calls;
-  ret->events = session->events;
-  ret->late = session->strays[UVOW__STRAY_LATE];
-  ret->duplicate = session->strays[UVOW__STRAY_DUPLICATE];
-  ret->unknown = session->strays[UVOW__STRAY_UNKNOWN];
-  ret->malformed = session->strays[UVOW__STRAY_MALFORMED];
-  ret->pending = d->live;
-  ret->calls_under_way = session->callee.count;
-  ret->call_bytes = session->callee.bytes;
-  if (session->callee.channel)
-    ret->unsent_bytes = uvow__channel_unsent(session->callee.channel);
-  return 0;
-}
-
-typedef struct walk {
-  const uvow__intern_t *methods;
-  uvow_pending_cb cb;
-  void *data;
-  uint64_t now_ns;
-} walk_t;
-
-static void visit(const uvow__request_t *request, void *data) {
-  walk_t *walk = (walk_t *)data;
-  uvow_pending_t pending;
-  memset(&pending, 0, sizeof(pending));
-  pending.size = sizeof(pending);
-  pending.id = request->id;
-  pending.method = uvow__intern_text(walk->methods, request->method).ptr;
-  pending.in_flight = request->sent;
-  pending.outcome = request->was_sent ? UVOW_MAYBE_EXECUTED : UVOW_NOT_SENT;
-  if (request->sent && walk->now_ns > request->sent_ns)
-    pending.age_us = (walk->now_ns - request->sent_ns) / NS_PER_US;
-  walk->cb(&pending, walk->data);
-}
-
-size_t uvow_peer_walk(const uvow_peer_t *peer, uvow_pending_cb cb, void *data) {
-  walk_t walk = {NULL, cb, data, 0};
-  if (!peer)
-    return 0;
-  if (peer->client)
-    return uvow_client_walk_pending(peer->client, cb, data);
-  walk.methods = &peer->methods;
-  walk.now_ns = uvow__runtime_now(&peer->loop->rt);
-  if (cb)
-    uvow__dispatcher_walk(&peer->dispatcher, visit, &walk);
-  return peer->dispatcher.live;
+  if (rc == 0)
+    rc = notify(peer, method, text);
+  uvow__buf_clear(&loop->params, UVOW__READ_SIZE);
+  return rc;
 }

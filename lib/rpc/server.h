@@ -3,51 +3,36 @@
 
 #include <uvow/server.h>
 
+#include "group_names.h"
 #include "peer.h"
+#include "websocket/listener.h"
+
+/* A peer of a server. */
+typedef struct uvow__visitor {
+  uvow_peer_t peer; /* first */
+  uvow__visit_t visit;
+} uvow__visitor_t;
+
+/* How peers are that agreed on a subprotocol. */
+typedef struct uvow__manner {
+  struct uvow__manner *next;
+  uvow__peer_config_t *config;
+  const uvow_protocol_t *protocol; /* kept: the config borrows it */
+  char *subprotocol;               /* NULL: whatever it is */
+} uvow__manner_t;
 
 struct uvow_server {
   uvow__resident_t resident;
   uvow_loop_t *loop;
-  const uvow_protocol_t *protocol;
-  uvow__listener_t *listener; /* NULL: closed */
-  char **subprotocols;
-  size_t subprotocol_count;
-  char **origins; /* NULL: the one of its Host */
-  size_t origin_count;
-  char **hosts; /* NULL: any, or those of a loopback address */
-  size_t host_count;
-  int is_loopback;
-  uvow__quota_t quota;
-  uvow_handshake_cb on_handshake; /* NULL: all are welcome */
-  void *handshake_data;
-  uvow__connection_config_t config; /* for every peer */
-  uvow_tls_t *tls;                  /* NULL: none */
-  uvow__tls_transport_t tls_transport;
-  uvow_peer_options_t peer_options; /* the same; its methods are kept */
-  size_t max_peers;
-  uint16_t port;
-  uvow__list_t peers;   /* by link */
-  uvow__list_t leaving; /* the same: CLOSED is yet to be told */
-  size_t peer_count;    /* all in peers */
-  size_t surplus;       /* of those, the ones that will be refused */
-  uvow__buf_t scratch;  /* the event being written */
+  uvow_listener_t *listener;
+  uvow__manner_t *manners; /* the last one is for all others */
+  uvow__list_t peers;      /* by link */
+  uvow__list_t leaving;    /* the same: CLOSED is yet to be told */
+  size_t peer_count;       /* all in peers */
+  uvow_group_t *group;     /* the same peers */
+  uvow__group_names_t groups;
   uvow__gate_t closed;
   int closing;
 };
-
-/* What the user sees of a handshake, and says to it. */
-struct uvow_handshake {
-  uvow_peer_t *peer; /* kept */
-  const uvow__mem_t *mem;
-  uvow__http_t *request; /* valid while the peer is there */
-  int status;            /* 101, or what to refuse it with */
-  char *subprotocol;     /* chosen; NULL: none */
-  char *text;            /* of a refusal */
-};
-
-/* server_handshake.c: the connection's on_request, whose ctx is the channel. */
-int uvow__server_requested(void *ctx, uvow__http_t *http);
-/* The task after it. */
-void uvow__server_ask(uvow__task_t *task);
 
 #endif

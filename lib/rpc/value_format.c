@@ -1,5 +1,5 @@
 /* Values of JSON text by a format. */
-#include "value_format.h"
+#include <uvow/json.h>
 
 #include <string.h>
 
@@ -7,11 +7,20 @@
 #include "payload.h"
 #include "wire/json_format.h"
 
-const uvow_type_t uvow__type_failed = {0, "no value", NULL, NULL};
+/* There's no loop: takes what there is to take. */
+static int drop(const char *format, va_list args) {
+  uvow__buf_t none;
+  uvow__buf_init(&none, &uvow__mem_default, 0);
+  (void)uvow__json_format(&none, format, args);
+  uvow__buf_done(&none);
+  return UVOW_EINVAL;
+}
 
 /* A payload of what the format says, or why there's none. */
 static int make(uvow_loop_t *loop, const char *format, va_list args,
-                uvow_payload_t **ret_payload) {
+                uvow__payload_t **ret_payload) {
+  if (!loop)
+    return drop(format, args);
   uvow__buf_t *text = &loop->params;
   text->max = SIZE_MAX;
   int rc = uvow__json_format(text, format, args);
@@ -27,24 +36,22 @@ static int make(uvow_loop_t *loop, const char *format, va_list args,
 }
 
 uvow_value_t uvow_value_jsonf(uvow_loop_t *loop, const char *format, ...) {
-  uvow_payload_t *payload;
+  uvow__payload_t *payload;
   va_list args;
   va_start(args, format);
   int rc = make(loop, format, args, &payload);
   va_end(args);
   if (rc == 0)
-    return uvow_value_ptr(&uvow_type_payload, payload);
-  uvow_value_t failed = uvow_value_int64(rc);
-  failed.type = &uvow__type_failed;
-  return failed;
+    return uvow_value_ptr(&uvow__type_payload, payload);
+  return uvow__value_failed(rc);
 }
 
 uvow_next_t uvow_next_jsonf(uvow_loop_t *loop, const char *format, ...) {
-  uvow_payload_t *payload;
+  uvow__payload_t *payload;
   va_list args;
   va_start(args, format);
   int rc = make(loop, format, args, &payload);
   va_end(args);
   return rc ? uvow_next_code(rc, NULL)
-            : uvow_next_value(uvow_value_ptr(&uvow_type_payload, payload));
+            : uvow_next_value(uvow_value_ptr(&uvow__type_payload, payload));
 }

@@ -17,17 +17,18 @@ typedef struct uvow__op uvow__op_t;
 
 struct uvow__op {
   uvow__list_t link; /* of the loop's */
-  uvow__task_t task; /* releases a value that nobody wants */
+  uvow__task_t task; /* releases what is the application's */
   struct uvow__ops *all;
   uvow_future_t *future; /* owned; NULL: nobody waits any more */
   /* libuv is done with it: settles and frees, or goes on. Its result is
    * negative if it failed. */
-  void (*finish)(uvow__op_t *op, int64_t result);
-  const char *what;     /* the call's name, for errors */
-  uvow_file_t *file;    /* owned */
-  uvow_value_t value;   /* owned: what is written, what work returned */
-  uvow__bytes_t *bytes; /* owned: what is read */
-  char *path;           /* owned; where libuv doesn't keep it */
+  void (*end)(uvow__op_t *op, int64_t result);
+  const char *what;        /* the call's name, for errors */
+  uvow_file_t *file;       /* owned */
+  uvow_value_t value;      /* owned: what is written, what work returned */
+  uvow__bytes_t *bytes;    /* owned: what is read */
+  char *path;              /* owned; where libuv doesn't keep it */
+  uvow_destroy_cb destroy; /* of a work's data; NULL: none */
   size_t path_size;
   union {
     struct {
@@ -46,6 +47,7 @@ struct uvow__op {
       const char *target; /* write_file: in path, behind the temporary one's */
       int64_t result;     /* of the thread's work */
     } whole;
+    uvow_file_t *from; /* owned: of sendfile */
   } u;
   int refused;  /* what libuv said as it was to begin */
   int unwanted; /* under the lock: canceled */
@@ -54,6 +56,8 @@ struct uvow__op {
     uv_fs_t fs;
     uv_work_t work;
     uv_getaddrinfo_t name;
+    uv_getnameinfo_t address;
+    uv_random_t random;
   } req;
 };
 
@@ -66,8 +70,9 @@ typedef struct uvow__ops {
   uvow__list_t processes;
   size_t handles; /* open ones */
   uvow__pool_t pool;
-  uv_mutex_t lock; /* guards each op's `unwanted` */
-  int closing;     /* goes with the last of them */
+  uvow__shelf_t *reads; /* what uvow_fs_read reads into */
+  uv_mutex_t lock;      /* guards each op's `unwanted` */
+  int closing;          /* goes with the last of them */
 } uvow__ops_t;
 
 /* Those of the loop, found or made. NULL: no memory, or closed. */
@@ -80,11 +85,11 @@ void uvow__processes_detach(uvow__ops_t *all);
 
 /* A request with a future, new, in ret_future. NULL: no memory, or closed. */
 uvow__op_t *uvow__op_new(uvow_loop_t *loop, const char *what,
-                         void (*finish)(uvow__op_t *op, int64_t result),
+                         void (*end)(uvow__op_t *op, int64_t result),
                          uvow_future_t **ret_future);
 /* One without a future. */
 uvow__op_t *uvow__op_new_silent(uvow__ops_t *all, const char *what,
-                                void (*finish)(uvow__op_t *op, int64_t result));
+                                void (*end)(uvow__op_t *op, int64_t result));
 static inline uv_loop_t *uvow__op_uv(const uvow__op_t *op) {
   return op->all->loop->uv;
 }
@@ -94,22 +99,41 @@ static inline uvow__runtime_t *uvow__op_rt(const uvow__op_t *op) {
 
 /* libuv's callback of a uv_fs_t. */
 void uvow__op_on_fs(uv_fs_t *req);
-/* What a call to libuv returned as it began: if it failed, the op finishes with
+/* What a call to libuv returned as it began: if it failed, the op ends with
  * it, later and as if it had begun. */
-void uvow__op_begun(uvow__op_t *op, int rc);
+void uvow__op_refuse(uvow__op_t *op, int rc);
+static inline void uvow__op_begun(uvow__op_t *op, int rc) {
+  if (rc)
+    uvow__op_refuse(op, rc);
+}
 
 /* Each settles the future, if somebody waits, and frees the op. path: for the
  * error's message; NULL: none. */
 void uvow__op_fulfill(uvow__op_t *op, uvow_value_t value);
 void uvow__op_fail(uvow__op_t *op, int code, const char *path);
-/* The most ordinary finish: no value, or libuv's error with the request's own
+/* The most ordinary one: no value, or libuv's error with the request's own
  * path. */
-void uvow__op_finish_plain(uvow__op_t *op, int64_t result);
+void uvow__op_end_plain(uvow__op_t *op, int64_t result);
 
+/* What it's about, for errors; NULL: nothing. */
+const char *uvow__op_path(const uvow__op_t *op);
+
+/* An error of libuv's, "what path: why"; path may be NULL. Returns new, never
+ * NULL. */
+uvow_error_t *uvow__op_error(const uvow__mem_t *mem, const char *what, int code,
+                             const char *path);
+/* A future that is rejected as an argument is NULL that mustn't be. */
+uvow_future_t *uvow__op_invalid(uvow_loop_t *loop, const char *argument);
 /* A future that is rejected with the op's error. */
 uvow_future_t *uvow__op_refused(uvow_loop_t *loop, const char *what, int code);
 
-/* file.c: the path that it was opened by. */
-const char *uvow__file_path(const uvow_file_t *file);
+/* file.c: NULL: it's closed, or there's no file. */
+uvow_loop_t *uvow__file_loop(const uvow_file_t *file);
+/* stat.c: the end of a request for a uv_stat_t, a uv_statfs_t. */
+void uvow__op_end_stat(uvow__op_t *op, int64_t result);
+void uvow__op_end_statfs(uvow__op_t *op, int64_t result);
+/* A uv_stat_t as a value, which is copied. UVOW_ENOMEM. */
+int uvow__stat_value(uvow__runtime_t *rt, const uv_stat_t *stat,
+                     uvow_value_t *ret);
 
 #endif

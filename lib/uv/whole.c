@@ -15,36 +15,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "here.h"
 #include "op.h"
 
 #define ROOM_FIRST ((size_t)64 * 1024)
 #define PART_MAX ((size_t)1024 * 1024 * 1024)
-
-/* libuv's calls on this thread: no loop, no callback. */
-static int64_t end_call(uv_fs_t *req) {
-  int64_t result = req->result;
-  uv_fs_req_cleanup(req);
-  return result;
-}
-
-static int64_t open_here(const char *path, int flags, int mode) {
-  uv_fs_t req;
-  (void)uv_fs_open(NULL, &req, path, flags, mode, NULL);
-  return end_call(&req);
-}
-
-static int64_t close_here(uv_file fd) {
-  uv_fs_t req;
-  (void)uv_fs_close(NULL, &req, fd, NULL);
-  return end_call(&req);
-}
-
-static int64_t size_here(uv_file fd, size_t *ret_size) {
-  uv_fs_t req;
-  (void)uv_fs_fstat(NULL, &req, fd, NULL);
-  *ret_size = req.result == 0 ? (size_t)req.statbuf.st_size : 0;
-  return end_call(&req);
-}
 
 static int is_unwanted(uvow__op_t *op) {
   uv_mutex_lock(&op->all->lock);
@@ -58,11 +33,8 @@ static int64_t read_here(uvow__op_t *op, uv_file fd) {
   size_t at = 0;
   while (at < op->bytes->len && !is_unwanted(op)) {
     size_t len = op->bytes->len - at;
-    uv_buf_t buf = uv_buf_init(uvow__bytes_room(op->bytes) + at,
-                               (unsigned)(len < PART_MAX ? len : PART_MAX));
-    uv_fs_t req;
-    (void)uv_fs_read(NULL, &req, fd, &buf, 1, -1, NULL);
-    int64_t got = end_call(&req);
+    int64_t got = uvow__here_read(fd, uvow__bytes_room(op->bytes) + at,
+                                  len < PART_MAX ? len : PART_MAX);
     if (got < 0)
       return got;
     if (got == 0)
@@ -74,7 +46,7 @@ static int64_t read_here(uvow__op_t *op, uv_file fd) {
 
 static void read_work(uv_work_t *work) {
   uvow__op_t *op = UVOW__CONTAINER(work, uvow__op_t, req.work);
-  int64_t fd = open_here(op->path, UV_FS_O_RDONLY, 0);
+  int64_t fd = uvow__here_open(op->path, UV_FS_O_RDONLY, 0);
   op->what = "open";
   op->u.whole.result = fd;
   if (fd < 0)
@@ -82,15 +54,15 @@ static void read_work(uv_work_t *work) {
   op->what = "read";
   op->u.whole.result = read_here(op, (uv_file)fd);
   if (op->u.whole.result == (int64_t)op->bytes->len)
-    (void)size_here((uv_file)fd, &op->u.whole.size);
-  (void)close_here((uv_file)fd);
+    op->u.whole.size = uvow__here_size((uv_file)fd);
+  (void)uvow__here_close((uv_file)fd);
 }
 
 static void on_worked(uv_work_t *work, int status) {
   uvow__op_t *op = UVOW__CONTAINER(work, uvow__op_t, req.work);
   uvow__runtime_t *rt = uvow__op_rt(op);
   uvow__runtime_enter(rt);
-  op->finish(op, status ? status : op->u.whole.result);
+  op->end(op, status ? status : op->u.whole.result);
   uvow__runtime_leave(rt);
 }
 
@@ -110,18 +82,16 @@ static void read_again(uvow__op_t *op, size_t size) {
 static uvow__bytes_t *fitted(uvow__op_t *op, size_t len) {
   uvow__bytes_t *bytes = NULL;
   if (len < op->bytes->len / 2)
-    bytes = uvow__bytes_new(uvow__op_rt(op), len);
-  if (bytes) {
-    memcpy(uvow__bytes_room(bytes), op->bytes->ptr, len);
+    bytes = uvow__bytes_copy(uvow__op_rt(op), op->bytes->ptr, len);
+  if (bytes)
     return bytes;
-  }
   bytes = op->bytes;
   op->bytes = NULL;
   bytes->len = len;
   return bytes;
 }
 
-static void finish_read_file(uvow__op_t *op, int64_t result) {
+static void end_read_file(uvow__op_t *op, int64_t result) {
   size_t room = op->bytes ? op->bytes->len : 0;
   if (result >= 0 && !op->future)
     result = UVOW_ECANCELED;
@@ -138,13 +108,16 @@ static void finish_read_file(uvow__op_t *op, int64_t result) {
 /* An op with room for a text of so many bytes. NULL: as uvow__op_new. */
 static uvow__op_t *op_with_path(uvow_loop_t *loop, const char *what,
                                 size_t size,
-                                void (*finish)(uvow__op_t *op, int64_t result),
+                                void (*end)(uvow__op_t *op, int64_t result),
                                 uvow_future_t **ret_future) {
-  uvow__op_t *op = uvow__op_new(loop, what, finish, ret_future);
+  uvow__op_t *op = uvow__op_new(loop, what, end, ret_future);
   if (!op)
     return NULL;
   op->path = (char *)uvow__malloc(&loop->rt.mem, size);
   op->path_size = size;
+  op->u.whole.size = 0;
+  op->u.whole.target = NULL;
+  op->u.whole.result = 0;
   if (!op->path)
     uvow__op_begun(op, UVOW_ENOMEM);
   return op;
@@ -154,9 +127,9 @@ uvow_future_t *uvow_fs_read_file(uvow_loop_t *loop, const char *path,
                                  size_t max_bytes) {
   uvow_future_t *f;
   if (loop && !path)
-    return uvow__op_refused(loop, "read", UVOW_EINVAL);
+    return uvow__op_invalid(loop, "path");
   size_t size = path ? strlen(path) + 1 : 1;
-  uvow__op_t *op = op_with_path(loop, "read", size, finish_read_file, &f);
+  uvow__op_t *op = op_with_path(loop, "read", size, end_read_file, &f);
   if (!op || !op->path)
     return f;
   memcpy(op->path, path, size);
@@ -168,10 +141,7 @@ uvow_future_t *uvow_fs_read_file(uvow_loop_t *loop, const char *path,
 static int64_t write_here(uv_file fd, uvow__slice_t slice) {
   while (slice.len) {
     size_t len = slice.len < PART_MAX ? slice.len : PART_MAX;
-    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)slice.ptr, (unsigned)len);
-    uv_fs_t req;
-    (void)uv_fs_write(NULL, &req, fd, &buf, 1, -1, NULL);
-    int64_t done = end_call(&req);
+    int64_t done = uvow__here_write(fd, slice.ptr, len);
     if (done < 0)
       return done;
     slice.ptr += done;
@@ -180,34 +150,21 @@ static int64_t write_here(uv_file fd, uvow__slice_t slice) {
   return 0;
 }
 
-/* The mode of what is there, if anything is. */
-static int64_t keep_mode(uv_file fd, const char *target) {
-  uv_fs_t req;
-  (void)uv_fs_stat(NULL, &req, target, NULL);
-  int mode = (int)req.statbuf.st_mode & 07777;
-  if (end_call(&req) < 0)
-    return 0;
-  (void)uv_fs_fchmod(NULL, &req, fd, mode, NULL);
-  return end_call(&req);
-}
-
 /* Writes the open temporary file, and closes it. */
 static int64_t fill(uvow__op_t *op, uv_file fd) {
   uvow__slice_t slice;
-  uv_fs_t req;
   (void)uvow__value_slice(&op->value, &slice); /* it was looked at */
   op->what = "write";
   int64_t rc = write_here(fd, slice);
   if (rc == 0) {
     op->what = "fsync";
-    (void)uv_fs_fsync(NULL, &req, fd, NULL);
-    rc = end_call(&req);
+    rc = uvow__here_fsync(fd);
   }
   if (rc == 0) {
     op->what = "chmod";
-    rc = keep_mode(fd, op->u.whole.target);
+    rc = uvow__here_keep_mode(fd, op->u.whole.target);
   }
-  int64_t closed = close_here(fd);
+  int64_t closed = uvow__here_close(fd);
   if (rc == 0 && closed < 0) {
     op->what = "close";
     rc = closed;
@@ -217,10 +174,9 @@ static int64_t fill(uvow__op_t *op, uv_file fd) {
 
 static void write_work(uv_work_t *work) {
   uvow__op_t *op = UVOW__CONTAINER(work, uvow__op_t, req.work);
-  uv_fs_t req;
   op->what = "open";
-  int64_t rc =
-      open_here(op->path, UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL, 0666);
+  int64_t rc = uvow__here_open(
+      op->path, UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL, 0666);
   op->u.whole.result = rc;
   if (rc < 0)
     return;
@@ -229,17 +185,14 @@ static void write_work(uv_work_t *work) {
     rc = UVOW_ECANCELED;
   if (rc == 0) {
     op->what = "rename";
-    (void)uv_fs_rename(NULL, &req, op->path, op->u.whole.target, NULL);
-    rc = end_call(&req);
+    rc = uvow__here_rename(op->path, op->u.whole.target);
   }
-  if (rc < 0) {
-    (void)uv_fs_unlink(NULL, &req, op->path, NULL);
-    (void)end_call(&req);
-  }
+  if (rc < 0)
+    (void)uvow__here_unlink(op->path);
   op->u.whole.result = rc;
 }
 
-static void finish_write_file(uvow__op_t *op, int64_t result) {
+static void end_write_file(uvow__op_t *op, int64_t result) {
   if (result < 0)
     uvow__op_fail(op, (int)result, op->u.whole.target);
   else
@@ -253,12 +206,16 @@ uvow_future_t *uvow_fs_write_file(uvow_loop_t *loop, const char *path,
   uvow_future_t *f = NULL;
   uvow__op_t *op = NULL;
   size_t len = path ? strlen(path) : 0;
-  int code = path ? uvow__value_slice(&bytes, &slice) : UVOW_EINVAL;
-  if (loop && code)
+  int code = uvow__value_slice(&bytes, &slice);
+  if (loop && code == 0)
+    code = uvow__value_hold(&loop->rt, &bytes);
+  if (loop && !path)
+    f = uvow__op_invalid(loop, "path");
+  else if (loop && code)
     f = uvow__op_refused(loop, "write", code);
   else
     op = op_with_path(loop, "write", 2 * len + 1 + sizeof(suffix),
-                      finish_write_file, &f);
+                      end_write_file, &f);
   if (!op) {
     uvow_value_clear(&bytes);
     return f;

@@ -32,7 +32,8 @@
 #include "goodbye.h"
 #include "intake.h"
 
-#define PART 16384 /* bytes: see (2) */
+#define PART 16384    /* bytes: see (2) */
+#define BEGINNING 512 /* bytes of a message over the limit that are looked at */
 
 static void free_connection(uvow__connection_t *c) {
   uvow__task_cancel(&c->flush);
@@ -43,23 +44,22 @@ static void free_connection(uvow__connection_t *c) {
     uvow__framer_done(&c->framer);
     uvow__deflate_done(&c->deflate);
   }
-  uvow__http_done(&c->http);
-  uvow__body_done(&c->body);
+  uvow__ws_opening_done(c);
+  uvow__free(uvow__connection_mem(c), c->pong);
   uvow_error_unref(c->goodbye);
-  uvow__buf_done(&c->early);
   uvow__buf_done(&c->out);
+  uvow__ws_config_unref(c->config);
   uvow__free(uvow__connection_mem(c), c);
 }
 
 /* Tells the owner; takes the error. The io goes. */
-void uvow__connection_finish(uvow__connection_t *c, uvow_error_t *error) {
+void uvow__connection_ended(uvow__connection_t *c, uvow_error_t *error) {
   const uvow__connection_callbacks_t *callbacks = c->callbacks;
   if (c->state != DONE) {
     c->state = DONE;
     if (c->framing)
       uvow__framer_stop(&c->framer);
     uvow__wheel_disarm(&c->deadline);
-    uvow__wheel_disarm(&c->stall);
     uvow__silence_stop(&c->silence);
     uvow__intake_stop(c);
     uvow__task_cancel(&c->flush);
@@ -83,16 +83,16 @@ void uvow__connection_fail(uvow__connection_t *c, int code, int status,
   spec.cause = cause;
   if (detail)
     spec.detail = (uvow__slice_t){detail, strlen(detail)};
-  uvow__connection_finish(c, uvow__error_make(uvow__connection_mem(c), &spec));
+  uvow__connection_ended(c, uvow__error_make(uvow__connection_mem(c), &spec));
 }
 
 /* It's closed in order: as the peer said, or else as `detail` (or NULL) says.
  */
-static void finish_closed(uvow__connection_t *c, const char *detail) {
+static void end_closed(uvow__connection_t *c, const char *detail) {
   uvow_error_t *goodbye = c->goodbye;
   c->goodbye = NULL;
   if (goodbye)
-    uvow__connection_finish(c, goodbye);
+    uvow__connection_ended(c, goodbye);
   else
     uvow__connection_fail(c, UVOW_ECLOSED, c->close_code, detail, NULL);
 }
@@ -106,7 +106,7 @@ static void set_writing(uvow__connection_t *c, size_t size) {
 }
 
 /* A pong that waited goes first: before a close frame, too. */
-static void put_pong(uvow__connection_t *c) {
+void uvow__connection_put_pong(uvow__connection_t *c) {
   size_t len = (size_t)c->pong_len;
   if (c->pong_len < 0)
     return;
@@ -119,7 +119,7 @@ static void write_out(uvow__connection_t *c) {
   if (c->io->writing)
     return;
   if (c->state == OPEN)
-    put_pong(c);
+    uvow__connection_put_pong(c);
   if (uvow__buf_size(&c->out) == 0)
     return;
   size_t size = uvow__buf_size(&c->out);
@@ -137,16 +137,16 @@ void uvow__connection_write_last(uvow__connection_t *c) {
 }
 
 /* All that there was to do is done: a server closes first. */
-static void maybe_finish(uvow__connection_t *c) {
+static void maybe_end(uvow__connection_t *c) {
   if (c->io->writing || uvow__buf_size(&c->out))
     return;
   if (c->state == LEAVING)
     uvow__connection_fail(c, UVOW_ECLOSED, 0, NULL, NULL);
   else if (c->state == CLOSING && c->peer_closed && c->is_server)
-    finish_closed(c, NULL);
+    end_closed(c, NULL);
 }
 
-static void limit(uvow__connection_t *c, uint64_t ms) {
+void uvow__connection_limit(uvow__connection_t *c, uint64_t ms) {
   uvow__wheel_disarm(&c->deadline);
   if (ms)
     uvow__runtime_arm(&c->loop->rt, &c->deadline, ms);
@@ -160,9 +160,8 @@ static void run_flush(uvow__task_t *task) {
   if (c->callbacks && !c->io->writing)
     c->callbacks->on_writable(c->ctx);
   if (c->state != DONE) {
-    uvow__outflow_watch(c);
     uvow__connection_count(c);
-    maybe_finish(c);
+    maybe_end(c);
   }
   uvow__queue_rejoin(queue, in);
 }
@@ -185,13 +184,16 @@ static void connect_late(uvow__connection_t *c) {
 static void on_deadline(uvow__deadline_t *deadline) {
   uvow__connection_t *c =
       UVOW__CONTAINER(deadline, uvow__connection_t, deadline);
-  if ((c->state == CLOSING || c->state == LEAVING) && uvow__outflow_moved(c))
-    limit(c, c->close_ms);
+  if (c->state == OPEN)
+    uvow__connection_answer_close(c);
+  else if ((c->state == CLOSING || c->state == LEAVING) &&
+           uvow__outflow_moved(c))
+    uvow__connection_limit(c, c->config->close_ms);
   else if (c->state == LEAVING)
     uvow__connection_fail(c, UVOW_ECLOSED, 0, NULL, NULL);
   else if (c->state == CLOSING)
-    finish_closed(
-        c, "closed; the peer did not finish the close handshake in time");
+    end_closed(c,
+               "closed; the peer did not finish the close handshake in time");
   else if (c->state == CONNECTING)
     connect_late(c);
   else if (c->state == REFUSED)
@@ -199,53 +201,6 @@ static void on_deadline(uvow__deadline_t *deadline) {
   else
     uvow__connection_fail(c, UVOW_ETIMEDOUT, 0,
                           "the WebSocket handshake took too long", NULL);
-}
-
-static void on_leave_stopped(uvow__lingerer_t *lingerer) {
-  uvow__connection_t *c =
-      UVOW__CONTAINER(lingerer, uvow__connection_t, lingerer);
-  uvow__connection_fail(c, UVOW_ECLOSED, 0, NULL, NULL);
-}
-
-/* What was sent is to leave, then a close frame, and nothing more is read. */
-static void leave(uvow__connection_t *c, int status) {
-  uvow__framer_stop(&c->framer);
-  uvow__intake_stop(c);
-  uvow__silence_stop(&c->silence);
-  uvow__wheel_disarm(&c->stall);
-  put_pong(c);
-  c->out.max = SIZE_MAX; /* a close frame always has room */
-  c->state = LEAVING;
-  (void)uvow__framer_send_close(&c->framer, &c->out, status, "", 0);
-  (void)uvow__outflow_moved(c);
-  limit(c, c->close_ms);
-  c->io->ops->hold(c->io, 0);
-  uvow__loop_linger(c->loop, &c->lingerer);
-  uvow__connection_write_late(c);
-}
-
-void uvow__connection_end_peer(uvow__connection_t *c, int code, int status,
-                               const char *detail) {
-  const uvow__connection_callbacks_t *callbacks = c->callbacks;
-  uvow__error_spec_t spec = {0};
-  if (c->state != OPEN) {
-    if (c->state != DONE && c->state != LEAVING)
-      uvow__connection_fail(c, code, status, detail, NULL);
-    return;
-  }
-  spec.code = code;
-  spec.status = status;
-  spec.detail = (uvow__slice_t){detail, detail ? strlen(detail) : 0};
-  leave(c, status);
-  c->callbacks = NULL;
-  if (callbacks)
-    callbacks->on_end(c->ctx, uvow__error_make(uvow__connection_mem(c), &spec));
-}
-
-/* The peer broke a rule: say so to it, and end. */
-void uvow__connection_violation(uvow__connection_t *c, int code) {
-  uvow__connection_end_peer(c, code, uvow__framer_close_code(code),
-                            uvow__framer_why(&c->framer));
 }
 
 static void on_frame_message(void *ctx, int opcode, int rsv1,
@@ -258,14 +213,24 @@ static void on_frame_message(void *ctx, int opcode, int rsv1,
     c->callbacks->on_message(c->ctx, opcode, bytes, len, whole);
 }
 
+/* See (5): RFC 6455 5.5.3 asks for the last one. No memory is no room. */
+static void keep_pong(uvow__connection_t *c, const uint8_t *bytes, size_t len) {
+  if (!c->pong)
+    c->pong =
+        (uint8_t *)uvow__malloc(uvow__connection_mem(c), UVOW__CONTROL_MAX);
+  if (!c->pong)
+    return;
+  if (len)
+    memcpy(c->pong, bytes, len);
+  c->pong_len = (int)len;
+}
+
 static void on_frame_ping(void *ctx, const uint8_t *bytes, size_t len) {
   uvow__connection_t *c = (uvow__connection_t *)ctx;
   if (c->state != OPEN)
     return;
-  if (c->io->writing) { /* see (5): RFC 6455 5.5.3 asks for the last one */
-    if (len)
-      memcpy(c->pong, bytes, len);
-    c->pong_len = (int)len;
+  if (c->io->writing) {
+    keep_pong(c, bytes, len);
     return;
   }
   /* No room for a pong: the peer doesn't read, and asks in vain. */
@@ -274,9 +239,25 @@ static void on_frame_ping(void *ctx, const uint8_t *bytes, size_t len) {
 }
 
 static void on_frame_pong(void *ctx, const uint8_t *bytes, size_t len) {
-  (void)ctx;
-  (void)bytes;
-  (void)len;
+  const uvow__connection_t *c = (const uvow__connection_t *)ctx;
+  if (c->callbacks && c->callbacks->on_pong)
+    c->callbacks->on_pong(c->ctx, bytes, len);
+}
+
+/* Its close frame is answered, once its owner has answered what came before. */
+static void answer_close(uvow__connection_t *c) {
+  c->close_held = 0;
+  uvow__framer_send_close(&c->framer, &c->out, c->close_code, "", 0);
+  c->state = CLOSING;
+  uvow__connection_limit(c, c->config->close_ms);
+  uvow__connection_write_late(c);
+  if (c->callbacks)
+    c->callbacks->on_peer_close(c->ctx, c->goodbye);
+}
+
+void uvow__connection_answer_close(uvow__connection_t *c) {
+  if (c->close_held && c->state == OPEN)
+    answer_close(c);
 }
 
 static void on_frame_close(void *ctx, int code, const char *reason,
@@ -285,15 +266,17 @@ static void on_frame_close(void *ctx, int code, const char *reason,
   uvow__runtime_root(&c->loop->rt);
   c->peer_closed = 1;
   c->close_code = code;
-  if (c->state == OPEN) {
-    c->goodbye = uvow__goodbye(uvow__connection_mem(c), code, reason, len);
-    uvow__framer_send_close(&c->framer, &c->out, code, "", 0);
-    c->state = CLOSING;
-    limit(c, c->close_ms);
+  if (c->state != OPEN) {
+    uvow__connection_write_late(c);
+    return;
   }
-  uvow__connection_write_late(c);
-  if (c->goodbye && c->callbacks)
-    c->callbacks->on_peer_close(c->ctx, c->goodbye);
+  c->goodbye = uvow__goodbye(uvow__connection_mem(c), code, reason, len);
+  c->close_held = c->callbacks && c->callbacks->on_hold_close &&
+                  c->callbacks->on_hold_close(c->ctx);
+  if (c->close_held)
+    uvow__connection_limit(c, c->config->close_ms);
+  else
+    answer_close(c);
 }
 
 static const uvow__framer_callbacks_t framer_callbacks = {
@@ -317,8 +300,12 @@ static void on_silence(uvow__silence_t *silence, int dead) {
 void uvow__connection_opened(uvow__connection_t *c) {
   uvow__framer_config_t config = {0};
   config.is_server = c->is_server;
-  config.max_message = c->max_message;
+  config.max_message = c->config->max_message;
+  config.beginning = BEGINNING;
   config.random = random_cb;
+  config.spare = &c->loop->spare_wslay;
+  config.keys = &c->loop->mask_keys;
+  c->loop->free_spare_wslay = uvow__wslay_free;
   uvow__deflate_init(&c->deflate, uvow__connection_mem(c), &c->terms);
   if (c->terms.terms.on)
     config.deflate = &c->deflate;
@@ -333,7 +320,7 @@ void uvow__connection_opened(uvow__connection_t *c) {
   uvow__intake_start(c);
   uvow__wheel_disarm(&c->deadline);
   uvow__silence_start(&c->silence);
-  uvow__http_done(&c->http);
+  uvow__ws_opening_done(c);
   if (c->callbacks)
     c->callbacks->on_open(c->ctx);
 }
@@ -380,11 +367,11 @@ static void on_io_end(void *ctx, uvow_error_t *error) {
 void uvow__connection_io_ended(uvow__connection_t *c, uvow_error_t *error) {
   if ((c->state == CONNECTING && error) ||
       (c->state == HANDSHAKE && is_refusal(error))) {
-    uvow__connection_finish(c, error);
+    uvow__connection_ended(c, error);
     return;
   }
   if (c->peer_closed)
-    finish_closed(c, NULL);
+    end_closed(c, NULL);
   else if (c->state == REFUSED)
     uvow__opening_report(c); /* without a length, this ends its body */
   else if (c->state < OPEN)
@@ -407,91 +394,83 @@ static const uvow__io_callbacks_t io_callbacks = {
     on_io_open, on_io_read, on_io_drained, on_io_end, on_io_closed};
 
 static uvow__connection_t *
-new_connection(uvow_loop_t *loop, const uvow__connection_config_t *config,
+new_connection(uvow__ws_config_t *config, uvow__http_role_t role,
                const uvow__connection_callbacks_t *callbacks, void *ctx) {
+  uvow_loop_t *loop = config->loop;
   uvow__connection_t *c =
       (uvow__connection_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*c));
   if (!c)
     return NULL;
   c->loop = loop;
+  if (uvow__ws_opening_init(c, role)) {
+    uvow__free(uvow__loop_mem(loop), c);
+    return NULL;
+  }
+  c->config = uvow__ws_config_ref(config);
   c->callbacks = callbacks;
   c->ctx = ctx;
-  c->close_ms = config->close_ms;
-  c->subprotocols = config->subprotocols;
-  c->subprotocol_count = config->subprotocol_count;
-  c->max_message = config->max_message;
-  c->max_unsent = config->max_unsent;
-  c->answers = config->answers;
-  c->stall_ms = config->stall_ms;
-  c->quota = config->quota;
   c->pong_len = -1;
   c->terms = config->deflate;
-  c->on_request = config->on_request;
   c->close_code = UVOW__CLOSE_NONE;
-  uvow__buf_init(&c->early, uvow__connection_mem(c), UVOW__EARLY_MAX);
   uvow__buf_init(&c->out, uvow__connection_mem(c), config->max_unsent);
   uvow__task_init(&c->flush, run_flush);
   uvow__deadline_init(&c->deadline, on_deadline);
-  uvow__outflow_init(c);
   uvow__list_init(&c->lingerer.link);
-  c->lingerer.stop = on_leave_stopped;
-  uvow__intake_init(c, config);
+  c->lingerer.stop = uvow__connection_leave_stopped;
+  uvow__intake_init(c);
   uvow__silence_init(&c->silence, &loop->rt, config->ping_ms, config->dead_ms,
                      on_silence);
   return c;
 }
 
-int uvow__connection_open(uvow_loop_t *loop,
-                          const uvow__connection_config_t *config,
-                          const uvow__connection_callbacks_t *callbacks,
-                          void *ctx, uvow__connection_t **ret_connection) {
-  uvow__endpoint_t endpoint = {0};
-  uvow__connection_t *c = new_connection(loop, config, callbacks, ctx);
-  if (!c)
-    return UVOW_ENOMEM;
-  uvow__http_init(&c->http, uvow__connection_mem(c), UVOW__HTTP_RESPONSE,
-                  UVOW__HTTP_MAX_HEAD);
-  int rc = uvow__opening_request(c, config);
-  if (rc)
-    goto done;
-  endpoint.host = config->url->host;
-  endpoint.port = config->url->port;
-  endpoint.secure = config->url->secure;
-  endpoint.path = config->url->path;
-  endpoint.keepalive_s = config->keepalive_s;
-  rc = config->transport->connect(config->transport, loop, &endpoint,
-                                  &io_callbacks, c, &c->io);
-done:
+/* It has begun, or it never will. */
+static int deliver(uvow__connection_t *c, int rc,
+                   uvow__connection_t **ret_connection) {
   if (rc) {
     free_connection(c);
     return rc;
   }
-  limit(c, config->open_ms);
+  uvow__connection_limit(c, c->config->open_ms);
   *ret_connection = c;
   return 0;
 }
 
-int uvow__connection_accept(uvow_loop_t *loop, uvow__listener_t *listener,
-                            const uvow__connection_config_t *config,
+int uvow__connection_open(uvow__ws_config_t *config,
+                          const uvow__target_t *target,
+                          const uvow__transport_t *transport,
+                          const uvow__connection_callbacks_t *callbacks,
+                          void *ctx, uvow__connection_t **ret_connection) {
+  uvow__endpoint_t endpoint = {0};
+  uvow__connection_t *c =
+      new_connection(config, UVOW__HTTP_RESPONSE, callbacks, ctx);
+  if (!c)
+    return UVOW_ENOMEM;
+  endpoint.host = target->url.host;
+  endpoint.port = target->url.port;
+  endpoint.secure = target->url.secure;
+  endpoint.path = target->url.path;
+  endpoint.keepalive_s = config->keepalive_s;
+  int rc = uvow__opening_request(c, target);
+  if (rc == 0)
+    rc = transport->connect(transport, c->loop, &endpoint, &io_callbacks, c,
+                            &c->io);
+  return deliver(c, rc, ret_connection);
+}
+
+int uvow__connection_accept(uvow__ws_config_t *config,
+                            uvow__listener_t *listener,
+                            const uvow__transport_t *transport,
                             const uvow__connection_callbacks_t *callbacks,
                             void *ctx, uvow__connection_t **ret_connection) {
-  uvow__connection_t *c = new_connection(loop, config, callbacks, ctx);
+  uvow__connection_t *c =
+      new_connection(config, UVOW__HTTP_REQUEST, callbacks, ctx);
   if (!c)
     return UVOW_ENOMEM;
   c->is_server = 1;
-  uvow__http_init(&c->http, uvow__connection_mem(c), UVOW__HTTP_REQUEST,
-                  UVOW__HTTP_MAX_HEAD);
-  int rc = config->transport->accept(config->transport, listener, &io_callbacks,
-                                     c, &c->io);
-  if (rc) {
-    free_connection(c);
-    return rc;
-  }
-  if (c->io->is_open)
+  int rc = transport->accept(transport, listener, &io_callbacks, c, &c->io);
+  if (rc == 0 && c->io->is_open)
     c->state = HANDSHAKE;
-  limit(c, config->open_ms);
-  *ret_connection = c;
-  return 0;
+  return deliver(c, rc, ret_connection);
 }
 
 int uvow__connection_is_open(const uvow__connection_t *c) {
@@ -526,8 +505,33 @@ int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
   return rc;
 }
 
+uint8_t *uvow__connection_short(uvow__connection_t *c, size_t len,
+                                uint32_t *ret_key) {
+  if (c->state != OPEN)
+    return NULL;
+  uvow__loop_lend_write(c->loop, &c->out);
+  uint8_t *to = uvow__framer_short(&c->framer, &c->out, len, ret_key);
+  if (to)
+    write_soon(c);
+  return to;
+}
+
+static UVOW__APART int send_packed(uvow__connection_t *c, int opcode,
+                                   const uvow__splice_t *splice) {
+  if (c->state != OPEN)
+    return UVOW_ECLOSED;
+  uvow__loop_lend_write(c->loop, &c->out);
+  int rc = uvow__framer_send_packed(&c->framer, &c->out, opcode, splice->text,
+                                    splice->packed);
+  if (rc == 0)
+    write_soon(c);
+  return rc;
+}
+
 int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
                                  const uvow__splice_t *splice) {
+  if (splice->packed)
+    return send_packed(c, opcode, splice);
   if (splice->inner.len == 0)
     return uvow__connection_send(c, opcode, splice->text.ptr, splice->text.len);
   if (c->state != OPEN)
@@ -538,37 +542,29 @@ int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
   return rc;
 }
 
-void uvow__connection_close(uvow__connection_t *c, int code,
-                            const char *reason) {
-  if (c->state < OPEN) {
-    uvow__connection_fail(c, UVOW_ECLOSED, 0, "closed before it was open",
-                          NULL);
-    return;
-  }
+int uvow__connection_send_part(uvow__connection_t *c, int opcode, int is_last,
+                               const void *bytes, size_t len) {
   if (c->state != OPEN)
-    return;
-  c->state = CLOSING;
-  c->close_code = code;
-  uvow__intake_resume(c, UVOW__PAUSE_OWNER); /* its close frame is awaited */
-  (void)uvow__outflow_moved(c);
-  limit(c, c->close_ms);
-  int rc = uvow__framer_send_close(&c->framer, &c->out, code, reason,
-                                   strlen(reason));
-  if (rc)
-    uvow__connection_fail(c, UVOW_ECLOSED, code,
-                          "closed; no room for a close frame", NULL);
-  else
-    uvow__connection_write_late(c);
+    return UVOW_ECLOSED;
+  int rc =
+      uvow__framer_send_part(&c->framer, &c->out, opcode, is_last, bytes, len);
+  if (rc == 0)
+    write_soon(c);
+  return rc;
 }
 
-void uvow__connection_abandon(uvow__connection_t *c) {
-  c->callbacks = NULL;
-  if (c->state == OPEN)
-    uvow__framer_send_close(&c->framer, &c->out, 1001, "", 0);
-  if (c->state == OPEN || c->state == CLOSING)
-    uvow__connection_write_last(c);
-  if (c->state != DONE)
-    uvow__connection_fail(c, UVOW_ECLOSED, 0, NULL, NULL);
+int uvow__connection_ping(uvow__connection_t *c, const void *bytes,
+                          size_t len) {
+  if (c->state != OPEN)
+    return UVOW_ECLOSED;
+  int rc = uvow__framer_send(&c->framer, &c->out, UVOW__OP_PING, 0, bytes, len);
+  if (rc == 0)
+    uvow__connection_write_late(c);
+  return rc;
+}
+
+const uvow__io_t *uvow__connection_io(const uvow__connection_t *c) {
+  return c->io;
 }
 
 void uvow__connection_hold(uvow__connection_t *c, int hold) {

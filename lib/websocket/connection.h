@@ -1,19 +1,19 @@
 #ifndef UVOW__CONNECTION_H
 #define UVOW__CONNECTION_H
 
+#include "config.h"
 #include "net/loop.h"
 #include "net/io.h"
 #include "net/tcp.h"
 #include "net/tls.h"
+#include "target.h"
 #include "wire/framer.h"
-#include "wire/handshake.h"
-#include "wire/url.h"
 
 /*
  * A WebSocket: one end of it, from connect to the last close, on an io.
  *
  * Whoever made it owns it until on_end or until it gives it up with
- * uvow__connection_abandon; after that it ends by itself.
+ * uvow__connection_drop; after that it ends by itself.
  */
 typedef struct uvow__connection uvow__connection_t;
 
@@ -34,55 +34,37 @@ typedef struct uvow__connection_callbacks {
   /* It's over. Takes the error, never NULL: UVOW_ECLOSED after an orderly
    * close, with the close code as its status. The last callback. */
   void (*on_end)(void *ctx, uvow_error_t *error);
+  /* Of a server; NULL: all are accepted. A handshake that may be accepted,
+   * borrowed until it's answered. Returns 0: accept it; an HTTP status to refuse
+   * it with; or UVOW__AWAIT. Not to be answered within the call. */
+  int (*on_request)(void *ctx, uvow__http_t *http);
+  /* Of a client; or NULL. The answer that accepts the handshake, borrowed for
+   * the call, and the subprotocol agreed on, of its config, or NULL. on_open
+   * follows, or on_end. */
+  void (*on_response)(void *ctx, uvow__http_t *http, const char *subprotocol);
+  /* A pong. Borrowed for the call. NULL: nobody is told. */
+  void (*on_pong)(void *ctx, const uint8_t *bytes, size_t len);
+  /* The peer's close frame came. Returns 1: it isn't answered before
+   * uvow__connection_answer_close, or close_ms; what is sent until then leaves.
+   * NULL: it's answered at once. */
+  int (*on_hold_close)(void *ctx);
+  /* See uvow__channel_callbacks_t. */
+  int (*on_excess)(void *ctx, uvow__slice_t beginning, const char *why);
 } uvow__connection_callbacks_t;
 
-/* Bytes that several connections may hold, together: messages that aren't whole
- * yet, and what is unsent. */
-typedef struct uvow__quota {
-  size_t used;
-  size_t max;
-} uvow__quota_t;
-
-/* Borrowed for the call, but for the transport. */
-typedef struct uvow__connection_config {
-  const uvow__url_t *url; /* of a client */
-  const uvow__transport_t *transport;
-  /* Of a server; optional. A handshake that may be accepted, borrowed until
-   * it's answered. Returns 0: accept it; an HTTP status to refuse it with; or
-   * UVOW__AWAIT. Not to be answered within the call. */
-  int (*on_request)(void *ctx, uvow__http_t *http);
-  const char *const *subprotocols; /* kept */
-  size_t subprotocol_count;
-  const uvow__handshake_header_t *headers;
-  size_t header_count;
-  const char *bearer;             /* NULL: none */
-  const char *origin;             /* NULL: none */
-  size_t max_message;             /* bytes */
-  size_t max_unsent;              /* bytes */
-  uvow__deflate_config_t deflate; /* what is wanted of it */
-  uint64_t open_ms;    /* for connecting and the handshake; 0: no limit */
-  uint64_t close_ms;   /* for the close handshake */
-  uint64_t ping_ms;    /* of silence, then a ping; 0: none */
-  uint64_t dead_ms;    /* of silence, then it's lost; 0: never */
-  uint64_t idle_ms;    /* without a message, then it's closed; 0: never */
-  uint64_t message_ms; /* for a message, and a second more for each 64 KiB of
-                          it; 0: no limit */
-  uint64_t stall_ms;   /* of a pause in which nothing is written; 0: no limit */
-  int answers;         /* what is sent are answers: see connection.c */
-  uvow__quota_t *quota; /* kept; NULL: none */
-  unsigned keepalive_s; /* of a client: see uvow__endpoint_t */
-} uvow__connection_config_t;
-
-/* A client's end. Keeps callbacks and ctx. Returns new. Errors, and nothing is
+/* A client's end, on an io of this transport as it is: see dial.h. Keeps config,
+ * callbacks and ctx, borrows the rest. Returns new. Errors, and nothing is
  * called back: UVOW_EINVAL: headers or subprotocols that can't be sent,
  * UVOW_ENOMEM, libuv's. */
-int uvow__connection_open(uvow_loop_t *loop,
-                          const uvow__connection_config_t *config,
+int uvow__connection_open(uvow__ws_config_t *config,
+                          const uvow__target_t *target,
+                          const uvow__transport_t *transport,
                           const uvow__connection_callbacks_t *callbacks,
                           void *ctx, uvow__connection_t **ret_connection);
 /* A server's end, of a peer that waits. As uvow__connection_open. */
-int uvow__connection_accept(uvow_loop_t *loop, uvow__listener_t *listener,
-                            const uvow__connection_config_t *config,
+int uvow__connection_accept(uvow__ws_config_t *config,
+                            uvow__listener_t *listener,
+                            const uvow__transport_t *transport,
                             const uvow__connection_callbacks_t *callbacks,
                             void *ctx, uvow__connection_t **ret_connection);
 
@@ -97,17 +79,28 @@ int uvow__connection_is_open(const uvow__connection_t *c);
  * wait already; UVOW_ENOMEM. */
 int uvow__connection_send(uvow__connection_t *c, int opcode, const void *bytes,
                           size_t len);
-/* The same for a message that may have another text inside. */
+/* Begins a short text, which the caller writes: see uvow__framer_short. It
+ * leaves as any other. NULL: uvow__connection_send may send it, or says why
+ * not. */
+uint8_t *uvow__connection_short(uvow__connection_t *c, size_t len,
+                                uint32_t *ret_key);
+/* As send, for a message that may have another text inside. */
 int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
                                  const uvow__splice_t *splice);
+/* A part of one: the first with the message's opcode, the others with
+ * UVOW__OP_CONTINUATION; no other message may be sent in between. */
+int uvow__connection_send_part(uvow__connection_t *c, int opcode, int is_last,
+                               const void *bytes, size_t len);
+/* A ping, of 125 bytes at most. As uvow__connection_send. */
+int uvow__connection_ping(uvow__connection_t *c, const void *bytes, size_t len);
 /* Bytes that wait to be written. */
 size_t uvow__connection_unsent(const uvow__connection_t *c);
 /* 1: no message comes, and the peer is made to wait, until 0: from a callback
  * of on_message too. What was read already is kept. Time in between is no
  * silence. */
 void uvow__connection_pause(uvow__connection_t *c, int pause);
-/* Whether we wait for the peer: then unsent answers don't pause reading. */
-void uvow__connection_expect(uvow__connection_t *c, int expects);
+/* The same, as too much is unsent: until the io has ended, at the latest. */
+void uvow__connection_pause_unsent(uvow__connection_t *c, int pause);
 /* Ends it as the peer's fault: on_end comes within, with the code and the close
  * code as its status. What was sent leaves, and then a close frame, if it can
  * within close_ms, and for as long as the peer reads. */
@@ -116,8 +109,13 @@ void uvow__connection_end_peer(uvow__connection_t *c, int code, int status,
 /* Begins the close handshake; on_end follows, within close_ms. */
 void uvow__connection_close(uvow__connection_t *c, int code,
                             const char *reason);
+/* Answers a close frame that on_hold_close has held: on_peer_close comes within.
+ * None was: nothing. */
+void uvow__connection_answer_close(uvow__connection_t *c);
 /* Gives it up: no callback follows. What was sent still leaves if it can. */
-void uvow__connection_abandon(uvow__connection_t *c);
+void uvow__connection_drop(uvow__connection_t *c);
+/* The io it is on: valid until on_end. */
+const uvow__io_t *uvow__connection_io(const uvow__connection_t *c);
 /* Whether it keeps the loop running. */
 void uvow__connection_hold(uvow__connection_t *c, int hold);
 

@@ -5,7 +5,7 @@
  *                  -> (it paused) the rest is kept, the io pauses
  *        -> go_on, in the next turn: another part of what was kept ... -> the
  *           io goes on
- *   pause (owner, unsent answers) -> nothing is read -> resume -> go_on
+ *   pause (owner) -> nothing is read -> resume -> go_on
  *   on_slow: a message is under way for too long -> the peer is ended
  *
  * 1. In one turn of the loop at most TURN_BYTES, inflated, and TURN_FRAMES are
@@ -13,20 +13,26 @@
  *    which runs once a turn: when half of the last one is used up, so that the
  *    idle cost nothing.
  * 2. What is kept is the rest of one read of the io's.
- * 3. An end of the io that comes meanwhile waits until that was read.
+ * 3. An end of the io that comes meanwhile waits until that was read. It ends a
+ *    pause for what is unsent, which never leaves any more.
  * 4. Time in which it doesn't read, but for its turn, is neither silence (R9)
  *    nor a message's delay (R14).
+ * 5. A message over the limit ends the connection with 1009: at once, or, where
+ *    it may be somebody's answer, as soon as its beginning is there, or the time
+ *    that a message has is over.
  */
 #include "intake.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 #define TURN_BYTES ((size_t)1024 * 1024)
 #define TURN_FRAMES ((size_t)1024)
 #define SLOW_BYTES 65536 /* of a message that have a second more */
-#define NS_PER_MS 1000000u
 #define MS_PER_S 1000u
 
 static uint64_t now_ms(const uvow__connection_t *c) {
-  return uvow__runtime_now(&c->loop->rt) / NS_PER_MS;
+  return uvow__runtime_now(&c->loop->rt) / UVOW__NS_PER_MS;
 }
 
 static int is_reading(const uvow__connection_t *c) {
@@ -52,7 +58,7 @@ static void tell_io(uvow__connection_t *c) {
 static void note_progress(uvow__connection_t *c, size_t len) {
   uvow__intake_t *in = &c->intake;
   size_t whole = c->framer.message.whole;
-  if (in->message_ms == 0)
+  if (c->config->message_ms == 0)
     return;
   if (!uvow__framer_under_way(&c->framer)) {
     in->slow_since_ms = 0;
@@ -65,7 +71,35 @@ static void note_progress(uvow__connection_t *c, size_t len) {
   }
   in->slow_bytes += len;
   if (!uvow__deadline_armed(&in->slow))
-    uvow__runtime_arm(&c->loop->rt, &in->slow, in->message_ms);
+    uvow__runtime_arm(&c->loop->rt, &in->slow, c->config->message_ms);
+}
+
+/* See (5). */
+static int tell_excess(uvow__connection_t *c, const char *why) {
+  return c->callbacks && c->callbacks->on_excess &&
+         c->callbacks->on_excess(c->ctx, uvow__framer_beginning(&c->framer),
+                                 why);
+}
+
+/* The peer broke a rule: say so to it, and end. */
+static void violation(uvow__connection_t *c, int code) {
+  int status = uvow__framer_close_code(code);
+  const char *why = uvow__framer_why(&c->framer);
+  uint64_t excess = uvow__framer_excess(&c->framer);
+  char detail[160];
+  if (code == UVOW_ETOOBIG && excess)
+    snprintf(detail, sizeof(detail),
+             "%s: %" PRIu64 " bytes, and max_message_bytes is %zu", why, excess,
+             c->framer.message.max);
+  else if (code == UVOW_ETOOBIG)
+    snprintf(detail, sizeof(detail),
+             "%s: at least %zu bytes, and max_message_bytes is %zu", why,
+             c->framer.message.max + 1, c->framer.message.max);
+  if (code == UVOW_ETOOBIG)
+    why = detail;
+  if (code == UVOW_ETOOBIG)
+    (void)tell_excess(c, why);
+  uvow__connection_end_peer(c, code, status, why);
 }
 
 static void on_slow(uvow__deadline_t *deadline) {
@@ -75,9 +109,11 @@ static void on_slow(uvow__deadline_t *deadline) {
   if (in->slow_since_ms == 0 || c->state != OPEN || in->resting_since_ms)
     return;
   uint64_t took = now_ms(c) - in->slow_since_ms;
-  uint64_t may = in->message_ms + in->slow_bytes / SLOW_BYTES * MS_PER_S;
+  uint64_t may = c->config->message_ms + in->slow_bytes / SLOW_BYTES * MS_PER_S;
   if (took < may)
     uvow__runtime_arm(&c->loop->rt, &in->slow, may - took);
+  else if (uvow__framer_is_over(&c->framer))
+    violation(c, uvow__framer_refuse(&c->framer));
   else
     uvow__connection_end_peer(c, UVOW_ETIMEDOUT, 1013,
                               "a message was under way for too long");
@@ -95,7 +131,7 @@ static void rest(uvow__connection_t *c) {
       in->slow_since_ms += now_ms(c) - in->resting_since_ms;
     in->resting_since_ms = 0;
     if (in->slow_since_ms && !uvow__deadline_armed(&in->slow))
-      uvow__runtime_arm(&c->loop->rt, &in->slow, in->message_ms);
+      uvow__runtime_arm(&c->loop->rt, &in->slow, c->config->message_ms);
     if (is_reading(c))
       uvow__silence_start(&c->silence);
   }
@@ -115,10 +151,12 @@ static int is_half_used(const uvow__message_t *m) {
 void uvow__intake_feed(uvow__connection_t *c, const uint8_t *bytes,
                        size_t len) {
   int rc = uvow__framer_feed(&c->framer, bytes, len);
+  if (rc == 0 && uvow__framer_is_over(&c->framer) && !tell_excess(c, NULL))
+    rc = uvow__framer_refuse(&c->framer);
   if (rc == 0 && is_reading(c) && uvow__framer_paused(&c->framer))
     rc = keep_rest(c);
   if (rc && is_reading(c))
-    uvow__connection_violation(c, rc);
+    violation(c, rc);
   if (!is_reading(c))
     return;
   if (is_half_used(&c->framer.message))
@@ -156,7 +194,7 @@ static void run_go_on(uvow__task_t *task) {
 }
 
 void uvow__intake_pause(uvow__connection_t *c, unsigned why) {
-  if (!is_reading(c))
+  if (!is_reading(c) || (why == UVOW__PAUSE_UNSENT && c->intake.io_ended))
     return;
   c->intake.pauses |= why;
   uvow__framer_pause(&c->framer);
@@ -179,6 +217,7 @@ int uvow__intake_hold_end(uvow__connection_t *c, uvow_error_t *error) {
     return 0;
   in->io_ended = 1;
   in->io_error = error;
+  uvow__intake_resume(c, UVOW__PAUSE_UNSENT);
   return 1;
 }
 
@@ -187,10 +226,8 @@ size_t uvow__intake_size(const uvow__connection_t *c) {
   return c->intake.kept.cap + m->parts.cap + m->rest.cap;
 }
 
-void uvow__intake_init(uvow__connection_t *c,
-                       const uvow__connection_config_t *config) {
+void uvow__intake_init(uvow__connection_t *c) {
   uvow__intake_t *in = &c->intake;
-  in->message_ms = config->message_ms;
   uvow__task_init(&in->go_on, run_go_on);
   uvow__deadline_init(&in->slow, on_slow);
   uvow__buf_init(&in->kept, uvow__connection_mem(c), SIZE_MAX);

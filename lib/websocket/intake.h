@@ -7,12 +7,11 @@
 
 /* Why a connection doesn't read. */
 enum {
-  UVOW__PAUSE_UNSENT = 1, /* its peer doesn't read the answers (R14) */
-  UVOW__PAUSE_OWNER = 2   /* uvow__connection_pause */
+  UVOW__PAUSE_OWNER = 1, /* uvow__connection_pause */
+  UVOW__PAUSE_UNSENT = 2 /* uvow__connection_pause_unsent */
 };
 
-void uvow__intake_init(uvow__connection_t *c,
-                       const uvow__connection_config_t *config);
+void uvow__intake_init(uvow__connection_t *c);
 void uvow__intake_done(uvow__connection_t *c);
 /* The framer is there. */
 void uvow__intake_start(uvow__connection_t *c);

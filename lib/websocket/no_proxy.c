@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/text.h"
 #include "net/system.h"
 
 #define MEMBER_MAX 255 /* bytes: no name is longer */
@@ -19,11 +19,6 @@ typedef struct asked {
   size_t ip_len; /* 0: it's a name */
   uint8_t ip[16];
 } asked_t;
-
-static uvow__slice_t text_of(const char *text) {
-  uvow__slice_t slice = {text, strlen(text)};
-  return slice;
-}
 
 static uvow__slice_t behind(uvow__slice_t text, size_t count) {
   uvow__slice_t rest = {text.ptr + count, text.len - count};
@@ -129,7 +124,7 @@ int uvow__no_proxy(const char *list, const char *host, uint16_t port) {
   static const char dividers[] = ", \t";
   asked_t asked;
   asked.ip_len = uvow__system_ip(host, asked.ip);
-  asked.name = without_last_dot(text_of(host));
+  asked.name = without_last_dot(uvow__slice_of(host));
   asked.port = port;
   for (;;) {
     list += strspn(list, dividers);

@@ -34,9 +34,9 @@ static int parse(const uvow__mem_t *mem, const char *text, uvow__url_t *ret) {
   }
   uvow__buf_init(&as_ws, mem, UVOW__URL_MAX);
   int rc = uvow__buf_append_text(&as_ws, "ws://");
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(&as_ws, text);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__url_parse(mem, (const char *)as_ws.data, as_ws.len, ret);
   uvow__buf_done(&as_ws);
   if (rc)
@@ -115,11 +115,17 @@ void uvow__proxies_done(uvow__proxies_t *proxies, const uvow__mem_t *mem) {
   memset(proxies, 0, sizeof(*proxies));
 }
 
+void uvow__proxies_free(uvow__proxies_t *proxies, const uvow__mem_t *mem) {
+  if (proxies)
+    uvow__proxies_done(proxies, mem);
+  uvow__free(mem, proxies);
+}
+
 const uvow__proxy_t *uvow__proxies_choose(const uvow__proxies_t *proxies,
                                           const uvow__url_t *url) {
-  const uvow__proxy_t *chosen = &proxies->given;
-  if (url->path)
+  if (!proxies || url->path)
     return NULL;
+  const uvow__proxy_t *chosen = &proxies->given;
   if (!chosen->set) {
     chosen = url->secure ? &proxies->secure : &proxies->plain;
     chosen = chosen->set ? chosen : &proxies->any;

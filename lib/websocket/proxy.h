@@ -26,7 +26,10 @@ typedef struct uvow__proxies {
 int uvow__proxies_init(uvow__proxies_t *proxies, const uvow__mem_t *mem,
                        const char *text, int from_environment);
 void uvow__proxies_done(uvow__proxies_t *proxies, const uvow__mem_t *mem);
-/* The one for this URL: borrowed; NULL: none. Its code is to be looked at. */
+/* The same of some in memory of their own, which goes too. Accepts NULL. */
+void uvow__proxies_free(uvow__proxies_t *proxies, const uvow__mem_t *mem);
+/* The one for this URL: borrowed; NULL: none. Its code is to be looked at.
+ * Accepts NULL. */
 const uvow__proxy_t *uvow__proxies_choose(const uvow__proxies_t *proxies,
                                           const uvow__url_t *url);
 

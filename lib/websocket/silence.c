@@ -9,8 +9,6 @@
  */
 #include "silence.h"
 
-#define NS_PER_MS 1000000u
-
 static void arm(uvow__silence_t *silence) {
   uint64_t next = UINT64_MAX;
   if (silence->ping_ms)
@@ -32,7 +30,7 @@ static void take_stock(uvow__silence_t *silence) {
     silence->quiet_ms += silence->next_ms;
     return;
   }
-  silence->quiet_ms = (now - silence->heard_ns) / NS_PER_MS;
+  silence->quiet_ms = (now - silence->heard_ns) / UVOW__NS_PER_MS;
   silence->ping_at_ms = silence->ping_ms;
   silence->heard = silence->doubt = 0;
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "net/loop.h"
 #include "wire/handshake.h"
 
@@ -33,15 +34,11 @@ typedef struct tunnel {
   char *name;      /* the proxy's, for messages */
 } tunnel_t;
 
-static const uvow__mem_t *mem_of(const tunnel_t *t) {
-  return uvow__loop_mem(t->loop);
-}
-
 static void free_tunnel(tunnel_t *t) {
   uvow__http_done(&t->http);
   uvow__buf_done(&t->out);
-  uvow__free(mem_of(t), t->name);
-  uvow__free(mem_of(t), t);
+  uvow__free(uvow__loop_mem(t->loop), t->name);
+  uvow__free(uvow__loop_mem(t->loop), t);
 }
 
 /* Errors. */
@@ -59,7 +56,7 @@ static uvow_error_t *make_error(const tunnel_t *t, int status, const char *what,
   spec.detail.ptr = detail;
   spec.detail.len = (size_t)len;
   spec.cause = cause;
-  return uvow__error_make(mem_of(t), &spec);
+  return uvow__error_make(uvow__loop_mem(t->loop), &spec);
 }
 
 /* It's over: takes the error; NULL: in order. */
@@ -69,16 +66,25 @@ static void end(tunnel_t *t, uvow_error_t *error) {
 }
 
 static void fail(tunnel_t *t, int code) {
-  uvow_error_t *cause = uvow__error_code(mem_of(t), code, UVOW_OUTCOME_NONE);
+  uvow_error_t *cause =
+      uvow__error_code(uvow__loop_mem(t->loop), code, UVOW_OUTCOME_NONE);
   if (code == UVOW_ENOMEM) { /* not the proxy's fault */
     end(t, cause);
     return;
   }
-  uvow_error_t *error = make_error(t, 0,
-                                   code == UVOW_EHTTP || code == UVOW_ETOOBIG
-                                       ? "answered with what can't be read"
-                                       : "could not be asked",
-                                   cause);
+  const char *why = uvow__http_why(&t->http);
+  if (why) {
+    char what[128];
+    snprintf(what, sizeof(what), "answered with too much: %s", why);
+    end(t, make_error(t, 0, what, cause));
+    uvow_error_unref(cause);
+    return;
+  }
+  uvow_error_t *error =
+      make_error(t, 0,
+                 code == UVOW_EHTTP ? "answered with what can't be read"
+                                    : "could not be asked",
+                 cause);
   uvow_error_unref(cause);
   end(t, error);
 }
@@ -95,14 +101,16 @@ static uvow_error_t *tunnel_trouble(const uvow__io_t *io) {
   return error;
 }
 
+static int tunnel_who(const uvow__io_t *io, int what, uvow__buf_t *out) {
+  return uvow__io_who(((const tunnel_t *)(const void *)io)->lower, what, out);
+}
+
 /* The handshake. */
 
 static void refused(tunnel_t *t, int status) {
-  char what[160];
-  uvow__slice_t reason = uvow__http_reason(&t->http);
-  int shown = reason.len > 100 ? 100 : (int)reason.len;
-  snprintf(what, sizeof(what), "answered HTTP %d %.*s", status, shown,
-           shown ? reason.ptr : "");
+  char what[160], reason[104];
+  uvow__text_shown(reason, sizeof(reason), uvow__http_reason(&t->http));
+  snprintf(what, sizeof(what), "answered HTTP %d %s", status, reason);
   end(t, make_error(t, status, what, NULL));
 }
 
@@ -226,9 +234,9 @@ static const uvow__io_ops_t tunnel_ops = {
 static int put_authority(uvow__buf_t *out, const uvow__endpoint_t *endpoint) {
   int is_ipv6 = strchr(endpoint->host, ':') != NULL;
   int rc = is_ipv6 ? uvow__buf_append_text(out, "[") : 0;
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(out, endpoint->host);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(out, is_ipv6 ? "]:" : ":");
   return rc ? rc : uvow__buf_append_u64(out, endpoint->port);
 }
@@ -236,15 +244,15 @@ static int put_authority(uvow__buf_t *out, const uvow__endpoint_t *endpoint) {
 static int put_request(uvow__buf_t *out, const uvow__endpoint_t *endpoint,
                        const uvow__url_t *proxy) {
   int rc = uvow__buf_append_text(out, "CONNECT ");
-  if (!rc)
+  if (rc == 0)
     rc = put_authority(out, endpoint);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(out, " HTTP/1.1\r\nHost: ");
-  if (!rc)
+  if (rc == 0)
     rc = put_authority(out, endpoint);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(out, "\r\n");
-  if (!rc && proxy->user)
+  if (rc == 0 && proxy->user)
     rc = uvow__handshake_write_basic(out, "Proxy-Authorization", proxy->user,
                                      proxy->password);
   return rc ? rc : uvow__buf_append_text(out, "\r\n");
@@ -265,11 +273,12 @@ static int tunnel_connect(const uvow__transport_t *transport, uvow_loop_t *loop,
   t->io.callbacks = callbacks;
   t->io.ctx = ctx;
   t->io.trouble = tunnel_trouble;
+  t->io.who = tunnel_who;
   t->loop = loop;
   uvow__http_init(&t->http, mem, UVOW__HTTP_TUNNEL, UVOW__HTTP_MAX_HEAD);
   uvow__buf_init(&t->out, mem, SIZE_MAX);
   const char *name = self->proxy->authority;
-  t->name = uvow__strndup(mem, name, strlen(name));
+  t->name = uvow__strdup(mem, name);
   int rc = t->name ? put_request(&t->out, endpoint, self->proxy) : UVOW_ENOMEM;
   to_proxy.host = self->proxy->host;
   to_proxy.port = self->proxy->port;

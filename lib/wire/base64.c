@@ -5,6 +5,7 @@
  * 2. The unused bits before padding may be anything: RFC 4648 3.5 leaves that
  *    to the decoder, and there are clients that draw their key as text.
  */
+#include "base/text.h"
 #include "base64.h"
 
 #include <uvow/error.h>
@@ -36,7 +37,7 @@ static int value_of(char c) {
     return c - 'A';
   if (c >= 'a' && c <= 'z')
     return c - 'a' + 26;
-  if (c >= '0' && c <= '9')
+  if (uvow__is_digit(c))
     return c - '0' + 52;
   return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
@@ -66,4 +67,12 @@ int uvow__base64_decode(const char *text, size_t len, uint8_t *ret, size_t size,
   }
   *ret_len = at;
   return 0;
+}
+
+int uvow__base64_sha256(const uvow__slice_t *pieces, size_t count, char *ret) {
+  uint8_t hash[UVOW__SHA256];
+  int rc = uvow__sha256(pieces, count, hash);
+  if (rc == 0)
+    uvow__base64_encode(hash, sizeof(hash), ret);
+  return rc;
 }

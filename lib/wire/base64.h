@@ -1,8 +1,7 @@
 #ifndef UVOW__BASE64_H
 #define UVOW__BASE64_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/hash.h"
 
 /* What the text of len bytes takes, its NUL counted. */
 #define UVOW__BASE64_SIZE(len) (((len) + 2) / 3 * 4 + 1)
@@ -16,5 +15,9 @@ size_t uvow__base64_encode(const uint8_t *bytes, size_t len, char *ret);
  * is undefined, *ret_len untouched). */
 int uvow__base64_decode(const char *text, size_t len, uint8_t *ret, size_t size,
                         size_t *ret_len);
+
+/* SHA-256 of a text in pieces, as base64: UVOW__BASE64_SIZE(UVOW__SHA256) chars.
+ * 0, or UVOW_ENOMEM. */
+int uvow__base64_sha256(const uvow__slice_t *pieces, size_t count, char *ret);
 
 #endif

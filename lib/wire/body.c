@@ -14,6 +14,8 @@
 
 #include <uvow/error.h>
 
+#include "base/text.h"
+
 enum { SIZED, ENDLESS, SIZE, LINE, CHUNK, CHUNK_END, OVER };
 
 void uvow__body_init(uvow__body_t *body, const uvow__mem_t *mem,
@@ -56,16 +58,9 @@ static size_t keep(uvow__body_t *body, const uint8_t *bytes, size_t len) {
   return len;
 }
 
-static int hex_digit(uint8_t c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  c |= 0x20;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 9112 7.1: chunk-size, as far as it makes sense here. */
 static void read_size(uvow__body_t *body, uint8_t c) {
-  int digit = hex_digit(c);
+  int digit = uvow__hex_value(c);
   if (digit >= 0 && body->digits < 8) {
     body->left = body->left << 4 | (unsigned)digit;
     body->digits++;

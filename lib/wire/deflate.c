@@ -14,6 +14,9 @@
  *    would be read as its rest.
  * 5. Inflating stops within a chunk of the sink's budget, in the midst of a
  *    piece too, and goes on from there.
+ * 6. zlib takes a distance past the agreed window as long as it stays within
+ *    what the same call put out. A peer that breaks its own window is refused
+ *    or read as it meant it, depending on how its pieces fall.
  *
  * Not here: which terms are agreed on (extension.c), RSV1 (message.c).
  */
@@ -24,6 +27,8 @@
 
 #include <uvow/error.h>
 #include <zlib.h>
+
+#include "base/options.h"
 
 #define CHUNK ((size_t)16384)
 #define CHUNK_MIN ((size_t)256)     /* zlib needs more than 6 for a flush */
@@ -80,10 +85,13 @@ int uvow__deflate_configure(uvow__deflate_config_t *config,
                             int is_server) {
   uvow__deflate_terms_t *terms = &config->terms;
   memset(config, 0, sizeof(*config));
+  uvow_deflate_options_t own;
   if (!options)
     return 0;
+  options =
+      (const uvow_deflate_options_t *)uvow__options(options, &own, sizeof(own));
   /* A window of 8 bits is only for what the other end sends. */
-  if (options->size != sizeof(*options) || !in_range(options->level, 1, 9) ||
+  if (!options || !in_range(options->level, 1, 9) ||
       !in_range(options->server_max_window_bits, is_server ? BITS_MIN : 8,
                 BITS_MAX) ||
       !in_range(options->client_max_window_bits, is_server ? 8 : BITS_MIN,
@@ -119,12 +127,12 @@ void uvow__deflate_init(uvow__deflate_t *deflate, const uvow__mem_t *mem,
   deflate->liberal = config->liberal;
   deflate->own_bits =
       is_server ? terms->server_max_window_bits : terms->client_max_window_bits;
-  deflate->own_forgets = is_server ? terms->server_no_context_takeover
-                                   : terms->client_no_context_takeover;
+  deflate->own_no_takeover = is_server ? terms->server_no_context_takeover
+                                       : terms->client_no_context_takeover;
   deflate->peer_bits =
       is_server ? terms->client_max_window_bits : terms->server_max_window_bits;
-  deflate->peer_forgets = is_server ? terms->client_no_context_takeover
-                                    : terms->server_no_context_takeover;
+  deflate->peer_no_takeover = is_server ? terms->client_no_context_takeover
+                                        : terms->server_no_context_takeover;
 }
 
 static void close_packer(uvow__deflate_t *deflate) {
@@ -166,7 +174,7 @@ static int open_packer(uvow__deflate_t *deflate) {
   return 0;
 }
 
-void uvow__deflate_forget(uvow__deflate_t *deflate) {
+void uvow__deflate_reset(uvow__deflate_t *deflate) {
   if (deflate->packer)
     deflateReset(&deflate->packer->z);
 }
@@ -192,7 +200,7 @@ static int pack_piece(z_stream *z, int flush, uvow__buf_t *out) {
 static int pack(z_stream *z, const uint8_t *bytes, size_t len,
                 uvow__buf_t *out) {
   int rc = 0;
-  while (!rc && len) {
+  while (rc == 0 && len) {
     size_t piece = least(len, INPUT_MAX);
     z->next_in = (z_const Bytef *)(uintptr_t)bytes;
     z->avail_in = (uInt)piece;
@@ -208,7 +216,7 @@ static int pack(z_stream *z, const uint8_t *bytes, size_t len,
  * window and doesn't shrink leaves nothing worth to refer to. */
 static int is_poor(const uvow__deflate_t *deflate, size_t packed, size_t len) {
   return packed >= len &&
-         (deflate->own_forgets || len >= (size_t)1 << deflate->own_bits);
+         (deflate->own_no_takeover || len >= (size_t)1 << deflate->own_bits);
 }
 
 int uvow__deflate_compress(uvow__deflate_t *deflate, const void *bytes,
@@ -220,7 +228,7 @@ int uvow__deflate_compress(uvow__deflate_t *deflate, const void *bytes,
   if (rc)
     return rc;
   rc = pack(&deflate->packer->z, (const uint8_t *)bytes, len, out);
-  if (!rc) {
+  if (rc == 0) {
     out->len -= TAIL_LEN;
     assert(memcmp(out->data + out->len, tail, TAIL_LEN) == 0);
     if (is_poor(deflate, uvow__buf_size(out) - before, len))
@@ -228,10 +236,36 @@ int uvow__deflate_compress(uvow__deflate_t *deflate, const void *bytes,
   }
   if (rc)
     out->len = out->off + before;
-  if (deflate->own_forgets)
+  if (deflate->own_no_takeover)
     close_packer(deflate);
   else if (rc)
-    uvow__deflate_forget(deflate);
+    uvow__deflate_reset(deflate);
+  return rc;
+}
+
+void uvow__packed_done(uvow__packed_t *packed) {
+  if (packed->mem)
+    uvow__buf_done(&packed->bytes);
+  packed->mem = NULL;
+}
+
+int uvow__deflate_compress_once(uvow__deflate_t *deflate, const void *bytes,
+                                size_t len, uvow__packed_t *packed) {
+  assert(deflate->own_no_takeover);
+  if (packed->mem && packed->level == deflate->level &&
+      packed->bits == deflate->own_bits &&
+      packed->threshold == deflate->threshold)
+    return packed->rc;
+  uvow__packed_done(packed);
+  uvow__buf_init(&packed->bytes, deflate->mem, SIZE_MAX);
+  int rc = uvow__deflate_compress(deflate, bytes, len, &packed->bytes);
+  packed->mem = deflate->mem;
+  packed->level = deflate->level;
+  packed->bits = deflate->own_bits;
+  packed->threshold = deflate->threshold;
+  packed->rc = rc;
+  if (rc < 0) /* the next one may have memory */
+    uvow__packed_done(packed);
   return rc;
 }
 
@@ -317,16 +351,16 @@ static int unpack(z_stream *z, const uint8_t *bytes, size_t len, int more,
                   sink_t *sink) {
   size_t at = 0;
   int rc = 0;
-  while (!rc && (more || at < len)) {
+  while (rc == 0 && (more || at < len)) {
     size_t piece = least(len - at, INPUT_MAX);
     z->next_in = (z_const Bytef *)((uintptr_t)bytes + at);
     z->avail_in = (uInt)piece;
     more = 0;
     do
       rc = unpack_chunk(z, sink);
-    while (!rc && !is_spent(sink) && has_more(z));
+    while (rc == 0 && !is_spent(sink) && has_more(z));
     at += piece - z->avail_in;
-    if (!rc && has_more(z))
+    if (rc == 0 && has_more(z))
       rc = UVOW__DEFLATE_MORE;
   }
   sink->used = at;
@@ -346,9 +380,9 @@ static int unpack_end(const uvow__deflate_t *deflate, z_stream *z,
   int loose = ends_loosely(deflate, z);
   sink->budget = 0; /* no more than a few KiB can come of it */
   int rc = loose ? 0 : unpack(z, tail, TAIL_LEN, 0, sink);
-  if (!rc && !loose && z->data_type != 128)
+  if (rc == 0 && !loose && z->data_type != 128)
     rc = refuse(sink, UVOW_EPROTO, "compressed message ends inside a block");
-  if (!rc && sink->utf8 && uvow__utf8_end(sink->utf8))
+  if (rc == 0 && sink->utf8 && uvow__utf8_end(sink->utf8))
     rc = refuse(sink, UVOW_EUTF8, "inflated text ends inside a character");
   return rc;
 }
@@ -367,7 +401,7 @@ int uvow__deflate_inflate(uvow__deflate_t *deflate, const uint8_t *bytes,
     return rc;
   rc = unpack_end(deflate, z, sink);
   deflate->begun = 0;
-  if (!rc && deflate->peer_forgets)
+  if (rc == 0 && deflate->peer_no_takeover)
     close_unpacker(deflate);
   return rc;
 }

@@ -37,9 +37,9 @@ typedef struct uvow__deflate {
   size_t threshold;
   uint8_t level;
   uint8_t own_bits; /* the window of what is sent; 8: nothing is compressed */
-  uint8_t own_forgets;
+  uint8_t own_no_takeover;
   uint8_t peer_bits;
-  uint8_t peer_forgets;
+  uint8_t peer_no_takeover;
   uint8_t liberal;
   uint8_t begun; /* bytes of the message that is being inflated came */
   uint8_t more;  /* the last inflate said UVOW__DEFLATE_MORE */
@@ -60,15 +60,33 @@ void uvow__deflate_done(uvow__deflate_t *deflate);
 /*
  * Appends a message, compressed, to `out` (RFC 7692 7.2.1).
  *
- * Returns 0: it must be sent, or forgotten; UVOW__DEFLATE_AS_IS: nothing was
+ * Returns 0: it must be sent, or the stream reset; UVOW__DEFLATE_AS_IS: nothing was
  * appended, the message is to be sent uncompressed. Errors (nothing is
  * appended): UVOW_ENOMEM, UVOW_EOVERLOAD: no room within the limit of `out`,
  * some to spare.
  */
 int uvow__deflate_compress(uvow__deflate_t *deflate, const void *bytes,
                            size_t len, uvow__buf_t *out);
+/* A message that goes to many: compressed once for all whose compression
+ * remembers nothing and is as strong. All zero: not compressed yet. Who has it
+ * releases `bytes`. */
+typedef struct uvow__packed {
+  uvow__buf_t bytes;
+  const uvow__mem_t *mem; /* NULL: nothing was compressed */
+  size_t threshold;
+  uint8_t level;
+  uint8_t bits;
+  int rc; /* as that of compress */
+} uvow__packed_t;
+
+void uvow__packed_done(uvow__packed_t *packed);
+/* Compresses the message, or finds it compressed; always the same message. May
+ * only be called with own_no_takeover. As uvow__deflate_compress, into
+ * packed->bytes. */
+int uvow__deflate_compress_once(uvow__deflate_t *deflate, const void *bytes,
+                                size_t len, uvow__packed_t *packed);
 /* What was compressed last can't be sent: nothing may refer back to it. */
-void uvow__deflate_forget(uvow__deflate_t *deflate);
+void uvow__deflate_reset(uvow__deflate_t *deflate);
 
 /* Where inflated bytes go. */
 typedef struct uvow__deflate_sink {

@@ -22,6 +22,7 @@
 
 #include <uvow/error.h>
 
+#include "base/text.h"
 #include "json_skip.h"
 #include "json_text.h"
 #include "word.h"
@@ -85,17 +86,17 @@ static inline const char *scan_short(const char *p, const char *end) {
   return scan_string(p, end);
 }
 
-static inline int is_digit(const char *p, const char *end) {
-  return p < end && (unsigned)(unsigned char)*p - '0' <= 9;
+static inline int at_digit(const char *p, const char *end) {
+  return p < end && uvow__is_digit(*p);
 }
 
 /* One digit at least. */
 static inline const char *scan_digits(const char *p, const char *end) {
-  if (!is_digit(p, end))
+  if (!at_digit(p, end))
     return NULL;
   do
     p++;
-  while (is_digit(p, end));
+  while (at_digit(p, end));
   return p;
 }
 

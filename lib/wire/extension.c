@@ -26,8 +26,8 @@
 
 /* The parameters, and bits of extension_t.seen. */
 enum {
-  SERVER_FORGETS = 1,
-  CLIENT_FORGETS = 2,
+  SERVER_NO_TAKEOVER = 1,
+  CLIENT_NO_TAKEOVER = 2,
   SERVER_BITS = 4,
   CLIENT_BITS = 8
 };
@@ -117,7 +117,7 @@ static int read_value(scan_t *scan, value_t *value) {
   if (scan->at < scan->end && *scan->at == '"')
     return read_quoted(scan, value);
   int rc = read_token(scan, &token);
-  for (size_t i = 0; !rc && i < token.len; i++)
+  for (size_t i = 0; rc == 0 && i < token.len; i++)
     add_char(value, token.ptr[i]);
   return rc;
 }
@@ -156,9 +156,9 @@ static int read_param(scan_t *scan, extension_t *ext) {
   uvow__slice_t name;
   value_t value = {0, 0, {0}};
   int rc = read_token(scan, &name);
-  if (!rc && take(scan, '='))
+  if (rc == 0 && take(scan, '='))
     rc = read_value(scan, &value);
-  if (!rc)
+  if (rc == 0)
     add_param(ext, name, &value);
   return rc;
 }
@@ -170,9 +170,9 @@ static int read_extension(scan_t *scan, extension_t *ext) {
   if (rc)
     return rc;
   ext->is_deflate = uvow__slice_is(name, DEFLATE);
-  while (!rc && take(scan, ';'))
+  while (rc == 0 && take(scan, ';'))
     rc = read_param(scan, ext);
-  if (!rc && scan->at < scan->end && *scan->at != ',')
+  if (rc == 0 && scan->at < scan->end && *scan->at != ',')
     rc = UVOW_EPROTO;
   return rc;
 }
@@ -202,12 +202,10 @@ static int next_extension(const uvow__http_t *http, uvow__http_list_t *list,
 int uvow__extension_check(const uvow__http_t *http) {
   uvow__http_list_t list = {0, 0};
   extension_t ext;
-  int found = 0;
   int rc;
-  while ((rc = next_extension(http, &list, &ext)) > 0)
-    found = 1;
-  if (rc == 0 && !found && uvow__http_header(http, HEADER, NULL))
-    rc = UVOW_EPROTO;
+  do
+    rc = next_extension(http, &list, &ext);
+  while (rc > 0);
   return rc;
 }
 
@@ -263,7 +261,7 @@ static const char *judge_answer(const extension_t *ext,
     return "an extension that wasn't offered";
   if (ext->spoiled || ((ext->seen & CLIENT_BITS) && !client_bits))
     return "a malformed parameter of permessage-deflate";
-  if (offered->server_no_context_takeover && !(ext->seen & SERVER_FORGETS))
+  if (offered->server_no_context_takeover && !(ext->seen & SERVER_NO_TAKEOVER))
     return "server_no_context_takeover was offered and is not in the answer";
   if (offered->server_max_window_bits < BITS_MAX && !ext->server_bits)
     return "server_max_window_bits was offered and is not in the answer";
@@ -279,18 +277,17 @@ int uvow__extension_read_answer(const uvow__http_t *http,
                                 const char **ret_why) {
   uvow__http_list_t list = {0, 0};
   extension_t ext, more;
-  size_t fields = uvow__http_header(http, HEADER, NULL);
   const char *why = NULL;
-  if (fields == 0) {
-    terms->on = 0;
+  /* RFC 6455 11.3.2: a response has it once. */
+  if (uvow__http_header(http, HEADER, NULL) > 1 || uvow__extension_check(http))
+    why = HEADER " isn't one list";
+  else if (next_extension(http, &list, &ext) == 0) {
+    terms->on = 0; /* it's missing, or empty */
     return 0;
   }
-  /* RFC 6455 11.3.2: a response has it once. */
-  if (!terms->on)
+  if (!why && !terms->on)
     why = "an extension that wasn't offered";
-  else if (fields > 1 || uvow__extension_check(http))
-    why = HEADER " isn't one list";
-  else if (next_extension(http, &list, &ext) > 0)
+  if (!why)
     why = judge_answer(&ext, terms);
   if (!why && next_extension(http, &list, &more))
     why = "more than one extension";
@@ -298,8 +295,8 @@ int uvow__extension_read_answer(const uvow__http_t *http,
     *ret_why = why;
     return UVOW_EPROTO;
   }
-  terms->server_no_context_takeover = (ext.seen & SERVER_FORGETS) != 0;
-  if (ext.seen & CLIENT_FORGETS)
+  terms->server_no_context_takeover = (ext.seen & SERVER_NO_TAKEOVER) != 0;
+  if (ext.seen & CLIENT_NO_TAKEOVER)
     terms->client_no_context_takeover = 1;
   terms->server_max_window_bits = ext.server_bits ? ext.server_bits : BITS_MAX;
   if (ext.client_bits)
@@ -311,9 +308,9 @@ int uvow__extension_read_answer(const uvow__http_t *http,
 static int agree(const extension_t *ext, uvow__deflate_terms_t *terms) {
   if (!ext->is_deflate || ext->spoiled || ext->server_bits == BITS_MIN)
     return 0;
-  if (ext->seen & SERVER_FORGETS)
+  if (ext->seen & SERVER_NO_TAKEOVER)
     terms->server_no_context_takeover = 1;
-  if (ext->seen & CLIENT_FORGETS)
+  if (ext->seen & CLIENT_NO_TAKEOVER)
     terms->client_no_context_takeover = 1;
   if (ext->server_bits && ext->server_bits < terms->server_max_window_bits)
     terms->server_max_window_bits = ext->server_bits;

@@ -7,7 +7,7 @@
 #define UVOW__EXTENSION_TEXT 160 /* bytes of an offer, with its NUL */
 
 /* Whether all Sec-WebSocket-Extensions of a head are a list as of RFC 6455 9.1:
- * 0, or UVOW_EPROTO. None at all is fine. */
+ * 0, or UVOW_EPROTO. None at all is fine, and so is an empty one. */
 int uvow__extension_check(const uvow__http_t *http);
 
 /* The client's side. What to offer, as the value of Sec-WebSocket-Extensions;

@@ -1,34 +1,36 @@
 /*
  * RFC 6455 framing on wslay's frame API. The one file that knows wslay.
  *
- *   feed -> wslay_frame_recv -> pull, pull_masked -> skip (it wants input)
+ *   feed -> take_short: a short message that lies whole in what came
+ *        -> wslay_frame_recv -> pull -> skip (it wants input)
  *                            -> take -> message_begin, message_piece
  *                                    -> take_direct -> message_copy
  *        (paused: the next feed goes on)
- *   send -> (send_compressed -> send) -> wslay_frame_send
+ *   send -> send_short
+ *        -> (send_compressed -> send) -> wslay_frame_send
  *        -> push (wslay has a header), then finish
  *   send_splice -> the same with finish_pieces; to be compressed: joined, send
  *
  * 1. wslay's codes never leave this file: -100 and -101 are libuv's on Linux.
- * 2. wslay reports a header only with the first byte behind it. So whatever it
- *    holds at the end of a feed is judged by us: between frames, the last
- *    `ahead` bytes it pulled are a header that isn't whole, or a whole one
- *    without payload, and `head` keeps them for the next feed.
+ * 2. wslay gets one frame at a time, unmasked, its header whole. It reports a
+ *    header only with the first byte behind it, so what it holds at the end of
+ *    a feed is judged by us: `ahead` bytes of unmask.head, which is the header
+ *    that it looks at, or will.
  * 3. wslay masks byte by byte. It never does: push takes its header, and finish
- *    sets the mask bit, adds the key, and masks 8 bytes at a time while it
- *    copies the payload; what a server's wslay pulls is unmasked already, frame
- *    by frame, so that `head` of unmask is the one that wslay looks at.
+ *    sets the mask bit, adds the key, and masks 16 bytes at a time while it
+ *    copies the payload.
  * 4. Room for a whole frame is made before wslay is called: push can't fail. A
  *    compressed message that fails before that is forgotten.
  * 5. wslay holds 4 KiB. What is behind that in a long payload never goes there:
  *    skip says that so much was written, wslay counts it and reports a piece of
  *    that length, and take_direct has it from where it lies. wslay looks at no
  *    byte of a payload that isn't masked.
- * 6. A short whole message in ASCII takes a short way: take_short. All else
- *    goes through message.c, whose rules are the only ones.
- *
- * 7. A client's wslay holds frames when it pauses, up to 4 KiB: `behind` keeps
- *    their bytes, so that a header among them can still be judged.
+ * 6. A short whole message in ASCII, between two others, and whole in what is
+ *    fed, goes by take_short: all that the rules say of it is seen at a glance.
+ *    All else goes by wslay and message.c, whose rules are the only ones. A
+ *    short message is sent with the two bytes that are its header.
+ * 7. wslay's 4.3 KiB are had when a frame needs them, and while it's under way:
+ *    then they are put back, for the next framer that does.
  *
  * Not here: what frames may say (message.c).
  */
@@ -42,40 +44,23 @@
 
 #define SHORT_MAX 125 /* bytes of the longest payload of a two-byte header */
 
+/* wslay, and whose it is just now. */
+struct uvow__wslay {
+  struct wslay_frame_context *context;
+  uvow__framer_t *framer;
+};
+
 /* More of a payload, for take_direct: wslay counts it, and never sees it. It
  * wants no more than it has room for. */
 static ssize_t skip(uvow__framer_t *framer, size_t len) {
   framer->direct = framer->in;
-  if (framer->message.is_server)
-    return (ssize_t)uvow__unmask_skip(&framer->unmask, len, &framer->in,
-                                      &framer->in_left, framer->direct_key);
-  if (len > framer->message.left)
-    len = (size_t)framer->message.left;
-  framer->in += len;
-  framer->in_left -= len;
-  return (ssize_t)len;
+  return (ssize_t)uvow__unmask_skip(&framer->unmask, len, &framer->in,
+                                    &framer->in_left, framer->direct_key);
 }
 
+/* What wslay gets was never masked. */
 static ssize_t pull(uint8_t *buf, size_t len, int flags, void *data) {
-  uvow__framer_t *framer = (uvow__framer_t *)data;
-  (void)flags;
-  if (len > framer->in_left)
-    len = framer->in_left;
-  if (len == 0)
-    return 0;
-  if (uvow__message_copies(&framer->message))
-    return skip(framer, len);
-  memcpy(buf, framer->in, len);
-  framer->in += len;
-  framer->in_left -= len;
-  framer->ahead += len;
-  return (ssize_t)len;
-}
-
-/* The same for a server: what wslay gets was never masked. A header may have to
- * be judged until wslay reports the first piece behind it. */
-static ssize_t pull_masked(uint8_t *buf, size_t len, int flags, void *data) {
-  uvow__framer_t *framer = (uvow__framer_t *)data;
+  uvow__framer_t *framer = ((uvow__wslay_t *)data)->framer;
   (void)flags;
   if (framer->in_left == 0)
     return 0;
@@ -88,7 +73,7 @@ static ssize_t pull_masked(uint8_t *buf, size_t len, int flags, void *data) {
 
 /* Takes the header as wslay made it. The payload needs no way through here. */
 static ssize_t push(const uint8_t *bytes, size_t len, int flags, void *data) {
-  uvow__framer_t *framer = (uvow__framer_t *)data;
+  uvow__framer_t *framer = ((uvow__wslay_t *)data)->framer;
   uint8_t *to = framer->head_to;
   (void)flags;
   if (to) {
@@ -115,25 +100,78 @@ static inline size_t finish(uint8_t *to, size_t head_len, const uint8_t *key,
   return head_len + len;
 }
 
+/* ---- wslay's own ---- */
+
+void uvow__wslay_free(const uvow__mem_t *mem, uvow__wslay_t *wslay) {
+  if (!wslay)
+    return;
+  wslay_frame_context_free(wslay->context);
+  uvow__free(mem, wslay);
+}
+
+static uvow__wslay_t *new_wslay(const uvow__mem_t *mem) {
+  static const struct wslay_frame_callbacks io = {push, pull, NULL};
+  uvow__wslay_t *wslay = (uvow__wslay_t *)uvow__malloc(mem, sizeof(*wslay));
+  if (wslay && wslay_frame_context_init(&wslay->context, &io, wslay)) {
+    uvow__free(mem, wslay);
+    return NULL;
+  }
+  return wslay;
+}
+
+/* A frame needs it. UVOW_ENOMEM. */
+static int need_wslay(uvow__framer_t *framer) {
+  if (framer->wslay)
+    return 0;
+  if (framer->spare) {
+    framer->wslay = *framer->spare;
+    *framer->spare = NULL;
+  }
+  if (!framer->wslay)
+    framer->wslay = new_wslay(framer->message.parts.mem);
+  if (!framer->wslay)
+    return UVOW_ENOMEM;
+  framer->wslay->framer = framer;
+  return 0;
+}
+
+/* Whether the next byte begins a frame. */
+static inline int is_between(const uvow__framer_t *framer) {
+  return framer->unmask.state == UVOW__UNMASK_BETWEEN && !framer->ahead &&
+         !framer->message.left;
+}
+
+/* It was needed: others may, now. What has refused a frame is no use to them.
+ */
+static void leave_wslay(uvow__framer_t *framer) {
+  uvow__wslay_t *wslay = framer->wslay;
+  if (!wslay || !framer->spare || !is_between(framer) || framer->err)
+    return;
+  framer->wslay = NULL;
+  if (*framer->spare)
+    uvow__wslay_free(framer->message.parts.mem, wslay);
+  else
+    *framer->spare = wslay;
+}
+
 int uvow__framer_init(uvow__framer_t *framer, const uvow__mem_t *mem,
                       const uvow__framer_config_t *config,
                       const uvow__framer_callbacks_t *callbacks, void *ctx) {
-  struct wslay_frame_callbacks io = {
-      push, config->is_server ? pull_masked : pull, NULL};
-  if (!config->is_server && !config->random)
+  if (!config->is_server && (!config->random || !config->keys))
     return UVOW_EINVAL;
   memset(framer, 0, sizeof(*framer));
-  if (wslay_frame_context_init(&framer->wslay, &io, framer))
-    return UVOW_ENOMEM;
   uvow__message_init(&framer->message, mem,
                      config->max_message ? config->max_message
                                          : UVOW__FRAMER_MAX_MESSAGE,
                      callbacks, ctx);
+  framer->message.beginning = config->beginning;
   framer->message.is_server = config->is_server != 0;
   framer->message.allow_rsv1 = config->allow_rsv1 || config->deflate;
   framer->message.deflate = config->deflate;
+  framer->unmask.plain = !config->is_server;
+  framer->spare = config->spare;
   framer->random = config->random;
-  uvow__buf_init(&framer->behind, mem, SIZE_MAX);
+  framer->keys = config->keys;
   framer->short_max = SHORT_MAX;
   if (config->deflate && config->deflate->threshold <= SHORT_MAX)
     framer->short_max =
@@ -142,23 +180,14 @@ int uvow__framer_init(uvow__framer_t *framer, const uvow__mem_t *mem,
 }
 
 void uvow__framer_done(uvow__framer_t *framer) {
-  wslay_frame_context_free(framer->wslay);
+  uvow__wslay_free(framer->message.parts.mem, framer->wslay);
   framer->wslay = NULL;
   uvow__message_done(&framer->message);
-  uvow__buf_done(&framer->behind);
 }
 
 void uvow__framer_allow(uvow__framer_t *framer, size_t bytes, size_t frames) {
   framer->message.budget = bytes ? bytes : SIZE_MAX;
   framer->message.frames = frames ? frames : SIZE_MAX;
-}
-
-void uvow__framer_stop(uvow__framer_t *framer) {
-  framer->message.stopped = 1;
-}
-
-const char *uvow__framer_why(const uvow__framer_t *framer) {
-  return framer->message.why;
 }
 
 int uvow__framer_close_code(int err) {
@@ -179,51 +208,6 @@ static size_t header_size(uint64_t length, int masked) {
   return masked ? size + UVOW__MASK_KEY : size;
 }
 
-/* Puts into `head` what there is of the header that begins `ahead` bytes before
- * the place up to which wslay has pulled. `ahead` may reach back behind this
- * feed: then `head` has those bytes already. Returns how many there are. */
-static size_t collect_head(uvow__framer_t *framer, const uint8_t *bytes) {
-  if (framer->message.is_server) {
-    memcpy(framer->head, framer->unmask.head, framer->ahead);
-    return framer->ahead;
-  }
-  size_t pulled = (size_t)(framer->in - bytes);
-  size_t old = framer->ahead > pulled ? framer->ahead - pulled : 0;
-  size_t more = framer->ahead - old;
-  const uint8_t *from = framer->in - more;
-  if (old && uvow__buf_size(&framer->behind)) {
-    const uint8_t *kept = framer->behind.data + framer->behind.len - old;
-    old = old < UVOW__HEAD_MAX ? old : UVOW__HEAD_MAX;
-    memcpy(framer->head, kept, old);
-  }
-  if (more > UVOW__HEAD_MAX - old)
-    more = UVOW__HEAD_MAX - old;
-  if (more)
-    memcpy(framer->head + old, from, more);
-  return old + more;
-}
-
-/* It paused: keeps what wslay has pulled and not reported, for collect_head. A
- * server's frames are one by one: see pull_masked. */
-static int keep_behind(uvow__framer_t *framer, const uint8_t *bytes) {
-  size_t pulled = (size_t)(framer->in - bytes);
-  size_t old = framer->ahead > pulled ? framer->ahead - pulled : 0;
-  if (framer->message.is_server)
-    return 0;
-  if (uvow__buf_size(&framer->behind) > old)
-    uvow__buf_consume(&framer->behind, uvow__buf_size(&framer->behind) - old);
-  else if (uvow__buf_size(&framer->behind) == 0 && old &&
-           uvow__buf_append(&framer->behind, framer->head, old))
-    return UVOW_ENOMEM;
-  return uvow__buf_append(&framer->behind, framer->in - (framer->ahead - old),
-                          framer->ahead - old);
-}
-
-/* wslay has reported some of the bytes that it pulled. */
-static inline void note(uvow__framer_t *framer, size_t len) {
-  framer->ahead = framer->message.is_server ? 0 : framer->ahead - len;
-}
-
 /* A piece that wslay has counted. */
 static int take_direct(uvow__framer_t *framer, size_t len) {
   const uint8_t *bytes = framer->direct;
@@ -233,7 +217,9 @@ static int take_direct(uvow__framer_t *framer, size_t len) {
                                                       : NULL);
 }
 
-/* A server's frames were all masked: see pull_masked. */
+/* ---- receiving ---- */
+
+/* A server's frames were all masked: see pull. */
 static int take(uvow__framer_t *framer, const struct wslay_frame_iocb *iocb) {
   uvow__message_t *m = &framer->message;
   if (framer->direct)
@@ -245,58 +231,88 @@ static int take(uvow__framer_t *framer, const struct wslay_frame_iocb *iocb) {
                                  iocb->payload_length);
     if (rc)
       return rc;
-    note(framer, header_size(iocb->payload_length, iocb->mask));
   }
-  note(framer, iocb->data_length);
+  framer->ahead = 0;
   return uvow__message_piece(m, iocb->data, iocb->data_length);
 }
 
+#define SHORT_TEXT 0x81 /* the first byte of a whole message, a text */
+
 /* Most frames are a short message, whole and in ASCII, between two others: they
- * pass every rule of message.c at a glance. Returns whether this is one. A
- * piece as long as its frame is the first, so `left` needs no look. */
-static inline int take_short(uvow__framer_t *framer,
-                             const struct wslay_frame_iocb *iocb) {
+ * pass every rule of message.c at a glance. Returns whether this was one. */
+static inline int take_short(uvow__framer_t *framer) {
   uvow__message_t *m = &framer->message;
-  size_t len = iocb->data_length;
-  if (m->open || !iocb->fin || iocb->rsv || iocb->opcode != UVOW__OP_TEXT ||
-      iocb->mask || len != iocb->payload_length || len > 125 || len > m->max ||
-      !uvow__utf8_is_ascii(iocb->data, len))
+  uint8_t unmasked[SHORT_MAX];
+  const uint8_t *in = framer->in;
+  size_t head = m->is_server ? 2 + UVOW__MASK_KEY : 2;
+  if (framer->in_left < head || in[0] != SHORT_TEXT || m->open)
     return 0;
-  note(framer, len + 2);
+  size_t len = in[1] ^ (m->is_server ? 0x80u : 0);
+  if (len > SHORT_MAX || len > framer->in_left - head || len > m->max)
+    return 0;
+  const uint8_t *bytes = in + head;
+  if (m->is_server) {
+    uvow__mask(unmasked, bytes, len, in + 2);
+    bytes = unmasked;
+  }
+  if (!uvow__utf8_is_ascii(bytes, len))
+    return 0;
+  framer->in = in + head + len;
+  framer->in_left -= head + len;
   uvow__message_spend(m, 1, len);
   m->whole++;
-  m->callbacks->on_message(m->ctx, UVOW__OP_TEXT, 0, iocb->data, len, NULL);
+  m->callbacks->on_message(m->ctx, UVOW__OP_TEXT, 0, bytes, len, NULL);
   return 1;
 }
 
 /* wslay has no more frames: it wants input, or it refuses a header. Inside a
  * payload it holds nothing back: `ahead` is 0, and there is nothing to judge.
  */
-static int judge_rest(uvow__framer_t *framer, const uint8_t *bytes,
-                      int refused) {
+static int judge_rest(uvow__framer_t *framer, int refused) {
   uvow__message_t *m = &framer->message;
-  int rc = uvow__message_judge(m, framer->head, collect_head(framer, bytes));
-  if (!rc && refused) {
+  int rc = uvow__message_judge(m, framer->unmask.head, framer->ahead);
+  if (rc == 0 && refused) {
     m->why = "malformed frame";
     rc = UVOW_EPROTO;
   }
   return rc;
 }
 
-/* Frames, until wslay wants input, or no more is wanted of it. Returns what
- * wslay said last. */
-static ssize_t read_frames(uvow__framer_t *framer) {
+/* Whether frames are to be read. */
+static inline int goes_on(const uvow__framer_t *framer) {
   const uvow__message_t *m = &framer->message;
+  return !framer->err && !m->stopped && !m->paused;
+}
+
+/* A frame that isn't short, or isn't whole. Returns 0: wslay has no more. */
+static int read_frame(uvow__framer_t *framer) {
   struct wslay_frame_iocb iocb;
-  ssize_t got = 0;
-  while (!framer->err && !m->stopped && !m->paused) {
-    got = wslay_frame_recv(framer->wslay, &iocb);
-    if (got < 0)
-      break;
-    if (!take_short(framer, &iocb))
-      framer->err = take(framer, &iocb);
+  if (need_wslay(framer)) {
+    framer->message.why = "no memory for a frame";
+    framer->err = UVOW_ENOMEM;
+    return 0;
   }
-  return got;
+  ssize_t got = wslay_frame_recv(framer->wslay->context, &iocb);
+  if (got < 0) {
+    framer->err = judge_rest(framer, got != WSLAY_ERR_WANT_READ);
+    return 0;
+  }
+  framer->err = take(framer, &iocb);
+  return 1;
+}
+
+/* Frames, until there is no more input, or no more is wanted of them. */
+static void read_frames(uvow__framer_t *framer) {
+  while (goes_on(framer)) {
+    if (is_between(framer)) {
+      if (framer->in_left == 0)
+        return;
+      if (take_short(framer))
+        continue;
+    }
+    if (!read_frame(framer))
+      return;
+  }
 }
 
 int uvow__framer_feed(uvow__framer_t *framer, const uint8_t *bytes,
@@ -308,29 +324,28 @@ int uvow__framer_feed(uvow__framer_t *framer, const uint8_t *bytes,
   framer->in_left = len;
   if (m->paused)
     framer->err = uvow__message_go_on(m);
-  ssize_t got = read_frames(framer);
-  if (got < 0) {
-    framer->err = judge_rest(framer, bytes, got != WSLAY_ERR_WANT_READ);
-    uvow__buf_clear(&framer->behind, 0);
-  } else if (m->paused && !framer->err && !m->stopped) {
-    framer->err = keep_behind(framer, bytes);
-    return framer->err;
-  }
+  read_frames(framer);
+  leave_wslay(framer);
+  if (m->paused && !framer->err && !m->stopped)
+    return 0;
   framer->in = NULL;
   framer->in_left = 0;
   return framer->err;
 }
 
+/* ---- sending ---- */
+
 static inline int next_key(uvow__framer_t *framer, const uint8_t **ret_key) {
-  if (framer->keys_left == 0) {
+  uvow__mask_keys_t *keys = framer->keys;
+  if (keys->left == 0) {
     int rc =
-        framer->random(framer->message.ctx, framer->keys, sizeof(framer->keys));
+        framer->random(framer->message.ctx, keys->bytes, sizeof(keys->bytes));
     if (rc)
       return rc;
-    framer->keys_left = sizeof(framer->keys);
+    keys->left = sizeof(keys->bytes);
   }
-  framer->keys_left -= UVOW__MASK_KEY;
-  *ret_key = framer->keys + framer->keys_left;
+  keys->left -= UVOW__MASK_KEY;
+  *ret_key = keys->bytes + keys->left;
   return 0;
 }
 
@@ -365,46 +380,130 @@ static int send_compressed(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
     rc = uvow__framer_send(framer, out, opcode, 1, uvow__buf_front(&packed),
                            uvow__buf_size(&packed));
     if (rc)
-      uvow__deflate_forget(deflate);
+      uvow__deflate_reset(deflate);
   }
   uvow__buf_done(&packed);
   return rc;
 }
 
-int uvow__framer_send(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
-                      int rsv1, const void *bytes, size_t len) {
-  struct wslay_frame_iocb iocb;
+/* A message of so few bytes that its length is one: there is room for it. */
+static inline int send_short(uvow__framer_t *framer, uvow__buf_t *out,
+                             unsigned first, const void *bytes, size_t len) {
+  uint8_t *to = out->data + out->len;
   const uint8_t *key = NULL;
-  int rc;
-  if (!sendable(opcode, rsv1, len))
-    return UVOW_EINVAL;
-  if (len > framer->short_max || !has_room(out)) {
-    if (framer->message.deflate && !rsv1 && opcode < UVOW__OP_CLOSE) {
-      rc = send_compressed(framer, out, opcode, bytes, len);
-      if (rc != UVOW__DEFLATE_AS_IS)
-        return rc;
-    }
-    rc = reserve(out, len, !framer->message.is_server);
-    if (rc)
-      return rc;
-  }
-  rc = framer->message.is_server ? 0 : next_key(framer, &key);
+  int rc = framer->message.is_server ? 0 : next_key(framer, &key);
   if (rc)
     return rc;
-  iocb.fin = 1;
+  to[0] = (uint8_t)first;
+  to[1] = (uint8_t)len;
+  out->len += finish(to, 2, key, (const uint8_t *)bytes, len);
+  return 0;
+}
+
+uint8_t *uvow__framer_short(uvow__framer_t *framer, uvow__buf_t *out,
+                            size_t len, uint32_t *ret_key) {
+  const size_t most = UVOW__HEAD_MAX + SHORT_MAX + UVOW__SHORT_BEYOND;
+  uint8_t *to = out->data + out->len;
+  const uint8_t *key;
+  *ret_key = 0;
+  if (len > framer->short_max || out->cap - out->len < most ||
+      out->max - uvow__buf_size(out) < most)
+    return NULL;
+  to[0] = SHORT_TEXT;
+  to[1] = (uint8_t)len;
+  out->len += 2 + len;
+  if (framer->message.is_server)
+    return to + 2;
+  if (next_key(framer, &key)) {
+    out->len -= 2 + len;
+    return NULL;
+  }
+  to[1] |= 0x80;
+  memcpy(to + 2, key, UVOW__MASK_KEY);
+  out->len += UVOW__MASK_KEY;
+  *ret_key = (uint32_t)uvow__word_half((const char *)key);
+  return to + 2 + UVOW__MASK_KEY;
+}
+
+/* The header, by wslay. */
+static int push_header(uvow__framer_t *framer, uvow__buf_t *out,
+                       struct wslay_frame_iocb *iocb) {
+  int had = framer->wslay != NULL;
+  int rc = need_wslay(framer);
+  if (rc)
+    return rc;
+  framer->head_to = out->data + out->len;
+  /* Fails only for lengths of 2^63 and more, which no memory holds. */
+  if (wslay_frame_send(framer->wslay->context, iocb) < 0)
+    return UVOW_ETOOBIG;
+  if (!had) /* else a frame that is being read may lie there */
+    leave_wslay(framer);
+  return 0;
+}
+
+/* The same for any. */
+static int send_frame(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
+                      int fin, int rsv1, const void *bytes, size_t len) {
+  struct wslay_frame_iocb iocb;
+  const uint8_t *key = NULL;
+  int rc = framer->message.is_server ? 0 : next_key(framer, &key);
+  if (rc)
+    return rc;
+  iocb.fin = (uint8_t)fin;
   iocb.rsv = rsv1 ? WSLAY_RSV1_BIT : WSLAY_RSV_NONE;
   iocb.opcode = (uint8_t)opcode;
   iocb.payload_length = len;
   iocb.mask = 0;
   iocb.data = (const uint8_t *)bytes;
   iocb.data_length = len;
-  framer->head_to = out->data + out->len;
-  /* Fails only for lengths of 2^63 and more, which no memory holds. */
-  if (wslay_frame_send(framer->wslay, &iocb) < 0)
-    return UVOW_ETOOBIG;
-  out->len +=
-      finish(out->data + out->len, framer->head_len, key, iocb.data, len);
-  return 0;
+  rc = push_header(framer, out, &iocb);
+  if (rc == 0)
+    out->len +=
+        finish(out->data + out->len, framer->head_len, key, iocb.data, len);
+  return rc;
+}
+
+int uvow__framer_send_part(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
+                           int is_last, const void *bytes, size_t len) {
+  int rc = reserve(out, len, !framer->message.is_server);
+  return rc ? rc : send_frame(framer, out, opcode, is_last != 0, 0, bytes, len);
+}
+
+int uvow__framer_send(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
+                      int rsv1, const void *bytes, size_t len) {
+  int rc;
+  if (!sendable(opcode, rsv1, len))
+    return UVOW_EINVAL;
+  if (len <= framer->short_max && has_room(out))
+    return send_short(
+        framer, out, 0x80u | (rsv1 ? 0x40u : 0) | (unsigned)opcode, bytes, len);
+  if (len > framer->short_max && framer->message.deflate && !rsv1 &&
+      opcode < UVOW__OP_CLOSE) {
+    rc = send_compressed(framer, out, opcode, bytes, len);
+    if (rc != UVOW__DEFLATE_AS_IS)
+      return rc;
+  }
+  rc = reserve(out, len, !framer->message.is_server);
+  return rc ? rc : send_frame(framer, out, opcode, 1, rsv1, bytes, len);
+}
+
+int uvow__framer_send_packed(uvow__framer_t *framer, uvow__buf_t *out,
+                             int opcode, uvow__slice_t message,
+                             uvow__packed_t *packed) {
+  uvow__deflate_t *deflate = framer->message.deflate;
+  if (!deflate || !deflate->own_no_takeover)
+    return uvow__framer_send(framer, out, opcode, 0, message.ptr, message.len);
+  int rc =
+      uvow__deflate_compress_once(deflate, message.ptr, message.len, packed);
+  if (rc < 0)
+    return rc;
+  if (rc == 0)
+    return uvow__framer_send(framer, out, opcode, 1,
+                             uvow__buf_front(&packed->bytes),
+                             uvow__buf_size(&packed->bytes));
+  rc = reserve(out, message.len, !framer->message.is_server);
+  return rc ? rc
+            : send_frame(framer, out, opcode, 1, 0, message.ptr, message.len);
 }
 
 /* A message in one piece. */
@@ -413,9 +512,9 @@ static int send_joined(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
   uvow__buf_t joined;
   int rc = 0;
   uvow__buf_init(&joined, framer->message.parts.mem, SIZE_MAX);
-  for (int i = 0; i < 3 && !rc; i++)
+  for (int i = 0; i < 3 && rc == 0; i++)
     rc = uvow__buf_append(&joined, pieces[i].ptr, pieces[i].len);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__framer_send(framer, out, opcode, 0, uvow__buf_front(&joined),
                            uvow__buf_size(&joined));
   uvow__buf_done(&joined);
@@ -457,12 +556,11 @@ static int send_pieces(uvow__framer_t *framer, uvow__buf_t *out, int opcode,
   iocb.payload_length = iocb.data_length = len;
   /* push doesn't look: wslay only makes a header of the length. */
   iocb.data = (const uint8_t *)pieces[0].ptr;
-  framer->head_to = out->data + out->len;
-  if (wslay_frame_send(framer->wslay, &iocb) < 0)
-    return UVOW_ETOOBIG;
-  out->len +=
-      finish_pieces(out->data + out->len, framer->head_len, key, pieces);
-  return 0;
+  rc = push_header(framer, out, &iocb);
+  if (rc == 0)
+    out->len +=
+        finish_pieces(out->data + out->len, framer->head_len, key, pieces);
+  return rc;
 }
 
 int uvow__framer_send_splice(uvow__framer_t *framer, uvow__buf_t *out,

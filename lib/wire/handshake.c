@@ -16,9 +16,10 @@
 
 #include <string.h>
 
-#include <openssl/sha.h>
 #include <uvow/error.h>
 
+#include "base/hash.h"
+#include "base/text.h"
 #include "base64.h"
 
 #define CRLF "\r\n"
@@ -33,21 +34,14 @@ void uvow__handshake_key(const uint8_t nonce[UVOW__HANDSHAKE_NONCE],
 
 int uvow__handshake_accept(const char *key, size_t len,
                            char ret[UVOW__HANDSHAKE_ACCEPT + 1]) {
-  unsigned char text[UVOW__HANDSHAKE_KEY + sizeof(guid) - 1];
-  unsigned char hash[SHA_DIGEST_LENGTH];
+  const uvow__slice_t pieces[] = {{key, len}, UVOW__SLICE(guid)};
+  uint8_t hash[UVOW__SHA1];
   if (len != UVOW__HANDSHAKE_KEY)
     return UVOW_EINVAL;
-  memcpy(text, key, len);
-  memcpy(text + len, guid, sizeof(guid) - 1);
-  if (!SHA1(text, sizeof(text), hash))
-    return UVOW_ENOMEM;
-  uvow__base64_encode(hash, sizeof(hash), ret);
-  return 0;
-}
-
-static uvow__slice_t text_of(const char *text) {
-  uvow__slice_t slice = {text, strlen(text)};
-  return slice;
+  int rc = uvow__sha1(pieces, 2, hash);
+  if (rc == 0)
+    uvow__base64_encode(hash, sizeof(hash), ret);
+  return rc;
 }
 
 /* RFC 6455 4.1: base64 of 16 bytes. */
@@ -97,9 +91,9 @@ static int check_headers(const uvow__handshake_header_t *headers,
   for (size_t i = 0; i < count; i++) {
     if (!headers[i].name || !headers[i].value)
       return UVOW_EINVAL;
-    uvow__slice_t name = text_of(headers[i].name);
+    uvow__slice_t name = uvow__slice_of(headers[i].name);
     if (!uvow__http_is_token(name) || is_reserved(name) ||
-        !uvow__http_is_value(text_of(headers[i].value)))
+        !uvow__http_is_value(uvow__slice_of(headers[i].value)))
       return UVOW_EINVAL;
   }
   return 0;
@@ -108,7 +102,8 @@ static int check_headers(const uvow__handshake_header_t *headers,
 /* RFC 6455 4.1: tokens, all unique. */
 static int check_subprotocols(const char *const *subprotocols, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    if (!subprotocols[i] || !uvow__http_is_token(text_of(subprotocols[i])))
+    if (!subprotocols[i] ||
+        !uvow__http_is_token(uvow__slice_of(subprotocols[i])))
       return UVOW_EINVAL;
     for (size_t j = 0; j < i; j++)
       if (strcmp(subprotocols[i], subprotocols[j]) == 0)
@@ -126,21 +121,14 @@ static int check_auth(const char *user, const char *password) {
       return UVOW_EINVAL;
   if (password && strchr(password, '\t'))
     return UVOW_EINVAL;
-  return uvow__http_is_value(text_of(user)) &&
-                 (!password || uvow__http_is_value(text_of(password)))
+  return uvow__http_is_value(uvow__slice_of(user)) &&
+                 (!password || uvow__http_is_value(uvow__slice_of(password)))
              ? 0
              : UVOW_EINVAL;
 }
 
-int uvow__handshake_check_target(const char *target, const char *authority,
-                                 const char *user, const char *password) {
-  if (!is_origin_form(text_of(target)) || !is_authority(text_of(authority)))
-    return UVOW_EINVAL;
-  return check_auth(user, password);
-}
-
 static int is_optional_value(const char *text) {
-  return !text || uvow__http_is_value(text_of(text));
+  return !text || uvow__http_is_value(uvow__slice_of(text));
 }
 
 /* NULL, or visible ASCII, and some. */
@@ -154,16 +142,17 @@ static int is_optional_word(const char *text) {
 static int check_request(const uvow__handshake_request_t *request) {
   if (!request->target || !request->authority || !request->key)
     return UVOW_EINVAL;
-  if (!is_origin_form(text_of(request->target)) ||
-      !is_authority(text_of(request->authority)) ||
-      !is_key(text_of(request->key)) || !is_optional_value(request->extensions))
+  if (!is_origin_form(uvow__slice_of(request->target)) ||
+      !is_authority(uvow__slice_of(request->authority)) ||
+      !is_key(uvow__slice_of(request->key)) ||
+      !is_optional_value(request->extensions))
     return UVOW_EINVAL;
   if (!is_optional_word(request->bearer) || !is_optional_word(request->origin))
     return UVOW_EINVAL;
   int rc = check_auth(request->user, request->password);
-  if (!rc)
+  if (rc == 0)
     rc = check_subprotocols(request->subprotocols, request->subprotocol_count);
-  if (!rc)
+  if (rc == 0)
     rc = check_headers(request->headers, request->header_count);
   return rc;
 }
@@ -175,7 +164,7 @@ static void rewind_to(uvow__buf_t *out, size_t size) {
 
 static int put_all(uvow__buf_t *out, const char *const *texts, size_t count) {
   int rc = 0;
-  for (size_t i = 0; i < count && !rc; i++)
+  for (size_t i = 0; i < count && rc == 0; i++)
     rc = uvow__buf_append_text(out, texts[i]);
   return rc;
 }
@@ -194,7 +183,7 @@ static int put_extensions(uvow__buf_t *out, const char *extensions) {
 static int put_headers(uvow__buf_t *out,
                        const uvow__handshake_header_t *headers, size_t count) {
   int rc = 0;
-  for (size_t i = 0; i < count && !rc; i++)
+  for (size_t i = 0; i < count && rc == 0; i++)
     rc = put_header(out, headers[i].name, headers[i].value);
   return rc;
 }
@@ -204,7 +193,7 @@ static int put_base64(uvow__buf_t *out, const uint8_t *bytes, size_t len) {
   if (uvow__size_mul(len / 3 + 1, 4, &size) || uvow__size_add(size, 1, &size))
     return UVOW_EOVERLOAD;
   int rc = uvow__buf_reserve(out, size);
-  if (!rc)
+  if (rc == 0)
     out->len += uvow__base64_encode(bytes, len, (char *)(out->data + out->len));
   return rc;
 }
@@ -217,11 +206,11 @@ int uvow__handshake_write_basic(uvow__buf_t *out, const char *name,
   uvow__buf_t plain;
   uvow__buf_init(&plain, out->mem, out->max);
   int rc = put_all(&plain, texts, 3);
-  if (!rc)
+  if (rc == 0)
     rc = put_all(out, lead, 2);
-  if (!rc)
+  if (rc == 0)
     rc = put_base64(out, plain.data, plain.len);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(out, CRLF);
   if (rc)
     rewind_to(out, before);
@@ -232,7 +221,7 @@ int uvow__handshake_write_basic(uvow__buf_t *out, const char *name,
 static int has_header(const uvow__handshake_request_t *request,
                       const char *name) {
   for (size_t i = 0; i < request->header_count; i++)
-    if (uvow__slice_is_nocase(text_of(request->headers[i].name), name))
+    if (uvow__slice_is_nocase(uvow__slice_of(request->headers[i].name), name))
       return 1;
   return 0;
 }
@@ -262,7 +251,7 @@ static int put_auth(uvow__buf_t *out,
 static int put_subprotocols(uvow__buf_t *out, const char *const *subprotocols,
                             size_t count) {
   int rc = 0;
-  for (size_t i = 0; i < count && !rc; i++) {
+  for (size_t i = 0; i < count && rc == 0; i++) {
     const char *const texts[] = {i ? ", " : "Sec-WebSocket-Protocol: ",
                                  subprotocols[i]};
     rc = put_all(out, texts, 2);
@@ -286,18 +275,18 @@ int uvow__handshake_write_request(uvow__buf_t *out,
                                request->key,
                                CRLF "Sec-WebSocket-Version: 13" CRLF};
   rc = put_all(out, texts, sizeof(texts) / sizeof(texts[0]));
-  if (!rc)
+  if (rc == 0)
     rc = put_subprotocols(out, request->subprotocols,
                           request->subprotocol_count);
-  if (!rc)
+  if (rc == 0)
     rc = put_extensions(out, request->extensions);
-  if (!rc)
+  if (rc == 0)
     rc = put_auth(out, request);
-  if (!rc)
+  if (rc == 0)
     rc = put_origin(out, request);
-  if (!rc)
+  if (rc == 0)
     rc = put_headers(out, request->headers, request->header_count);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(out, CRLF);
   if (rc)
     rewind_to(out, before);
@@ -451,11 +440,11 @@ int uvow__handshake_write_accept(uvow__buf_t *out, uvow__slice_t key,
   size_t before = uvow__buf_size(out);
   char accept[UVOW__HANDSHAKE_ACCEPT + 1];
   int rc = is_key(key) ? check_headers(headers, count) : UVOW_EINVAL;
-  if (!rc)
+  if (rc == 0)
     rc = check_subprotocols(&subprotocol, subprotocol ? 1 : 0);
-  if (!rc && !is_optional_value(extensions))
+  if (rc == 0 && !is_optional_value(extensions))
     rc = UVOW_EINVAL;
-  if (!rc)
+  if (rc == 0)
     rc = uvow__handshake_accept(key.ptr, key.len, accept);
   if (rc)
     return rc;
@@ -464,13 +453,13 @@ int uvow__handshake_write_accept(uvow__buf_t *out, uvow__slice_t key,
       "Connection: Upgrade" CRLF "Sec-WebSocket-Accept: ",
       accept, CRLF};
   rc = put_all(out, texts, 3);
-  if (!rc)
+  if (rc == 0)
     rc = put_subprotocols(out, &subprotocol, subprotocol ? 1 : 0);
-  if (!rc)
+  if (rc == 0)
     rc = put_extensions(out, extensions);
-  if (!rc)
+  if (rc == 0)
     rc = put_headers(out, headers, count);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(out, CRLF);
   if (rc)
     rewind_to(out, before);
@@ -518,17 +507,17 @@ int uvow__handshake_write_refusal(uvow__buf_t *out, int status,
   if (status < 300 || status > 599 || !why)
     return UVOW_EINVAL;
   int rc = uvow__buf_append_text(out, "HTTP/1.1 ");
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_u64(out, (uint64_t)status);
   const char *const head[] = {" ", reason_of(status), CRLF, headers_of(status),
                               "Content-Type: text/plain; charset=utf-8" CRLF
                               "Content-Length: "};
-  if (!rc)
+  if (rc == 0)
     rc = put_all(out, head, sizeof(head) / sizeof(head[0]));
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_u64(out, (uint64_t)strlen(why) + 1);
   const char *const body[] = {CRLF CRLF, why, "\n"};
-  if (!rc)
+  if (rc == 0)
     rc = put_all(out, body, 3);
   if (rc)
     rewind_to(out, before);

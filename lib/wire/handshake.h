@@ -43,7 +43,7 @@ typedef struct uvow__handshake_accepted {
 void uvow__handshake_key(const uint8_t nonce[UVOW__HANDSHAKE_NONCE],
                          char ret[UVOW__HANDSHAKE_KEY + 1]);
 /* Sec-WebSocket-Accept of a key (RFC 6455 4.2.2); ret ends in a NUL. Errors:
- * UVOW_EINVAL: len isn't UVOW__HANDSHAKE_KEY; UVOW_ENOMEM: OpenSSL failed. */
+ * UVOW_EINVAL: len isn't UVOW__HANDSHAKE_KEY; UVOW_ENOMEM. */
 int uvow__handshake_accept(const char *key, size_t len,
                            char ret[UVOW__HANDSHAKE_ACCEPT + 1]);
 
@@ -56,10 +56,6 @@ int uvow__handshake_accept(const char *key, size_t len,
  */
 int uvow__handshake_write_request(uvow__buf_t *out,
                                   const uvow__handshake_request_t *request);
-/* Whether a URL's parts can stand in such a request: 0 or UVOW_EINVAL. user and
- * password may be NULL. */
-int uvow__handshake_check_target(const char *target, const char *authority,
-                                 const char *user, const char *password);
 /* A header of this name with Basic credentials (RFC 7617 2): user without a
  * colon, password may be NULL, neither with control bytes. UVOW_ENOMEM,
  * UVOW_EOVERLOAD. */

@@ -10,6 +10,7 @@
  *    but the value may hold whitespace. Two readers of one head that disagree
  *    on these are how requests are smuggled.
  *
+ *             read_method -CR-> read_empty_end -LF-> read_method
  *   request:  read_method -SP-> read_target -SP-> read_version -CR-> (line)
  *   response: read_version -SP-> read_status -SP-> read_reason -CR-> (line)
  *                                read_status -CR-> (line)
@@ -19,8 +20,7 @@
  *             read_name -":"-> read_value_lead -> read_value -CR-> (line)
  *             read_name -CR-> read_head_end -LF-> done
  *
- * Not here: bodies, trailers, and the empty lines that a server should skip
- * before a request (RFC 9112 2.2): nobody sends any before a handshake.
+ * Not here: bodies and trailers.
  */
 #include "http.h"
 
@@ -28,8 +28,11 @@
 
 #include <uvow/error.h>
 
+#include "base/text.h"
+
 enum {
   STATE_METHOD,
+  STATE_EMPTY_END,
   STATE_TARGET,
   STATE_VERSION,
   STATE_OLD_VERSION,
@@ -49,8 +52,8 @@ static const char version[] = "HTTP/1.1";
 /* RFC 9110 5.6.2: tchar. */
 static int is_token_char(uint8_t c) {
   static const char others[] = "!#$%&'*+-.^_`|~";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9') || memchr(others, c, sizeof(others) - 1);
+  return uvow__is_alpha(c) || uvow__is_digit(c) ||
+         memchr(others, c, sizeof(others) - 1);
 }
 
 /* RFC 9110 5.5: visible, space, tab, or beyond ASCII (obs-text). */
@@ -97,10 +100,21 @@ static int add_field(uvow__http_t *http, uvow__http_span_t value) {
 static int read_method(uvow__http_t *http, uint8_t c) {
   if (is_token_char(c))
     return 0;
+  if (c == '\r' && http->at == http->mark &&
+      http->empty < UVOW__HTTP_MAX_EMPTY) {
+    http->empty++;
+    return enter(http, STATE_EMPTY_END);
+  }
   if (c != ' ' || http->at == http->mark)
     return UVOW_EHTTP;
   http->method = ended(http);
   return enter(http, STATE_TARGET);
+}
+
+/* RFC 9112 2.2: an empty line before a request, as some clients send it behind
+ * the body of the one before, is passed over. */
+static int read_empty_end(uvow__http_t *http, uint8_t c) {
+  return c == '\n' ? enter(http, STATE_METHOD) : UVOW_EHTTP;
 }
 
 /* RFC 9112 3.2. What form it has is for the handshake to see. */
@@ -219,6 +233,8 @@ static int step(uvow__http_t *http, uint8_t c) {
   switch (http->state) {
   case STATE_METHOD:
     return read_method(http, c);
+  case STATE_EMPTY_END:
+    return read_empty_end(http, c);
   case STATE_TARGET:
     return read_target(http, c);
   case STATE_VERSION:
@@ -265,6 +281,7 @@ void uvow__http_reset(uvow__http_t *http) {
   uvow__buf_clear(&http->head, SIZE_MAX);
   http->state = http->role == UVOW__HTTP_REQUEST ? STATE_METHOD : STATE_VERSION;
   http->error = http->status = 0;
+  http->empty = 0;
   http->at = http->mark = http->value_end = 0;
   http->method = http->target = http->reason = http->name = none;
   http->field_count = 0;
@@ -275,12 +292,12 @@ int uvow__http_feed(uvow__http_t *http, const void *bytes, size_t len,
   const uint8_t *in = (const uint8_t *)bytes;
   size_t used = 0;
   int rc = http->error;
-  while (!rc && used < len && http->state != STATE_DONE) {
+  while (rc == 0 && used < len && http->state != STATE_DONE) {
     rc = http->at == http->head.max ? UVOW_ETOOBIG : step(http, in[used]);
     http->at++;
     used++;
   }
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append(&http->head, in, used);
   if (rc) {
     http->error = rc;
@@ -288,6 +305,17 @@ int uvow__http_feed(uvow__http_t *http, const void *bytes, size_t len,
   }
   *ret_used = used;
   return http->state == STATE_DONE ? 0 : UVOW__HTTP_MORE;
+}
+
+#define TEXT_OF(number) #number
+#define NUMBER(macro) TEXT_OF(macro)
+
+const char *uvow__http_why(const uvow__http_t *http) {
+  if (http->error != UVOW_ETOOBIG)
+    return NULL;
+  return http->field_count == UVOW__HTTP_MAX_FIELDS
+             ? "its head has more than " NUMBER(UVOW__HTTP_MAX_FIELDS) " fields"
+             : "its head has more than " NUMBER(UVOW__HTTP_MAX_HEAD) " bytes";
 }
 
 static int complete(const uvow__http_t *http) {

@@ -5,7 +5,8 @@
 
 #define UVOW__HTTP_MAX_HEAD 65536 /* bytes; what uvow gives as max_head */
 #define UVOW__HTTP_MAX_FIELDS 100
-#define UVOW__HTTP_MORE 1 /* of feed: not complete yet */
+#define UVOW__HTTP_MAX_EMPTY 4 /* lines before a request's */
+#define UVOW__HTTP_MORE 1      /* of feed: not complete yet */
 
 typedef enum uvow__http_role {
   UVOW__HTTP_REQUEST, /* to read a request: a server's side */
@@ -30,6 +31,7 @@ typedef struct uvow__http {
   int state;
   int error;        /* what feed failed with; it stays */
   int status;       /* of a response */
+  unsigned empty;   /* lines before it */
   uvow__buf_t head; /* every byte that was used */
   size_t at;        /* how many those are, while feed runs */
   size_t mark;      /* where the piece being read begins */
@@ -66,6 +68,10 @@ void uvow__http_reset(uvow__http_t *http);
  */
 int uvow__http_feed(uvow__http_t *http, const void *bytes, size_t len,
                     size_t *ret_used);
+
+/* What is too much of it, in words: static text; NULL unless feed has failed
+ * with UVOW_ETOOBIG. */
+const char *uvow__http_why(const uvow__http_t *http);
 
 /*
  * What was read. Slices are borrowed, valid until reset or done; before the

@@ -17,6 +17,7 @@
 
 #include <uvow/error.h>
 
+#include "base/text.h"
 #include "json_text.h"
 #include "utf8.h"
 #include "word.h"
@@ -100,7 +101,7 @@ static inline int check_string(checker_t *c) {
 
 static inline size_t skip_digits(checker_t *c) {
   const char *from = c->p;
-  while (c->p < c->end && *c->p >= '0' && *c->p <= '9')
+  while (c->p < c->end && uvow__is_digit(*c->p))
     c->p++;
   return (size_t)(c->p - from);
 }

@@ -25,7 +25,12 @@
 
 #include <uvow/error.h>
 
+#include "base/text.h"
+
 #define MANTISSA_MAX ((double)9007199254740992) /* 2^53 */
+/* Of double, that is: an expression of float may be one of double (s390x). The
+ * x87 of an i386 has more than double. */
+#define EXACT_DOUBLES (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1)
 #define MANTISSA_DIGITS 19 /* decimal digits that an uint64_t always holds */
 #define DIGITS_MAX 800     /* given to strtod */
 #define EXPONENT_MAX 1000000000
@@ -65,10 +70,6 @@ typedef struct decimal {
   int more; /* digits that mantissa has no room for */
 } decimal_t;
 
-static inline int is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 static inline void add_digit(decimal_t *d, char c, int64_t place) {
   int64_t gap = d->low - place;
   if (c == '0')
@@ -91,7 +92,7 @@ static int64_t read_exponent(const char *p, const char *end) {
   int negative = p < end && *p == '-';
   if (p < end && (*p == '-' || *p == '+'))
     p++;
-  for (; p < end && is_digit(*p) && exponent < EXPONENT_MAX; p++)
+  for (; p < end && uvow__is_digit(*p) && exponent < EXPONENT_MAX; p++)
     exponent = exponent * 10 + (*p - '0');
   return negative ? -exponent : exponent;
 }
@@ -104,14 +105,14 @@ static int read_decimal(uvow__slice_t text, decimal_t *ret) {
   d.negative = p < end && *p == '-';
   p += d.negative;
   const char *point = p;
-  while (point < end && is_digit(*point))
+  while (point < end && uvow__is_digit(*point))
     point++;
   if (point == p)
     return 0;
   for (; p < point; p++)
     add_digit(&d, *p, point - p - 1);
   if (p < end && *p == '.')
-    for (p++; p < end && is_digit(*p); p++)
+    for (p++; p < end && uvow__is_digit(*p); p++)
       add_digit(&d, *p, point - p);
   if (p < end)
     d.exponent = read_exponent(p + 1, end);
@@ -129,7 +130,7 @@ static inline int read_plain(uvow__slice_t text, int64_t *ret_i64) {
   if (p == end || end - p > MANTISSA_DIGITS - 1)
     return 0;
   for (; p < end; p++) {
-    if (!is_digit(*p))
+    if (!uvow__is_digit(*p))
       return 0;
     number = number * 10 + (*p - '0');
   }
@@ -161,7 +162,7 @@ int uvow__json_to_i64(uvow__slice_t text, int64_t *ret_i64) {
 static int by_one_operation(const decimal_t *d, double *ret) {
   int64_t exponent = d->low + d->exponent;
   double mantissa = (double)d->mantissa;
-  if (FLT_EVAL_METHOD != 0 || d->more || mantissa > MANTISSA_MAX ||
+  if (!EXACT_DOUBLES || d->more || mantissa > MANTISSA_MAX ||
       exponent < -EXACT_MAX || exponent > EXACT_MAX)
     return 0;
   *ret =
@@ -180,7 +181,7 @@ static double by_strtod(uvow__slice_t text, int64_t exponent) {
     char c = text.ptr[i];
     if (c == '.')
       fraction = 1;
-    if (!is_digit(c))
+    if (!uvow__is_digit(c))
       continue;
     if (len == DIGITS_MAX) {
       sticky |= c != '0';
@@ -239,30 +240,13 @@ static int put_decimal(uvow__buf_t *out, uint64_t number, size_t places) {
   return uvow__buf_append(out, text + at, sizeof(text) - at);
 }
 
-/* How many decimals a number has, if they are few; or -1. */
-static int decimals_of(double number, uint64_t *ret_digits) {
-  if (FLT_EVAL_METHOD != 0 || number >= MANTISSA_MAX || number < 1e-5)
-    return -1;
-  for (int places = 0; places <= EXACT_MAX; places++) {
-    double shifted = number * exact[places] + 0.5;
-    if (shifted >= MANTISSA_MAX)
-      break;
-    uint64_t digits = (uint64_t)shifted;
-    if ((double)digits / exact[places] == number) {
-      *ret_digits = digits;
-      return places;
-    }
-  }
-  return -1;
-}
-
 /* d.ddde-dd as snprintf has it, without its point, and without zeros behind. */
 static size_t lay_out(const char *printed, char *ret) {
   char digits[32];
   size_t count = 0;
   size_t len = 0;
   for (; *printed != 'e'; printed++)
-    if (is_digit(*printed) && count < sizeof(digits))
+    if (uvow__is_digit(*printed) && count < sizeof(digits))
       digits[count++] = *printed;
   while (count > 1 && digits[count - 1] == '0')
     count--;
@@ -285,9 +269,8 @@ static size_t lay_out(const char *printed, char *ret) {
 
 /* With as many digits as it takes: 15 are always enough to be told from others
  * of 15, 17 from all; of the smallest numbers, which have less bits, fewer. */
-static int put_scientific(uvow__buf_t *out, double number) {
+static uvow__slice_t shortest(double number, char text[64]) {
   char printed[64];
-  char text[64];
   uvow__slice_t made = {text, 0};
   double again;
   for (int precision = number < DBL_MIN ? 0 : 14; precision <= 16;
@@ -297,6 +280,58 @@ static int put_scientific(uvow__buf_t *out, double number) {
     if (uvow__json_to_double(made, &again) == 0 && again == number)
       break;
   }
+  return made;
+}
+
+/* decimals_of without arithmetic of doubles; the number is one that it takes. */
+static int decimals_printed(double number, uint64_t *ret_digits) {
+  char text[64];
+  uvow__slice_t made = shortest(number, text);
+  uint64_t digits = 0;
+  size_t at = 0;
+  int places = 0;
+  for (int after = 0; text[at] != 'e'; at++) {
+    if (text[at] == '.') {
+      after = 1;
+      continue;
+    }
+    digits = digits * 10 + (uint64_t)(text[at] - '0');
+    places += after;
+  }
+  int negative = text[++at] == '-';
+  int exponent = 0;
+  for (at += (size_t)negative; at < made.len; at++)
+    exponent = exponent * 10 + (text[at] - '0');
+  for (places -= negative ? -exponent : exponent; places < 0; places++)
+    digits *= 10;
+  if (digits >= (uint64_t)MANTISSA_MAX || places > EXACT_MAX)
+    return -1;
+  *ret_digits = digits;
+  return places;
+}
+
+/* How many decimals a number has, if they are few; or -1. */
+static int decimals_of(double number, uint64_t *ret_digits) {
+  if (number >= MANTISSA_MAX || number < 1e-5)
+    return -1;
+  if (!EXACT_DOUBLES)
+    return decimals_printed(number, ret_digits);
+  for (int places = 0; places <= EXACT_MAX; places++) {
+    double shifted = number * exact[places] + 0.5;
+    if (shifted >= MANTISSA_MAX)
+      break;
+    uint64_t digits = (uint64_t)shifted;
+    if ((double)digits / exact[places] == number) {
+      *ret_digits = digits;
+      return places;
+    }
+  }
+  return -1;
+}
+
+static int put_scientific(uvow__buf_t *out, double number) {
+  char text[64];
+  uvow__slice_t made = shortest(number, text);
   return uvow__buf_append(out, made.ptr, made.len);
 }
 

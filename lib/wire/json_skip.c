@@ -1,14 +1,15 @@
 /*
  * Payloads skipped: where a container ends.
  *
- *   uvow__json_skip -> skip_blocks  64 bytes at a time, while there are many
- *                   -> skip_bytes   one at a time: the rest, or a block with
- *                                   escapes
+ *   uvow__json_skip -> skip_flat    one that ends within 16 bytes
+ *                   -> skip_blocks  up to 64 bytes at a time
+ *                   -> skip_bytes   one at a time: a block with escapes
  *
  * 1. All that matters: strings end, and an opening bracket has the one that
  *    closes it. A backslash matters inside a string only.
- * 2. Both ways say the same of every text: a block in which a backslash stands
- *    is left to skip_bytes, and blocks begin where that stopped.
+ * 2. All ways say the same of every text: what skip_flat isn't sure of is left
+ *    to the others, a block in which a backslash stands to skip_bytes, and
+ *    blocks begin where that stopped.
  * 3. A block becomes bits, one a byte: quotes, brackets. Between an odd quote
  *    and the next one is a string, which is the parity of the quotes before.
  *    That needs no branch, so there's nothing to mispredict.
@@ -18,17 +19,17 @@
 
 #include <string.h>
 
-#include "word.h"
+#include "json_skip_wide.h"
+#include "lanes.h"
 
 #define SHORT 8 /* strings up to so long are skipped byte by byte */
 #define BLOCK 64
-#define BLOCKS_MIN 128 /* bytes of a text that is worth it */
+#define WIDE_PAYS 256 /* bytes: else wide blocks aren't tried */
+#define WIDE_WAIT 16  /* before so many others */
 
 /* Brackets, and no other but Y, _, y, DEL: those bits are equal in all. */
-#define BRACKET_BITS UINT64_C(0x2626262626262626)
-#define BRACKETS UINT64_C(0x7F7F7F7F7F7F7F7F)
-#define SEVEN_BITS UINT64_C(0x7F7F7F7F7F7F7F7F)
-#define QUOTES (UVOW__WORD_ONES * '"')
+#define BRACKET_BITS 0x26
+#define BRACKETS 0x7F
 
 typedef struct skipper {
   size_t depth;
@@ -100,56 +101,100 @@ static inline const char *skip_bytes(skipper_t *s, const char *p,
   return p;
 }
 
-/* Bit i: byte i is zero. */
-static inline uint64_t zero_bytes(uint64_t word) {
-  uint64_t marks = ~(((word & SEVEN_BITS) + SEVEN_BITS) | word) >> 7;
-  return ((marks & UVOW__WORD_ONES) * UINT64_C(0x0102040810204080)) >> 56;
-}
-
-/* The index of the only bit that is set (a de Bruijn sequence). */
-static inline unsigned index_of(uint64_t bit) {
-  static const uint8_t index[64] = {
-      0,  1,  48, 2,  57, 49, 28, 3,  61, 58, 50, 42, 38, 29, 17, 4,
-      62, 55, 59, 36, 53, 51, 43, 22, 45, 39, 33, 30, 24, 18, 12, 5,
-      63, 47, 56, 27, 60, 41, 37, 16, 54, 35, 52, 21, 44, 32, 23, 11,
-      46, 26, 40, 15, 34, 20, 31, 10, 25, 14, 19, 9,  13, 8,  7,  6};
-  return index[(bit * UINT64_C(0x03F79D71B4CB0A89)) >> 58];
-}
-
 /* Bit i: the parity of the bits up to i. */
+static inline uint32_t parities_16(uint32_t bits) {
+  bits ^= bits << 1;
+  bits ^= bits << 2;
+  bits ^= bits << 4;
+  return bits ^ bits << 8;
+}
 static inline uint64_t parities(uint64_t bits) {
-  for (unsigned shift = 1; shift < 64; shift *= 2)
-    bits ^= bits << shift;
-  return bits;
+  bits ^= bits << 1;
+  bits ^= bits << 2;
+  bits ^= bits << 4;
+  bits ^= bits << 8;
+  bits ^= bits << 16;
+  return bits ^ bits << 32;
 }
 
-/* Quotes and brackets of a block. Returns 0: there's a backslash. */
-static inline int read_block(const char *p, uint64_t *ret_quotes,
-                             uint64_t *ret_brackets) {
-  uint64_t quotes = 0;
-  uint64_t brackets = 0;
-  uint64_t escapes = 0;
-  for (unsigned i = 0; i < BLOCK; i += 8) {
-    uint64_t word = uvow__word(p + i);
-    quotes |= zero_bytes(word ^ QUOTES) << i;
-    brackets |= zero_bytes((word | BRACKET_BITS) ^ BRACKETS) << i;
-    escapes |= uvow__word_equal(word, '\\');
-  }
-  *ret_quotes = quotes;
-  *ret_brackets = brackets;
-  return !escapes;
+_Static_assert('}' - '{' == ']' - '[', "what closes is as far from what opens");
+_Static_assert(('{' ^ '[') == ('}' ^ ']'), "and differs in the same bit");
+
+/* Of what has the bits of brackets. */
+static inline int is_opening(unsigned char c) {
+  return (c | ('{' ^ '[')) == '{';
+}
+static inline int is_closing(unsigned char c) {
+  return (c | ('{' ^ '[')) == '}';
+}
+
+/* What matters in a block. Bit i is of byte i. */
+typedef struct block {
+  uint64_t quotes;
+  uint64_t brackets;
+  uint64_t escapes;
+} block_t;
+
+static inline void read_lanes(block_t *block, uvow__lanes_t lanes,
+                              unsigned at) {
+  uint64_t quotes = uvow__lanes_equal(lanes, uvow__lanes_all('"'));
+  uint64_t escapes = uvow__lanes_equal(lanes, uvow__lanes_all('\\'));
+  uint64_t brackets =
+      uvow__lanes_equal(uvow__lanes_or(lanes, uvow__lanes_all(BRACKET_BITS)),
+                        uvow__lanes_all(BRACKETS));
+  block->quotes |= quotes << at;
+  block->escapes |= escapes << at;
+  block->brackets |= brackets << at;
+}
+
+static inline uint64_t marks_at(uvow__lanes_t lanes, uvow__lanes_t of,
+                                unsigned at) {
+  return (uint64_t)uvow__lanes_equal(lanes, of) << at;
+}
+
+/* A whole block. Of escapes it only says that there are some. */
+static inline block_t read_whole(const char *p) {
+  const uvow__lanes_t bits = uvow__lanes_all(BRACKET_BITS);
+  const uvow__lanes_t all = uvow__lanes_all(BRACKETS);
+  const uvow__lanes_t quote = uvow__lanes_all('"');
+  const uvow__lanes_t escape = uvow__lanes_all('\\');
+  uvow__lanes_t a = uvow__lanes(p);
+  uvow__lanes_t b = uvow__lanes(p + 16);
+  uvow__lanes_t c = uvow__lanes(p + 32);
+  uvow__lanes_t d = uvow__lanes(p + 48);
+  block_t block;
+  block.quotes = marks_at(a, quote, 0) | marks_at(b, quote, 16) |
+                 marks_at(c, quote, 32) | marks_at(d, quote, 48);
+  block.brackets = marks_at(uvow__lanes_or(a, bits), all, 0) |
+                   marks_at(uvow__lanes_or(b, bits), all, 16) |
+                   marks_at(uvow__lanes_or(c, bits), all, 32) |
+                   marks_at(uvow__lanes_or(d, bits), all, 48);
+  block.escapes = uvow__lanes_any_equal(a, b, c, d, escape) ? 1 : 0;
+  return block;
+}
+
+/* At most a block, and so many bytes. */
+static inline block_t read_block(const char *p, size_t len) {
+  block_t block = {0, 0, 0};
+  unsigned at = 0;
+  if (len >= BLOCK)
+    return read_whole(p);
+  for (; len - at >= UVOW__LANES && at < BLOCK; at += UVOW__LANES)
+    read_lanes(&block, uvow__lanes(p + at), at);
+  if (at < BLOCK && at < len)
+    read_lanes(&block, uvow__lanes_part(p + at, len - at), at);
+  return block;
 }
 
 /* A bracket, or what looks like one. Returns 0: it can't be there. */
 static inline int take_bracket(skipper_t *s, unsigned char c) {
-  unsigned mark = marks_payload[c];
-  if (mark == CLOSING)
+  if (is_closing(c))
     return s->closing[--s->depth] == c;
-  if (mark == PLAIN)
+  if (!is_opening(c))
     return 1;
   if (s->depth == UVOW__JSON_DEPTH)
     return 0;
-  s->closing[s->depth++] = (uint8_t)mark;
+  s->closing[s->depth++] = (uint8_t)(c + ('}' - '{'));
   return 1;
 }
 
@@ -158,7 +203,7 @@ static inline int take_bracket(skipper_t *s, unsigned char c) {
 static inline const char *take_brackets(skipper_t *s, uint64_t brackets,
                                         const char *p, const char *stop) {
   for (; brackets; brackets &= brackets - 1) {
-    unsigned at = index_of(brackets & (0 - brackets));
+    unsigned at = uvow__bit_lowest(brackets);
     if (!take_bracket(s, (unsigned char)p[at]))
       return NULL;
     if (s->depth == 0)
@@ -167,42 +212,86 @@ static inline const char *take_brackets(skipper_t *s, uint64_t brackets,
   return stop;
 }
 
-/* Goes on for as long as a block at a time will do. What follows is for
- * skip_bytes, up to *ret_stop. */
-static const char *skip_blocks(skipper_t *s, const char *p, const char *end,
-                               const char **ret_stop) {
-  uint64_t quotes;
-  uint64_t brackets;
-  uint64_t in_string = 0; /* between two blocks: all bits, or none */
-  while (p && s->depth && end - p >= BLOCK) {
-    int plain = read_block(p, &quotes, &brackets);
-    if (in_string && (!plain || !quotes)) {
-      p = skip_long(p, end);
-      in_string = 0;
-    } else if (!plain) {
-      *ret_stop = p + BLOCK;
-      return p;
-    } else {
-      uint64_t strings = parities(quotes) ^ in_string;
-      in_string = 0 - (strings >> 63);
-      p = take_brackets(s, brackets & ~strings, p, p + BLOCK);
-    }
-  }
-  *ret_stop = end;
-  return p && in_string && s->depth ? skip_long(p, end) : p;
+/* Objects that lie in the present container, or in the one around it. Returns
+ * how far: p, where they can't be skipped so. */
+static const char *skip_wide(skipper_t *s, const char *p, const char *end,
+                             uint64_t *in_string) {
+  int in_object = s->depth > 1 && s->closing[s->depth - 1] == '}';
+  size_t around = in_object ? s->depth - 1 : s->depth;
+  uvow__json_at_t at = {*in_string, in_object ? UINT64_MAX : 0};
+  if (end - p < UVOW__JSON_SKIP_WIDE_MIN || around == UVOW__JSON_DEPTH)
+    return p;
+  p = uvow__json_skip_wide(p, end, &at);
+  s->closing[around] = '}';
+  s->depth = at.in_object ? around + 1 : around;
+  *in_string = at.in_string;
+  return p;
 }
 
-const char *uvow__json_skip(const char *p, const char *end) {
+/* Goes on for as long as a block at a time will do. What follows is for
+ * skip_bytes, up to *ret_stop. */
+static inline const char *skip_blocks(skipper_t *s, const char *p,
+                                      const char *end, const char **ret_stop) {
+  uint64_t in_string = 0; /* between two blocks: all bits, or none */
+  unsigned wait = 0;      /* blocks until wide ones are tried again */
+  *ret_stop = end;
+  while (p && s->depth && p < end) {
+    if (wait-- == 0) {
+      const char *from = p;
+      p = skip_wide(s, p, end, &in_string);
+      wait = p - from >= WIDE_PAYS ? 0 : WIDE_WAIT;
+      if (p == end)
+        break;
+    }
+    size_t len = end - p < BLOCK ? (size_t)(end - p) : BLOCK;
+    block_t block = read_block(p, len);
+    if (in_string && (block.escapes || !block.quotes)) {
+      p = skip_long(p, end);
+      in_string = 0;
+    } else if (block.escapes) {
+      *ret_stop = p + len;
+      return p;
+    } else {
+      uint64_t strings = parities(block.quotes) ^ in_string;
+      in_string = 0 - (strings >> 63);
+      p = take_brackets(s, block.brackets & ~strings, p, p + len);
+    }
+  }
+  return p;
+}
+
+/* One that ends within these bytes, 16 at most, with no other in it. NULL: it
+ * may be another. */
+static inline const char *skip_flat(const char *p, size_t len) {
+  block_t block = {0, 0, 0};
+  read_lanes(&block,
+             len < UVOW__LANES ? uvow__lanes_part(p, len) : uvow__lanes(p), 0);
+  uint32_t strings = parities_16((uint32_t)block.quotes);
+  uint32_t brackets = (uint32_t)block.brackets & ~strings & ~UINT32_C(1);
+  if (block.escapes || !brackets)
+    return NULL;
+  const char *last = p + uvow__bit_lowest(brackets);
+  return *last == *p + ('}' - '{') ? last + 1 : NULL;
+}
+
+/* All others. */
+static const char *skip_any(const char *p, const char *end) {
   skipper_t s;
   s.closing[0] = marks_payload[(unsigned char)*p++];
   s.depth = 1;
   do {
-    const char *stop = end;
-    if (end - p >= BLOCKS_MIN)
-      p = skip_blocks(&s, p, end, &stop);
-    p = skip_bytes(&s, p, stop, end);
+    const char *stop;
+    p = skip_blocks(&s, p, end, &stop);
+    if (p && s.depth)
+      p = skip_bytes(&s, p, stop, end);
   } while (p && s.depth && p < end);
   return s.depth == 0 ? p : NULL;
+}
+
+const char *uvow__json_skip(const char *p, const char *end) {
+  const char *behind =
+      end - p <= UVOW__LANES ? skip_flat(p, (size_t)(end - p)) : NULL;
+  return behind ? behind : skip_any(p, end);
 }
 
 int uvow__json_too_deep(const char *p, const char *end) {

@@ -8,6 +8,7 @@
  * It doesn't check the UTF-8 of raw strings: the framer did that for the whole
  * message.
  */
+#include "base/text.h"
 #include "json_text.h"
 
 #include <string.h>
@@ -30,7 +31,6 @@ int uvow__json_utf8(uvow__slice_t text) {
 
 /* The escape of c in `out`, its length, or 0: c stands for itself. */
 static size_t escape_of(unsigned char c, char out[6]) {
-  static const char digits[] = "0123456789abcdef";
   static const char plain[] = "\"\\\b\f\n\r\t";
   static const char names[] = "\"\\bfnrt";
   if (c >= 0x20 && c != '"' && c != '\\')
@@ -44,8 +44,8 @@ static size_t escape_of(unsigned char c, char out[6]) {
   }
   out[1] = 'u';
   out[2] = out[3] = '0';
-  out[4] = digits[c >> 4];
-  out[5] = digits[c & 15];
+  out[4] = uvow__hex_digit(c >> 4u);
+  out[5] = uvow__hex_digit(c);
   return 6;
 }
 
@@ -81,11 +81,7 @@ int uvow__json_escape(uvow__buf_t *out, uvow__slice_t text) {
 long uvow__json_hex(const char *p, size_t n) {
   long number = 0;
   for (size_t i = 0; i < n; i++) {
-    int c = (unsigned char)p[i];
-    int digit = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
+    int digit = uvow__hex_value((unsigned char)p[i]);
     if (digit < 0)
       return -1;
     number = number * 16 + digit;
@@ -223,6 +219,8 @@ static int compare(uvow__slice_t raw, uvow__slice_t text, size_t from,
 int uvow__json_string_is(uvow__slice_t raw, uvow__slice_t text) {
   uvow__slice_t in;
   size_t done = 0;
+  if (raw.len < text.len + 2) /* an escape is longer than what it means */
+    return 0;
   if (!inside(raw, &in))
     return 0;
   for (size_t at = 0; at < in.len;) {

@@ -8,6 +8,7 @@
  * 1. A call stays within one frame, so a reader that asks for more only when it
  *    has used up all is looking at the frame whose header is in `head`.
  * 2. What a length says is believed, and not judged.
+ * 3. Frames that come without masks are only taken apart.
  *
  * Not here: what headers may say (message.c).
  */
@@ -17,13 +18,29 @@
 
 #define STEP 64 /* bytes that are masked at once; a multiple of the key */
 
+void uvow__mask_short(uint8_t *to, const uint8_t *from, size_t len,
+                      const uint8_t *key) {
+  uint8_t keys[3 * UVOW__MASK_KEY];
+  memcpy(keys, key, UVOW__MASK_KEY);
+  memcpy(keys + UVOW__MASK_KEY, key, UVOW__MASK_KEY);
+  memcpy(keys + 2 * UVOW__MASK_KEY, key, UVOW__MASK_KEY);
+  if (len < 8) {
+    for (size_t i = 0; i < len; i++)
+      to[i] = from[i] ^ keys[i];
+    return;
+  }
+  uvow__mask_word(to, from, uvow__word_raw(keys));
+  /* The last word, over bytes already written, the key turned to fit. */
+  uvow__mask_word(to + len - 8, from + len - 8,
+                  uvow__word_raw(keys + (len & 3)));
+}
+
 void uvow__mask_long(uint8_t *to, const uint8_t *from, size_t len,
                      const uint8_t *key) {
   uint8_t keys[2 * UVOW__MASK_KEY];
-  uint64_t word;
   memcpy(keys, key, UVOW__MASK_KEY);
   memcpy(keys + UVOW__MASK_KEY, key, UVOW__MASK_KEY);
-  memcpy(&word, keys, sizeof(word));
+  uint64_t word = uvow__word_raw(keys);
   for (; len >= STEP; to += STEP, from += STEP, len -= STEP) {
     uint64_t words[STEP / 8]; /* all read before any is written: vectors */
     memcpy(words, from, STEP);
@@ -41,8 +58,9 @@ static size_t length_size(const uint8_t *head) {
   return length < 126 ? 0 : length == 126 ? 2 : 8;
 }
 
-static size_t head_size(const uint8_t *head) {
-  return 2 + length_size(head) + UVOW__MASK_KEY;
+static size_t head_size(const uvow__unmask_t *unmask) {
+  size_t size = 2 + length_size(unmask->head);
+  return unmask->plain ? size : size + UVOW__MASK_KEY;
 }
 
 /* Returns whether the header is whole. Most often it's there at once. */
@@ -50,12 +68,12 @@ static int read_head(uvow__unmask_t *unmask, const uint8_t **in,
                      size_t *in_left) {
   if (unmask->head_len == 0 && *in_left >= UVOW__HEAD_MAX) {
     memcpy(unmask->head, *in, UVOW__HEAD_MAX);
-    unmask->head_len = head_size(unmask->head);
+    unmask->head_len = head_size(unmask);
     *in += unmask->head_len;
     *in_left -= unmask->head_len;
     return 1;
   }
-  while (unmask->head_len < 2 || unmask->head_len < head_size(unmask->head)) {
+  while (unmask->head_len < 2 || unmask->head_len < head_size(unmask)) {
     if (*in_left == 0)
       return 0;
     unmask->head[unmask->head_len++] = *(*in)++;
@@ -75,7 +93,8 @@ static size_t write_head(uvow__unmask_t *unmask, uint8_t *to) {
     to[i] = head[i];
     length = length << 8 | head[i];
   }
-  memcpy(unmask->key, head + size, UVOW__MASK_KEY);
+  if (!unmask->plain)
+    memcpy(unmask->key, head + size, UVOW__MASK_KEY);
   unmask->left = length;
   unmask->state = length ? UVOW__UNMASK_PAYLOAD : UVOW__UNMASK_BETWEEN;
   return size;
@@ -103,7 +122,8 @@ size_t uvow__unmask(uvow__unmask_t *unmask, uint8_t *to, size_t room,
     unmask->head_len = 0;
   }
   if (unmask->state == UVOW__UNMASK_HEAD) {
-    if (!read_head(unmask, in, in_left) || !(unmask->head[1] & 0x80))
+    if (!read_head(unmask, in, in_left) ||
+        unmask->head[1] >> 7 == unmask->plain)
       return 0;
     written = write_head(unmask, to);
   }
@@ -113,7 +133,10 @@ size_t uvow__unmask(uvow__unmask_t *unmask, uint8_t *to, size_t room,
   if (len > unmask->left)
     len = (size_t)unmask->left;
   if (len) {
-    uvow__mask(to + written, *in, len, unmask->key);
+    if (unmask->plain)
+      memcpy(to + written, *in, len);
+    else
+      uvow__mask(to + written, *in, len, unmask->key);
     advance(unmask, len);
     *in += len;
     *in_left -= len;

@@ -7,8 +7,8 @@
  *
  * 1. A header is judged from its first bytes on, in the order of its bytes:
  *    however the stream is cut, its first violation is the one reported.
- * 2. A message over the limit is refused by a header: what is assembled never
- *    exceeds max.
+ * 2. A message over the limit is refused by a header, or, with `beginning`, once
+ *    so much of it is in `parts`: what is assembled never exceeds max.
  * 3. A message that is a single piece is never copied. Others are assembled in
  *    parts, which keeps no more than PARTS_KEEP bytes between messages. Each
  *    piece is copied there once, unmasked on the way, and checked while it is
@@ -34,6 +34,7 @@
 
 #define PARTS_KEEP 4096
 #define TRUST 16 /* times what has come of a message is room made for more */
+#define OVER 1   /* see judge_length */
 #define KNOWN_OPCODES 0x0707u /* bits 0, 1, 2, 8, 9, 10 */
 
 static int refuse(uvow__message_t *m, int code, const char *why) {
@@ -56,6 +57,7 @@ void uvow__message_init(uvow__message_t *m, const uvow__mem_t *mem, size_t max,
 void uvow__message_done(uvow__message_t *m) {
   uvow__buf_done(&m->parts);
   uvow__buf_done(&m->rest);
+  uvow__free(m->parts.mem, m->control);
 }
 
 static int is_control(unsigned opcode) {
@@ -108,13 +110,25 @@ static int inflates(const uvow__message_t *m, unsigned first) {
   return (first & 0x40) && m->deflate;
 }
 
+/* So much is read of a message that is over the limit: all of it comes. */
+static size_t beginning(const uvow__message_t *m) {
+  return m->beginning < m->max ? m->beginning : m->max;
+}
+
+int uvow__message_refuse(uvow__message_t *m) {
+  return refuse(m, UVOW_ETOOBIG, "message over the limit");
+}
+
+/* OVER: it will be refused, once its beginning is there. */
 static inline int judge_length(uvow__message_t *m, unsigned first,
                                uint64_t length) {
   if (is_control(first & 0x0F))
     return 0;
-  if (length > m->max - uvow__buf_size(&m->parts) && !inflates(m, first))
-    return refuse(m, UVOW_ETOOBIG, "message over the limit");
-  return 0;
+  size_t before = uvow__buf_size(&m->parts);
+  if (length <= m->max - before || inflates(m, first))
+    return 0;
+  m->excess = before + length; /* less than 2^63 each */
+  return before < beginning(m) ? OVER : uvow__message_refuse(m);
 }
 
 int uvow__message_judge(uvow__message_t *m, const uint8_t *head, size_t len) {
@@ -137,19 +151,21 @@ int uvow__message_judge(uvow__message_t *m, const uint8_t *head, size_t len) {
     return refuse(m, UVOW_EPROTO, "frame length over 63 bits");
   if (more && length < (more == 2 ? 126 : 65536))
     return refuse(m, UVOW_EPROTO, "frame length not in its shortest form");
-  return judge_length(m, head[0], length);
+  rc = judge_length(m, head[0], length);
+  return rc == OVER ? 0 : rc;
 }
 
 int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
                         uint64_t length) {
   unsigned opcode = first & 0x0F;
   int rc = judge_first(m, first);
-  if (!rc)
+  if (rc == 0)
     rc = judge_second(m, opcode, masked, length);
-  if (!rc)
+  if (rc == 0)
     rc = judge_length(m, first, length);
-  if (rc)
+  if (rc < 0)
     return rc;
+  m->over = rc == OVER;
   m->fin = (first & 0x80) != 0;
   m->opcode = (uint8_t)opcode;
   m->left = length;
@@ -190,8 +206,17 @@ static int take_close(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   return 0;
 }
 
+/* Of one that comes in pieces. */
+static int has_room(uvow__message_t *m) {
+  if (!m->control)
+    m->control = (uint8_t *)uvow__malloc(m->parts.mem, UVOW__CONTROL_MAX);
+  return m->control != NULL;
+}
+
 static int take_control(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   if (m->left || m->control_len) {
+    if (!has_room(m))
+      return refuse(m, UVOW_ENOMEM, "no memory for a control frame");
     memcpy(m->control + m->control_len, bytes, len);
     m->control_len += len;
     bytes = m->control;
@@ -282,8 +307,27 @@ int uvow__message_go_on(uvow__message_t *m) {
   return rc;
 }
 
+/* See (2): a piece of the beginning. */
+static int take_over(uvow__message_t *m, const uint8_t *bytes, size_t len,
+                     const uint8_t *key) {
+  uvow__buf_t *parts = &m->parts;
+  size_t want = beginning(m) - uvow__buf_size(parts);
+  size_t taken = len < want ? len : want;
+  if (uvow__buf_reserve(parts, taken))
+    return refuse(m, UVOW_ENOMEM, "no memory for a message");
+  if (key)
+    uvow__mask(parts->data + parts->len, bytes, taken, key);
+  else
+    memcpy(parts->data + parts->len, bytes, taken);
+  parts->len += taken;
+  uvow__message_spend(m, 0, taken);
+  return taken < want ? 0 : uvow__message_refuse(m);
+}
+
 static int take_data(uvow__message_t *m, const uint8_t *bytes, size_t len) {
   int last = m->fin && m->left == 0;
+  if (m->over)
+    return take_over(m, bytes, len, NULL);
   if (m->packed)
     return take_packed(m, bytes, len, last);
   uvow__message_spend(m, 0, len);
@@ -315,6 +359,8 @@ int uvow__message_copy(uvow__message_t *m, const uint8_t *bytes, size_t len,
                        const uint8_t *key) {
   m->left -= len;
   int last = m->fin && m->left == 0;
+  if (m->over)
+    return take_over(m, bytes, len, key);
   uvow__message_spend(m, 0, len);
   int rc = make_room(m, len);
   if (rc)

@@ -38,9 +38,12 @@ typedef struct uvow__message {
   void *ctx;
   uvow__deflate_t *deflate; /* NULL: compressed messages stay so */
   size_t max;               /* bytes of a message */
-  const char *why;          /* the violation, static text; NULL: none */
-  uint64_t left;            /* of this frame's payload, not seen yet */
-  uint8_t is_server;        /* so the peer must mask */
+  size_t beginning;  /* bytes of one over max that are read; 0: it's refused at
+                       once */
+  const char *why;   /* the violation, static text; NULL: none */
+  uint64_t excess;   /* bytes of a message that was announced, over max; or 0 */
+  uint64_t left;     /* of this frame's payload, not seen yet */
+  uint8_t is_server; /* so the peer must mask */
   uint8_t allow_rsv1;
   uint8_t stopped;
   uint8_t fin;    /* of this frame */
@@ -49,6 +52,7 @@ typedef struct uvow__message {
   uint8_t kind;   /* its opcode */
   uint8_t rsv1;   /* of its first frame */
   uint8_t packed; /* it is to be inflated */
+  uint8_t over;   /* it is over max: only its beginning is read */
   uvow__utf8_t utf8;
   uvow__buf_t parts; /* what came of the message before this piece */
   uvow__deflate_sink_t sink;
@@ -60,7 +64,7 @@ typedef struct uvow__message {
   uint8_t rest_last; /* it's the message's last piece */
   uvow__buf_t rest;  /* of a compressed piece */
   size_t control_len;
-  uint8_t control[UVOW__CONTROL_MAX];
+  uint8_t *control; /* NULL: none came in pieces; UVOW__CONTROL_MAX bytes */
 } uvow__message_t;
 
 void uvow__message_init(uvow__message_t *m, const uvow__mem_t *mem, size_t max,
@@ -75,6 +79,9 @@ int uvow__message_judge(uvow__message_t *m, const uint8_t *head, size_t len);
  * of judge. */
 int uvow__message_begin(uvow__message_t *m, unsigned first, unsigned masked,
                         uint64_t length);
+
+/* The message is over the limit: returns UVOW_ETOOBIG, and says so. */
+int uvow__message_refuse(uvow__message_t *m);
 
 /* The next piece of the frame's payload, at most `left` bytes, and a single
  * empty one for an empty payload. Returns 0, UVOW_EPROTO, UVOW_EUTF8 or

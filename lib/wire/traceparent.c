@@ -1,12 +1,13 @@
 /* W3C Trace Context: https://www.w3.org/TR/trace-context/#traceparent-header */
 #include "traceparent.h"
 
+#include "base/text.h"
+
 /* Hex digits, not all of them 0 if it's an id. */
 static int is_hex(const char *at, size_t len, int is_id) {
   int any = !is_id;
   for (size_t i = 0; i < len; i++) {
-    int digit = at[i] >= '0' && at[i] <= '9';
-    if (!digit && !(at[i] >= 'a' && at[i] <= 'f'))
+    if (uvow__hex_value(at[i]) < 0 || uvow__lower(at[i]) != at[i])
       return 0;
     any |= at[i] != '0';
   }

@@ -9,8 +9,9 @@
  * 1. Nothing but visible ASCII gets in, and escapes are decoded only where the
  *    result is checked again (user, password, host, socket): nothing that comes
  *    out can break a line of HTTP, or end a C string early.
- * 2. Host, user and password follow RFC 3986 to the letter. Path and query may
- *    also hold []{}|^` as they are: URLs of real services do.
+ * 2. Host, user and password follow RFC 3986 to the letter, less what Host and
+ *    Basic can't say: so whatever is taken here, the handshake can ask for. Path
+ *    and query may also hold []{}|^` as they are: URLs of real services do.
  * 3. What is sent is what was written: dots and escapes of the path stay.
  *
  * Not here: IDNA, zone identifiers of IPv6, relative references.
@@ -21,7 +22,7 @@
 
 #include <uvow/error.h>
 
-#include "base/buf.h"
+#include "base/text.h"
 
 /* The pieces of a URL, still as they were written. */
 typedef struct parts {
@@ -36,33 +37,13 @@ typedef struct parts {
   uvow__slice_t target;
 } parts_t;
 
-static int is_alpha(int c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static int is_digit(int c) {
-  return c >= '0' && c <= '9';
-}
-
 /* c is never NUL where these look for it: see check_bytes and unescape. */
 static int is_unreserved(int c) {
-  return is_alpha(c) || is_digit(c) || (c && strchr("-._~", c));
+  return uvow__is_alpha(c) || uvow__is_digit(c) || (c && strchr("-._~", c));
 }
 
 static int is_sub_delim(int c) {
   return c && strchr("!$&'()*+,;=", c);
-}
-
-static int hex_value(int c) {
-  if (is_digit(c))
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static char lower(int c) {
-  return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 /* Takes the first `count` bytes off. */
@@ -90,8 +71,8 @@ static int unescape(uvow__slice_t text, size_t *at) {
   }
   if (text.len - *at < 3)
     return -1;
-  int high = hex_value(text.ptr[*at + 1]);
-  int low = hex_value(text.ptr[*at + 2]);
+  int high = uvow__hex_value(text.ptr[*at + 1]);
+  int low = uvow__hex_value(text.ptr[*at + 2]);
   *at += 3;
   return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
@@ -108,11 +89,11 @@ static int check_bytes(uvow__slice_t text) {
 /* RFC 3986 3.1, and the "//" behind it, which a socket's may lack. */
 static int take_scheme(uvow__slice_t *text, parts_t *parts) {
   uvow__slice_t scheme = take(text, before_any(*text, ":"));
-  if (text->len == 0 || scheme.len == 0 || !is_alpha(scheme.ptr[0]))
+  if (text->len == 0 || scheme.len == 0 || !uvow__is_alpha(scheme.ptr[0]))
     return UVOW_EURL;
   for (size_t i = 1; i < scheme.len; i++) {
     int c = scheme.ptr[i];
-    if (!is_alpha(c) && !is_digit(c) && !strchr("+-.", c))
+    if (!uvow__is_alpha(c) && !uvow__is_digit(c) && !strchr("+-.", c))
       return UVOW_EURL;
   }
   parts->secure = uvow__slice_is_nocase(scheme, "wss");
@@ -208,7 +189,7 @@ static int is_ipv6(uvow__slice_t text) {
       break;
     }
     for (size_t i = 0; i < group.len; i++)
-      if (hex_value(group.ptr[i]) < 0)
+      if (uvow__hex_value(group.ptr[i]) < 0)
         return 0;
     if (group.len == 0 || group.len > 4 || groups == 8)
       return 0;
@@ -247,32 +228,49 @@ static int parse_userinfo(const parts_t *parts, uvow__url_t *url) {
     return 0;
   int rc =
       decode_userinfo(url->mem, take(&rest, before_any(rest, ":")), &url->user);
+  if (rc == 0 && strchr(url->user, ':')) /* an escaped one: RFC 7617 2 */
+    rc = UVOW_EURL;
   if (rc || rest.len == 0)
     return rc;
   take(&rest, 1);
   return decode_userinfo(url->mem, rest, &url->password);
 }
 
-/* RFC 3986 3.2.2: reg-name. An escape may stand for a plain character only. */
+/* RFC 3986 3.2.2: reg-name, without a comma, at which a list of Hosts would be
+ * split. An escape may stand for a plain character only. */
 static int copy_name(uvow__slice_t text, char *out) {
   size_t len = 0;
   for (size_t at = 0; at < text.len;) {
     int raw = text.ptr[at];
     int c = unescape(text, &at);
-    if (c < 0 || (!is_unreserved(c) && !(raw != '%' && is_sub_delim(c))))
+    int allowed = is_unreserved(c) || (raw != '%' && is_sub_delim(c));
+    if (c < 0 || c == ',' || !allowed)
       return UVOW_EURL;
-    out[len++] = lower(c);
+    out[len++] = (char)uvow__lower(c);
   }
   out[len] = '\0';
   return 0;
 }
 
 #define NAME_MAX_BYTES 253 /* of a host: RFC 1035 3.1, as text */
+#define LABEL_MAX_BYTES 63
 
-/* A dot at its end is the root's, and doesn't count. */
-static int is_too_long(const char *name) {
-  size_t len = strlen(name);
-  return len - (len && name[len - 1] == '.') > NAME_MAX_BYTES;
+/* Labels of a length that a name server could know. A dot at the end is the
+ * root's, and doesn't count. */
+static int is_name(const char *name) {
+  uvow__slice_t rest = uvow__slice_of(name);
+  if (rest.len && name[rest.len - 1] == '.')
+    rest.len--;
+  if (rest.len > NAME_MAX_BYTES)
+    return 0;
+  for (;;) {
+    size_t len = take(&rest, before_any(rest, ".")).len;
+    if (len == 0 || len > LABEL_MAX_BYTES)
+      return 0;
+    if (rest.len == 0)
+      return 1;
+    take(&rest, 1);
+  }
 }
 
 static int parse_host(const parts_t *parts, uvow__url_t *url) {
@@ -286,10 +284,10 @@ static int parse_host(const parts_t *parts, uvow__url_t *url) {
     return UVOW_ENOMEM;
   if (!parts->bracketed) {
     int rc = copy_name(text, url->host);
-    return rc == 0 && is_too_long(url->host) ? UVOW_EURL : rc;
+    return rc == 0 && !is_name(url->host) ? UVOW_EURL : rc;
   }
   for (size_t i = 0; i < text.len; i++)
-    url->host[i] = lower(text.ptr[i]);
+    url->host[i] = (char)uvow__lower(text.ptr[i]);
   url->host[text.len] = '\0';
   return 0;
 }
@@ -322,7 +320,7 @@ static int parse_port(const parts_t *parts, uvow__url_t *url) {
     return 0;
   for (size_t i = 0; i < parts->port.len; i++) {
     int c = parts->port.ptr[i];
-    if (!is_digit(c))
+    if (!uvow__is_digit(c))
       return UVOW_EURL;
     port = port * 10 + (uint32_t)(c - '0');
     if (port > 65535)
@@ -339,23 +337,20 @@ static int build_authority(const parts_t *parts, uvow__url_t *url) {
   uvow__buf_t out;
   uvow__buf_init(&out, url->mem, UVOW__URL_MAX + 16);
   int rc = parts->bracketed ? uvow__buf_append_text(&out, "[") : 0;
-  if (!rc)
+  if (rc == 0)
     rc = uvow__buf_append_text(&out, url->host);
-  if (!rc && parts->bracketed)
+  if (rc == 0 && parts->bracketed)
     rc = uvow__buf_append_text(&out, "]");
-  if (!rc && url->port != (parts->secure ? 443 : 80)) {
+  if (rc == 0 && url->port != (parts->secure ? 443 : 80)) {
     rc = uvow__buf_append_text(&out, ":");
-    if (!rc)
+    if (rc == 0)
       rc = uvow__buf_append_u64(&out, url->port);
   }
-  if (!rc)
-    rc = uvow__buf_append(&out, "", 1);
-  if (rc) {
-    uvow__buf_done(&out);
-    return rc;
-  }
-  url->authority = (char *)out.data; /* nothing was consumed: off is 0 */
-  return 0;
+  if (rc == 0) /* in no more memory than it needs, as it is kept for long */
+    url->authority = uvow__strndup(
+        url->mem, (const char *)uvow__buf_front(&out), uvow__buf_size(&out));
+  uvow__buf_done(&out);
+  return rc == 0 && !url->authority ? UVOW_ENOMEM : rc;
 }
 
 /* RFC 3986 3.3 and 3.4; RFC 6455 3: an empty path is "/". */
@@ -384,7 +379,7 @@ int uvow__url_parse(const uvow__mem_t *mem, const char *text, size_t len,
   memset(&url, 0, sizeof(url));
   url.mem = mem;
   int rc = check_bytes(rest);
-  if (!rc)
+  if (rc == 0)
     rc = take_scheme(&rest, &parts);
   if (rc)
     return rc;
@@ -398,17 +393,17 @@ int uvow__url_parse(const uvow__mem_t *mem, const char *text, size_t len,
     rc = split_authority(take(&rest, before_any(rest, "/?")), &parts);
     parts.target = rest;
   }
-  if (!rc)
+  if (rc == 0)
     rc = parse_userinfo(&parts, &url);
-  if (!rc)
+  if (rc == 0)
     rc = parse_socket(&parts, &url);
-  if (!rc)
+  if (rc == 0)
     rc = parse_host(&parts, &url);
-  if (!rc)
+  if (rc == 0)
     rc = parse_port(&parts, &url);
-  if (!rc)
+  if (rc == 0)
     rc = build_authority(&parts, &url);
-  if (!rc)
+  if (rc == 0)
     rc = build_target(&parts, &url);
   if (rc)
     uvow__url_done(&url);

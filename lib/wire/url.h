@@ -13,7 +13,7 @@ typedef struct uvow__url {
   uint16_t port;   /* 80 or 443 where the URL has none */
   char *authority; /* for Host: brackets, and the port unless the default */
   char *target;    /* path and query, as written; at least "/" */
-  char *user;      /* percent-decoded, no control bytes; NULL: none */
+  char *user;      /* percent-decoded, no control bytes or colon; NULL: none */
   char *password;  /* the same; NULL: none */
   char *path;      /* of ws+unix: the socket's, decoded; else NULL */
 } uvow__url_t;
@@ -25,7 +25,10 @@ typedef struct uvow__url {
  * the socket's path is escaped there. Borrows text; ret is to be done, and is
  * untouched on error.
  *
- * Errors: UVOW_EURL: no URL, longer than UVOW__URL_MAX, or with a fragment;
+ * What it takes, the handshake can ask for: there's no second check.
+ *
+ * Errors: UVOW_EURL: no URL, longer than UVOW__URL_MAX, with a fragment, or with
+ * a host that can't be one (over 253 bytes, a label over 63 or empty, a zone);
  * UVOW_ESCHEME: a URL of another scheme; UVOW_ENOMEM.
  */
 int uvow__url_parse(const uvow__mem_t *mem, const char *text, size_t len,

@@ -20,11 +20,14 @@
  * 3. From WRONG nothing leads away: so it's enough to look once a block, and a
  *    call fails if, and only if, the first impossible byte is among its bytes.
  * 4. Blocks of ASCII are looked at in words.
- * 5. Long texts are looked at in two places at once: see feed_lanes.
+ * 5. Long texts are looked at 32 bytes at a time, where the processor can:
+ *    utf8_wide.c. Else in two places at once: see feed_lanes.
  */
 #include "utf8.h"
 
 #include <uvow/error.h>
+
+#include "utf8_wide.h"
 
 #define BLOCK 64
 #define LANE 256
@@ -92,12 +95,12 @@ static inline uint64_t step(uint64_t state, uint8_t byte) {
 static inline uint64_t high_in_block(const uint8_t *bytes) {
   uint64_t seen = 0;
   for (size_t i = 0; i < BLOCK; i += 8)
-    seen |= uvow__utf8_word(bytes + i);
+    seen |= uvow__word_raw(bytes + i);
   return seen & UVOW__UTF8_HIGH;
 }
 
 static inline int is_ascii_word(const uint8_t *bytes) {
-  return (uvow__utf8_word(bytes) & UVOW__UTF8_HIGH) == 0;
+  return (uvow__word_raw(bytes) & UVOW__UTF8_HIGH) == 0;
 }
 
 /* Less than a block. */
@@ -152,16 +155,36 @@ static uint64_t feed_block(uint64_t state, const uint8_t *bytes) {
   return state;
 }
 
+/* A block, or more. Returns how many bytes it was. */
+static size_t feed_runs(uint64_t *state, const uint8_t *bytes, size_t len) {
+  size_t used = BLOCK;
+  *state = len >= 2 * LANE ? feed_lanes(*state, bytes, &used)
+                           : feed_block(*state, bytes);
+  return used;
+}
+
+/* As far as utf8_wide.c looks, from the end of this character on. Returns how
+ * many bytes those are. */
+static size_t feed_wide(uint64_t *state, const uint8_t *bytes, size_t len) {
+  size_t used = 0;
+  if (len < UVOW__UTF8_WIDE_MIN)
+    return 0;
+  while ((*state & 63) != BETWEEN && (*state & 63) != WRONG)
+    *state = step(*state, bytes[used++]); /* three at most */
+  if ((*state & 63) == BETWEEN)
+    used += uvow__utf8_wide(bytes + used, len - used);
+  return used;
+}
+
 int uvow__utf8_feed(uvow__utf8_t *utf8, const uint8_t *bytes, size_t len) {
   uint64_t state = utf8->state;
   while (len >= BLOCK) {
     size_t used = BLOCK;
     /* One branch: whether a block ends between characters is anyone's guess. */
     if ((state & 63) | high_in_block(bytes)) {
-      if (len >= 2 * LANE)
-        state = feed_lanes(state, bytes, &used);
-      else
-        state = feed_block(state, bytes);
+      used = feed_wide(&state, bytes, len);
+      if (used == 0)
+        used = feed_runs(&state, bytes, len);
     }
     if ((state & 63) == WRONG)
       return UVOW_EUTF8;

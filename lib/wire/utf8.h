@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "word.h"
+
 #define UVOW__UTF8_HIGH UINT64_C(0x8080808080808080)
 
 /* Where a validator stands inside a character. All zero: between two. */
@@ -16,12 +18,6 @@ static inline void uvow__utf8_init(uvow__utf8_t *utf8) {
   utf8->state = 0;
 }
 
-static inline uint64_t uvow__utf8_word(const uint8_t *bytes) {
-  uint64_t word;
-  memcpy(&word, bytes, sizeof(word));
-  return word;
-}
-
 /* Whether all of it is ASCII, and so a whole text. Short texts mostly are: it
  * stands here to be inlined. */
 static inline int uvow__utf8_is_ascii(const uint8_t *bytes, size_t len) {
@@ -29,11 +25,11 @@ static inline int uvow__utf8_is_ascii(const uint8_t *bytes, size_t len) {
   if (len >= 16) {
     const uint8_t *last = bytes + len - 16;
     for (; bytes < last; bytes += 16)
-      seen |= uvow__utf8_word(bytes) | uvow__utf8_word(bytes + 8);
+      seen |= uvow__word_raw(bytes) | uvow__word_raw(bytes + 8);
     /* The last words, over bytes already seen. */
-    seen |= uvow__utf8_word(last) | uvow__utf8_word(last + 8);
+    seen |= uvow__word_raw(last) | uvow__word_raw(last + 8);
   } else if (len >= 8) {
-    seen = uvow__utf8_word(bytes) | uvow__utf8_word(bytes + len - 8);
+    seen = uvow__word_raw(bytes) | uvow__word_raw(bytes + len - 8);
   } else {
     for (size_t i = 0; i < len; i++)
       seen |= bytes[i];

@@ -15,8 +15,7 @@ static void content_is(uvow__buf_t *buf, const char *text) {
     assert_memory_equal(uvow__buf_front(buf), text, strlen(text));
 }
 
-static void takes_no_memory_before_the_first_byte(void **state) {
-  (void)state;
+TEST_CASE(takes_no_memory_before_the_first_byte) {
   test_alloc_t alloc;
   uvow__buf_t buf;
   test_alloc_init(&alloc);
@@ -29,8 +28,7 @@ static void takes_no_memory_before_the_first_byte(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void appends_and_consumes(void **state) {
-  (void)state;
+TEST_CASE(appends_and_consumes) {
   uvow__buf_t buf;
   uvow__buf_init(&buf, &uvow__mem_default, MAX);
   assert_int_equal(uvow__buf_append_text(&buf, "hello "), 0);
@@ -49,8 +47,7 @@ static void appends_and_consumes(void **state) {
 }
 
 /* A few bytes always on their way: the room is used again, not grown. */
-static void a_queue_does_not_grow(void **state) {
-  (void)state;
+TEST_CASE(a_queue_does_not_grow) {
   test_alloc_t alloc;
   uvow__buf_t buf;
   test_alloc_init(&alloc);
@@ -71,8 +68,7 @@ static void a_queue_does_not_grow(void **state) {
 
 /* One byte out, one byte in, with a long content: moving all of it each time
  * would be quadratic. */
-static void moves_no_more_than_was_consumed(void **state) {
-  (void)state;
+TEST_CASE(moves_no_more_than_was_consumed) {
   enum { LEN = 4096, TURNS = 20000 };
   uvow__buf_t buf;
   size_t moved = 0;
@@ -92,8 +88,7 @@ static void moves_no_more_than_was_consumed(void **state) {
   uvow__buf_done(&buf);
 }
 
-static void grows_by_doubling(void **state) {
-  (void)state;
+TEST_CASE(grows_by_doubling) {
   test_alloc_t alloc;
   uvow__buf_t buf;
   test_alloc_init(&alloc);
@@ -106,8 +101,7 @@ static void grows_by_doubling(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void never_passes_its_limit(void **state) {
-  (void)state;
+TEST_CASE(never_passes_its_limit) {
   uvow__buf_t buf;
   uvow__buf_init(&buf, &uvow__mem_default, 10);
   assert_int_equal(uvow__buf_append(&buf, "0123456789A", 11), UVOW_EOVERLOAD);
@@ -125,8 +119,7 @@ static void never_passes_its_limit(void **state) {
   uvow__buf_done(&buf);
 }
 
-static void sizes_do_not_overflow(void **state) {
-  (void)state;
+TEST_CASE(sizes_do_not_overflow) {
   test_alloc_t alloc;
   uvow__buf_t buf;
   test_alloc_init(&alloc);
@@ -142,8 +135,7 @@ static void sizes_do_not_overflow(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void a_failed_append_changes_nothing(void **state) {
-  (void)state;
+TEST_CASE(a_failed_append_changes_nothing) {
   test_alloc_t alloc;
   uvow__buf_t buf;
   char big[1000];
@@ -160,8 +152,7 @@ static void a_failed_append_changes_nothing(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void clear_keeps_what_it_is_told(void **state) {
-  (void)state;
+TEST_CASE(clear_keeps_what_it_is_told) {
   test_alloc_t alloc;
   uvow__buf_t buf;
   test_alloc_init(&alloc);
@@ -202,8 +193,7 @@ static void number_is(int64_t i64, uint64_t u64, int is_signed) {
   uvow__buf_done(&buf);
 }
 
-static void writes_numbers(void **state) {
-  (void)state;
+TEST_CASE(writes_numbers) {
   for (uint64_t n = 1; n < UINT64_MAX / 10; n *= 10) {
     number_is(0, n, 0);
     number_is(0, n - 1, 0);
@@ -221,8 +211,7 @@ static uvow__slice_t slice(const char *text) {
   return s;
 }
 
-static void compares_slices(void **state) {
-  (void)state;
+TEST_CASE(compares_slices) {
   assert_true(uvow__slice_is(UVOW__SLICE("abc"), "abc"));
   assert_false(uvow__slice_is(UVOW__SLICE("abc"), "abd"));
   assert_false(uvow__slice_is(UVOW__SLICE("abc"), "ab"));
@@ -240,8 +229,7 @@ static void compares_slices(void **state) {
   assert_false(uvow__slice_is_nocase(UVOW__SLICE("\xC3"), "\xE3"));
 }
 
-static void reads_decimal(void **state) {
-  (void)state;
+TEST_CASE(reads_decimal) {
   static const char *const bad[] = {"",   "-1", "+1",  " 1", "1 ",
                                     "01", "00", "0x1", "1a", "1.0",
                                     ":",  "/",  "1/",  "1e3"};
@@ -269,8 +257,7 @@ static void reads_decimal(void **state) {
 }
 
 /* Each number against each limit, where all of them are small. */
-static void reads_decimal_up_to_its_limit(void **state) {
-  (void)state;
+TEST_CASE(reads_decimal_up_to_its_limit) {
   for (unsigned number = 0; number <= 130; number++)
     for (unsigned max = 0; max <= 130; max++) {
       char text[8];
@@ -294,8 +281,7 @@ static void sweep_body(test_alloc_t *alloc, void *data) {
   uvow__buf_done(&buf);
 }
 
-static void survives_every_failed_allocation(void **state) {
-  (void)state;
+TEST_CASE(survives_every_failed_allocation) {
   test_alloc_sweep(sweep_body, NULL);
 }
 

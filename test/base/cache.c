@@ -2,13 +2,12 @@
 
 #include "support/support.h"
 
-static void what_is_given_back_is_taken_again(void **state) {
+TEST_CASE(what_is_given_back_is_taken_again) {
   uvow__cache_t cache;
   test_alloc_t alloc;
-  (void)state;
   test_alloc_init(&alloc);
   uvow__cache_init(&cache, &alloc.allocator);
-  for (size_t size = 1; size <= 65536; size = size * 2 + 1) {
+  for (size_t size = 1; size <= 4096; size = size * 2 + 1) {
     void *first = uvow__cache_take(&cache, size);
     memset(first, 'x', size);
     uvow__cache_give(&cache, first, size);
@@ -26,14 +25,13 @@ static void what_is_given_back_is_taken_again(void **state) {
 }
 
 /* A burst leaves no more behind than the limit says. */
-static void no_more_is_kept_than_the_limit(void **state) {
+TEST_CASE(no_more_is_kept_than_the_limit) {
   static void *taken[10000];
-  size_t sizes[] = {1, 64, 65, 1000, 65536, 65537, 1 << 20};
-  (void)state;
+  size_t sizes[] = {1, 64, 65, 1000, 4096, 4097, 1 << 20};
   for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
     uvow__cache_t cache;
     test_alloc_t alloc;
-    size_t count = sizes[s] > 1000 ? 20 : 10000;
+    size_t count = sizes[s] > 1000 ? 100 : 10000;
     test_alloc_init(&alloc);
     uvow__cache_init(&cache, &alloc.allocator);
     for (size_t i = 0; i < count; i++) {
@@ -44,7 +42,7 @@ static void no_more_is_kept_than_the_limit(void **state) {
     for (size_t i = 0; i < count; i++)
       uvow__cache_give(&cache, taken[i], sizes[s]);
     assert_true(alloc.live * sizes[s] <= UVOW__CACHE_KEEP);
-    if (sizes[s] <= 65536)
+    if (sizes[s] <= 4096)
       assert_true(alloc.live * 2 * (sizes[s] < 64 ? 64 : sizes[s]) >=
                   UVOW__CACHE_KEEP);
     else
@@ -55,10 +53,9 @@ static void no_more_is_kept_than_the_limit(void **state) {
 }
 
 /* Blocks that are out at once are different ones. */
-static void blocks_do_not_overlap(void **state) {
+TEST_CASE(blocks_do_not_overlap) {
   uvow__cache_t cache;
   unsigned char *taken[100];
-  (void)state;
   uvow__cache_init(&cache, &uvow__mem_default);
   for (int round = 0; round < 3; round++) {
     for (int i = 0; i < 100; i++) {
@@ -74,6 +71,53 @@ static void blocks_do_not_overlap(void **state) {
   uvow__cache_done(&cache);
 }
 
+TEST_CASE(what_nobody_takes_is_given_back) {
+  uvow__cache_t cache;
+  uvow__tidy_t tidy;
+  test_alloc_t alloc;
+  void *blocks[10];
+  test_alloc_init(&alloc);
+  uvow__tidy_init(&tidy);
+  uvow__cache_init(&cache, &alloc.allocator);
+  uvow__cache_shrink(&cache, &tidy);
+  for (int i = 0; i < 10; i++)
+    blocks[i] = uvow__cache_take(&cache, 500);
+  for (int i = 0; i < 10; i++)
+    uvow__cache_give(&cache, blocks[i], 500);
+  assert_true(tidy.wanted);
+  uvow__tidy_run(&tidy);
+  assert_int_equal(alloc.live, 10);
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < 3; i++)
+      blocks[i] = uvow__cache_take(&cache, 500);
+    for (int i = 0; i < 3; i++)
+      uvow__cache_give(&cache, blocks[i], 500);
+    assert_true(tidy.wanted);
+    uvow__tidy_run(&tidy);
+    assert_int_equal(alloc.live, 3);
+  }
+  assert_int_equal(alloc.calls, 10);
+  uvow__tidy_run(&tidy);
+  assert_int_equal(alloc.live, 0);
+  assert_false(tidy.wanted);
+  uvow__cache_done(&cache);
+}
+
+/* What comes back when all was looked through already is looked through again.
+ */
+TEST_CASE(a_late_block_wants_tidying) {
+  uvow__cache_t cache;
+  uvow__tidy_t tidy;
+  uvow__tidy_init(&tidy);
+  uvow__cache_init(&cache, &uvow__mem_default);
+  uvow__cache_shrink(&cache, &tidy);
+  void *late = uvow__cache_take(&cache, 500);
+  assert_false(tidy.wanted);
+  uvow__cache_give(&cache, late, 500);
+  assert_true(tidy.wanted);
+  uvow__cache_done(&cache);
+}
+
 static void take_some(test_alloc_t *alloc, void *data) {
   uvow__cache_t cache;
   (void)data;
@@ -86,8 +130,7 @@ static void take_some(test_alloc_t *alloc, void *data) {
   uvow__cache_done(&cache);
 }
 
-static void without_memory_there_is_none(void **state) {
-  (void)state;
+TEST_CASE(without_memory_there_is_none) {
   test_alloc_sweep(take_some, NULL);
 }
 
@@ -96,6 +139,8 @@ TEST_MODULE(cache) {
       cmocka_unit_test(what_is_given_back_is_taken_again),
       cmocka_unit_test(no_more_is_kept_than_the_limit),
       cmocka_unit_test(blocks_do_not_overlap),
+      cmocka_unit_test(what_nobody_takes_is_given_back),
+      cmocka_unit_test(a_late_block_wants_tidying),
       cmocka_unit_test(without_memory_there_is_none),
   };
   return cmocka_run_group_tests_name("base/cache", tests, NULL, NULL);

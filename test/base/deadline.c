@@ -168,23 +168,20 @@ static void random_walk(uint64_t seed, unsigned bits, int touches) {
   teardown(&c);
 }
 
-static void agrees_with_a_naive_model(void **state) {
-  (void)state;
+TEST_CASE(agrees_with_a_naive_model) {
   for (uint64_t seed = 1; seed <= 8; seed++)
     for (unsigned bits = 24; bits <= 54; bits += 10)
       random_walk(seed, bits, 0);
 }
 
-static void agrees_when_callbacks_arm_and_disarm(void **state) {
-  (void)state;
+TEST_CASE(agrees_when_callbacks_arm_and_disarm) {
   for (uint64_t seed = 1; seed <= 8; seed++)
     for (unsigned bits = 24; bits <= 54; bits += 10)
       random_walk(seed, bits, 1);
 }
 
 /* A loop that sleeps until wheel_next: everything fires within its own ms. */
-static void is_on_time_for_who_follows_next(void **state) {
-  (void)state;
+TEST_CASE(is_on_time_for_who_follows_next) {
   clocked_t c;
   uint64_t next;
   setup(&c, 500, 999999999);
@@ -203,8 +200,7 @@ static void is_on_time_for_who_follows_next(void **state) {
   teardown(&c);
 }
 
-static void is_never_early_by_a_nanosecond(void **state) {
-  (void)state;
+TEST_CASE(is_never_early_by_a_nanosecond) {
   for (uint64_t fraction = 0; fraction < MS; fraction += MS / 7) {
     clocked_t c;
     setup(&c, 1, 5 * MS + fraction);
@@ -220,8 +216,7 @@ static void is_never_early_by_a_nanosecond(void **state) {
   }
 }
 
-static void each_edge_of_a_level_is_right(void **state) {
-  (void)state;
+TEST_CASE(each_edge_of_a_level_is_right) {
   for (unsigned bits = 1; bits <= 43; bits++)
     for (unsigned off = 0; off < 3; off++) {
       clocked_t c;
@@ -237,8 +232,7 @@ static void each_edge_of_a_level_is_right(void **state) {
     }
 }
 
-static void the_longest_deadline_never_comes(void **state) {
-  (void)state;
+TEST_CASE(the_longest_deadline_never_comes) {
   clocked_t c;
   uint64_t next = 0;
   setup(&c, 2, 3 * MS);
@@ -255,8 +249,7 @@ static void the_longest_deadline_never_comes(void **state) {
   teardown(&c);
 }
 
-static void a_clock_that_goes_back_is_harmless(void **state) {
-  (void)state;
+TEST_CASE(a_clock_that_goes_back_is_harmless) {
   clocked_t c;
   setup(&c, 1, 1000 * MS);
   arm(&c.timers[0], 10);
@@ -279,8 +272,7 @@ static void disarm_others(uvow__deadline_t *deadline) {
     uvow__wheel_disarm(&c->timers[i].deadline);
 }
 
-static void one_due_at_the_same_time_can_be_disarmed(void **state) {
-  (void)state;
+TEST_CASE(one_due_at_the_same_time_can_be_disarmed) {
   clocked_t c;
   setup(&c, 10, 0);
   for (size_t i = 0; i < c.count; i++) {
@@ -300,8 +292,7 @@ static void arm_again(uvow__deadline_t *deadline) {
   uvow__wheel_stamp(&timer->clocked->wheel, timer->clocked->now_ns);
 }
 
-static void one_armed_by_its_callback_waits_for_the_next_call(void **state) {
-  (void)state;
+TEST_CASE(one_armed_by_its_callback_waits_for_the_next_call) {
   clocked_t c;
   uint64_t next = 0;
   setup(&c, 1, 0);
@@ -317,8 +308,7 @@ static void one_armed_by_its_callback_waits_for_the_next_call(void **state) {
   teardown(&c);
 }
 
-static void disarming_is_allowed_at_any_time(void **state) {
-  (void)state;
+TEST_CASE(disarming_is_allowed_at_any_time) {
   clocked_t c;
   uint64_t next = 0;
   setup(&c, 1, 0);
@@ -347,8 +337,7 @@ static void fire_in_order(uvow__deadline_t *deadline) {
 }
 
 /* A million, half of them disarmed, in one jump: in order, none forgotten. */
-static void a_million_are_armed(void **state) {
-  (void)state;
+TEST_CASE(a_million_are_armed) {
   enum { MILLION = 1000000 };
   clocked_t c;
   uint64_t next = 0;

@@ -20,8 +20,7 @@ static uvow__error_spec_t full_spec(const uvow_error_t *cause) {
   return spec;
 }
 
-static void carries_all_it_was_given(void **state) {
-  (void)state;
+TEST_CASE(carries_all_it_was_given) {
   test_alloc_t alloc;
   size_t len = 0;
   test_alloc_init(&alloc);
@@ -48,8 +47,7 @@ static void carries_all_it_was_given(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void an_error_of_a_code_has_its_text(void **state) {
-  (void)state;
+TEST_CASE(an_error_of_a_code_has_its_text) {
   size_t len = 7;
   uvow_error_t *error =
       uvow__error_code(&uvow__mem_default, UVOW_ETIMEDOUT, UVOW_MAYBE_EXECUTED);
@@ -65,8 +63,7 @@ static void an_error_of_a_code_has_its_text(void **state) {
   uvow_error_unref(error);
 }
 
-static void empty_text_is_not_no_text(void **state) {
-  (void)state;
+TEST_CASE(empty_text_is_not_no_text) {
   uvow__error_spec_t spec = {
       .code = UVOW_EHTTP, .detail = UVOW__SLICE(""), .data = UVOW__SLICE("")};
   size_t len = 7;
@@ -78,8 +75,7 @@ static void empty_text_is_not_no_text(void **state) {
   uvow_error_unref(error);
 }
 
-static void is_counted(void **state) {
-  (void)state;
+TEST_CASE(is_counted) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   uvow_error_t *error =
@@ -92,8 +88,7 @@ static void is_counted(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void a_bare_code_takes_no_memory(void **state) {
-  (void)state;
+TEST_CASE(a_bare_code_takes_no_memory) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
 #define XX(name, number, text)                                                 \
@@ -120,8 +115,7 @@ static void a_bare_code_takes_no_memory(void **state) {
   }
 }
 
-static void null_is_no_error(void **state) {
-  (void)state;
+TEST_CASE(null_is_no_error) {
   size_t len = 7;
   assert_null(uvow_error_ref(NULL));
   uvow_error_unref(NULL);
@@ -137,8 +131,7 @@ static void null_is_no_error(void **state) {
   assert_int_equal(len, 0);
 }
 
-static void without_memory_it_is_the_static_one(void **state) {
-  (void)state;
+TEST_CASE(without_memory_it_is_the_static_one) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   alloc.fail_at = 1;
@@ -155,8 +148,7 @@ static void without_memory_it_is_the_static_one(void **state) {
   assert_int_equal(uvow_error_code(uvow__error_nomem()), UVOW_ENOMEM);
 }
 
-static void a_size_that_overflows_is_no_memory(void **state) {
-  (void)state;
+TEST_CASE(a_size_that_overflows_is_no_memory) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   uvow__error_spec_t spec = {.code = UVOW_EHTTP};
@@ -176,16 +168,14 @@ static void a_size_that_overflows_is_no_memory(void **state) {
 }
 
 /* The static error as a cause is neither counted nor freed. */
-static void the_static_one_may_be_a_cause(void **state) {
-  (void)state;
+TEST_CASE(the_static_one_may_be_a_cause) {
   uvow__error_spec_t spec = {.code = UVOW_ELOST, .cause = uvow__error_nomem()};
   uvow_error_t *error = uvow__error_make(&uvow__mem_default, &spec);
   assert_ptr_equal(uvow_error_cause(error), uvow__error_nomem());
   uvow_error_unref(error);
 }
 
-static void a_long_chain_of_causes_is_freed_without_recursion(void **state) {
-  (void)state;
+TEST_CASE(a_long_chain_of_causes_is_freed_without_recursion) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   uvow__error_spec_t spec = {.code = UVOW_ELOST};
@@ -203,8 +193,7 @@ static void a_long_chain_of_causes_is_freed_without_recursion(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void has_all_the_causes_it_was_given(void **state) {
-  (void)state;
+TEST_CASE(has_all_the_causes_it_was_given) {
   test_alloc_t alloc;
   uvow_error_t *causes[4];
   test_alloc_init(&alloc);
@@ -231,8 +220,7 @@ static void has_all_the_causes_it_was_given(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void one_cause_or_none_is_counted_too(void **state) {
-  (void)state;
+TEST_CASE(one_cause_or_none_is_counted_too) {
   uvow__error_spec_t spec = {.code = UVOW_ELOST};
   uvow_error_t *plain = uvow__error_make(&uvow__mem_default, &spec);
   spec.cause = plain;
@@ -248,8 +236,7 @@ static void one_cause_or_none_is_counted_too(void **state) {
 }
 
 /* Each error is twice the cause of the next: 2^20 ways lead to the first. */
-static void shared_causes_are_freed_once(void **state) {
-  (void)state;
+TEST_CASE(shared_causes_are_freed_once) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   uvow__error_spec_t spec = {.code = UVOW_EALL};
@@ -267,8 +254,7 @@ static void shared_causes_are_freed_once(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void outlives_the_allocator_it_was_given(void **state) {
-  (void)state;
+TEST_CASE(outlives_the_allocator_it_was_given) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   uvow__mem_t mem = alloc.allocator;
@@ -278,8 +264,7 @@ static void outlives_the_allocator_it_was_given(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void every_code_has_a_name_and_a_text(void **state) {
-  (void)state;
+TEST_CASE(every_code_has_a_name_and_a_text) {
   int codes = 0;
 #define XX(name, number, text)                                                 \
   assert_int_equal(UVOW_##name, number);                                       \
@@ -307,8 +292,7 @@ static void sweep_body(test_alloc_t *alloc, void *data) {
   uvow_error_unref(error);
 }
 
-static void survives_every_failed_allocation(void **state) {
-  (void)state;
+TEST_CASE(survives_every_failed_allocation) {
   test_alloc_sweep(sweep_body, NULL);
 }
 

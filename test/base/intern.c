@@ -10,10 +10,9 @@ static const char *text_of(const uvow__intern_t *intern, unsigned number) {
   return text.ptr;
 }
 
-static void the_same_text_is_kept_once(void **state) {
+TEST_CASE(the_same_text_is_kept_once) {
   uvow__intern_t intern;
   char text[16] = "get";
-  (void)state;
   uvow__intern_init(&intern, &uvow__mem_default);
   unsigned get = uvow__intern(&intern, text);
   assert_string_equal(text_of(&intern, get), "get");
@@ -30,11 +29,10 @@ static void the_same_text_is_kept_once(void **state) {
 }
 
 /* What was given stays where it is while others come. */
-static void texts_never_move(void **state) {
+TEST_CASE(texts_never_move) {
   uvow__intern_t intern;
   const char *kept[1000];
   char text[16];
-  (void)state;
   uvow__intern_init(&intern, &uvow__mem_default);
   for (int i = 0; i < 1000; i++) {
     snprintf(text, sizeof(text), "m%d", i);
@@ -50,10 +48,9 @@ static void texts_never_move(void **state) {
 }
 
 /* Whoever makes names up doesn't make memory grow. */
-static void too_many_are_one(void **state) {
+TEST_CASE(too_many_are_one) {
   uvow__intern_t intern;
   char text[16];
-  (void)state;
   uvow__intern_init(&intern, &uvow__mem_default);
   for (int i = 0; i < UVOW__INTERN_MAX; i++) {
     snprintf(text, sizeof(text), "m%d", i);
@@ -74,10 +71,9 @@ static void too_many_are_one(void **state) {
   uvow__intern_done(&intern);
 }
 
-static void none_takes_no_memory(void **state) {
+TEST_CASE(none_takes_no_memory) {
   uvow__intern_t intern;
   test_alloc_t alloc;
-  (void)state;
   test_alloc_init(&alloc);
   uvow__intern_init(&intern, &alloc.allocator);
   uvow__intern_done(&intern);
@@ -97,8 +93,7 @@ static void intern_some(test_alloc_t *alloc, void *data) {
   uvow__intern_done(&intern);
 }
 
-static void without_memory_it_is_another(void **state) {
-  (void)state;
+TEST_CASE(without_memory_it_is_another) {
   test_alloc_sweep(intern_some, NULL);
 }
 

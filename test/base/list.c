@@ -38,8 +38,7 @@ static void list_is(const uvow__list_t *list, const char *numbers) {
   assert_int_equal(uvow__list_empty(list), *numbers == '\0');
 }
 
-static void keeps_order(void **state) {
-  (void)state;
+TEST_CASE(keeps_order) {
   fixture_t f;
   init(&f);
   list_is(&f.a, "");
@@ -52,8 +51,7 @@ static void keeps_order(void **state) {
   list_is(&f.a, "0123");
 }
 
-static void removes_anywhere_and_twice(void **state) {
-  (void)state;
+TEST_CASE(removes_anywhere_and_twice) {
   fixture_t f;
   init(&f);
   for (int i = 0; i < 5; i++)
@@ -73,16 +71,14 @@ static void removes_anywhere_and_twice(void **state) {
   list_is(&f.b, "2");
 }
 
-static void removes_what_was_in_no_list(void **state) {
-  (void)state;
+TEST_CASE(removes_what_was_in_no_list) {
   fixture_t f;
   init(&f);
   uvow__list_remove(&f.items[0].link);
   assert_true(uvow__list_empty(&f.items[0].link));
 }
 
-static void splices(void **state) {
-  (void)state;
+TEST_CASE(splices) {
   fixture_t f;
   init(&f);
   uvow__list_splice(&f.a, &f.b);
@@ -105,12 +101,27 @@ static void splices(void **state) {
   list_is(&f.b, "3");
 }
 
+TEST_CASE(moves_some) {
+  fixture_t f;
+  init(&f);
+  for (int i = 0; i < ITEMS; i++)
+    uvow__list_append(&f.a, &f.items[i].link);
+  uvow__list_move(&f.b, &f.items[1].link, &f.items[3].link);
+  list_is(&f.a, "045");
+  list_is(&f.b, "123");
+  uvow__list_move(&f.b, &f.items[5].link, &f.items[5].link);
+  uvow__list_move(&f.b, &f.items[0].link, &f.items[4].link);
+  list_is(&f.a, "");
+  list_is(&f.b, "123504");
+}
+
 TEST_MODULE(list) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(keeps_order),
       cmocka_unit_test(removes_anywhere_and_twice),
       cmocka_unit_test(removes_what_was_in_no_list),
       cmocka_unit_test(splices),
+      cmocka_unit_test(moves_some),
   };
   return cmocka_run_group_tests_name("base/list", tests, NULL, NULL);
 }

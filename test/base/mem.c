@@ -25,10 +25,10 @@ static void no_free(void *ptr, void *data) {
   fail();
 }
 
-static const uvow_allocator_t nothing = {no_malloc, no_realloc, no_free, NULL};
+static const uvow_allocator_t nothing = {sizeof(nothing), no_malloc, no_realloc,
+                                         no_free, NULL};
 
-static void a_size_of_0_is_taken_for_1(void **state) {
-  (void)state;
+TEST_CASE(a_size_of_0_is_taken_for_1) {
   assert_null(uvow__malloc(&nothing, 0));
   assert_int_equal(asked, 1);
   asked = 0;
@@ -39,13 +39,11 @@ static void a_size_of_0_is_taken_for_1(void **state) {
   assert_int_equal(asked, 1);
 }
 
-static void free_of_null_is_nothing(void **state) {
-  (void)state;
+TEST_CASE(free_of_null_is_nothing) {
   uvow__free(&nothing, NULL);
 }
 
-static void no_memory_is_null(void **state) {
-  (void)state;
+TEST_CASE(no_memory_is_null) {
   assert_null(uvow__calloc(&nothing, 16));
   assert_null(uvow__strndup(&nothing, "abc", 3));
   asked = 0;
@@ -53,8 +51,7 @@ static void no_memory_is_null(void **state) {
   assert_int_equal(asked, 0);
 }
 
-static void the_default_is_the_c_library(void **state) {
-  (void)state;
+TEST_CASE(the_default_is_the_c_library) {
   char *ptr = (char *)uvow__calloc(&uvow__mem_default, 100);
   assert_non_null(ptr);
   for (int i = 0; i < 100; i++)
@@ -66,8 +63,7 @@ static void the_default_is_the_c_library(void **state) {
   uvow__free(&uvow__mem_default, ptr);
 }
 
-static void calls_the_allocator_it_is_given(void **state) {
-  (void)state;
+TEST_CASE(calls_the_allocator_it_is_given) {
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   void *ptr = uvow__malloc(&alloc.allocator, 1);
@@ -79,8 +75,7 @@ static void calls_the_allocator_it_is_given(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void copies_text(void **state) {
-  (void)state;
+TEST_CASE(copies_text) {
   char *copy = uvow__strndup(&uvow__mem_default, "abcdef", 3);
   assert_string_equal(copy, "abc");
   uvow__free(&uvow__mem_default, copy);
@@ -92,8 +87,7 @@ static void copies_text(void **state) {
   uvow__free(&uvow__mem_default, copy);
 }
 
-static void sizes_are_checked(void **state) {
-  (void)state;
+TEST_CASE(sizes_are_checked) {
   size_t size = 7;
   assert_int_equal(uvow__size_add(SIZE_MAX, 1, &size), UVOW_ETOOBIG);
   assert_int_equal(uvow__size_add(1, SIZE_MAX, &size), UVOW_ETOOBIG);

@@ -4,7 +4,7 @@
 
 #include <uvow/error.h>
 
-#define LARGE UVOW__SPARE_MIN
+#define LARGE (UVOW__SPARE_LARGE + 4096)
 
 typedef struct fixture {
   test_alloc_t alloc;
@@ -21,8 +21,7 @@ static void end(fixture_t *f) {
   assert_int_equal(f->alloc.live, 0);
 }
 
-static void a_large_block_is_used_again(void **state) {
-  (void)state;
+TEST_CASE(a_large_block_is_used_again) {
   fixture_t f;
   begin(&f);
   void *first = uvow__malloc(&f.mem, 2 * LARGE);
@@ -35,20 +34,18 @@ static void a_large_block_is_used_again(void **state) {
   end(&f);
 }
 
-static void a_small_block_is_not_kept(void **state) {
-  (void)state;
+TEST_CASE(a_small_block_is_not_kept) {
   fixture_t f;
   begin(&f);
   size_t live = f.alloc.live;
-  uvow__free(&f.mem, uvow__malloc(&f.mem, LARGE - 1));
+  uvow__free(&f.mem, uvow__malloc(&f.mem, UVOW__SPARE_MIN));
   assert_int_equal(f.alloc.live, live);
-  uvow__free(&f.mem, uvow__malloc(&f.mem, LARGE));
+  uvow__free(&f.mem, uvow__malloc(&f.mem, UVOW__SPARE_MIN + 1));
   assert_int_equal(f.alloc.live, live + 1);
   end(&f);
 }
 
-static void a_much_larger_block_is_not_lent(void **state) {
-  (void)state;
+TEST_CASE(a_much_larger_block_is_not_lent) {
   fixture_t f;
   begin(&f);
   void *large = uvow__malloc(&f.mem, 4 * LARGE);
@@ -59,8 +56,7 @@ static void a_much_larger_block_is_not_lent(void **state) {
   end(&f);
 }
 
-static void the_smallest_that_fits_is_lent(void **state) {
-  (void)state;
+TEST_CASE(the_smallest_that_fits_is_lent) {
   fixture_t f;
   begin(&f);
   void *blocks[3];
@@ -74,14 +70,13 @@ static void the_smallest_that_fits_is_lent(void **state) {
   end(&f);
 }
 
-static void what_is_kept_has_a_limit(void **state) {
-  (void)state;
+TEST_CASE(what_is_kept_has_a_limit) {
   fixture_t f;
   begin(&f);
-  size_t live = f.alloc.live;
   void *blocks[40];
   for (size_t i = 0; i < 40; i++)
     blocks[i] = uvow__malloc(&f.mem, LARGE);
+  size_t live = f.alloc.live - 40;
   for (size_t i = 0; i < 40; i++)
     uvow__free(&f.mem, blocks[i]);
   assert_int_equal(f.alloc.live, live + 8);
@@ -96,8 +91,7 @@ static void what_is_kept_has_a_limit(void **state) {
 }
 
 /* In the block itself, in one that is kept, in one from below. */
-static void realloc_keeps_the_content(void **state) {
-  (void)state;
+TEST_CASE(realloc_keeps_the_content) {
   fixture_t f;
   begin(&f);
   void *kept = uvow__malloc(&f.mem, 3 * LARGE);
@@ -126,8 +120,7 @@ static void realloc_keeps_the_content(void **state) {
   end(&f);
 }
 
-static void what_is_kept_goes_before_memory_runs_out(void **state) {
-  (void)state;
+TEST_CASE(what_is_kept_goes_before_memory_runs_out) {
   fixture_t f;
   begin(&f);
   uvow__free(&f.mem, uvow__malloc(&f.mem, LARGE));
@@ -140,8 +133,7 @@ static void what_is_kept_goes_before_memory_runs_out(void **state) {
   end(&f);
 }
 
-static void a_realloc_that_fails_changes_nothing(void **state) {
-  (void)state;
+TEST_CASE(a_realloc_that_fails_changes_nothing) {
   fixture_t f;
   begin(&f);
   uint8_t *bytes = (uint8_t *)uvow__malloc(&f.mem, LARGE);
@@ -154,8 +146,7 @@ static void a_realloc_that_fails_changes_nothing(void **state) {
   end(&f);
 }
 
-static void it_lives_as_long_as_its_blocks(void **state) {
-  (void)state;
+TEST_CASE(it_lives_as_long_as_its_blocks) {
   fixture_t f;
   begin(&f);
   void *small = uvow__malloc(&f.mem, 10);
@@ -169,38 +160,109 @@ static void it_lives_as_long_as_its_blocks(void **state) {
   assert_int_equal(f.alloc.live, 0);
 }
 
-/* More large blocks than the table holds, in any order. */
-static void many_are_in_use_at_once(void **state) {
-  (void)state;
+/* Blocks of all kinds, in any order; each knows whose it is. `fail`: from time
+ * to time there is no memory. */
+static void use_many(uint32_t seed, int fail) {
+  static const size_t sizes[] = {100, 5000, 40000, LARGE};
   fixture_t f;
   begin(&f);
-  uint8_t *blocks[50] = {NULL};
-  uint32_t seed = 1;
-  for (int i = 0; i < 5000; i++) {
+  uint8_t *blocks[200] = {NULL};
+  for (int i = 0; i < 20000; i++) {
     seed = seed * 1664525 + 1013904223;
-    size_t at = (seed >> 24) % 50;
-    size_t size = (seed >> 8 & 3) ? LARGE + (seed >> 10 & 0xFFFF) : 100;
-    if (blocks[at] && (seed & 0x40)) {
+    size_t at = (seed >> 24) % 200;
+    size_t size = sizes[seed >> 8 & 3] + (seed >> 10 & 0x3FFF);
+    uint8_t *block = blocks[at];
+    f.alloc.fail_at = fail && (seed & 0x80) ? f.alloc.calls + 1 : 0;
+    if (block)
+      assert_int_equal(block[99], at);
+    if (block && (seed & 0x40)) {
+      uint8_t *to = (uint8_t *)uvow__realloc(&f.mem, block, size);
+      assert_true(to || fail);
+      blocks[at] = to ? to : block;
       assert_int_equal(blocks[at][99], at);
-      blocks[at] = (uint8_t *)uvow__realloc(&f.mem, blocks[at], size);
-      assert_int_equal(blocks[at][99], at);
-    } else if (blocks[at]) {
-      assert_int_equal(blocks[at][99], at);
-      uvow__free(&f.mem, blocks[at]);
+    } else if (block) {
+      uvow__free(&f.mem, block);
       blocks[at] = NULL;
-    } else {
-      blocks[at] = (uint8_t *)uvow__malloc(&f.mem, size);
-      blocks[at][99] = (uint8_t)at;
-      blocks[at][size - 1] = (uint8_t)at;
+    } else if ((block = (uint8_t *)uvow__malloc(&f.mem, size))) {
+      memset(block, (int)at, size);
+      blocks[at] = block;
     }
   }
-  for (size_t i = 0; i < 50; i++)
+  f.alloc.fail_at = 0;
+  for (size_t i = 0; i < 200; i++)
     uvow__free(&f.mem, blocks[i]);
   end(&f);
 }
 
-static void no_memory_for_it_is_an_error(void **state) {
-  (void)state;
+TEST_CASE(many_are_in_use_at_once) {
+  use_many(1, 0);
+}
+
+TEST_CASE(many_are_in_use_and_memory_is_short) {
+  use_many(2, 1);
+}
+
+/* From 4 KiB on: whoever needs about as much gets the one that came back. */
+TEST_CASE(each_size_has_a_class) {
+  fixture_t f;
+  begin(&f);
+  for (size_t size = UVOW__SPARE_MIN + 1; size <= UVOW__SPARE_LARGE;
+       size += 997) {
+    void *first = uvow__malloc(&f.mem, size);
+    memset(first, 1, size);
+    uvow__free(&f.mem, first);
+    size_t calls = f.alloc.calls;
+    void *second = uvow__malloc(&f.mem, size - size / 5000);
+    assert_ptr_equal(first, second);
+    assert_int_equal(f.alloc.calls, calls);
+    uvow__free(&f.mem, second);
+  }
+  assert_int_equal(f.alloc.live, 1 + 10); /* one of each class */
+  end(&f);
+}
+
+TEST_CASE(classes_have_a_limit_together) {
+  enum { BLOCK = 64 * 1024, COUNT = 2 * UVOW__SPARE_CLASSES_MAX / BLOCK };
+  fixture_t f;
+  void *blocks[COUNT];
+  begin(&f);
+  for (size_t i = 0; i < COUNT; i++)
+    blocks[i] = uvow__malloc(&f.mem, BLOCK);
+  size_t live = f.alloc.live - COUNT;
+  for (size_t i = 0; i < COUNT; i++)
+    uvow__free(&f.mem, blocks[i]);
+  assert_int_equal(f.alloc.live, live + COUNT / 2);
+  end(&f);
+}
+
+/* It is asked twice: what nobody took in between goes. */
+TEST_CASE(what_nobody_takes_is_given_back) {
+  fixture_t f;
+  uvow__tidy_t tidy;
+  begin(&f);
+  uvow__tidy_init(&tidy);
+  uvow__spares_tell(&f.mem, NULL, &tidy);
+  void *used = uvow__malloc(&f.mem, 10000);
+  void *idle = uvow__malloc(&f.mem, 20000);
+  void *large = uvow__malloc(&f.mem, LARGE);
+  uvow__free(&f.mem, used);
+  uvow__free(&f.mem, idle);
+  uvow__free(&f.mem, large);
+  for (int i = 0; i < 5; i++) {
+    assert_true(tidy.wanted);
+    uvow__tidy_run(&tidy);
+    assert_int_equal(f.alloc.live, i == 0 ? 4 : 2);
+    assert_ptr_equal(uvow__malloc(&f.mem, 10000), used);
+    uvow__free(&f.mem, used);
+  }
+  uvow__tidy_run(&tidy);
+  uvow__tidy_run(&tidy);
+  assert_int_equal(f.alloc.live, 1);
+  assert_false(tidy.wanted);
+  end(&f);
+}
+
+TEST_CASE(no_memory_for_it_is_an_error) {
   test_alloc_t alloc;
   uvow__mem_t mem;
   test_alloc_init(&alloc);
@@ -209,8 +271,28 @@ static void no_memory_for_it_is_an_error(void **state) {
   assert_int_equal(alloc.live, 0);
 }
 
+/* What is kept goes, if there is no other memory, before a realloc fails. */
+TEST_CASE(a_realloc_takes_what_is_kept) {
+  fixture_t f;
+  uvow__reason_t reason = {0};
+  begin(&f);
+  uvow__spares_tell(&f.mem, &reason, NULL);
+  uvow__free(&f.mem, uvow__malloc(&f.mem, 4 * LARGE));
+  void *ptr = uvow__malloc(&f.mem, 64);
+  f.alloc.fail_at = f.alloc.calls + 1;
+  void *larger = uvow__realloc(&f.mem, ptr, 128);
+  assert_non_null(larger);
+  assert_int_equal(reason.code, 0);
+  f.alloc.fail_at = f.alloc.calls + 1;
+  assert_null(uvow__realloc(&f.mem, larger, 256));
+  assert_int_equal(reason.code, UVOW_ENOMEM);
+  uvow__free(&f.mem, larger);
+  end(&f);
+}
+
 TEST_MODULE(spare) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_realloc_takes_what_is_kept),
       cmocka_unit_test(a_large_block_is_used_again),
       cmocka_unit_test(a_small_block_is_not_kept),
       cmocka_unit_test(a_much_larger_block_is_not_lent),
@@ -221,6 +303,10 @@ TEST_MODULE(spare) {
       cmocka_unit_test(a_realloc_that_fails_changes_nothing),
       cmocka_unit_test(it_lives_as_long_as_its_blocks),
       cmocka_unit_test(many_are_in_use_at_once),
+      cmocka_unit_test(many_are_in_use_and_memory_is_short),
+      cmocka_unit_test(each_size_has_a_class),
+      cmocka_unit_test(classes_have_a_limit_together),
+      cmocka_unit_test(what_nobody_takes_is_given_back),
       cmocka_unit_test(no_memory_for_it_is_an_error),
   };
   return cmocka_run_group_tests_name("base/spare", tests, NULL, NULL);

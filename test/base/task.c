@@ -50,8 +50,7 @@ static void push_late(fixture_t *f, int i) {
   uvow__queue_push_late(&f->queue, &f->jobs[i].task, UVOW__LATE_WRITE);
 }
 
-static void first_in_first_out(void **state) {
-  (void)state;
+TEST_CASE(first_in_first_out) {
   fixture_t f;
   init(&f);
   assert_true(uvow__queue_empty(&f.queue));
@@ -69,8 +68,7 @@ static void push_next(job_t *job) {
   push(job->f, job->name - 'a' + 3);
 }
 
-static void a_pushed_task_comes_after_all_that_wait(void **state) {
-  (void)state;
+TEST_CASE(a_pushed_task_comes_after_all_that_wait) {
   fixture_t f;
   init(&f);
   for (int i = 0; i < 3; i++) {
@@ -85,8 +83,7 @@ static void push_self(job_t *job) {
   push(job->f, job->name - 'a');
 }
 
-static void the_budget_bounds_an_endless_chain(void **state) {
-  (void)state;
+TEST_CASE(the_budget_bounds_an_endless_chain) {
   fixture_t f;
   init(&f);
   f.jobs[0].body = push_self;
@@ -107,8 +104,7 @@ static void push_two(job_t *job) {
   push(job->f, 5);
 }
 
-static void late_tasks_wait_until_nothing_is_ready(void **state) {
-  (void)state;
+TEST_CASE(late_tasks_wait_until_nothing_is_ready) {
   fixture_t f;
   init(&f);
   f.jobs[2].body = push_two;
@@ -129,8 +125,7 @@ static void cancel_others(job_t *job) {
   uvow__task_cancel(&job->f->jobs[2].task);
 }
 
-static void a_cancelled_task_does_not_run(void **state) {
-  (void)state;
+TEST_CASE(a_cancelled_task_does_not_run) {
   fixture_t f;
   init(&f);
   uvow__task_cancel(&f.jobs[7].task); /* in no list */
@@ -154,8 +149,7 @@ static void push_two_more(job_t *job) {
 }
 
 /* a b | c | d: each root to its end before the next begins. */
-static void what_a_root_spawns_runs_before_the_next_root(void **state) {
-  (void)state;
+TEST_CASE(what_a_root_spawns_runs_before_the_next_root) {
   fixture_t f;
   init(&f);
   f.jobs[0].body = f.jobs[1].body = f.jobs[2].body = spawn_later;
@@ -171,8 +165,7 @@ static void what_a_root_spawns_runs_before_the_next_root(void **state) {
 }
 
 /* Each set of tasks is taken away, wherever it stands in its root. */
-static void a_cancelled_task_takes_no_root_with_it(void **state) {
-  (void)state;
+TEST_CASE(a_cancelled_task_takes_no_root_with_it) {
   for (unsigned gone = 0; gone < 64; gone++) {
     fixture_t f;
     char expected[RUNS] = "";
@@ -202,8 +195,7 @@ static void a_cancelled_task_takes_no_root_with_it(void **state) {
   }
 }
 
-static void a_root_that_used_its_share_goes_behind_the_others(void **state) {
-  (void)state;
+TEST_CASE(a_root_that_used_its_share_goes_behind_the_others) {
   fixture_t f;
   init(&f);
   f.queue.share = 3;
@@ -219,8 +211,70 @@ static void a_root_that_used_its_share_goes_behind_the_others(void **state) {
   assert_string_equal(f.ran, "aaabcaaa");
 }
 
-static void late_ranks_come_in_order(void **state) {
-  (void)state;
+/* ab^ | c | d, in a drain of another root: what is put before the mark joins
+ * the first, wherever its tasks have gone. */
+TEST_CASE(a_mark_is_a_place_in_its_root) {
+  for (unsigned gone = 0; gone < 16; gone++) {
+    fixture_t f;
+    uvow__list_t mark;
+    char expected[RUNS] = "";
+    init(&f);
+    uvow__list_init(&mark);
+    for (int i = 0; i < 4; i++) {
+      push(&f, i);
+      if (i == 1)
+        uvow__queue_mark(&f.queue, &mark);
+      if (i)
+        uvow__queue_root(&f.queue);
+    }
+    uvow__queue_push_before(&mark, &f.jobs[4].task);
+    for (int i = 0; i < 4; i++)
+      if (gone >> i & 1)
+        uvow__task_cancel(&f.jobs[i].task);
+    f.jobs[4].body = push_two_more;
+    for (int i = 0; i < 2; i++)
+      if (!(gone >> i & 1))
+        strncat(expected, &f.jobs[i].name, 1);
+    strcat(expected, "egh");
+    for (int i = 2; i < 4; i++)
+      if (!(gone >> i & 1))
+        strncat(expected, &f.jobs[i].name, 1);
+    assert_int_equal(uvow__queue_drain(&f.queue, 20), 20 - strlen(expected));
+    assert_string_equal(f.ran, expected);
+    assert_true(uvow__list_empty(&mark));
+  }
+}
+
+TEST_CASE(a_mark_moves_and_leaves) {
+  fixture_t f;
+  uvow__list_t mark;
+  init(&f);
+  uvow__list_init(&mark);
+  push(&f, 0);
+  uvow__queue_mark(&f.queue, &mark);
+  uvow__queue_root(&f.queue);
+  push(&f, 1);
+  uvow__queue_root(&f.queue);
+  uvow__queue_mark(&f.queue, &mark); /* a root of its own, behind all */
+  uvow__queue_push_before(&mark, &f.jobs[2].task);
+  f.jobs[1].body = push_two_more;
+  uvow__queue_drain(&f.queue, 20);
+  assert_string_equal(f.ran, "abghc");
+  push(&f, 3);
+  uvow__queue_mark(&f.queue, &mark);
+  uvow__queue_root(&f.queue);
+  push(&f, 4);
+  uvow__link_remove(&mark); /* the root still ends where it did */
+  f.jobs[3].body = push_two_more;
+  uvow__queue_drain(&f.queue, 20);
+  assert_string_equal(f.ran, "abghcdghe");
+  uvow__queue_mark(&f.queue, &mark);
+  uvow__task_cancel(&f.jobs[0].task);
+  assert_int_equal(uvow__queue_drain(&f.queue, 1), 1);
+  assert_true(uvow__queue_empty(&f.queue));
+}
+
+TEST_CASE(late_ranks_come_in_order) {
   fixture_t f;
   init(&f);
   push_late(&f, 0);
@@ -234,8 +288,7 @@ static void free_self(uvow__task_t *task) {
   free(task);
 }
 
-static void a_task_may_free_itself(void **state) {
-  (void)state;
+TEST_CASE(a_task_may_free_itself) {
   uvow__queue_t queue;
   uvow__queue_init(&queue);
   for (int i = 0; i < 3; i++) {
@@ -258,6 +311,8 @@ TEST_MODULE(task) {
       cmocka_unit_test(a_task_may_free_itself),
       cmocka_unit_test(what_a_root_spawns_runs_before_the_next_root),
       cmocka_unit_test(a_cancelled_task_takes_no_root_with_it),
+      cmocka_unit_test(a_mark_is_a_place_in_its_root),
+      cmocka_unit_test(a_mark_moves_and_leaves),
       cmocka_unit_test(a_root_that_used_its_share_goes_behind_the_others),
       cmocka_unit_test(late_ranks_come_in_order),
   };

@@ -2,10 +2,11 @@
 """Every header compiles alone: all as C11, the public ones also as C++."""
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 
-from house import Plant, Skip, main, sources
+from house import Plant, Skip, line_of, main, read, sources
 
 STRICT = ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
 
@@ -62,7 +63,7 @@ def public_headers_as_c11(root):
 
 
 def public_headers_as_cxx(root):
-    return public(root, ["g++", "-xc++", "-std=c++17"])
+    return public(root, ["g++", "-xc++", "-std=c++17", "-Wshadow"])
 
 
 def public_headers_with_clang(root):
@@ -70,7 +71,7 @@ def public_headers_with_clang(root):
 
 
 def public_headers_as_cxx_with_clang(root):
-    return public(root, ["clang++", "-xc++", "-std=c++17"])
+    return public(root, ["clang++", "-xc++", "-std=c++17", "-Wshadow"])
 
 
 def cxx20_headers(root):
@@ -85,10 +86,40 @@ def cxx20_headers(root):
     return wrong
 
 
-CHECKS = (internal_headers, public_headers_as_c11, public_headers_as_cxx,
+# What libuvow adds to libuvow_futures.
+OF_REQUESTS = {"deflate.h", "group.h", "json.h", "methods.h", "peer.h",
+               "protocol.h", "server.h", "subscription.h", "tls.h",
+               "websocket.h"}
+VALUES = re.compile(r"\buvow_(?:result|value|next)_\w+")
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+
+
+def futures_say_what_they_have(root):
+    """A header of libuvow_futures names no way to read or make a value that only
+    libuvow has: who takes futures alone couldn't use it."""
+    wrong, theirs = [], set()
+    ours = [path for path in sources(root, "include", suffixes=(".h",))
+            if path.name not in OF_REQUESTS | {"uvow.h"}]
+    for name in OF_REQUESTS:
+        text = read(root, f"include/uvow/{name}")
+        theirs |= set(VALUES.findall(COMMENT.sub("", text)))
+    for path in ours:
+        theirs -= set(VALUES.findall(COMMENT.sub("", read(root, path))))
+    for path in ours:
+        text = read(root, path)
+        for comment in COMMENT.finditer(text):
+            wrong += [f"{path}:{line_of(text, comment.start())}: names {name}, "
+                      "which libuvow_futures hasn't"
+                      for name in VALUES.findall(comment[0]) if name in theirs]
+    return wrong
+
+
+CHECKS = (futures_say_what_they_have, internal_headers, public_headers_as_c11, public_headers_as_cxx,
           public_headers_with_clang, public_headers_as_cxx_with_clang,
           cxx20_headers)
 PLANTS = (
+    Plant(futures_say_what_they_have, "include/uvow/planted.h",
+          "/** Read by uvow_result_getf. */\nint uvow_f(void);\n"),
     Plant(internal_headers, "lib/base/planted.h", "size_t uvow__f(void);\n"),
     Plant(internal_headers, "lib/base/planted.h",
           "typedef struct uvow__x { int a; } uvow__x_t;\n"),
@@ -97,6 +128,8 @@ PLANTS = (
     Plant(public_headers_as_c11, "include/uvow/planted.h", "struct x {};\n"),
     Plant(public_headers_as_cxx, "include/uvow/planted.h",
           "int uvow_f(int class);\n"),
+    Plant(public_headers_as_cxx, "include/uvow/planted.h",
+          "typedef struct uvow_a { int b; } uvow_a_t;\nint uvow_a(void);\n"),
     Plant(cxx20_headers, "include/uvow/planted.hpp",
           "inline int f(long a) { return a; }\n"),
 )

@@ -7,7 +7,7 @@ from house import Plant, files, main, read
 TOP = {
     "include", "lib", "test", "bench", "docs", "meson.build", "README.md",
     "LICENSE", "CHANGELOG.md", ".ci", ".clang-format", ".gitignore",
-    "meson_options.txt",
+    "meson_options.txt", "subprojects",
 }
 # Bytes on purpose: what the decoders are fed.
 MAY_BE_BINARY = ("test/fuzz/corpus/", "test/data/")
@@ -15,6 +15,17 @@ MAY_BE_BINARY = ("test/fuzz/corpus/", "test/data/")
 # In pieces, so that this file doesn't name them itself.
 UNFINISHED = re.compile(r"\b(" + "|".join(
     ("TO" "DO", "FIX" "ME", "XX" "X", "HA" "CK")) + r")\b")
+# An end is a close, an end, a drop or a free: see docs/CONTRIBUTING.md.
+OTHER_ENDS = re.compile(
+    r"(?<![a-z])(?:abandon|doom|evict|orphan|disown|reap|forget)"
+    r"(?:s|ed|ing|ten)?(?![a-z])", re.I)
+# A code is asked `rc` and `rc == 0`: see docs/CONTRIBUTING.md.
+OTHER_TESTS = re.compile(r"!rc\b(?!\s*[=(])|\bif \(rc != 0\)")
+# What lib/base has for all: text.h, deadline.h, loop.h's uvow__loop_mem.
+AGAIN = re.compile(
+    r"^static (?:inline )?[\w *]*?\b(?:is_digit|is_alpha|to_?lower|lower|"
+    r"slice_of|mem_of|hex_(?:digit|value)|fnv\w*)\(|#define NS_PER_MS\b|"
+    r"\"0123456789abc" r"def|16777" r"619")
 HOME = re.compile(r"(?<![\w.~/$}\])>-])/(?:" + "|".join(
     ("wo" "rk", "ro" "ot", "ho" "me", "Us" "ers")) + r")(?![\w.-])")
 HOSTS = re.compile("|".join((
@@ -60,6 +71,59 @@ def nothing_unfinished(root):
 def no_registry_hosts(root):
     """Where packages come from is the machine's business."""
     return lines_matching(root, HOSTS, "a package registry")
+
+
+def four_verbs_for_an_end(root):
+    """The code closes, ends, drops and frees, and has no other word for it."""
+    return [line for line in lines_matching(root, OTHER_ENDS,
+                                            "another verb for an end")
+            if line.startswith(("include/", "lib/"))]
+
+
+def one_test_of_a_code(root):
+    """`if (rc)`: it has failed; `if (rc == 0)`: it hasn't."""
+    return [line for line in lines_matching(root, OTHER_TESTS,
+                                            "another test of a code")
+            if line.startswith(("include/", "lib/", "test/", "docs/examples"))
+            and not line.startswith("test/check/")]
+
+
+def each_word_once(root):
+    """What lib/base has isn't made again."""
+    return [line for line in lines_matching(root, AGAIN,
+                                            "lib/base has this")
+            if line.startswith("lib/")
+            and not line.startswith("lib/base/text.h:")]
+
+
+UNUSED = re.compile(r"^static void (\w+)\(void \*\*state\) \{\n(?:.*\n)*?\}",
+                    re.M)
+
+
+def a_test_uses_its_fixture(root):
+    """Who has none is a TEST_CASE: see test/support/support.h."""
+    return [f"{path}:{text.count(chr(10), 0, found.start()) + 1}: {found[1]} "
+            "has no use for its state: TEST_CASE"
+            for path in files(root)
+            if path.parts[0] == "test" and path.suffix == ".c"
+            for text in [read(root, path)]
+            for found in UNUSED.finditer(text)
+            if "(void)" "state;" in found[0]]
+
+
+def headers_say_what_is_later(root):
+    """Who is given a callback says when it runs, in the header's first words."""
+    wrong = []
+    for path in files(root):
+        if path.parts[:2] != ("include", "uvow") or path.suffix != ".h":
+            continue
+        text = read(root, path)
+        first = text[text.find("@file"):text.find("*/")]
+        if re.search(r"\(\*uvow_\w+_cb\)", text) and not re.search(
+                r"\blater\b|\bqueue\b|on the spot|never within", first):
+            wrong.append(f"{path}:1: has callbacks, and doesn't say when they "
+                         "run")
+    return wrong
 
 
 def text_ends_well(root):
@@ -134,7 +198,9 @@ def nothing_else_is_listed(root):
 
 CHECKS = (everything_is_built, nothing_else_is_listed, top_level,
           no_binaries, no_absolute_paths, nothing_unfinished,
-          no_registry_hosts, text_ends_well)
+          no_registry_hosts, four_verbs_for_an_end, one_test_of_a_code,
+          each_word_once, a_test_uses_its_fixture, headers_say_what_is_later,
+          text_ends_well)
 PLANTS = (
     Plant(everything_is_built, "lib/base/planted.c", "\n"),
     # Listed, but in another room.
@@ -158,6 +224,18 @@ PLANTS = (
     Plant(nothing_unfinished, "docs/planted.md", "FIX" "ME\n"),
     Plant(no_registry_hosts, "test/setup.sh", "curl http://deb.deb" "ian.org"),
     Plant(no_registry_hosts, "docs/planted.md", "at npm" "js.org\n"),
+    Plant(four_verbs_for_an_end, "lib/base/planted.h", "/* it is orphaned */\n"),
+    Plant(four_verbs_for_an_end, "lib/base/planted.h", "void uvow__x_reap();\n"),
+    Plant(one_test_of_a_code, "lib/base/planted.h", "if (!" "rc) f();\n"),
+    Plant(one_test_of_a_code, "test/base/buf.c", "if (rc " "!= 0) f();\n"),
+    Plant(each_word_once, "lib/rpc/planted.h",
+          "static const uvow__mem_t *mem_of(const uvow_x_t *x) {\n"),
+    Plant(each_word_once, "lib/wire/planted.h",
+          "static inline int lower(int c) {\n"),
+    Plant(a_test_uses_its_fixture, "test/base/planted.c",
+          "static void it(void **state) {\n  (void)" "state;\n}\n"),
+    Plant(headers_say_what_is_later, "include/uvow/planted.h",
+          "/** @file planted.h */\ntypedef void (*uvow_planted_cb)(void);\n"),
     Plant(text_ends_well, "lib/base/planted.h", "int a; \n"),
     Plant(text_ends_well, "lib/base/planted.h", "int a;"),
 )

@@ -12,7 +12,7 @@ from house import Plant, line_of, main, read, sources, without_comments
 
 # Declared and documented: functions, data, types; our inline functions too.
 DECLARED = re.compile(
-    r"^(?:extern[ \t]+)?UVOW_API\s+(?P<api>[^;{]+?);"
+    r"^(?:extern[ \t]+)?UVOW_(?:API|NEW|FORMATTED)\s+(?P<api>[^;{]+?);"
     r"|^static inline\s+(?P<inline>[^;{(]*?\([^;{]*?)\s*\{"
     r"|^typedef\s+(?P<type>[^;{]+?)[;{]", re.M)
 
@@ -43,24 +43,42 @@ def declarations(root):
             yield path, line, kind, name_of(found[kind]), documented
 
 
-def exported(library):
+def exported(name):
+    """What a shared library exports: the public names, and the others."""
+    library = pathlib.Path(sys.argv[1]).resolve() / "lib" / name
     run = subprocess.run(["nm", "-D", "--defined-only", str(library)],
                          check=True, stdout=subprocess.PIPE, text=True)
-    return {line.split()[-1].split("@")[0] for line in run.stdout.splitlines()}
+    public, private = set(), set()
+    for line in run.stdout.splitlines():
+        symbol, _, version = line.split()[-1].partition("@")
+        kind = line.split()[-2]
+        if kind != "A":  # the versions' own names
+            (private if "UVOW_PRIVATE" in version else public).add(symbol)
+    return public, private
+
+
+def private_exports(root):
+    """Only libuvow_futures has some, for libuvow: they begin with uvow__."""
+    wrong = [f"libuvow.so: {name} is exported to nobody"
+             for name in sorted(exported("libuvow.so")[1])]
+    return wrong + [f"libuvow_futures.so: {name} doesn't begin with uvow__"
+                    for name in sorted(exported("libuvow_futures.so")[1])
+                    if not name.startswith("uvow__")]
 
 
 def exports(root):
-    """The shared library exports what the headers declare, no more."""
-    library = pathlib.Path(sys.argv[1]).resolve() / "lib" / "libuvow.so"
-    has = exported(library)
-    wrong = []
+    """The shared libraries export what the headers declare, no more."""
+    first, second = (exported(name)[0]
+                     for name in ("libuvow.so", "libuvow_futures.so"))
+    has = first | second
+    wrong = [f"{name} is in both libraries" for name in sorted(first & second)]
     declared = set()
     for path, line, kind, name, _ in declarations(root):
         if kind == "api":
             declared.add(name)
             if name not in has:
                 wrong.append(f"{path}:{line}: {name} is not in the library")
-    return wrong + [f"{library.name}: {name} is in no public header"
+    return wrong + [f"libuvow: {name} is in no public header"
                     for name in sorted(has - declared)]
 
 
@@ -80,7 +98,22 @@ def names(root):
     return wrong
 
 
-CHECKS = (exports, docstrings, names)
+def used(root):
+    """What returns a new future, stream or next is UVOW_NEW."""
+    owned = re.compile(
+        r"^UVOW_API\s+(?:uvow_(?:future|stream|sink|scope|limit|gate)_t\s*\*"
+        r"|uvow_next_t\s)\s*(?P<name>\w+)\(", re.M)
+    wrong = []
+    for path in sources(root, "include", suffixes=(".h",)):
+        code = without_comments(read(root, path))
+        for found in owned.finditer(code):
+            if found["name"] != "uvow_future_name":  # gives its argument back
+                wrong.append(f"{path}:{line_of(code, found.start())}: "
+                             f"{found['name']} is not UVOW_NEW")
+    return wrong
+
+
+CHECKS = (exports, private_exports, docstrings, names, used)
 BASE = "include/uvow/base.h"
 PLANTS = (
     Plant(exports, BASE, "/** Planted. */\nUVOW_API int uvow_planted(void);\n",
@@ -93,6 +126,8 @@ PLANTS = (
     Plant(docstrings, BASE, "\nextern UVOW_API const int uvow_planted;\n"),
     Plant(docstrings, BASE,
           "\nstatic inline int uvow_p(int a,\n int b) {\nreturn a+b; }\n"),
+    Plant(used, "include/uvow/future.h", "UVOW_API uvow_future_t *\n"
+          "uvow_planted(uvow_loop_t *loop);\n"),
     Plant(names, BASE, "/** X. */\nUVOW_API int planted(void);\n"),
 )
 

@@ -1,7 +1,9 @@
 /* The command line: what is understood, and what is said of what isn't. */
+#include "support/serve.h"
 #include "support/support.h"
 
 #include <args.h>
+#include <table.h>
 
 /* Parses copies of the words, as a program may change its argv. */
 static int parse(args_t *args, const char *const *words) {
@@ -28,13 +30,12 @@ static void assert_wrong(const char *const *words, const char *error) {
 #define ASSERT_WRONG(error, ...)                                               \
   assert_wrong((const char *const[]){"uvow", __VA_ARGS__, NULL}, (error))
 
-static void a_bench_has_defaults(void **state) {
+TEST_CASE(a_bench_has_defaults) {
   args_t args;
-  (void)state;
   assert_int_equal(PARSE(&args, "bench", "--url", "ws://h/"), 0);
   assert_int_equal(args.command, COMMAND_BENCH);
   assert_string_equal(args.url, "ws://h/");
-  assert_ptr_equal(args.protocol, uvow_protocol_jsonrpc2());
+  assert_ptr_equal(args.protocol, uvow_protocol_by_name("jsonrpc2"));
   assert_string_equal(args.method, "echo");
   assert_string_equal(args.params, "{\"x\":81}");
   assert_int_equal(args.inflight, 64);
@@ -45,9 +46,8 @@ static void a_bench_has_defaults(void **state) {
   assert_int_equal(args.requests, 0);
 }
 
-static void each_option_is_taken(void **state) {
+TEST_CASE(each_option_is_taken) {
   args_t args;
-  (void)state;
   assert_int_equal(PARSE(&args, "bench", "--url=ws://h/?a=b", "--protocol",
                          "cdp", "--inflight", "7", "--connections", "3",
                          "--seconds", "0.25", "--rate", "1e3", "--json-values",
@@ -55,7 +55,7 @@ static void each_option_is_taken(void **state) {
                          "[1]", "--warmup", "0"),
                    0);
   assert_string_equal(args.url, "ws://h/?a=b");
-  assert_ptr_equal(args.protocol, uvow_protocol_cdp());
+  assert_ptr_equal(args.protocol, uvow_protocol_by_name("cdp"));
   assert_int_equal(args.inflight, 7);
   assert_int_equal(args.connections, 3);
   assert_true(args.seconds == 0.25);
@@ -67,89 +67,114 @@ static void each_option_is_taken(void **state) {
   assert_true(args.warmup == 0);
 }
 
-static void requests_replace_seconds_and_warmup(void **state) {
+TEST_CASE(requests_replace_seconds_and_warmup) {
   args_t args;
-  (void)state;
   assert_int_equal(PARSE(&args, "bench", "--url", "u", "--requests", "5"), 0);
   assert_int_equal(args.requests, 5);
   assert_true(args.seconds == 0);
   assert_true(args.warmup == 0);
 }
 
-static void headers_and_subprotocols_may_be_many(void **state) {
+TEST_CASE(headers_and_subprotocols_may_be_many) {
   args_t args;
-  uvow_client_options_t options = {.size = sizeof(options)};
-  (void)state;
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t ws = {.size = sizeof(ws)};
   assert_int_equal(PARSE(&args, "call", "--header", "A: b:c",
                          "--header=D:", "--subprotocol", "s1", "--subprotocol",
                          "s2", "--url", "u", "m"),
                    0);
-  args_to_client(&args, &options);
-  assert_int_equal(options.header_count, 2);
-  assert_string_equal(options.headers[0].name, "A");
-  assert_string_equal(options.headers[0].value, "b:c");
-  assert_string_equal(options.headers[1].name, "D");
-  assert_string_equal(options.headers[1].value, "");
-  assert_int_equal(options.subprotocol_count, 2);
-  assert_string_equal(options.subprotocols[1], "s2");
+  args_to_client(&args, &options, &ws);
+  assert_int_equal(ws.header_count, 2);
+  assert_string_equal(ws.headers[0].name, "A");
+  assert_string_equal(ws.headers[0].value, "b:c");
+  assert_string_equal(ws.headers[1].name, "D");
+  assert_string_equal(ws.headers[1].value, "");
+  assert_int_equal(ws.subprotocol_count, 2);
+  assert_string_equal(ws.subprotocols[1], "s2");
   assert_int_equal(options.timeout_ms, 30000);
 }
 
-static void a_connection_is_as_the_options_say(void **state) {
+TEST_CASE(a_connection_is_as_the_options_say) {
   args_t args;
-  uvow_client_options_t options = {.size = sizeof(options)};
-  (void)state;
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t ws = {.size = sizeof(ws)};
   assert_int_equal(PARSE(&args, "bench", "--url", "u"), 0);
-  args_to_client(&args, &options);
-  assert_null(options.proxy);
-  assert_false(options.proxy_from_environment);
-  assert_null(options.bearer);
-  assert_null(options.origin);
-  assert_null(options.deflate);
+  args_to_client(&args, &options, &ws);
+  assert_null(ws.proxy);
+  assert_false(ws.proxy_from_environment);
+  assert_null(ws.bearer);
+  assert_null(ws.origin);
+  assert_null(ws.deflate);
   assert_int_equal(PARSE(&args, "call", "--url", "u", "-x", "HTTP://p:1",
                          "--oauth2-bearer", "t", "--origin", "o", "--deflate",
                          "-H", "A: b", "-k", "m"),
                    0);
-  args_to_client(&args, &options);
-  assert_string_equal(options.proxy, "HTTP://p:1");
-  assert_string_equal(options.bearer, "t");
-  assert_string_equal(options.origin, "o");
-  assert_string_equal(options.headers[0].value, "b");
-  assert_non_null(options.deflate);
+  args_to_client(&args, &options, &ws);
+  assert_string_equal(ws.proxy, "HTTP://p:1");
+  assert_string_equal(ws.bearer, "t");
+  assert_string_equal(ws.origin, "o");
+  assert_string_equal(ws.headers[0].value, "b");
+  assert_non_null(ws.deflate);
   assert_true(args.insecure);
   assert_int_equal(PARSE(&args, "bench", "--url", "u", "--proxy-env",
                          "--deflate", "--no-deflate"),
                    0);
-  args_to_client(&args, &options);
-  assert_true(options.proxy_from_environment);
-  assert_null(options.deflate);
+  args_to_client(&args, &options, &ws);
+  assert_true(ws.proxy_from_environment);
+  assert_null(ws.deflate);
   assert_int_equal(PARSE(&args, "call", "--url", "u", "--proxy=", "m"), 0);
-  args_to_client(&args, &options);
-  assert_string_equal(options.proxy, ""); /* none */
+  args_to_client(&args, &options, &ws);
+  assert_string_equal(ws.proxy, ""); /* none */
 }
 
-static void a_server_is_as_the_options_say(void **state) {
+/* Or one of them could never be given. */
+TEST_CASE(a_name_is_one_option_of_a_command) {
+  for (size_t i = 0; i < command_option_count; i++)
+    for (size_t k = 0; k < i; k++)
+      if ((command_options[i].commands & command_options[k].commands) &&
+          (strcmp(command_options[i].name, command_options[k].name) == 0 ||
+           (command_options[i].letter &&
+            command_options[i].letter == command_options[k].letter)))
+        fail_msg("--%s and --%s are options of one command",
+                 command_options[k].name, command_options[i].name);
+}
+
+TEST_CASE(vars_are_an_object) {
   args_t args;
-  uvow_server_options_t options = {.size = sizeof(options)};
-  (void)state;
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t ws = {.size = sizeof(ws)};
+  assert_int_equal(PARSE(&args, "call", "u://", "m", "--vars", "{\"a\":1}"), 0);
+  args_to_client(&args, &options, &ws);
+  assert_string_equal(options.vars, "{\"a\":1}");
+  ASSERT_WRONG("--vars is no JSON object", "call", "u://", "m", "--vars",
+               "[1]");
+  ASSERT_WRONG(
+      "--vars is no JSON object: string or '}' expected near end of file",
+      "call", "u://", "m", "--vars", "{");
+  ASSERT_WRONG("the vars can't be read from @/nowhere/at/all", "serve",
+               "--vars", "@/nowhere/at/all");
+}
+
+TEST_CASE(a_server_is_as_the_options_say) {
+  args_t args;
+  test_serve_t options = test_serve_options();
   assert_int_equal(PARSE(&args, "serve", "--unix-socket", "/s", "--subprotocol",
                          "a", "--subprotocol", "b", "--deflate"),
                    0);
-  args_to_server(&args, &options);
-  assert_string_equal(options.socket_path, "/s");
-  assert_null(options.host);
-  assert_int_equal(options.subprotocol_count, 2);
-  assert_non_null(options.deflate);
+  args_to_server(&args, &options.listener, &options.peer);
+  assert_string_equal(options.listener.socket_path, "/s");
+  assert_null(options.listener.host);
+  assert_int_equal(options.listener.subprotocol_count, 2);
+  assert_non_null(options.listener.deflate);
   assert_int_equal(PARSE(&args, "serve", "--host", "::1", "--port", "7"), 0);
-  args_to_server(&args, &options);
-  assert_null(options.socket_path);
-  assert_string_equal(options.host, "::1");
-  assert_int_equal(options.port, 7);
+  args_to_server(&args, &options.listener, &options.peer);
+  assert_null(options.listener.socket_path);
+  assert_string_equal(options.listener.host, "::1");
+  assert_int_equal(options.listener.port, 7);
 }
 
-static void a_call_has_a_method_and_params(void **state) {
+TEST_CASE(a_call_has_a_method_and_params) {
   args_t args;
-  (void)state;
   assert_int_equal(
       PARSE(&args, "call", "--url", "u", "--pretty", "--", "-m", "[-1]"), 0);
   assert_string_equal(args.method, "-m");
@@ -159,20 +184,17 @@ static void a_call_has_a_method_and_params(void **state) {
   assert_null(args.params);
 }
 
-static void help_needs_nothing_else(void **state) {
+TEST_CASE(help_needs_nothing_else) {
   args_t args;
-  (void)state;
   assert_int_equal(PARSE(&args, "bench", "--help"), 0);
   assert_true(args.help);
-  assert_non_null(strstr(args_help(args.command), "--inflight"));
   assert_int_equal(PARSE(&args, "--help"), 0);
   assert_true(args.help);
   assert_int_equal(PARSE(&args, "--version"), 0);
   assert_true(args.version);
 }
 
-static void what_is_unknown_is_named(void **state) {
-  (void)state;
+TEST_CASE(what_is_unknown_is_named) {
   ASSERT_WRONG("unknown command fly", "fly");
   ASSERT_WRONG("unknown option --fly", "--fly");
   ASSERT_WRONG("unknown option --fly", "bench", "--fly");
@@ -185,8 +207,7 @@ static void what_is_unknown_is_named(void **state) {
   ASSERT_WRONG("--protocol: there is no \"x\"", "serve", "--protocol", "x");
 }
 
-static void a_bad_value_is_named(void **state) {
-  (void)state;
+TEST_CASE(a_bad_value_is_named) {
   ASSERT_WRONG("--url wants a value", "bench", "--url");
   ASSERT_WRONG("--line takes no value", "bench", "--line=1");
   ASSERT_WRONG("--inflight can't be 0", "bench", "--inflight", "0");
@@ -217,10 +238,9 @@ static void a_bad_value_is_named(void **state) {
                "bench", "--report", "a.txt");
 }
 
-static void what_is_missing_or_too_much_is_named(void **state) {
-  (void)state;
-  ASSERT_WRONG("--url is missing", "bench");
-  ASSERT_WRONG("--url is missing", "call", "m");
+TEST_CASE(what_is_missing_or_too_much_is_named) {
+  ASSERT_WRONG("URL is missing", "bench");
+  ASSERT_WRONG("URL is missing", "call", "m");
   ASSERT_WRONG("--key is the key of a --cert: there is none", "serve", "--key",
                "c");
   ASSERT_WRONG("--cacert is for wss: not without --cert", "serve", "--cacert",
@@ -240,9 +260,8 @@ static void what_is_missing_or_too_much_is_named(void **state) {
                "--url", "u", "--inflight", "2", "--connections", "3");
 }
 
-static void params_must_be_json(void **state) {
+TEST_CASE(params_must_be_json) {
   args_t args;
-  (void)state;
   assert_int_equal(PARSE(&args, "call", "--url", "u", "m", "{"), -1);
   assert_non_null(strstr(args.error, "the params are not JSON: "));
   assert_int_equal(PARSE(&args, "bench", "--url", "u", "--params", "1 2"), -1);
@@ -256,6 +275,8 @@ TEST_MODULE(args) {
       cmocka_unit_test(requests_replace_seconds_and_warmup),
       cmocka_unit_test(headers_and_subprotocols_may_be_many),
       cmocka_unit_test(a_connection_is_as_the_options_say),
+      cmocka_unit_test(a_name_is_one_option_of_a_command),
+      cmocka_unit_test(vars_are_an_object),
       cmocka_unit_test(a_server_is_as_the_options_say),
       cmocka_unit_test(a_call_has_a_method_and_params),
       cmocka_unit_test(help_needs_nothing_else),

@@ -30,6 +30,62 @@ static void a_result_is_printed_as_it_came(void **state) {
   assert_int_equal(command_stop(command), 0);
 }
 
+static void words_and_files_say_what_is_called(void **state) {
+  command_t *command = serving(state);
+  assert_int_equal(COMMAND_RUN(command, "call", "URL", "echo", "[1]"), EXIT_OK);
+  assert_string_equal(command->out, "[1]\n");
+  assert_int_equal(COMMAND_RUN(command, "call", "URL", "echo", "@/nowhere"),
+                   EXIT_USAGE);
+  assert_string_equal(command->err,
+                      "uvow: the params can't be read from @/nowhere\n"
+                      "See uvow call --help.\n");
+  assert_int_equal(command_stop(command), 0);
+}
+
+static void a_notification_waits_for_no_answer(void **state) {
+  command_t *command = serving(state);
+  assert_int_equal(COMMAND_RUN(command, "call", "URL", "--notify", "error"),
+                   EXIT_OK);
+  assert_string_equal(command->out, "");
+  assert_string_equal(command->err, "");
+  assert_int_equal(command_stop(command), 0);
+  assert_int_equal(
+      COMMAND_RUN(command, "call", "ws://127.0.0.1:1/", "--notify", "error"),
+      EXIT_NOT_SENT);
+}
+
+static void programs_get_json(void **state) {
+  command_t *command = serving(state);
+  assert_int_equal(COMMAND_RUN(command, "call", "URL", "--json", "echo", "[1]"),
+                   EXIT_OK);
+  assert_int_equal(
+      strncmp(command->out, "{\"outcome\":\"answered\",\"ms\":", 27), 0);
+  assert_non_null(strstr(command->out, ",\"result\":[1]}\n"));
+  assert_int_equal(COMMAND_RUN(command, "call", "URL", "--json", "error",
+                               "{\"code\":4,\"data\":[2]}"),
+                   EXIT_ANSWERED);
+  assert_non_null(strstr(command->out,
+                         "\"error\":{\"name\":\"UVOW_EREMOTE\","
+                         "\"message\":\"you asked for an "
+                         "error\",\"code\":4,\"data\":[2]}}\n"));
+  assert_string_equal(command->err, "");
+  assert_int_equal(command_stop(command), 0);
+}
+
+/* Each option of --help is completed, and is in the manual page. */
+static void shells_and_man_know_the_options(void **state) {
+  static const char *const all[] = {"bash", "zsh", "fish", "man"};
+  command_t *command = (command_t *)*state;
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    assert_int_equal(COMMAND_RUN(command, "completion", all[i]), EXIT_OK);
+    assert_non_null(strstr(command->out, "inflight"));
+    assert_non_null(strstr(command->out, "notify"));
+    assert_non_null(
+        strstr(command->out, i == 3 ? "unix\\-socket" : "unix-socket"));
+  }
+  assert_int_equal(COMMAND_RUN(command, "completion", "ksh"), EXIT_USAGE);
+}
+
 static void the_server_adds(void **state) {
   static const struct {
     const char *params;
@@ -121,7 +177,7 @@ static void wrong_usage_is_64(void **state) {
                       "uvow: unknown command nope\n"
                       "See uvow --help.\n");
   assert_int_equal(COMMAND_RUN(command, NULL), EXIT_USAGE);
-  assert_non_null(strstr(command->err, "usage: uvow bench"));
+  assert_non_null(strstr(command->err, "usage: uvow call"));
 }
 
 static void it_says_what_it_can(void **state) {
@@ -239,20 +295,21 @@ static void on_lost(const uvow_result_t *result, void *data) {
 
 static void a_call_that_it_answers_does_not_keep_the_server(void **state) {
   command_t *command = serving(state);
-  uvow_client_options_t options = {.size = sizeof(options)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
   uvow_loop_t *loop;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   int code = 1;
-  assert_int_equal(uvow_loop_new(&command->uv, NULL, &loop), 0);
-  options.url = command->url;
-  options.protocol = uvow_protocol_jsonrpc2();
-  assert_int_equal(uvow_client_new(loop, &options, &client), 0);
-  assert_int_equal(uvow_future_done(uvow_client_request_bytes(
-                                        client, "sleep", "[600000]", 8, NULL),
-                                    on_lost, &code),
-                   0);
+  loop = uvow_loop_new(&command->uv, NULL);
+  assert_non_null(loop);
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  client = uvow_peer_connect(loop, command->url, &options);
+  assert_int_equal(
+      uvow_future_done(
+          uvow_peer_request(client, "sleep", uvow_value_raw("[600000]")),
+          on_lost, &code),
+      0);
   /* When this one is answered, the server has the other. */
-  uvow_future_t *f = uvow_client_request_bytes(client, "echo", "[1]", 3, NULL);
+  uvow_future_t *f = uvow_peer_request(client, "echo", uvow_value_raw("[1]"));
   while (uvow_future_state(f) == UVOW_PENDING)
     uv_run(&command->uv, UV_RUN_ONCE);
   assert_int_equal(uvow_future_state(f), UVOW_FULFILLED);
@@ -262,7 +319,7 @@ static void a_call_that_it_answers_does_not_keep_the_server(void **state) {
   while (code == 1)
     uv_run(&command->uv, UV_RUN_ONCE);
   assert_int_equal(code, UVOW_ELOST);
-  uvow_client_free(client);
+  uvow_peer_unref(client);
   uvow_loop_close(loop, NULL, NULL);
 }
 
@@ -271,6 +328,10 @@ TEST_MODULE(call) {
   cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
   const struct CMUnitTest tests[] = {
       CASE(a_result_is_printed_as_it_came),
+      CASE(words_and_files_say_what_is_called),
+      CASE(a_notification_waits_for_no_answer),
+      CASE(programs_get_json),
+      CASE(shells_and_man_know_the_options),
       CASE(the_server_adds),
       CASE(sleep_answers_null),
       CASE(an_error_of_the_peer_is_1),

@@ -9,6 +9,7 @@
 
 #include "support/certs.h"
 #include "support/folder.h"
+#include "support/serve.h"
 
 /* What a handshake had to show, in a server of the test's own. */
 typedef struct seen {
@@ -16,47 +17,54 @@ typedef struct seen {
   uvow_server_t *server;
   char url[64];
   char text[512];
+  int refuses;
 } seen_t;
 
-static void add(seen_t *seen, const uvow_handshake_t *handshake,
-                const char *name) {
-  const char *value = uvow_handshake_header(handshake, name);
+static void add(seen_t *seen, const uvow_websocket_t *ws, const char *name) {
+  const char *value = uvow_websocket_header(ws, name);
   size_t len = strlen(seen->text);
   snprintf(seen->text + len, sizeof(seen->text) - len, "%s|",
            value ? value : "");
 }
 
-static void on_handshake(uvow_handshake_t *handshake, void *data) {
+static uvow_next_t on_handshake(uvow_websocket_t *ws, void *data) {
   seen_t *seen = (seen_t *)data;
   seen->text[0] = '\0';
-  add(seen, handshake, "Authorization");
-  add(seen, handshake, "Origin");
-  add(seen, handshake, "X-Tenant");
-  add(seen, handshake, "Sec-WebSocket-Protocol");
+  add(seen, ws, "Authorization");
+  add(seen, ws, "Origin");
+  add(seen, ws, "X-Tenant");
+  add(seen, ws, "Sec-WebSocket-Protocol");
   const char *extensions =
-      uvow_handshake_header(handshake, "Sec-WebSocket-Extensions");
+      uvow_websocket_header(ws, "Sec-WebSocket-Extensions");
   if (extensions && strstr(extensions, "permessage-deflate"))
     strcat(seen->text, "deflate");
+  if (seen->refuses) {
+    uvow_websocket_refuse(ws, 401, "who\nare \033 you?");
+    return uvow_next_code(UVOW_EINVAL, NULL);
+  }
+  return uvow_next_none();
 }
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
 static void look(seen_t *seen, command_t *command) {
   static const char *const any[] = {"*"};
-  uvow_server_options_t options = {.size = sizeof(options)};
-  options.origins = any;
-  options.origin_count = 1;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.on_handshake = on_handshake;
-  options.data = seen;
+  test_serve_t options = test_serve_options();
+  options.listener.origins = any;
+  options.listener.origin_count = 1;
+  options.listener.on_handshake = on_handshake;
+  options.listener.data = options.peer.data = seen;
   seen->text[0] = '\0';
-  assert_int_equal(uvow_loop_new(&command->uv, NULL, &seen->loop), 0);
-  assert_int_equal(uvow_server_new(seen->loop, &options, &seen->server), 0);
-  uvow_server_method(seen->server, "echo", echo, NULL, NULL);
+  seen->loop = uvow_loop_new(&command->uv, NULL);
+  assert_non_null(seen->loop);
+  assert_int_equal(test_serve(seen->loop, &options, &seen->server), 0);
+  test_method(seen->server, "echo", echo, NULL);
   snprintf(seen->url, sizeof(seen->url), "ws://127.0.0.1:%u/",
            (unsigned)uvow_server_port(seen->server));
 }
@@ -69,7 +77,7 @@ static void look_away(seen_t *seen, command_t *command) {
 
 static void the_handshake_has_what_was_asked_for(void **state) {
   command_t *command = (command_t *)*state;
-  seen_t seen;
+  seen_t seen = {0};
   look(&seen, command);
   assert_int_equal(COMMAND_RUN(command, "call", "--url", seen.url, "echo"),
                    EXIT_OK);
@@ -88,6 +96,26 @@ static void the_handshake_has_what_was_asked_for(void **state) {
                                "--no-deflate", "--requests", "5", "--line"),
                    EXIT_OK);
   assert_string_equal(seen.text, "Bearer t|o|8||");
+  look_away(&seen, command);
+}
+
+static void what_a_refusal_says_is_shown(void **state) {
+  command_t *command = (command_t *)*state;
+  seen_t seen = {.refuses = 1};
+  look(&seen, command);
+  assert_int_equal(COMMAND_RUN(command, "call", seen.url, "echo"),
+                   EXIT_NOT_SENT);
+  assert_non_null(strstr(command->err, "UVOW_EHANDSHAKE, not sent: "));
+  assert_non_null(strstr(command->err, "401"));
+  assert_non_null(strstr(command->err, "\n  who\n  are \033 you?\n"));
+  assert_int_equal(COMMAND_RUN(command, "call", seen.url, "echo", "--json"),
+                   EXIT_NOT_SENT);
+  assert_non_null(strstr(command->out, "\"body\":\"who\\nare "));
+  assert_non_null(strstr(command->out, "\"status\":401}}"));
+  assert_int_equal(COMMAND_RUN(command, "listen", seen.url), EXIT_NOT_SENT);
+  assert_non_null(strstr(command->err, "\n  who\n"));
+  assert_int_equal(COMMAND_RUN(command, "ping", seen.url), EXIT_NOT_SENT);
+  assert_non_null(strstr(command->err, "\n  who\n"));
   look_away(&seen, command);
 }
 
@@ -264,6 +292,7 @@ TEST_MODULE(connection) {
   cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
   const struct CMUnitTest tests[] = {
       CASE(the_handshake_has_what_was_asked_for),
+      CASE(what_a_refusal_says_is_shown),
       CASE(what_can_not_be_sent_is_wrong_usage),
       CASE(a_server_agrees_on_its_subprotocols),
       CASE(a_server_may_ask_for_a_certificate),

@@ -10,9 +10,8 @@
 #define MS UINT64_C(1000000)
 #define S (1000 * MS)
 
-static void a_schedule_is_even_and_exact(void **state) {
-  pace_t pace = {7, 3, 0};
-  (void)state;
+TEST_CASE(a_schedule_is_even_and_exact) {
+  pace_t pace = {7, 3, 0, 0};
   assert_int_equal(pace_at(&pace, 0), 7);
   assert_int_equal(pace_at(&pace, 1), 7 + 333333333);
   assert_int_equal(pace_at(&pace, 3), 7 + S);
@@ -20,10 +19,9 @@ static void a_schedule_is_even_and_exact(void **state) {
   assert_int_equal(pace_at(&pace, 3 * 86400), 7 + 86400 * S);
 }
 
-static void what_is_due_is_taken_once(void **state) {
-  pace_t pace = {10 * S, 1000, 0};
+TEST_CASE(what_is_due_is_taken_once) {
+  pace_t pace = {10 * S, 1000, 0, 0};
   uint64_t start = 0;
-  (void)state;
   assert_int_equal(pace_take(&pace, 10 * S - 1, &start), 0);
   assert_int_equal(pace_wait(&pace, 10 * S - 1), 1);
   assert_int_equal(pace_take(&pace, 10 * S, &start), 1);
@@ -41,9 +39,8 @@ static void what_is_due_is_taken_once(void **state) {
   assert_int_equal(pace_wait(&pace, late), MS / 2);
 }
 
-static void what_is_missing_is_counted(void **state) {
-  pace_t pace = {S, 1000, 0};
-  (void)state;
+TEST_CASE(what_is_missing_is_counted) {
+  pace_t pace = {S, 1000, 0, 0};
   assert_int_equal(pace_missing(&pace, 0), 0);
   assert_int_equal(pace_missing(&pace, S), 0); /* at the end: not before it */
   assert_int_equal(pace_missing(&pace, S + 1), 1);
@@ -53,7 +50,7 @@ static void what_is_missing_is_counted(void **state) {
   pace.next = 1001;
   assert_int_equal(pace_missing(&pace, 2 * S), 0);
   for (double rate = 1; rate < 1e8; rate *= 3.7) {
-    pace_t any = {123456789, rate, 0};
+    pace_t any = {123456789, rate, 0, 0};
     uint64_t missing = pace_missing(&any, S);
     assert_true(pace_at(&any, missing - 1) < S);
     assert_true(pace_at(&any, missing) >= S);
@@ -69,7 +66,7 @@ static uint64_t answered_at(uint64_t asked) {
 }
 
 static void drive(measure_t *m, int from_schedule) {
-  pace_t pace = {0, 1000, 0};
+  pace_t pace = {0, 1000, 0, 0};
   uint64_t now = 0;
   uint64_t start;
   measure_init(m);
@@ -85,10 +82,9 @@ static void drive(measure_t *m, int from_schedule) {
   measure_merge(m);
 }
 
-static void a_stall_shows_in_all_that_it_delayed(void **state) {
+TEST_CASE(a_stall_shows_in_all_that_it_delayed) {
   measure_t from_schedule;
   measure_t from_asking;
-  (void)state;
   drive(&from_schedule, 1);
   drive(&from_asking, 0);
   assert_int_equal(from_schedule.latency.total, 10000);
@@ -106,9 +102,8 @@ static void a_stall_shows_in_all_that_it_delayed(void **state) {
   measure_done(&from_asking);
 }
 
-static void what_was_never_sent_counts_with_its_age(void **state) {
+TEST_CASE(what_was_never_sent_counts_with_its_age) {
   measure_t m;
-  (void)state;
   measure_init(&m);
   measure_add_overdue(&m, 4, 4 * S);
   measure_merge(&m);
@@ -129,9 +124,8 @@ static void what_was_never_sent_counts_with_its_age(void **state) {
   measure_done(&m);
 }
 
-static void percentiles_are_those_of_all_parts(void **state) {
+TEST_CASE(percentiles_are_those_of_all_parts) {
   measure_t m;
-  (void)state;
   measure_init(&m);
   assert_true(measure_us(&m, 0.5) == 0);
   for (uint64_t i = 1; i <= 1000; i++) {
@@ -149,9 +143,8 @@ static void percentiles_are_those_of_all_parts(void **state) {
   measure_done(&m);
 }
 
-static void points_have_what_came_in_each(void **state) {
+TEST_CASE(points_have_what_came_in_each) {
   measure_t m;
-  (void)state;
   measure_init(&m);
   for (int i = 0; i < 30; i++)
     measure_add(&m, 1);
@@ -169,11 +162,10 @@ static void points_have_what_came_in_each(void **state) {
   measure_done(&m);
 }
 
-static void a_long_run_has_longer_points(void **state) {
+TEST_CASE(a_long_run_has_longer_points) {
   measure_t m;
   uint64_t answered = 0;
   uint64_t before = 0;
-  (void)state;
   measure_init(&m);
   for (uint64_t i = 1; i <= 5000; i++) {
     measure_add(&m, i);
@@ -193,10 +185,9 @@ static void a_long_run_has_longer_points(void **state) {
   measure_done(&m);
 }
 
-static void failures_are_counted_by_their_code(void **state) {
+TEST_CASE(failures_are_counted_by_their_code) {
   measure_t m;
   char name[48];
-  (void)state;
   measure_init(&m);
   measure_fail(&m, UVOW_EREMOTE, -32601, "the first text");
   measure_fail(&m, UVOW_EREMOTE, -32000, "another");
@@ -226,8 +217,7 @@ static void assert_formatted(double ns, const char *expected) {
   assert_string_equal(measure_format_ns(ns, text, sizeof(text)), expected);
 }
 
-static void times_are_written_with_three_digits(void **state) {
-  (void)state;
+TEST_CASE(times_are_written_with_three_digits) {
   assert_formatted(0, "0 ns");
   assert_formatted(999.4, "999 ns");
   assert_formatted(999.6, "1.00 us");
@@ -239,8 +229,45 @@ static void times_are_written_with_three_digits(void **state) {
   assert_formatted(12345e9, "12345 s");
 }
 
+/* 100 a second after 4 s: 200 by then, half of what it would have been. */
+TEST_CASE(a_rate_may_grow) {
+  pace_t pace = {5 * S, 100, 0, 4};
+  assert_int_equal(pace_at(&pace, 0), 5 * S);
+  assert_int_equal(pace_at(&pace, 50), 7 * S); /* a quarter, in half the time */
+  assert_int_equal(pace_at(&pace, 200), 9 * S);
+  assert_int_equal(pace_at(&pace, 300), 10 * S);
+  assert_int_equal(pace_missing(&pace, 7 * S), 50);
+  assert_int_equal(pace_missing(&pace, 9 * S), 200);
+  assert_int_equal(pace_missing(&pace, 10 * S), 300);
+  pace.next = 10;
+  assert_int_equal(pace_missing(&pace, 10 * S), 290);
+}
+
+TEST_CASE(points_have_latencies) {
+  static measure_t m;
+  measure_init(&m);
+  for (uint64_t i = 1; i <= 100; i++)
+    measure_add(&m, i);
+  measure_tick(&m, 100);
+  measure_add(&m, 7);
+  measure_tick(&m, 200);
+  measure_tick(&m, 300);
+  assert_int_equal(m.points[0].p50_ns, 50);
+  assert_int_equal(m.points[0].p99_ns, 99);
+  assert_int_equal(m.points[0].max_ns, 100);
+  assert_int_equal(m.points[1].max_ns, 7);
+  assert_int_equal(m.points[2].max_ns, 0);
+  measure_fail_took(&m, 1000);
+  measure_merge(&m);
+  assert_int_equal(m.latency.total, 101);
+  assert_int_equal(m.failures.total, 1);
+  measure_done(&m);
+}
+
 TEST_MODULE(measure) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_rate_may_grow),
+      cmocka_unit_test(points_have_latencies),
       cmocka_unit_test(a_schedule_is_even_and_exact),
       cmocka_unit_test(what_is_due_is_taken_once),
       cmocka_unit_test(what_is_missing_is_counted),

@@ -30,7 +30,7 @@ static char *written(write_fn fn, const report_t *report) {
 static void init_args(args_t *args) {
   memset(args, 0, sizeof(*args));
   args->url = "ws://host/?a=1&b=\"><script>alert(1)</script>";
-  args->protocol = uvow_protocol_jsonrpc2();
+  args->protocol = uvow_protocol_by_name("jsonrpc2");
   args->method = "a<b";
   args->params = "{\"x\":81}";
   args->inflight = 64;
@@ -99,11 +99,10 @@ static void assert_self_contained(const char *text) {
                 strncmp(at - 2, "ws://host", 9) == 0);
 }
 
-static void pictures_and_pages_are_well_formed(void **state) {
+TEST_CASE(pictures_and_pages_are_well_formed) {
   static const write_fn fns[] = {report_svg, report_html};
   static const uint64_t counts[] = {0, 1, 2, 950, 100000};
   args_t args;
-  (void)state;
   init_args(&args);
   for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
     measure_t m;
@@ -119,11 +118,10 @@ static void pictures_and_pages_are_well_formed(void **state) {
   }
 }
 
-static void a_page_has_the_numbers(void **state) {
+TEST_CASE(a_page_has_the_numbers) {
   measure_t m;
   args_t args;
   report_t report = {&args, &m, "2026-01-02 03:04 UTC"};
-  (void)state;
   init_args(&args);
   measured(&m, 1000);
   char *text = written(report_html, &report);
@@ -143,11 +141,10 @@ static void a_page_has_the_numbers(void **state) {
 }
 
 /* y is where a latency of the picture is drawn, above the axis at 264. */
-static void the_curve_is_where_the_values_are(void **state) {
+TEST_CASE(the_curve_is_where_the_values_are) {
   measure_t m;
   args_t args;
   report_t report = {&args, &m, ""};
-  (void)state;
   init_args(&args);
   measure_init(&m);
   for (int i = 0; i < 1000; i++) /* 90 %, 9 %, 1 % */
@@ -175,11 +172,10 @@ static void the_curve_is_where_the_values_are(void **state) {
   measure_done(&m);
 }
 
-static void json_has_all_numbers(void **state) {
+TEST_CASE(json_has_all_numbers) {
   measure_t m;
   args_t args;
   report_t report = {&args, &m, "now"};
-  (void)state;
   init_args(&args);
   args.rate = 500;
   measured(&m, 1000);
@@ -220,8 +216,7 @@ static void json_has_all_numbers(void **state) {
   measure_done(&m);
 }
 
-static void steps_are_round_numbers(void **state) {
-  (void)state;
+TEST_CASE(steps_are_round_numbers) {
   assert_true(report_step(5, 5) == 1);
   assert_true(report_step(5.1, 5) == 2);
   assert_true(report_step(100, 5) == 20);

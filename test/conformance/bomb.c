@@ -94,9 +94,8 @@ static void put_fragments(bed_t *bed, unsigned opcode, bytes_t bytes,
   }
 }
 
-static void test_gigabyte(void **state) {
+TEST_CASE(test_gigabyte) {
   bytes_t bomb = make_bomb(1024);
-  (void)state;
   assert_true(bomb.len < 2 * MIB);
   for (int is_client = 0; is_client < 2; is_client++)
     for (unsigned opcode = 1; opcode <= 2; opcode++) {
@@ -109,10 +108,9 @@ static void test_gigabyte(void **state) {
   free(bomb.at);
 }
 
-static void test_fragments(void **state) {
+TEST_CASE(test_fragments) {
   static const size_t sizes[] = {1, 100, 5000};
   bytes_t bomb = make_bomb(8);
-  (void)state;
   for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
     for (int is_client = 0; is_client < 2; is_client++)
       for (int unfinished = 0; unfinished < 2; unfinished++) {
@@ -126,9 +124,8 @@ static void test_fragments(void **state) {
 }
 
 /* The frame isn't over: it announces a byte that doesn't come. */
-static void test_unfinished_frame(void **state) {
+TEST_CASE(test_unfinished_frame) {
   bytes_t bomb = make_bomb(4);
-  (void)state;
   for (int is_client = 0; is_client < 2; is_client++) {
     bed_t bed;
     open_bed(&bed, is_client);
@@ -142,10 +139,9 @@ static void test_unfinished_frame(void **state) {
 
 /* One message after the other that just fits: none is kept, but for the blocks
  * that it grew through, which the loop keeps for the next. */
-static void test_row(void **state) {
+TEST_CASE(test_row) {
   enum { COUNT = 50 };
   bytes_t bomb = make_bomb(1);
-  (void)state;
   for (int is_client = 0; is_client < 2; is_client++) {
     bed_t bed;
     open_bed(&bed, is_client);
@@ -162,7 +158,7 @@ static void test_row(void **state) {
 
 /* Blocks that hold nothing, 5 bytes each or 10 bits, in one message: none of
  * it is kept, and the message is there at its end. */
-static void test_empty_blocks(void **state) {
+TEST_CASE(test_empty_blocks) {
   static const uint8_t stored[] = {0, 0, 0, 0xFF, 0xFF};
   /* 4 fixed blocks: each a 0, 01 and the end's 7 zeroes, from the lowest bit.
    */
@@ -172,7 +168,6 @@ static void test_empty_blocks(void **state) {
   enum { COUNT = 100000 };
   bytes_t message = {(uint8_t *)malloc(COUNT * 5 + sizeof(hello)),
                      COUNT * 5 + sizeof(hello)};
-  (void)state;
   assert_non_null(message.at);
   for (int kind = 0; kind < 4; kind++)
     for (int is_client = 0; is_client < 2; is_client++) {
@@ -194,9 +189,8 @@ static void test_empty_blocks(void **state) {
 }
 
 /* Frames that hold nothing, in a message that doesn't end. */
-static void test_empty_fragments(void **state) {
+TEST_CASE(test_empty_fragments) {
   enum { COUNT = 20000 };
-  (void)state;
   for (int is_client = 0; is_client < 2; is_client++) {
     bed_t bed;
     open_bed(&bed, is_client);

@@ -58,28 +58,25 @@ static void run_code(int code) {
     bed_run_one(one, is_client, 0, 0);
 }
 
-static void test_orders(void **state) {
-  (void)state;
+TEST_CASE(test_orders) {
   BED_RUN(orders);
 }
 
-static void test_payloads(void **state) {
+TEST_CASE(test_payloads) {
   static const bed_case_t behind = {"7.1.6 behind a long message",
                                     "81*262144 88<03e8> 89",
                                     "81*262144 88<03e8>", UVOW_ECLOSED, 1000};
-  (void)state;
   BED_RUN(payloads);
   for (int is_client = 0; is_client < 2; is_client++)
     for (unsigned cut = 0; cut < 4; cut += 3)
       bed_run_one(&behind, is_client, cut, 9970);
 }
 
-static void test_codes(void **state) {
+TEST_CASE(test_codes) {
   static const int others[] = {0,    1,    125,   126,   127,   500,  999,
                                1099, 1100, 1500,  2000,  2999,  3000, 3001,
                                3500, 3999, 4000,  4500,  4999,  5000, 5001,
                                6000, 9999, 32767, 32768, 65534, 65535};
-  (void)state;
   for (int code = 1000; code < 1032; code++)
     run_code(code);
   for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
@@ -88,7 +85,7 @@ static void test_codes(void **state) {
 
 /* uvow begins: what it says, and that the peer's messages still count until
  * its close frame, but get no answer. */
-static void test_own_close(void **state) {
+TEST_CASE(test_own_close) {
   static const struct {
     int code;
     const char *reason;
@@ -100,7 +97,6 @@ static void test_own_close(void **state) {
       {4999, "", "88<1387>"},
       {1005, "", "88"},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
     for (int is_client = 0; is_client < 2; is_client++) {
       bed_t bed;
@@ -122,10 +118,9 @@ static void test_own_close(void **state) {
 }
 
 /* The peer goes without a close frame, or in the middle of one. */
-static void test_no_close(void **state) {
+TEST_CASE(test_no_close) {
   static const char *const before[] = {"",       "89",       "01'a'",   "=<81>",
                                        "81+200", "81+5'He'", "88+2<03>"};
-  (void)state;
   for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++)
     for (int is_client = 0; is_client < 2; is_client++) {
       bed_t bed;

@@ -19,8 +19,8 @@ typedef struct terms {
   const char *agreed; /* what uvow's server must answer to the offer */
   int peer_bits[2];   /* what the peer compresses with: a server, a client */
   int own_bits[2];    /* and uvow, at most */
-  int peer_forgets[2];
-  int own_forgets[2];
+  int peer_no_takeover[2];
+  int own_no_takeover[2];
   uvow_deflate_options_t options; /* of uvow */
 } terms_t;
 
@@ -83,15 +83,15 @@ static const terms_t all_terms[] = {
 typedef struct codec {
   z_stream pack;
   z_stream unpack;
-  int peer_forgets;
-  int own_forgets;
+  int peer_no_takeover;
+  int own_no_takeover;
 } codec_t;
 
 static void codec_init(codec_t *codec, const terms_t *terms, int is_client) {
   int peer = is_client ? 0 : 1; /* the peer's role is the other one */
   memset(codec, 0, sizeof(*codec));
-  codec->peer_forgets = terms->peer_forgets[peer];
-  codec->own_forgets = terms->own_forgets[!peer];
+  codec->peer_no_takeover = terms->peer_no_takeover[peer];
+  codec->own_no_takeover = terms->own_no_takeover[!peer];
   assert_int_equal(deflateInit2(&codec->pack, 6, Z_DEFLATED,
                                 -terms->peer_bits[peer], 8, Z_DEFAULT_STRATEGY),
                    Z_OK);
@@ -120,7 +120,7 @@ static uint8_t *pack(codec_t *codec, const uint8_t *bytes, size_t len,
   codec->pack.avail_out = (uInt)cap;
   assert_int_equal(deflate(&codec->pack, Z_SYNC_FLUSH), Z_OK);
   *ret_len = cap - codec->pack.avail_out - 4;
-  if (codec->peer_forgets)
+  if (codec->peer_no_takeover)
     deflateReset(&codec->pack);
   return out;
 }
@@ -145,7 +145,7 @@ static void unpack(codec_t *codec, const peer_t *peer,
   assert_int_equal(codec->unpack.avail_in, 0);
   assert_int_equal(len + 16 - codec->unpack.avail_out, len);
   assert_memory_equal(out, bytes, len);
-  if (codec->own_forgets)
+  if (codec->own_no_takeover)
     inflateReset(&codec->unpack);
   free(in);
   free(out);
@@ -251,8 +251,7 @@ static void run_terms(const terms_t *terms, int is_client, int tls,
   bed_done(&bed);
 }
 
-static void test_terms(void **state) {
-  (void)state;
+TEST_CASE(test_terms) {
   for (size_t i = 0; i < sizeof(all_terms) / sizeof(*all_terms); i++)
     for (int is_client = 0; is_client < 2; is_client++) {
       run_terms(&all_terms[i], is_client, 0, SIZE_MAX, 0);
@@ -260,8 +259,7 @@ static void test_terms(void **state) {
     }
 }
 
-static void test_tls(void **state) {
-  (void)state;
+TEST_CASE(test_tls) {
   for (size_t i = 0; i < sizeof(all_terms) / sizeof(*all_terms); i++)
     for (int is_client = 0; is_client < 2; is_client++)
       run_terms(&all_terms[i], is_client, 1, 3000, 9);
@@ -269,7 +267,7 @@ static void test_tls(void **state) {
 
 /* RFC 7692 7.1: an offer that can't be had, and what is answered. NULL:
  * nothing, and the connection goes uncompressed. */
-static void test_offers(void **state) {
+TEST_CASE(test_offers) {
   static const struct {
     const char *offer;
     const char *agreed;
@@ -291,7 +289,6 @@ static void test_offers(void **state) {
       {PMD "; client_no_context_takeover", PMD "; client_no_context_takeover"},
       {PMD "; server_no_context_takeover", PMD "; server_no_context_takeover"},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     terms_t terms = all_terms[0];
     bed_t bed;
@@ -313,7 +310,7 @@ static void test_offers(void **state) {
 }
 
 /* What a server may not answer: the client refuses the connection. */
-static void test_answers(void **state) {
+TEST_CASE(test_answers) {
   static const char *const cases[] = {
       PMD "; unknown",
       PMD "; server_max_window_bits=16",
@@ -325,7 +322,6 @@ static void test_answers(void **state) {
       "x-webkit-deflate-frame",
       PMD "; ",
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     terms_t terms = all_terms[0];
     bed_t bed;
@@ -340,7 +336,7 @@ static void test_answers(void **state) {
 /* "Hello" is f2 48 cd c9 c9 07 00 (RFC 7692 7.2.3.1). */
 #define HELLO "<f248cdc9c90700>"
 
-static void test_frames(void **state) {
+TEST_CASE(test_frames) {
   static const bed_case_t cases[] = {
       BED_OK("7.2.3.1 Hello", "c1" HELLO, "81'Hello'"),
       BED_OK("7.2.3.1 in two frames", "41<f248cd> 80<c9c90700>", "81'Hello'"),
@@ -374,7 +370,6 @@ static void test_frames(void **state) {
       BED_BAD_TEXT("and at once, the frame isn't over",
                    "41<000100feff80> 00+9<00>", ""),
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
     for (int is_client = 0; is_client < 2; is_client++)
       for (unsigned cut = 0; cut < 3; cut++) {
@@ -395,8 +390,7 @@ static void test_frames(void **state) {
 }
 
 /* 32 MiB that come as 32 KiB: no message of it. */
-static void test_bomb(void **state) {
-  (void)state;
+TEST_CASE(test_bomb) {
   for (int is_client = 0; is_client < 2; is_client++)
     for (unsigned opcode = 1; opcode <= 2; opcode++) {
       bed_t bed;

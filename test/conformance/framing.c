@@ -136,8 +136,7 @@ static const bed_case_t fragments[] = {
 };
 
 #define TABLE(name)                                                            \
-  static void test_##name(void **state) {                                      \
-    (void)state;                                                               \
+  TEST_CASE(test_##name) {                                                     \
     BED_RUN(name);                                                             \
   }
 
@@ -147,8 +146,7 @@ TABLE(reserved_bits)
 TABLE(opcodes)
 TABLE(fragments)
 
-static void test_long_frames(void **state) {
-  (void)state;
+TEST_CASE(test_long_frames) {
   for (size_t i = 0; i < sizeof(long_frames) / sizeof(*long_frames); i++)
     for (int is_client = 0; is_client < 2; is_client++)
       for (unsigned cut = 0; cut < 4; cut += 2)
@@ -156,8 +154,7 @@ static void test_long_frames(void **state) {
 }
 
 /* Every first byte there is: what isn't allowed is refused by itself. */
-static void test_every_first_byte(void **state) {
-  (void)state;
+TEST_CASE(test_every_first_byte) {
   for (unsigned first = 0; first < 256; first++) {
     char send[32];
     unsigned opcode = first & 0x0F;

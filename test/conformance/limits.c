@@ -53,20 +53,18 @@ static void run_size(size_t size, unsigned opcode, size_t fragment,
 }
 
 /* 9.1, 9.2. */
-static void test_sizes(void **state) {
+TEST_CASE(test_sizes) {
   static const size_t sizes[] = {64 * 1024, 256 * 1024, MIB,
                                  4 * MIB,   8 * MIB,    16 * MIB};
-  (void)state;
   for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
     for (unsigned opcode = 1; opcode <= 2; opcode++)
       run_size(sizes[i], opcode, SIZE_MAX, 0);
 }
 
 /* 9.3, 9.4. */
-static void test_fragments(void **state) {
+TEST_CASE(test_fragments) {
   static const size_t fragments[] = {
       64, 256, 1024, 4096, 16 * 1024, 64 * 1024, 256 * 1024, MIB, 4 * MIB};
-  (void)state;
   for (size_t i = 0; i < sizeof(fragments) / sizeof(*fragments); i++)
     for (unsigned opcode = 1; opcode <= 2; opcode++)
       run_size(fragments[i] < 1024 ? MIB / 2 : 4 * MIB, opcode, fragments[i],
@@ -75,18 +73,16 @@ static void test_fragments(void **state) {
 }
 
 /* 9.5, 9.6. */
-static void test_pieces(void **state) {
+TEST_CASE(test_pieces) {
   static const size_t pieces[] = {64, 128, 256, 512, 1024, 2048, 65536};
-  (void)state;
   for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++)
     for (unsigned opcode = 1; opcode <= 2; opcode++)
       run_size(pieces[i] < 1024 ? MIB / 16 : MIB, opcode, SIZE_MAX, pieces[i]);
 }
 
 /* 9.7, 9.8. */
-static void test_many(void **state) {
+TEST_CASE(test_many) {
   static const size_t sizes[] = {0, 16, 64, 256, 1024, 4096, 16 * 1024};
-  (void)state;
   for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
     for (int is_client = 0; is_client < 2; is_client++) {
       bed_t bed;
@@ -119,7 +115,7 @@ static void test_many(void **state) {
   { name, send, expect "88<03f1>", UVOW_ETOOBIG, 1009 }
 
 /* With a limit of 16 MiB, and little sent. */
-static void test_over_the_limit(void **state) {
+TEST_CASE(test_over_the_limit) {
   static const bed_case_t cases[] = {
       TOO_BIG("a byte more than 16 MiB", "81+16777217", ""),
       TOO_BIG("and for binary", "82+16777217", ""),
@@ -132,7 +128,6 @@ static void test_over_the_limit(void **state) {
   static const bed_case_t fits = {"16 MiB in two and an empty one",
                                   "02*8388608 00*8388608 80 88<03e8>",
                                   "82*16777216 88<03e8>", UVOW_ECLOSED, 1000};
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
     for (int is_client = 0; is_client < 2; is_client++)
       bed_run_one(&cases[i], is_client, 0, 0);

@@ -4,30 +4,28 @@
  */
 #include "support/bed.h"
 
-static void test_order(void **state) {
+TEST_CASE(test_order) {
   static const bed_case_t cases[] = {
       BED_OK("two messages", "81'a' 82<00ff>", "81'a' 82<00ff>"),
       BED_OK("a ping within a message", "01'a' 89'p' 80'b'", "8a'p' 81'ab'"),
       BED_OK("no payload", "81 89", "81 8a"),
       BED_OK("text cut within a character", "01<e282> 80<ac>", "81<e282ac>"),
   };
-  (void)state;
   BED_RUN_TLS(cases);
 }
 
 /* Longer than a record, which is 16384 bytes at most. */
-static void test_long_messages(void **state) {
+TEST_CASE(test_long_messages) {
   static const bed_case_t cases[] = {
       BED_OK("a record and a bit", "82*16385", "82*16385"),
       BED_OK("many records", "82*1048576", "82*1048576"),
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
     for (int is_client = 0; is_client < 2; is_client++)
       bed_run_one_tls(&cases[i], is_client, 9, 40000);
 }
 
-static void test_violations(void **state) {
+TEST_CASE(test_violations) {
   static const bed_case_t cases[] = {
       BED_BAD("the mask bit is the other role's", "81'a' 81!'b'", "81'a'"),
       BED_BAD("RSV1 without deflate", "81'a' c1'b'", "81'a'"),
@@ -39,11 +37,10 @@ static void test_violations(void **state) {
       BED_BAD("a close frame of one byte", "88<03>", ""),
       BED_BAD("a close code that may not be sent", "88<03ed>", ""),
   };
-  (void)state;
   BED_RUN_TLS(cases);
 }
 
-static void test_utf8(void **state) {
+TEST_CASE(test_utf8) {
   static const bed_case_t cases[] = {
       BED_BAD_TEXT("a byte of no character", "81'a' 81'b'<ff>", "81'a'"),
       BED_BAD_TEXT("a surrogate", "81<eda080>", ""),
@@ -51,7 +48,6 @@ static void test_utf8(void **state) {
       BED_BAD_TEXT("at once, the message isn't over", "01'a'<c0> 00+9'b'", ""),
       BED_BAD_TEXT("in a close frame", "88<03e8ff>", ""),
   };
-  (void)state;
   BED_RUN_TLS(cases);
 }
 

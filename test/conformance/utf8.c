@@ -113,22 +113,19 @@ static void run_text(const char *name, const char *format, const char *hex,
       bed_run_one(&one, is_client, cut, 1);
 }
 
-static void test_fragments(void **state) {
-  (void)state;
+TEST_CASE(test_fragments) {
   BED_RUN(fragments);
 }
 
-static void test_valid(void **state) {
+TEST_CASE(test_valid) {
   const bed_case_t ok = BED_OK("", "", "");
-  (void)state;
   for (size_t i = 0; i < sizeof(valid) / sizeof(*valid); i++)
     run_text("6.x valid", "81<3c%s3e> 88<03e8>", valid[i], &ok,
              "81<3c%s3e> 88<03e8>");
 }
 
-static void test_invalid(void **state) {
+TEST_CASE(test_invalid) {
   const bed_case_t bad = BED_BAD_TEXT("", "", "");
-  (void)state;
   for (size_t i = 0; i < sizeof(invalid) / sizeof(*invalid); i++) {
     run_text("6.x invalid", "81<%s>", invalid[i], &bad, "88<03ef>");
     run_text("6.x invalid behind text", "81<" KOSME "%s>", invalid[i], &bad,
@@ -138,7 +135,7 @@ static void test_invalid(void **state) {
 
 /* The one byte that makes it invalid is the last that comes: the frame isn't
  * over. Before it, a ping is answered: nothing was wrong yet. */
-static void test_first_offending_byte(void **state) {
+TEST_CASE(test_first_offending_byte) {
   static const struct {
     const char *good;
     const char *bad;
@@ -150,7 +147,6 @@ static void test_first_offending_byte(void **state) {
       {KOSME "ed", "bf"}, {"61e282", "7f"}, {"efbfbf", "bf"}, {"f48fbf", "ff"},
   };
   const bed_case_t like = BED_BAD_TEXT("", "", "");
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     char send[256];
     bed_case_t one = like;

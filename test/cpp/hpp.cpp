@@ -1,7 +1,9 @@
 // uvow.hpp, with and without exceptions: one program, compiled both ways.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -11,6 +13,37 @@
 #include <uvow/uvow.hpp>
 
 static int failures;
+
+/* Allocations until one fails, of C++ and of uvow's; 0: none does. */
+static long fail_at;
+
+static bool fails() {
+  return fail_at > 0 && --fail_at == 0;
+}
+
+// GCC compares what it has inlined of the one with what it hasn't of the other.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
+  return fails() ? nullptr : std::malloc(size);
+}
+
+void *operator new(std::size_t size) {
+  void *ptr = std::malloc(size);
+  if (!ptr)
+    std::abort();
+  return ptr;
+}
+
+void operator delete(void *ptr) noexcept {
+  std::free(ptr);
+}
+
+void operator delete(void *ptr, std::size_t) noexcept {
+  std::free(ptr);
+}
 
 #define CHECK(condition)                                                       \
   do {                                                                         \
@@ -27,17 +60,18 @@ struct world {
   uvow_loop_t *loop = nullptr;
   int unhandled = 0;
   world() {
-    uvow_loop_options_t options = {};
-    options.size = sizeof(options);
-    options.on_unhandled = [](uvow_loop_t *, const uvow_error_t *,
-                              void *data) {
+    uvow_loop_options_t options;
+    UVOW_INIT(&options);
+    options.on_unhandled = [](uvow_loop_t *, const uvow_error_t *, void *data) {
       ++*static_cast<int *>(data);
     };
-    options.unhandled_data = &unhandled;
+    options.data = &unhandled;
     uv_loop_init(&uv);
-    uvow_loop_new(&uv, &options, &loop);
+    loop = uvow_loop_new(&uv, &options);
   }
-  void run() { uv_run(&uv, UV_RUN_DEFAULT); }
+  void run() {
+    uv_run(&uv, UV_RUN_DEFAULT);
+  }
   void close() {
     if (loop)
       uvow_loop_close(loop, nullptr, nullptr);
@@ -47,7 +81,9 @@ struct world {
   }
 };
 
-uvow::result settled(const uvow::future &f) { return uvow::result(f.ref()); }
+uvow::result settled(const uvow::future &f) {
+  return uvow::result(f.ref());
+}
 
 uvow::task<int> add(uvow_loop_t *loop, int a, int b) {
   co_await uvow::delay(loop, 0);
@@ -104,9 +140,12 @@ void errors_as_results() {
 
 struct watched {
   int *gone;
-  explicit watched(int *g) : gone(g) {}
+  explicit watched(int *g) : gone(g) {
+  }
   watched(const watched &) = delete;
-  ~watched() { ++*gone; }
+  ~watched() {
+    ++*gone;
+  }
 };
 
 uvow::task<> waits_long(uvow_loop_t *loop, int *codes, int *gone) {
@@ -209,15 +248,13 @@ void lambdas() {
   world w;
   int gone = 0;
   auto kept = std::make_shared<watched>(&gone);
-  uvow::future f = uvow::delay(w.loop, 0)
-                       .then([kept](const uvow::result &) { return 20; })
-                       .then([](const uvow::result &r) {
-                         return *r.as<int>() + 1.5;
-                       })
-                       .then([&w](const uvow::result &r) {
-                         return uvow::spawn(
-                             w.loop, add(w.loop, int(*r.as<double>()), 1));
-                       });
+  uvow::future f =
+      uvow::delay(w.loop, 0)
+          .then([kept](const uvow::result &) { return 20; })
+          .then([](const uvow::result &r) { return *r.as<int>() + 1.5; })
+          .then([&w](const uvow::result &r) {
+            return uvow::spawn(w.loop, add(w.loop, int(*r.as<double>()), 1));
+          });
   kept.reset();
   w.run();
   CHECK(gone == 1);
@@ -240,7 +277,8 @@ void a_task_that_nobody_runs() {
 }
 
 uvow::task<size_t> reads(uvow_loop_t *loop) {
-  auto r = co_await uvow::future(uvow_fs_read_file(loop, "/proc/version", 9999));
+  auto r =
+      co_await uvow::future(uvow_fs_read_file(loop, "/proc/version", 9999));
   co_return r.as<std::string_view>()->size();
 }
 
@@ -301,9 +339,7 @@ void exceptions() {
   world w;
   for (int how = 0; how < 4; how++) {
     uvow::future f = uvow::spawn(w.loop, throws(w.loop, how));
-    f = std::move(f).otherwise([](const uvow::result &r) {
-      r.check();
-    });
+    f = std::move(f).otherwise([](const uvow::result &r) { r.check(); });
     w.run();
     CHECK(settled(f).code() == codes[how]);
     if (how == 1)
@@ -325,6 +361,381 @@ void exceptions() {
 }
 #endif
 
+uvow::task<int> sums(uvow::stream numbers) {
+  int sum = 0;
+  for (;;) {
+    auto item = co_await numbers;
+    if (!item || item.is_end())
+      co_return sum;
+    sum += item.as<int>().value_or(1000);
+  }
+}
+
+uvow::task<> counts(uvow_loop_t *loop, uvow::sink out, int n) {
+  for (int i = 1; i <= n; i++)
+    if (out.push(i) == 1)
+      co_await out.room();
+  co_await uvow::delay(loop, 0);
+  out.end();
+}
+
+void streams_are_awaited() {
+  world w;
+  uvow_sink_t *sink = nullptr;
+  uvow::stream numbers(uvow_stream_new(w.loop, nullptr, &sink));
+  uvow::future f = uvow::spawn(w.loop, sums(std::move(numbers)));
+  uvow::spawn(w.loop, counts(w.loop, uvow::sink(sink), 200)).detach();
+  w.run();
+  CHECK(settled(f).as<int>() == 200 * 201 / 2);
+  f = uvow::future();
+  w.close();
+}
+
+/* Nobody reads any more: a task that waits for an item ends with its cancel, and
+ * the stream is let go of. */
+void a_cancel_lets_go_of_a_stream() {
+  world w;
+  uvow_sink_t *raw = nullptr;
+  uvow::stream numbers(uvow_stream_new(w.loop, nullptr, &raw));
+  uvow::sink out(raw);
+  uvow::future f = uvow::spawn(w.loop, sums(std::move(numbers)));
+  uv_run(&w.uv, UV_RUN_NOWAIT);
+  CHECK(out.push(1) == 0);
+  uv_run(&w.uv, UV_RUN_NOWAIT);
+  CHECK(f.cancel() == 0);
+  w.run();
+  CHECK(out.push(2) == UVOW_ECANCELED);
+  CHECK(settled(f).code() == UVOW_ECANCELED);
+  f = uvow::future();
+  out = uvow::sink();
+  w.close();
+}
+
+void each_item_to_a_lambda() {
+  world w;
+  int gone = 0, sum = 0;
+  uvow_sink_t *raw = nullptr;
+  uvow::stream numbers(uvow_stream_new(w.loop, nullptr, &raw));
+  auto kept = std::make_shared<watched>(&gone);
+  uvow::future f =
+      std::move(numbers).each([kept, &sum](const uvow::result &item) {
+        sum += *item.as<int>();
+        return uvow::delay(item.get()->loop, 0);
+      });
+  kept.reset();
+  for (int i = 1; i <= 4; i++)
+    CHECK(uvow_sink_push(raw, uvow_value_int64(i)) == 0);
+  uvow_sink_end(raw);
+  w.run();
+  CHECK(sum == 10);
+  CHECK(gone == 1);
+  CHECK(f.state() == UVOW_FULFILLED);
+  f = uvow::future();
+  w.close();
+}
+
+uvow::task<int> echoes(uvow::stream peers) {
+  uvow::channel peer(co_await peers);
+  int count = 0;
+  for (;;) {
+    auto bytes = co_await peer.in;
+    if (!bytes || bytes.is_end())
+      break;
+    count += static_cast<int>(bytes.as<std::string_view>()->size());
+    if (peer.out.push(uvow_result_keep(bytes.get())) == 1)
+      co_await peer.out.room();
+  }
+  auto flushed = peer.out.flushed();
+  peer.out.end();
+  co_await std::move(flushed);
+  co_return count;
+}
+
+uvow::task<std::string> asks(uvow_loop_t *loop, uint16_t port) {
+  uvow::channel peer(uvow_tcp_connect(loop, "127.0.0.1", port));
+  std::string answer;
+  peer.out.push(uvow_value_text("hello"));
+  peer.out.end();
+  for (;;) {
+    auto bytes = co_await peer.in;
+    if (!bytes || bytes.is_end())
+      co_return answer;
+    answer += *bytes.as<std::string_view>();
+  }
+}
+
+void sockets_are_channels() {
+  world w;
+  uint16_t port = 0;
+  uvow::stream peers(uvow_tcp_listen(w.loop, "127.0.0.1", 0, &port));
+  uvow::future server = uvow::spawn(w.loop, echoes(std::move(peers)));
+  uvow::future client = uvow::spawn(w.loop, asks(w.loop, port));
+  w.run();
+  CHECK(settled(server).as<int>() == 5);
+  CHECK(settled(client).as<std::string>() == "hello");
+  server = uvow::future();
+  client = uvow::future();
+  w.close();
+}
+
+void work_is_a_lambda() {
+  world w;
+  uvow::future sum =
+      uvow::work(w.loop, [n = std::make_unique<int>(41)]() { return *n + 1; });
+  uvow::future text =
+      uvow::work(w.loop, []() { return std::string("another thread"); });
+  uvow::future nothing = uvow::work(w.loop, []() {});
+  uvow::future dropped = uvow::work(w.loop, []() { return std::string("x"); });
+  dropped.cancel();
+  w.run();
+  CHECK(settled(sum).as<int>() == 42);
+  CHECK(settled(text).as<std::string>() == "another thread");
+  CHECK(nothing.state() == UVOW_FULFILLED);
+  CHECK(dropped.state() == UVOW_REJECTED);
+#if UVOW_HPP_EXCEPTIONS
+  uvow::future thrown = uvow::work(
+      w.loop, []() -> int { throw std::runtime_error("on a thread"); });
+  w.run();
+  CHECK(settled(thrown).code() == UVOW_EINVAL);
+  CHECK(std::strcmp(settled(thrown).message(), "on a thread") == 0);
+  thrown = uvow::future();
+#endif
+  sum = uvow::future();
+  text = uvow::future();
+  nothing = uvow::future();
+  dropped = uvow::future();
+  w.close();
+}
+
+/* Generators. */
+
+struct traced {
+  int begun = 0, yielded = 0, ended = 0, gone = 0;
+};
+
+uvow::generator<int> numbers(uvow_loop_t *loop, int n, traced *t) {
+  watched on_stack(&t->gone);
+  t->begun++;
+  for (int i = 1; i <= n; i++) {
+    if (i % 3 == 0)
+      (void)co_await uvow::as_result(uvow::delay(loop, 0));
+    t->yielded = i;
+    if (co_yield i)
+      co_return;
+  }
+  t->ended++;
+}
+
+void a_generator_is_a_stream() {
+  world w;
+  traced t;
+  uvow::stream s = uvow::generate(w.loop, numbers(w.loop, 100, &t));
+  w.run();
+  CHECK(t.begun == 1 && t.yielded == 1); // it waits until that's read
+  uvow::future first = s.next();
+  w.run();
+  CHECK(settled(first).as<int>() == 1);
+  CHECK(t.yielded == 2);
+  first = uvow::future();
+  uvow::future rest = uvow::spawn(w.loop, sums(std::move(s)));
+  w.run();
+  CHECK(settled(rest).as<int>() == 100 * 101 / 2 - 1);
+  CHECK(t.ended == 1 && t.gone == 1);
+  rest = uvow::future();
+  s = uvow::generate(w.loop, numbers(w.loop, 100, &t), 7);
+  w.run();
+  CHECK(t.yielded == 7);
+  s = uvow::stream();
+  w.run();
+  CHECK(t.gone == 2);
+  w.close();
+}
+
+uvow::generator<std::string> words(uvow_loop_t *loop, traced *t) {
+  uvow::stream s = uvow::generate(loop, numbers(loop, 3, t));
+  for (;;) {
+    auto r = co_await uvow::as_result(s.next());
+    if (!r || r.is_end())
+      co_return;
+    if (co_yield std::string(static_cast<size_t>(*r.as<int>()), 'x'))
+      co_return;
+  }
+}
+
+void a_generator_reads_another() {
+  world w;
+  traced t;
+  std::string all;
+  uvow::future f = uvow::generate(w.loop, words(w.loop, &t))
+                       .each([&all](const uvow::result &r) {
+                         all += *r.as<std::string>() + ".";
+                       });
+  w.run();
+  CHECK(all == "x.xx.xxx.");
+  CHECK(f.state() == UVOW_FULFILLED);
+  f = uvow::future();
+  w.close();
+}
+
+/* Let go of in the first co_yield, in others, in a co_await, as an ask is
+ * canceled, and as the loop closes. */
+void a_generator_ends_with_its_reader() {
+  for (int n = 0; n < 5; n++) {
+    world w;
+    traced t;
+    uvow::stream s = uvow::generate(w.loop, numbers(w.loop, 100, &t));
+    uvow::future f;
+    for (int i = 0; i < n; i++) {
+      f = s.next();
+      w.run();
+      CHECK(settled(f).as<int>() == i + 1);
+    }
+    if (n == 3) {
+      f = s.next(); // of the fourth, which waits already
+      f = s.next();
+      f.cancel();
+    }
+    if (n == 4) {
+      uvow_loop_close(w.loop, nullptr, nullptr);
+      w.loop = nullptr;
+    }
+    s = uvow::stream();
+    f = uvow::future();
+    w.run();
+    CHECK(t.gone == 1);
+    CHECK(t.ended == 0);
+    w.close();
+  }
+}
+
+uvow::generator<int> fails_at_two(uvow_loop_t *loop, int how) {
+  co_yield 1;
+#if UVOW_HPP_EXCEPTIONS
+  if (how == 0)
+    throw uvow::error(loop, UVOW_EPROTO, "two");
+  throw std::runtime_error("theirs");
+#else
+  (void)loop;
+  (void)how;
+#endif
+}
+
+void a_generators_error_is_the_streams() {
+  for (int how = 0; how < 2; how++) {
+    world w;
+    uvow::stream s = uvow::generate(w.loop, fails_at_two(w.loop, how));
+    uvow::future first = s.next(), second = s.next();
+    w.run();
+    CHECK(settled(first).as<int>() == 1);
+#if UVOW_HPP_EXCEPTIONS
+    CHECK(settled(second).code() == (how ? UVOW_EINVAL : UVOW_EPROTO));
+    CHECK(std::strcmp(settled(second).message(), how ? "theirs" : "two") == 0);
+#else
+    CHECK(settled(second).is_end());
+#endif
+    first = uvow::future();
+    second = uvow::future();
+    s = uvow::stream();
+    w.close();
+  }
+}
+
+void a_generator_that_nobody_runs() {
+  world w;
+  traced t;
+  { uvow::generator<int> g = numbers(w.loop, 1, &t); }
+  CHECK(t.begun == 0);
+  CHECK(!uvow::generate(w.loop, uvow::generator<int>()));
+  w.close();
+  CHECK(!uvow::generate(nullptr, numbers(nullptr, 1, &t)));
+}
+
+uvow::task<int> answers(uvow_loop_t *loop, uint64_t ms, int n) {
+  co_await uvow::as_result(uvow::delay(loop, ms));
+  co_return n;
+}
+
+void the_first_of_many() {
+  world w;
+  for (auto first : {uvow::when_any, uvow::race}) {
+    std::vector<uvow::future> all;
+    all.push_back(uvow::spawn(w.loop, answers(w.loop, 1000000, 1)));
+    all.push_back(uvow::spawn(w.loop, answers(w.loop, 0, 2)));
+    uvow::future f = first(w.loop, std::move(all));
+    w.run();
+    CHECK(settled(f).as<int>() == 2);
+  }
+  w.close();
+}
+
+uvow::task<int> uses_all(uvow_loop_t *loop) {
+  int n = 0;
+  auto value = co_await uvow::as_result(
+      uvow::future(uvow_future_fulfilled(loop, uvow_value_int64(1))));
+  n += value.as<int>().value_or(0);
+  auto worked = co_await uvow::as_result(uvow::work(loop, []() { return 2; }));
+  n += worked.as<int>().value_or(0);
+  auto waited = co_await uvow::as_result(uvow::delay(loop, 1).timeout(1000));
+  n += waited.code() ? 0 : 4;
+  uvow_sink_t *raw = nullptr;
+  uvow::stream items(uvow_stream_new(loop, nullptr, &raw));
+  uvow::sink out(raw);
+  if (items && out.push(std::string("boxed")) == 0) {
+    out.end();
+    auto item = co_await uvow::as_result(items.next());
+    n += item.as<std::string>() ? 8 : 0;
+  }
+  static traced t; // a generator may outlive its reader
+  uvow::stream some = uvow::generate(loop, words(loop, &t));
+  if (some) {
+    auto word = co_await uvow::as_result(some.next());
+    n += word.as<std::string>() ? 16 : 0;
+  }
+  co_return n;
+}
+
+/* Whatever fails, nothing leaks and nothing hangs; in the end nothing fails. */
+void every_allocation_may_fail() {
+  int best = -1;
+  for (long at = 1; at < 500 && best != 31; at++) {
+    uv_loop_t uv;
+    uvow_allocator_t allocator;
+    uvow_loop_options_t options;
+    UVOW_INIT(&options);
+    UVOW_INIT(&allocator);
+    allocator.malloc_cb = [](size_t size, void *) -> void * {
+      return fails() ? nullptr : std::malloc(size);
+    };
+    allocator.realloc_cb = [](void *ptr, size_t size, void *) -> void * {
+      return fails() ? nullptr : std::realloc(ptr, size);
+    };
+    allocator.free_cb = [](void *ptr, void *) { std::free(ptr); };
+    options.allocator = &allocator;
+    options.on_unhandled = [](uvow_loop_t *, const uvow_error_t *, void *) {};
+    uv_loop_init(&uv);
+    fail_at = at;
+    uvow_loop_t *loop = uvow_loop_new(&uv, &options);
+    if (loop) {
+      uvow::future f = uvow::spawn(loop, uses_all(loop));
+      uvow::future g = f.ref().then(
+          [](const uvow::result &r) { return r.as<int>().value_or(0); });
+      uv_run(&uv, UV_RUN_DEFAULT);
+      CHECK(!f || f.state() != UVOW_PENDING);
+      CHECK(!g || g.state() != UVOW_PENDING);
+      if (f)
+        best = settled(f).as<int>().value_or(0);
+      f = uvow::future();
+      g = uvow::future();
+      fail_at = 0;
+      uvow_loop_close(loop, nullptr, nullptr);
+      uv_run(&uv, UV_RUN_DEFAULT);
+    }
+    fail_at = 0;
+    CHECK(uv_loop_close(&uv) == 0);
+  }
+  CHECK(best == 31);
+}
+
 } // namespace
 
 int main() {
@@ -332,20 +743,32 @@ int main() {
     const char *name;
     void (*run)();
   } const tests[] = {
-      {"tasks await tasks", tasks_await_tasks},
-      {"any type is returned", any_type_is_returned},
-      {"errors as results", errors_as_results},
-      {"a cancel ends it", a_cancel_ends_it},
-      {"closing ends it", closing_ends_it},
-      {"a cancel is nobody else's", a_cancel_is_nobody_elses},
-      {"timeouts", timeouts},
-      {"all of many", all_of_many},
-      {"lambdas", lambdas},
-      {"a task that nobody runs", a_task_that_nobody_runs},
-      {"libuv is awaited", libuv_is_awaited},
-      {"many levels", many_levels},
+    {"tasks await tasks", tasks_await_tasks},
+    {"any type is returned", any_type_is_returned},
+    {"errors as results", errors_as_results},
+    {"a cancel ends it", a_cancel_ends_it},
+    {"closing ends it", closing_ends_it},
+    {"a cancel is nobody else's", a_cancel_is_nobody_elses},
+    {"timeouts", timeouts},
+    {"all of many", all_of_many},
+    {"lambdas", lambdas},
+    {"a task that nobody runs", a_task_that_nobody_runs},
+    {"libuv is awaited", libuv_is_awaited},
+    {"streams are awaited", streams_are_awaited},
+    {"a cancel lets go of a stream", a_cancel_lets_go_of_a_stream},
+    {"each item to a lambda", each_item_to_a_lambda},
+    {"sockets are channels", sockets_are_channels},
+    {"many levels", many_levels},
+    {"work is a lambda", work_is_a_lambda},
+    {"a generator is a stream", a_generator_is_a_stream},
+    {"a generator reads another", a_generator_reads_another},
+    {"a generator ends with its reader", a_generator_ends_with_its_reader},
+    {"a generator's error is the stream's", a_generators_error_is_the_streams},
+    {"a generator that nobody runs", a_generator_that_nobody_runs},
+    {"the first of many", the_first_of_many},
+    {"every allocation may fail", every_allocation_may_fail},
 #if UVOW_HPP_EXCEPTIONS
-      {"exceptions", exceptions},
+    {"exceptions", exceptions},
 #endif
   };
   int n = 0, failed = 0;

@@ -42,9 +42,8 @@ static uvow_next_t adds(uvow_loop_t *loop, void *data) {
   return uvow_next_value(uvow_value_int64(a + b));
 }
 
-static void an_await_gives_the_value(void **state) {
+TEST_CASE(an_await_gives_the_value) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   s.future = uvow_promise_new(s.bed.loop, &s.promise);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, adds, &s);
@@ -69,9 +68,8 @@ static uvow_next_t fails(uvow_loop_t *loop, void *data) {
   return uvow_next_code(UVOW_EPROTO, "not observed");
 }
 
-static void an_await_gives_the_error(void **state) {
+TEST_CASE(an_await_gives_the_error) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, fails, &s));
   loop_bed_run(&s.bed);
@@ -97,9 +95,8 @@ static uvow_next_t goes_straight(uvow_loop_t *loop, void *data) {
   return uvow_next_pass();
 }
 
-static void a_settled_future_does_not_switch(void **state) {
+TEST_CASE(a_settled_future_does_not_switch) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_done(uvow_fiber_spawn(s.bed.loop, goes_straight, &s), log_done,
                    &s);
@@ -120,9 +117,8 @@ static uvow_next_t yields(uvow_loop_t *loop, void *data) {
   return uvow_next_pass();
 }
 
-static void settled_futures_without_end_starve_nobody(void **state) {
+TEST_CASE(settled_futures_without_end_starve_nobody) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, yields, &s));
   loop_bed_run(&s.bed);
@@ -138,10 +134,9 @@ static uvow_next_t takes_turns(uvow_loop_t *loop, void *data) {
   return uvow_next_pass();
 }
 
-static void fibers_take_turns(void **state) {
+TEST_CASE(fibers_take_turns) {
   scene_t s;
   scene_t other;
-  (void)state;
   open_scene(&s);
   s.name = "a";
   uvow_future_detach(uvow_fiber_spawn(s.bed.loop, takes_turns, &s));
@@ -168,9 +163,8 @@ static uvow_next_t returns_itself(uvow_loop_t *loop, void *data) {
   return uvow_next_future(uvow_future_ref(s->future));
 }
 
-static void what_is_returned_settles_it(void **state) {
+TEST_CASE(what_is_returned_settles_it) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_next_t nexts[] = {
       uvow_next_none(),
@@ -219,9 +213,8 @@ static uvow_next_t is_canceled(uvow_loop_t *loop, void *data) {
   return uvow_next_value(uvow_value_int64(3)); /* too late: nobody gets it */
 }
 
-static void a_cancel_ends_all_awaits(void **state) {
+TEST_CASE(a_cancel_ends_all_awaits) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
   loop_bed_run(&s.bed);
@@ -240,9 +233,8 @@ static void a_cancel_ends_all_awaits(void **state) {
   loop_bed_close(&s.bed, "closed");
 }
 
-static void a_cancel_before_the_start_runs_it(void **state) {
+TEST_CASE(a_cancel_before_the_start_runs_it) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
   assert_int_equal(uvow_future_cancel(f), 0);
@@ -260,9 +252,8 @@ static uvow_next_t cancels_itself(uvow_loop_t *loop, void *data) {
   return uvow_next_code(UVOW_EPROTO, NULL);
 }
 
-static void a_fiber_may_cancel_itself(void **state) {
+TEST_CASE(a_fiber_may_cancel_itself) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   s.future = uvow_fiber_spawn(s.bed.loop, cancels_itself, &s);
   loop_bed_run(&s.bed);
@@ -271,9 +262,8 @@ static void a_fiber_may_cancel_itself(void **state) {
 }
 
 /* It's settled, and its fiber is queued, when the cancel comes. */
-static void a_cancel_after_the_settling_counts(void **state) {
+TEST_CASE(a_cancel_after_the_settling_counts) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
   loop_bed_run(&s.bed);
@@ -285,9 +275,8 @@ static void a_cancel_after_the_settling_counts(void **state) {
   loop_bed_close(&s.bed, "begins cleans closed");
 }
 
-static void a_future_that_others_wait_for_goes_on(void **state) {
+TEST_CASE(a_future_that_others_wait_for_goes_on) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   s.future = uvow_promise_new(s.bed.loop, &s.promise);
   uvow_future_t *kept = uvow_future_ref(s.future);
@@ -302,9 +291,8 @@ static void a_future_that_others_wait_for_goes_on(void **state) {
   loop_bed_close(&s.bed, "closed");
 }
 
-static void closing_cancels_and_waits(void **state) {
+TEST_CASE(closing_cancels_and_waits) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_done(uvow_fiber_spawn(s.bed.loop, is_canceled, &s), log_done, &s);
   loop_bed_run(&s.bed);
@@ -325,9 +313,8 @@ static uvow_next_t closes_the_loop(uvow_loop_t *loop, void *data) {
   return uvow_next_pass();
 }
 
-static void a_fiber_may_close_its_loop(void **state) {
+TEST_CASE(a_fiber_may_close_its_loop) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_done(uvow_fiber_spawn(s.bed.loop, closes_the_loop, &s), log_done,
                    &s);
@@ -352,11 +339,10 @@ static uvow_next_t goes_deeper(uvow_loop_t *loop, void *data) {
 }
 
 /* F6: fibers that wait for each other are canceled without recursion. */
-static void a_cancel_goes_through_many_fibers(void **state) {
+TEST_CASE(a_cancel_goes_through_many_fibers) {
   scene_t s;
   nest_t nest = {.depth = loop_bed_many(3000)};
   int depth = nest.depth;
-  (void)state;
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, goes_deeper, &nest);
   loop_bed_run(&s.bed);
@@ -373,17 +359,98 @@ static void look(const uvow_future_info_t *info, void *data) {
   loop_bed_log(data, info->kind);
 }
 
-static void the_walk_names_fibers(void **state) {
+TEST_CASE(the_walk_names_fibers) {
   scene_t s;
-  (void)state;
   open_scene(&s);
   uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
-  assert_int_equal(uvow_loop_walk_futures(s.bed.loop, look, &s.bed), 1);
+  assert_int_equal(uvow_loop_walk(s.bed.loop, look, &s.bed), 1);
   loop_bed_expect(&s.bed, "fiber");
   uvow_future_cancel(f);
   uvow_future_unref(f);
   loop_bed_run(&s.bed);
   loop_bed_close(&s.bed, "begins cleans closed");
+}
+
+static uvow_next_t counts_turns(uvow_loop_t *loop, void *data) {
+  scene_t *s = data;
+  uvow_future_t *f = s->future;
+  s->future = NULL;
+  s->code = uvow_await(f, NULL);
+  s->turns++;
+  s->turns += uvow_await_delay(loop, 0) == UVOW_ECANCELED ? 0 : 100;
+  return uvow_next_pass();
+}
+
+static uvow_next_t passes(const uvow_result_t *result, void *data) {
+  (void)result;
+  (void)data;
+  return uvow_next_pass();
+}
+
+/* One callback cancels the fiber, and fulfills what it waits for: 1: in this
+ * order; links: behind so many continuations. */
+static void cancel_and_fulfill(int cancels_first, int links) {
+  scene_t s;
+  open_scene(&s);
+  s.future = uvow_promise_new(s.bed.loop, &s.promise);
+  for (int i = 0; i < links; i++)
+    s.future = uvow_future_then(s.future, passes, NULL);
+  uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, counts_turns, &s);
+  uv_run(&s.bed.uv, UV_RUN_NOWAIT);
+  assert_null(s.future); /* it waits */
+  if (cancels_first)
+    assert_int_equal(uvow_future_cancel(f), 0);
+  uvow_promise_fulfill(s.promise, uvow_value_none());
+  if (!cancels_first)
+    assert_int_equal(uvow_future_cancel(f), 0);
+  uvow_future_unref(f);
+  loop_bed_run(&s.bed);
+  assert_int_equal(s.turns, 1);
+  assert_int_equal(s.code, UVOW_ECANCELED);
+  loop_bed_close(&s.bed, "closed");
+}
+
+TEST_CASE(canceled_and_fulfilled_at_once) {
+  for (int links = 0; links < 3; links++) {
+    cancel_and_fulfill(0, links);
+    cancel_and_fulfill(1, links);
+  }
+}
+
+typedef struct both {
+  scene_t *s;
+  uvow_future_t *fiber;
+  int cancels_first;
+} both_t;
+
+static uvow_next_t do_both(const uvow_result_t *result, void *data) {
+  both_t *both = data;
+  (void)result;
+  if (both->cancels_first)
+    assert_int_equal(uvow_future_cancel(both->fiber), 0);
+  uvow_promise_fulfill(both->s->promise, uvow_value_none());
+  if (!both->cancels_first)
+    assert_int_equal(uvow_future_cancel(both->fiber), 0);
+  return uvow_next_none();
+}
+
+/* The same within a drain. */
+TEST_CASE(the_same_in_a_callback) {
+  for (int cancels_first = 0; cancels_first < 2; cancels_first++) {
+    scene_t s;
+    open_scene(&s);
+    both_t both = {&s, NULL, cancels_first};
+    s.future = uvow_promise_new(s.bed.loop, &s.promise);
+    both.fiber = uvow_fiber_spawn(s.bed.loop, counts_turns, &s);
+    uv_run(&s.bed.uv, UV_RUN_NOWAIT);
+    uvow_future_detach(
+        uvow_future_then(uvow_future_delay(s.bed.loop, 0), do_both, &both));
+    loop_bed_run(&s.bed);
+    uvow_future_unref(both.fiber);
+    assert_int_equal(s.turns, 1);
+    assert_int_equal(s.code, UVOW_ECANCELED);
+    loop_bed_close(&s.bed, "closed");
+  }
 }
 
 TEST_MODULE(fiber) {
@@ -402,6 +469,8 @@ TEST_MODULE(fiber) {
       cmocka_unit_test(closing_cancels_and_waits),
       cmocka_unit_test(a_fiber_may_close_its_loop),
       cmocka_unit_test(a_cancel_goes_through_many_fibers),
+      cmocka_unit_test(canceled_and_fulfilled_at_once),
+      cmocka_unit_test(the_same_in_a_callback),
       cmocka_unit_test(the_walk_names_fibers),
   };
   return cmocka_run_group_tests_name("fiber/fiber", tests, NULL, NULL);

@@ -31,23 +31,20 @@ static uvow_next_t waits_for_nothing(uvow_loop_t *loop, void *data) {
   return uvow_next_pass();
 }
 
-static void a_program_is_one_call(void **state) {
+TEST_CASE(a_program_is_one_call) {
   int done = 0;
-  (void)state;
   assert_int_equal(uvow_fiber_main(succeeds, &done), 0);
   assert_int_equal(done, 1);
 }
 
-static void what_is_left_is_canceled(void **state) {
+TEST_CASE(what_is_left_is_canceled) {
   int done = 0;
-  (void)state;
   assert_int_equal(uvow_fiber_main(leaves_one_behind, &done), 0);
   assert_int_equal(done, 11);
 }
 
-static void failing_is_1(void **state) {
+TEST_CASE(failing_is_1) {
   int code = 0;
-  (void)state;
   assert_int_equal(uvow_fiber_main(is_canceled, NULL), 1);
   assert_int_equal(uvow_fiber_main(NULL, NULL), 1);
   /* A promise that nobody settles: it doesn't hang. */

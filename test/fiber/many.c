@@ -54,13 +54,11 @@ static void run_crowd(int count, int no_guard) {
   assert_int_equal(c.canceled, count);
 }
 
-static void thirty_thousand_with_guards(void **state) {
-  (void)state;
+TEST_CASE(thirty_thousand_with_guards) {
   run_crowd(loop_bed_many(30000), 0);
 }
 
-static void a_hundred_thousand_without(void **state) {
-  (void)state;
+TEST_CASE(a_hundred_thousand_without) {
   run_crowd(loop_bed_many(100000), 1);
 }
 

@@ -50,8 +50,7 @@ static void body(test_alloc_t *alloc, void *data) {
   assert_int_equal(s.returned, s.spawned);
 }
 
-static void every_allocation_may_fail(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_may_fail) {
   test_alloc_sweep(body, NULL);
 }
 

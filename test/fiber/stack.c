@@ -24,10 +24,9 @@ static uvow_next_t parses(uvow_loop_t *loop, void *data) {
   return uvow_next_pass();
 }
 
-static void the_deepest_answer_fits(void **state) {
+TEST_CASE(the_deepest_answer_fits) {
   loop_bed_t bed;
   int done = 0;
-  (void)state;
   loop_bed_open(&bed);
   uvow_future_t *f = uvow_fiber_spawn(bed.loop, parses, &done);
   loop_bed_run(&bed);
@@ -45,12 +44,11 @@ static uvow_next_t fills(uvow_loop_t *loop, void *data) {
   return uvow_next_pass();
 }
 
-static void a_stack_may_be_larger(void **state) {
+TEST_CASE(a_stack_may_be_larger) {
   uvow_fiber_options_t options = {.size = sizeof(options),
                                   .stack_bytes = 1024 * 1024};
   loop_bed_t bed;
   int done = 0;
-  (void)state;
   loop_bed_open(&bed);
   for (int i = 0; i < 3; i++) {
     options.no_guard = i == 1;
@@ -62,10 +60,9 @@ static void a_stack_may_be_larger(void **state) {
 }
 
 /* Stacks that are used again are the ones that were: no map is added. */
-static void a_stack_is_used_again(void **state) {
+TEST_CASE(a_stack_is_used_again) {
   loop_bed_t bed;
   int done = 0;
-  (void)state;
   loop_bed_open(&bed);
   for (int i = 0; i < 100; i++) {
     size_t calls = bed.alloc->calls;
@@ -109,9 +106,8 @@ static void overflow_in_child(void) {
   _exit(sum == 1);
 }
 
-static void an_overflow_hits_the_guard(void **state) {
+TEST_CASE(an_overflow_hits_the_guard) {
   int status = 0;
-  (void)state;
   (void)fflush(stdout);
   pid_t child = fork();
   assert_true(child >= 0);

@@ -46,8 +46,7 @@ static void finish(trial_t *t) {
   turn_run(&t->turn);
 }
 
-static void aplus_2_1_1_pending_may_become_either(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_1_1_pending_may_become_either) {
   turn_t turn;
   turn_init(&turn);
   for (int code = 0; code >= UVOW_EINVAL; code += UVOW_EINVAL) {
@@ -94,18 +93,15 @@ static void stays(int first, const char *seen) {
   }
 }
 
-static void aplus_2_1_2_fulfilled_stays_with_its_value(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_1_2_fulfilled_stays_with_its_value) {
   stays(0, "a+1");
 }
 
-static void aplus_2_1_3_rejected_stays_with_its_reason(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_1_3_rejected_stays_with_its_reason) {
   stays(UVOW_EPROTO, "a!EPROTO");
 }
 
-static void aplus_2_1_3_2_the_reason_is_the_same_object(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_1_3_2_the_reason_is_the_same_object) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -123,8 +119,7 @@ static void aplus_2_1_3_2_the_reason_is_the_same_object(void **state) {
   turn_end(&turn);
 }
 
-static void aplus_2_2_1_both_callbacks_are_optional(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_1_both_callbacks_are_optional) {
   for (int way = 0; way < WAYS; way++) {
     for (int code = 0; code >= UVOW_EINVAL; code += UVOW_EINVAL) {
       trial_t t;
@@ -143,8 +138,7 @@ static void aplus_2_2_1_both_callbacks_are_optional(void **state) {
   }
 }
 
-static void aplus_2_2_2_1_on_value_is_given_the_value(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_2_1_on_value_is_given_the_value) {
   for (int way = 0; way < WAYS; way++) {
     trial_t t;
     uvow_future_t *f = begin(&t, way, 0);
@@ -159,8 +153,7 @@ static void aplus_2_2_2_1_on_value_is_given_the_value(void **state) {
   }
 }
 
-static void aplus_2_2_2_2_on_value_isnt_called_before(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_2_2_on_value_isnt_called_before) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -176,8 +169,7 @@ static void aplus_2_2_2_2_on_value_isnt_called_before(void **state) {
   turn_end(&turn);
 }
 
-static void aplus_2_2_2_3_on_value_is_called_once(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_2_3_on_value_is_called_once) {
   for (int way = 0; way < WAYS; way++) {
     trial_t t;
     uvow_future_t *f = begin(&t, way, 0);
@@ -195,8 +187,7 @@ static void aplus_2_2_2_3_on_value_is_called_once(void **state) {
   }
 }
 
-static void aplus_2_2_3_1_on_error_is_given_the_reason(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_3_1_on_error_is_given_the_reason) {
   for (int way = 0; way < WAYS; way++) {
     trial_t t;
     uvow_future_t *f = begin(&t, way, UVOW_EPROTO);
@@ -211,8 +202,7 @@ static void aplus_2_2_3_1_on_error_is_given_the_reason(void **state) {
   }
 }
 
-static void aplus_2_2_3_2_on_error_isnt_called_before(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_3_2_on_error_isnt_called_before) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -229,8 +219,7 @@ static void aplus_2_2_3_2_on_error_isnt_called_before(void **state) {
   turn_end(&turn);
 }
 
-static void aplus_2_2_3_3_on_error_is_called_once(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_3_3_on_error_is_called_once) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -255,8 +244,7 @@ static void settles_other(turn_mark_t *mark) {
   mark->turn->log[0] = '\0'; /* what was called so far */
 }
 
-static void aplus_2_2_4_no_callback_on_the_stack_of_another(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_4_no_callback_on_the_stack_of_another) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -271,8 +259,7 @@ static void aplus_2_2_4_no_callback_on_the_stack_of_another(void **state) {
   turn_end(&turn);
 }
 
-static void aplus_2_2_4_not_within_the_call_that_settles(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_4_not_within_the_call_that_settles) {
   trial_t t;
   uvow_future_t *f = begin(&t, SAME_TURN, 0);
   turn_mark_t a = turn_mark(&t.turn, "a");
@@ -282,8 +269,7 @@ static void aplus_2_2_4_not_within_the_call_that_settles(void **state) {
   turn_end(&t.turn);
 }
 
-static void aplus_2_2_4_not_within_the_call_that_attaches(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_4_not_within_the_call_that_attaches) {
   trial_t t;
   uvow_future_t *f = begin(&t, BEFORE, 0);
   turn_mark_t a = turn_mark(&t.turn, "a");
@@ -296,8 +282,7 @@ static void aplus_2_2_4_not_within_the_call_that_attaches(void **state) {
   turn_end(&t.turn);
 }
 
-static void aplus_2_2_5_a_callback_is_given_its_own_data(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_5_a_callback_is_given_its_own_data) {
   for (int way = 0; way < WAYS; way++) {
     trial_t t;
     uvow_future_t *f = begin(&t, way, 0);
@@ -340,20 +325,17 @@ static void many(int way, int code, const char *seen) {
   turn_end(&t.turn);
 }
 
-static void aplus_2_2_6_1_values_come_in_order_of_attachment(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_6_1_values_come_in_order_of_attachment) {
   for (int way = 0; way < WAYS; way++)
     many(way, 0, "a+1 b+1 b. c+1 d+1");
 }
 
-static void aplus_2_2_6_2_errors_come_in_order_of_attachment(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_6_2_errors_come_in_order_of_attachment) {
   for (int way = 0; way < WAYS; way++)
     many(way, UVOW_EPROTO, "a!EPROTO b!EPROTO b. c!EPROTO d!EPROTO");
 }
 
-static void aplus_2_2_6_order_holds_across_the_settling(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_6_order_holds_across_the_settling) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -368,8 +350,7 @@ static void aplus_2_2_6_order_holds_across_the_settling(void **state) {
   turn_end(&turn);
 }
 
-static void aplus_2_2_7_then_returns_another_future(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_7_then_returns_another_future) {
   turn_t turn;
   turn_init(&turn);
   uvow_future_t *f = uvow_future_fulfilled(turn.loop, uvow_value_none());
@@ -399,31 +380,26 @@ static void answer(int code, uvow_next_t next, const char *seen) {
   }
 }
 
-static void aplus_2_2_7_1_what_on_value_returns_is_the_result(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_7_1_what_on_value_returns_is_the_result) {
   answer(0, uvow_next_value(uvow_value_int64(7)), "a+1 b+7");
   answer(0, uvow_next_none(), "a+1 b+");
 }
 
-static void aplus_2_2_7_1_what_on_error_returns_is_the_result(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_7_1_what_on_error_returns_is_the_result) {
   answer(UVOW_EURL, uvow_next_value(uvow_value_int64(7)), "a!EURL b+7");
   answer(UVOW_EURL, uvow_next_none(), "a!EURL b+");
 }
 
-static void aplus_2_2_7_2_an_error_from_on_value_rejects(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_7_2_an_error_from_on_value_rejects) {
   answer(0, uvow_next_code(UVOW_EURL, "text"), "a+1 b!EURL");
   answer(0, uvow_next_error(NULL), "a+1 b!EINVAL");
 }
 
-static void aplus_2_2_7_2_an_error_from_on_error_rejects(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_7_2_an_error_from_on_error_rejects) {
   answer(UVOW_EURL, uvow_next_code(UVOW_EPROTO, NULL), "a!EURL b!EPROTO");
 }
 
-static void aplus_2_2_7_3_no_on_value_passes_the_value(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_7_3_no_on_value_passes_the_value) {
   for (int way = 0; way < WAYS; way++) {
     trial_t t;
     uvow_future_t *f = begin(&t, way, 0);
@@ -437,8 +413,7 @@ static void aplus_2_2_7_3_no_on_value_passes_the_value(void **state) {
   }
 }
 
-static void aplus_2_2_7_4_no_on_error_passes_the_reason(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_2_7_4_no_on_error_passes_the_reason) {
   for (int way = 0; way < WAYS; way++) {
     trial_t t;
     uvow_future_t *f = begin(&t, way, UVOW_EPROTO);
@@ -452,8 +427,7 @@ static void aplus_2_2_7_4_no_on_error_passes_the_reason(void **state) {
   }
 }
 
-static void aplus_2_3_1_own_future_is_a_cycle(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_3_1_own_future_is_a_cycle) {
   for (int way = 0; way < WAYS; way++) {
     for (int code = 0; code >= UVOW_EURL; code += UVOW_EURL) {
       trial_t t;
@@ -500,22 +474,19 @@ static void adopt(int way, int inner_way, int inner_code, const char *seen) {
   turn_end(&t.turn);
 }
 
-static void aplus_2_3_2_1_a_pending_future_is_waited_for(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_3_2_1_a_pending_future_is_waited_for) {
   for (int way = 0; way < WAYS; way++) {
     adopt(way, LATER, 0, "b+1");
     adopt(way, LATER, UVOW_EURL, "b!EURL");
   }
 }
 
-static void aplus_2_3_2_2_a_fulfilled_future_gives_its_value(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_3_2_2_a_fulfilled_future_gives_its_value) {
   for (int way = 0; way < WAYS; way++)
     adopt(way, BEFORE, 0, "b+1");
 }
 
-static void aplus_2_3_2_3_a_rejected_future_gives_its_reason(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_3_2_3_a_rejected_future_gives_its_reason) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -536,8 +507,7 @@ static void aplus_2_3_2_3_a_rejected_future_gives_its_reason(void **state) {
   turn_end(&turn);
 }
 
-static void aplus_2_3_4_any_other_value_fulfills(void **state) {
-  (void)state;
+TEST_CASE(aplus_2_3_4_any_other_value_fulfills) {
   answer(0, uvow_next_value(uvow_value_double(0.5)), "a+1 b+double");
   answer(0, uvow_next_value(uvow_value_text("x")), "a+1 b+text");
   answer(0, uvow_next_value(uvow_value_ptr(&uvow_type_text, NULL)),

@@ -28,8 +28,7 @@ static void chain_init(chain_t *t) {
   t->fc = turn_chain(t->fb, &t->c);
 }
 
-static void cancel_a_promises_future(void **state) {
-  (void)state;
+TEST_CASE(cancel_a_promises_future) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -48,8 +47,7 @@ static void cancel_a_promises_future(void **state) {
   turn_end(&turn);
 }
 
-static void cancel_goes_up_a_chain(void **state) {
-  (void)state;
+TEST_CASE(cancel_goes_up_a_chain) {
   chain_t t;
   chain_init(&t);
   uvow_future_done(uvow_future_ref(t.fc), turn_done, &t.end);
@@ -63,8 +61,7 @@ static void cancel_goes_up_a_chain(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_in_the_middle_rejects_what_comes_after(void **state) {
-  (void)state;
+TEST_CASE(cancel_in_the_middle_rejects_what_comes_after) {
   chain_t t;
   chain_init(&t);
   assert_int_equal(uvow_future_cancel(t.fb), 0);
@@ -76,8 +73,7 @@ static void cancel_in_the_middle_rejects_what_comes_after(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_twice_is_already(void **state) {
-  (void)state;
+TEST_CASE(cancel_twice_is_already) {
   chain_t t;
   chain_init(&t);
   assert_int_equal(uvow_future_cancel(t.fc), 0);
@@ -90,8 +86,7 @@ static void cancel_twice_is_already(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_after_settling_is_already(void **state) {
-  (void)state;
+TEST_CASE(cancel_after_settling_is_already) {
   chain_t t;
   chain_init(&t);
   uvow_promise_fulfill(t.promise, uvow_value_int64(1));
@@ -103,8 +98,7 @@ static void cancel_after_settling_is_already(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_what_stands_in_the_queue(void **state) {
-  (void)state;
+TEST_CASE(cancel_what_stands_in_the_queue) {
   chain_t t;
   chain_init(&t);
   uvow_promise_fulfill(t.promise, uvow_value_int64(1));
@@ -115,8 +109,7 @@ static void cancel_what_stands_in_the_queue(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_one_branch_of_two_leaves_the_other(void **state) {
-  (void)state;
+TEST_CASE(cancel_one_branch_of_two_leaves_the_other) {
   chain_t t;
   chain_init(&t);
   turn_mark_t d = turn_mark(&t.turn, "d");
@@ -133,8 +126,7 @@ static void cancel_one_branch_of_two_leaves_the_other(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_both_branches_reaches_the_root(void **state) {
-  (void)state;
+TEST_CASE(cancel_both_branches_reaches_the_root) {
   chain_t t;
   chain_init(&t);
   turn_mark_t d = turn_mark(&t.turn, "d");
@@ -149,8 +141,7 @@ static void cancel_both_branches_reaches_the_root(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_leaves_a_source_that_is_held(void **state) {
-  (void)state;
+TEST_CASE(cancel_leaves_a_source_that_is_held) {
   chain_t t;
   chain_init(&t);
   uvow_future_t *held = uvow_future_ref(t.fa);
@@ -167,8 +158,7 @@ static void cancel_leaves_a_source_that_is_held(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_goes_through_adoption(void **state) {
-  (void)state;
+TEST_CASE(cancel_goes_through_adoption) {
   chain_t t;
   chain_init(&t);
   uvow_promise_t *inner;
@@ -188,8 +178,7 @@ static void cancel_goes_through_adoption(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_goes_through_a_followed_promise(void **state) {
-  (void)state;
+TEST_CASE(cancel_goes_through_a_followed_promise) {
   chain_t t;
   chain_init(&t);
   uvow_promise_t *p;
@@ -210,8 +199,7 @@ static void cancels_future(turn_mark_t *mark) {
 }
 
 /* The callback cancels its own link, and answers in one of all ways. */
-static void cancel_within_its_own_callback(void **state) {
-  (void)state;
+TEST_CASE(cancel_within_its_own_callback) {
   for (int kind = 0; kind < 5; kind++) {
     chain_t t;
     chain_init(&t);
@@ -241,8 +229,7 @@ static void cancel_within_its_own_callback(void **state) {
   }
 }
 
-static void cancel_from_downstream_within_a_callback(void **state) {
-  (void)state;
+TEST_CASE(cancel_from_downstream_within_a_callback) {
   chain_t t;
   chain_init(&t);
   t.b.act = cancels_future; /* b runs; c, that only waits for b, is canceled */
@@ -256,8 +243,7 @@ static void cancel_from_downstream_within_a_callback(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_within_anothers_callback(void **state) {
-  (void)state;
+TEST_CASE(cancel_within_anothers_callback) {
   chain_t t;
   chain_init(&t);
   turn_mark_t d = turn_mark(&t.turn, "d");
@@ -272,8 +258,7 @@ static void cancel_within_anothers_callback(void **state) {
   turn_end(&t.turn);
 }
 
-static void cancel_within_a_sibling_that_runs_first(void **state) {
-  (void)state;
+TEST_CASE(cancel_within_a_sibling_that_runs_first) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -306,8 +291,7 @@ static void tries_promise(turn_mark_t *mark) {
   uvow_promise_follow(mark->promise, NULL);
 }
 
-static void on_cancel_may_end_the_promise(void **state) {
-  (void)state;
+TEST_CASE(on_cancel_may_end_the_promise) {
   void (*const acts[])(turn_mark_t *) = {drops_promise, fulfills_promise,
                                          tries_promise};
   for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
@@ -329,8 +313,7 @@ static void drops_both(turn_mark_t *mark) {
   uvow_future_unref(mark->future);
 }
 
-static void on_cancel_may_let_go_of_all(void **state) {
-  (void)state;
+TEST_CASE(on_cancel_may_let_go_of_all) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -344,8 +327,7 @@ static void on_cancel_may_let_go_of_all(void **state) {
   turn_end(&turn);
 }
 
-static void on_cancel_may_cancel_others(void **state) {
-  (void)state;
+TEST_CASE(on_cancel_may_cancel_others) {
   chain_t t, u;
   chain_init(&t);
   chain_init(&u);
@@ -368,8 +350,7 @@ static void attaches(turn_mark_t *mark) {
   uvow_future_done(mark->future, turn_done, mark->other);
 }
 
-static void on_cancel_may_attach(void **state) {
-  (void)state;
+TEST_CASE(on_cancel_may_attach) {
   chain_t t;
   chain_init(&t);
   t.root.act = attaches;
@@ -383,8 +364,7 @@ static void on_cancel_may_attach(void **state) {
   turn_end(&t.turn);
 }
 
-static void on_cancel_is_told_after_the_rejection(void **state) {
-  (void)state;
+TEST_CASE(on_cancel_is_told_after_the_rejection) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -399,8 +379,29 @@ static void on_cancel_is_told_after_the_rejection(void **state) {
 }
 
 /* F10: also a cancel, all the way up. */
-static void cancel_takes_no_memory(void **state) {
-  (void)state;
+/* Set once the cancel was told, or when nobody was there to be told. */
+TEST_CASE(on_cancel_that_is_set_late_is_told_at_once) {
+  turn_t turn;
+  turn_init(&turn);
+  turn_mark_t a = turn_mark(&turn, "a");
+  turn_mark_t b = turn_mark(&turn, "b");
+  uvow_promise_t *p;
+  uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+  uvow_future_cancel(f);
+  turn_run(&turn);
+  uvow_promise_on_cancel(p, turn_cancel, &a, turn_destroy);
+  turn_expect(&turn, ""); /* not within the call */
+  turn_run(&turn);
+  turn_expect(&turn, "a^ a.");
+  uvow_promise_on_cancel(p, turn_cancel, &b, turn_destroy);
+  turn_run(&turn);
+  turn_expect(&turn, "b^ b.");
+  uvow_promise_drop(p);
+  uvow_future_unref(f);
+  turn_end(&turn);
+}
+
+TEST_CASE(cancel_takes_no_memory) {
   turn_t turn;
   turn_init(&turn);
   for (int round = 0; round < 2; round++) {
@@ -421,6 +422,7 @@ static void cancel_takes_no_memory(void **state) {
 
 TEST_MODULE(cancel) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(on_cancel_that_is_set_late_is_told_at_once),
       cmocka_unit_test(cancel_takes_no_memory),
       cmocka_unit_test(cancel_a_promises_future),
       cmocka_unit_test(cancel_goes_up_a_chain),

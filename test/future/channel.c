@@ -26,10 +26,9 @@ static uvow_next_t on_text(const uvow_result_t *item, void *data) {
   return uvow_next_none();
 }
 
-static void a_pair_in_memory(void **state) {
+TEST_CASE(a_pair_in_memory) {
   turn_t turn;
   uvow_channel_t a, b;
-  (void)state;
   turn_init(&turn);
   turn_mark_t end = turn_mark(&turn, " end");
   assert_int_equal(uvow_channel_pair(turn.loop, &a, &b), 0);
@@ -46,6 +45,50 @@ static void a_pair_in_memory(void **state) {
   assert_int_equal(uvow_channel_pair(NULL, &a, &b), UVOW_EINVAL);
   assert_null(a.in);
   turn_end(&turn);
+}
+
+/* Who reads nothing makes who writes wait, framed or not, and has all of it
+ * once it reads. */
+TEST_CASE(a_pair_waits) {
+  for (int how = 0; how < 3; how++) {
+    turn_t turn;
+    uvow_channel_t a, b;
+    uvow_result_t r;
+    size_t sent = 0, came = 0;
+    turn_init(&turn);
+    assert_int_equal(uvow_channel_pair(turn.loop, &a, &b), 0);
+    if (how) {
+      a = how == 1 ? uvow_channel_lines(a, 100)
+                   : uvow_channel_content_length(a, 100);
+      b = how == 1 ? uvow_channel_lines(b, 100)
+                   : uvow_channel_content_length(b, 100);
+    }
+    for (int still = 0; still < 2;
+         still++) { /* for as long as anything moves */
+      while (uvow_sink_push(a.out, bytes_of(&turn, "a number", 8)) >= 0) {
+        still = 0;
+        sent++;
+      }
+      turn_run(&turn);
+    }
+    assert_in_range(sent, 64, how ? 3 * 64 + 8 : 64);
+    assert_in_range(uvow_stream_waiting(b.in), how ? 0 : 64, 64);
+    uvow_sink_end(a.out);
+    for (;; came++) {
+      uvow_future_t *f = uvow_stream_next(b.in);
+      turn_run(&turn);
+      assert_int_equal(uvow_future_peek(f, &r), 0);
+      int over = uvow_result_is_end(&r);
+      uvow_future_unref(f);
+      if (over)
+        break;
+    }
+    assert_int_equal(came, sent);
+    uvow_stream_unref(a.in);
+    uvow_stream_unref(b.in);
+    uvow_sink_drop(b.out);
+    turn_end(&turn);
+  }
 }
 
 static void play(int lines, const char *text, size_t piece, size_t max,
@@ -72,7 +115,7 @@ static void play(int lines, const char *text, size_t piece, size_t max,
 }
 
 /* Whole, one byte at a time, and in pieces of any size. */
-static void messages_in_pieces(void **state) {
+TEST_CASE(messages_in_pieces) {
   static const struct {
     int lines;
     size_t max;
@@ -97,7 +140,6 @@ static void messages_in_pieces(void **state) {
       {0, 100, "Content-Type: x\r\n\r\n", "end!EPROTO"},
       {0, 100, "no colon\r\n\r\n", "end!EPROTO"},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     for (size_t piece = 1; piece < 60; piece++)
       play(cases[i].lines, cases[i].text, piece, cases[i].max,
@@ -105,8 +147,7 @@ static void messages_in_pieces(void **state) {
   }
 }
 
-static void messages_go_out(void **state) {
-  (void)state;
+TEST_CASE(messages_go_out) {
   for (int lines = 0; lines < 2; lines++) {
     turn_t turn;
     uvow_channel_t a, b;
@@ -128,8 +169,7 @@ static void messages_go_out(void **state) {
   }
 }
 
-static void what_is_no_message_fails(void **state) {
-  (void)state;
+TEST_CASE(what_is_no_message_fails) {
   for (int how = 0; how < 2; how++) {
     turn_t turn;
     uvow_channel_t a, b;
@@ -170,14 +210,14 @@ static void sweep(test_alloc_t *alloc, void *data) {
   (void)data;
 }
 
-static void every_allocation_fails(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails) {
   test_alloc_sweep(sweep, NULL);
 }
 
 TEST_MODULE(channel) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_pair_in_memory),
+      cmocka_unit_test(a_pair_waits),
       cmocka_unit_test(messages_in_pieces),
       cmocka_unit_test(messages_go_out),
       cmocka_unit_test(what_is_no_message_fails),

@@ -99,9 +99,8 @@ static const char *codes_of(uvow_future_t *f) {
   return text;
 }
 
-static void all_keeps_the_order(void **state) {
+TEST_CASE(all_keeps_the_order) {
   three_t t;
-  (void)state;
   three_init(&t);
   uvow_future_t *f = uvow_future_all(t.turn.loop, t.f, 3);
   fulfill(&t, 2, 3);
@@ -114,9 +113,8 @@ static void all_keeps_the_order(void **state) {
   three_end(&t);
 }
 
-static void all_rejects_at_once(void **state) {
+TEST_CASE(all_rejects_at_once) {
   three_t t;
-  (void)state;
   three_init(&t);
   turn_mark_t end = turn_mark(&t.turn, "end");
   uvow_future_t *f = uvow_future_all(t.turn.loop, t.f, 3);
@@ -129,9 +127,8 @@ static void all_rejects_at_once(void **state) {
   three_end(&t);
 }
 
-static void all_settled_never_rejects(void **state) {
+TEST_CASE(all_settled_never_rejects) {
   three_t t;
-  (void)state;
   three_init(&t);
   uvow_future_t *f = uvow_future_all_settled(t.turn.loop, t.f, 3);
   reject(&t, 2, UVOW_ELOST);
@@ -143,9 +140,8 @@ static void all_settled_never_rejects(void **state) {
   three_end(&t);
 }
 
-static void any_takes_the_first_value(void **state) {
+TEST_CASE(any_takes_the_first_value) {
   three_t t;
-  (void)state;
   three_init(&t);
   uvow_future_t *f = uvow_future_any(t.turn.loop, t.f, 3);
   reject(&t, 0, UVOW_EURL);
@@ -157,9 +153,8 @@ static void any_takes_the_first_value(void **state) {
   three_end(&t);
 }
 
-static void any_of_errors_has_them_all(void **state) {
+TEST_CASE(any_of_errors_has_them_all) {
   three_t t;
-  (void)state;
   three_init(&t);
   uvow_future_t *f = uvow_future_any(t.turn.loop, t.f, 3);
   reject(&t, 2, UVOW_ELOST);
@@ -172,9 +167,8 @@ static void any_of_errors_has_them_all(void **state) {
   three_end(&t);
 }
 
-static void race_takes_the_first(void **state) {
+TEST_CASE(race_takes_the_first) {
   three_t t;
-  (void)state;
   for (int with_error = 0; with_error < 2; with_error++) {
     three_init(&t);
     uvow_future_t *f = uvow_future_race(t.turn.loop, t.f, 3);
@@ -192,9 +186,8 @@ static void race_takes_the_first(void **state) {
 
 /* Two that settled before the drain: the first to settle decides, not the
  * first in the array; and of those settled before the call, the array. */
-static void race_goes_by_time(void **state) {
+TEST_CASE(race_goes_by_time) {
   three_t t;
-  (void)state;
   three_init(&t);
   uvow_future_t *f = uvow_future_race(t.turn.loop, t.f, 3);
   uvow_promise_fulfill(t.p[2], uvow_value_int64(3));
@@ -222,9 +215,8 @@ static void race_goes_by_time(void **state) {
   three_end(&t);
 }
 
-static void of_none(void **state) {
+TEST_CASE(of_none) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   EACH(i) {
     static const char *const ends[] = {"+results", "+results", "!EALL",
@@ -242,9 +234,8 @@ static void of_none(void **state) {
   turn_end(&turn);
 }
 
-static void bad_arguments(void **state) {
+TEST_CASE(bad_arguments) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   EACH(i) {
     uvow_future_t *f = combinators[i](turn.loop, NULL, 2);
@@ -264,10 +255,9 @@ static void bad_arguments(void **state) {
   turn_end(&turn);
 }
 
-static void get_checks_the_index(void **state) {
+TEST_CASE(get_checks_the_index) {
   three_t t;
   uvow_result_t one;
-  (void)state;
   three_init(&t);
   uvow_future_t *f = uvow_future_all(t.turn.loop, t.f, 1);
   uvow_future_t *g = uvow_future_all(t.turn.loop, t.f + 1, 2);
@@ -282,9 +272,8 @@ static void get_checks_the_index(void **state) {
   three_end(&t);
 }
 
-static void null_and_foreign_entries(void **state) {
+TEST_CASE(null_and_foreign_entries) {
   turn_t turn, other;
-  (void)state;
   turn_init(&turn);
   turn_init(&other);
   EACH(i) {
@@ -308,9 +297,8 @@ static void null_and_foreign_entries(void **state) {
   turn_end(&other);
 }
 
-static void the_same_twice(void **state) {
+TEST_CASE(the_same_twice) {
   three_t t;
-  (void)state;
   three_init(&t);
   uvow_future_t *twice[3] = {t.f[0], t.f[1], uvow_future_ref(t.f[0])};
   uvow_future_t *f = uvow_future_all(t.turn.loop, twice, 3);
@@ -327,8 +315,7 @@ static void the_same_twice(void **state) {
   three_end(&t);
 }
 
-static void a_cancel_gives_all_up(void **state) {
-  (void)state;
+TEST_CASE(a_cancel_gives_all_up) {
   EACH(i) {
     three_t t;
     three_init(&t);
@@ -347,9 +334,8 @@ static void a_cancel_gives_all_up(void **state) {
 }
 
 /* A future that somebody else holds, or waits for, goes on. */
-static void others_keep_a_loser(void **state) {
+TEST_CASE(others_keep_a_loser) {
   three_t t;
-  (void)state;
   three_init(&t);
   turn_mark_t end = turn_mark(&t.turn, "end");
   uvow_future_t *held = uvow_future_ref(t.f[1]);
@@ -366,8 +352,7 @@ static void others_keep_a_loser(void **state) {
 }
 
 /* Dropping the handle leaves the work alone (F7). */
-static void a_drop_is_no_cancel(void **state) {
-  (void)state;
+TEST_CASE(a_drop_is_no_cancel) {
   EACH(i) {
     three_t t;
     three_init(&t);
@@ -384,9 +369,8 @@ static void a_drop_is_no_cancel(void **state) {
 }
 
 /* A loser that rejects later has been observed. */
-static void a_loser_is_not_reported(void **state) {
+TEST_CASE(a_loser_is_not_reported) {
   three_t t;
-  (void)state;
   three_init(&t);
   uvow_future_t *held = uvow_future_ref(t.f[1]);
   uvow_future_detach(uvow_future_race(t.turn.loop, t.f, 3));
@@ -399,8 +383,7 @@ static void a_loser_is_not_reported(void **state) {
 }
 
 /* Settled in one turn, but canceled before the news came down. */
-static void canceled_with_news_under_way(void **state) {
-  (void)state;
+TEST_CASE(canceled_with_news_under_way) {
   EACH(i) {
     three_t t;
     three_init(&t);
@@ -425,8 +408,7 @@ static void settle_another(turn_mark_t *mark) {
   turn_once(mark->turn);
 }
 
-static void told_owners_may_do_anything(void **state) {
-  (void)state;
+TEST_CASE(told_owners_may_do_anything) {
   EACH(i) {
     three_t t;
     three_init(&t);
@@ -445,9 +427,8 @@ static void told_owners_may_do_anything(void **state) {
 }
 
 /* Each value is destroyed once, kept or not, whether it has `ref` or not. */
-static void values_are_owned_once(void **state) {
+TEST_CASE(values_are_owned_once) {
   const uvow_type_t *const types[] = {&turn_type_counted, &turn_type_unique};
-  (void)state;
   for (int k = 0; k < 2; k++) {
     three_t t;
     turn_item_t item[3];
@@ -484,10 +465,9 @@ static void values_are_owned_once(void **state) {
 }
 
 /* all gives up values that it had: they are released at once. */
-static void a_failed_all_releases_values(void **state) {
+TEST_CASE(a_failed_all_releases_values) {
   three_t t;
   turn_item_t item;
-  (void)state;
   three_init(&t);
   uvow_future_t *f = uvow_future_all(t.turn.loop, t.f, 3);
   uvow_promise_fulfill(t.p[0], turn_item(&turn_type_unique, &item));
@@ -503,9 +483,8 @@ static void a_failed_all_releases_values(void **state) {
 }
 
 /* Results go down a chain and may be kept; then they outlive loop and chain. */
-static void results_outlive_the_loop(void **state) {
+TEST_CASE(results_outlive_the_loop) {
   three_t t;
-  (void)state;
   three_init(&t);
   turn_mark_t end = turn_mark(&t.turn, "end");
   end.keep = 1;
@@ -528,8 +507,7 @@ static void results_outlive_the_loop(void **state) {
   turn_assert_released(&t.turn);
 }
 
-static void closing_ends_groups(void **state) {
-  (void)state;
+TEST_CASE(closing_ends_groups) {
   for (size_t i = 0; i < 8; i++) {
     three_t t;
     uvow_future_t *f;

@@ -1,6 +1,7 @@
 /* Combinators and retries: many, deep, random, hostile, without memory. */
 #include "support/turn.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 #include <uvow/combine.h>
@@ -34,8 +35,7 @@ static void evil_destroy(void *ptr) {
 static const uvow_type_t evil_type = {sizeof(uvow_type_t), "evil", evil_ref,
                                       evil_destroy};
 
-static void a_destructor_cancels_the_group(void **state) {
-  (void)state;
+TEST_CASE(a_destructor_cancels_the_group) {
   EACH(i) {
     turn_t turn;
     evil_t evil = {NULL, 0};
@@ -86,10 +86,9 @@ static uvow_future_t *of_another_loop(uint32_t n, void *data) {
                                uvow_value_none());
 }
 
-static void wrong_attempts(void **state) {
+TEST_CASE(wrong_attempts) {
   static const uvow_retry_cb fns[] = {its_own, own_chain, of_another_loop};
   static const char *const ends[] = {"!ECYCLE", "!ECYCLE", "!EINVAL"};
-  (void)state;
   for (int i = 0; i < 3; i++) {
     wrong_t wrong;
     turn_init(&wrong.turn);
@@ -113,10 +112,9 @@ static uvow_future_t *lose(uint32_t n, void *data) {
   return uvow_future_fulfilled(turn->loop, uvow_value_none());
 }
 
-static void jitter_is_spread(void **state) {
+TEST_CASE(jitter_is_spread) {
   turn_t turn;
   unsigned low = 0, high = 0;
-  (void)state;
   turn_init(&turn);
   turn.rt.rng = 42;
   for (int i = 0; i < 200; i++) {
@@ -160,10 +158,9 @@ static uvow_future_t *nested(uint32_t n, void *data) {
   return uvow_future_retry(nest->loop, nested, nest, &options);
 }
 
-static void retries_of_retries(void **state) {
+TEST_CASE(retries_of_retries) {
   enum { DEPTH = 200000 };
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   nest_t nest = {turn.loop, DEPTH, 0};
   uvow_future_t *f = uvow_future_retry(turn.loop, nested, &nest, NULL);
@@ -178,11 +175,10 @@ static void retries_of_retries(void **state) {
 }
 
 /* A long-lived future, raced again and again, collects nothing. */
-static void a_long_lived_future_collects_nothing(void **state) {
+TEST_CASE(a_long_lived_future_collects_nothing) {
   turn_t turn;
   uvow_promise_t *promise;
   size_t blocks = 0;
-  (void)state;
   turn_init(&turn);
   uvow_future_t *shared = uvow_promise_new(turn.loop, &promise);
   for (int i = 0; i < 100000; i++) {
@@ -241,12 +237,14 @@ static void *deep_groups(void *data) {
   return NULL;
 }
 
-static void groups_of_groups_do_not_recurse(void **state) {
+TEST_CASE(groups_of_groups_do_not_recurse) {
   pthread_t thread;
   pthread_attr_t attr;
-  (void)state;
+  size_t stack = 64 * 1024;
+  if (stack < (size_t)PTHREAD_STACK_MIN) /* arm64: 128 KiB */
+    stack = (size_t)PTHREAD_STACK_MIN;
   assert_int_equal(pthread_attr_init(&attr), 0);
-  assert_int_equal(pthread_attr_setstacksize(&attr, 64 * 1024), 0);
+  assert_int_equal(pthread_attr_setstacksize(&attr, stack), 0);
   assert_int_equal(pthread_create(&thread, &attr, deep_groups, NULL), 0);
   assert_int_equal(pthread_join(thread, NULL), 0);
   pthread_attr_destroy(&attr);
@@ -260,8 +258,7 @@ static unsigned rnd(unsigned below) {
   return (unsigned)(seed >> 33) % below;
 }
 
-static void random_trees(void **state) {
-  (void)state;
+TEST_CASE(random_trees) {
   for (uint64_t round = 1; round <= 1500; round++) {
     enum { N = 24 };
     turn_t turn;
@@ -344,16 +341,14 @@ static void sweep_body(test_alloc_t *alloc, void *data) {
     assert_int_equal(item.destroyed, 1);
 }
 
-static void every_allocation_fails(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails) {
   for (size_t i = 0; i < 12; i++)
     test_alloc_sweep(sweep_body, &i);
 }
 
 /* A tree of causes, deep and wide, freed without recursion. */
-static void causes_are_freed_in_a_loop(void **state) {
+TEST_CASE(causes_are_freed_in_a_loop) {
   test_alloc_t alloc;
-  (void)state;
   test_alloc_init(&alloc);
   uvow_error_t *error = NULL;
   for (int i = 0; i < 200000; i++) {

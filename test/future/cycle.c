@@ -6,8 +6,7 @@
 
 #include <uvow/combine.h>
 
-static void follow_its_own_future_is_a_cycle(void **state) {
-  (void)state;
+TEST_CASE(follow_its_own_future_is_a_cycle) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -20,8 +19,7 @@ static void follow_its_own_future_is_a_cycle(void **state) {
   turn_end(&turn);
 }
 
-static void follow_its_own_future_with_no_other_owner(void **state) {
-  (void)state;
+TEST_CASE(follow_its_own_future_with_no_other_owner) {
   turn_t turn;
   turn_init(&turn);
   uvow_promise_t *p;
@@ -55,16 +53,14 @@ static void ring(size_t n, int held) {
   turn_end(&turn);
 }
 
-static void promises_in_a_ring_are_a_cycle(void **state) {
-  (void)state;
+TEST_CASE(promises_in_a_ring_are_a_cycle) {
   for (size_t n = 2; n <= 8; n++) {
     ring(n, 0);
     ring(n, 1);
   }
 }
 
-static void a_cycle_through_links(void **state) {
-  (void)state;
+TEST_CASE(a_cycle_through_links) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -81,8 +77,7 @@ static void a_cycle_through_links(void **state) {
   turn_end(&turn);
 }
 
-static void a_callback_that_returns_what_waits_for_it(void **state) {
-  (void)state;
+TEST_CASE(a_callback_that_returns_what_waits_for_it) {
   for (int links = 1; links < 4; links++) {
     turn_t turn;
     turn_init(&turn);
@@ -100,8 +95,7 @@ static void a_callback_that_returns_what_waits_for_it(void **state) {
   }
 }
 
-static void a_cleanup_that_returns_what_waits_for_it(void **state) {
-  (void)state;
+TEST_CASE(a_cleanup_that_returns_what_waits_for_it) {
   for (int links = 0; links < 3; links++) {
     turn_t turn;
     turn_init(&turn);
@@ -119,8 +113,7 @@ static void a_cleanup_that_returns_what_waits_for_it(void **state) {
   }
 }
 
-static void a_cycle_through_a_waiting_cleanup(void **state) {
-  (void)state;
+TEST_CASE(a_cycle_through_a_waiting_cleanup) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -139,8 +132,7 @@ static void a_cycle_through_a_waiting_cleanup(void **state) {
   turn_end(&turn);
 }
 
-static void no_cycle_where_a_source_is_shared(void **state) {
-  (void)state;
+TEST_CASE(no_cycle_where_a_source_is_shared) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -196,8 +188,7 @@ static size_t run_loop(long rounds, int with_finally) {
   return loop.most;
 }
 
-static void f6_an_endless_loop_of_links_does_not_grow(void **state) {
-  (void)state;
+TEST_CASE(f6_an_endless_loop_of_links_does_not_grow) {
   for (int with_finally = 0; with_finally < 2; with_finally++) {
     size_t few = run_loop(10, with_finally);
     assert_int_equal(run_loop(1000000, with_finally), few);
@@ -217,8 +208,7 @@ static uvow_next_t again_held(const uvow_result_t *result, void *data) {
   return uvow_next_future(f);
 }
 
-static void a_round_that_others_watch_is_not_shortened_away(void **state) {
-  (void)state;
+TEST_CASE(a_round_that_others_watch_is_not_shortened_away) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -232,8 +222,7 @@ static void a_round_that_others_watch_is_not_shortened_away(void **state) {
   turn_end(&turn);
 }
 
-static void a_round_that_is_held_is_not_shortened_away(void **state) {
-  (void)state;
+TEST_CASE(a_round_that_is_held_is_not_shortened_away) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -261,12 +250,11 @@ static uvow_future_t *own_future(uint32_t n, void *data) {
   return uvow_future_ref(((again_t *)data)->own);
 }
 
-static void f18_through_combinators_and_retry(void **state) {
+TEST_CASE(f18_through_combinators_and_retry) {
   uvow_future_t *(*const groups[])(uvow_loop_t *, uvow_future_t *const *,
                                    size_t) = {
       uvow_future_all, uvow_future_all_settled, uvow_future_any,
       uvow_future_race};
-  (void)state;
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -293,9 +281,8 @@ static void f18_through_combinators_and_retry(void **state) {
 
 /* Each job's continuation follows the one before it: nothing is looked through
  * to its end. */
-static void f18_a_serial_queue_takes_no_longer_for_its_length(void **state) {
+TEST_CASE(f18_a_serial_queue_takes_no_longer_for_its_length) {
   enum { JOBS = 300000 };
-  (void)state;
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -319,8 +306,7 @@ static void f18_a_serial_queue_takes_no_longer_for_its_length(void **state) {
 }
 
 /* Longer than the look: pending, until the loop is closed. */
-static void f18_a_long_cycle_ends_with_the_loop(void **state) {
-  (void)state;
+TEST_CASE(f18_a_long_cycle_ends_with_the_loop) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");

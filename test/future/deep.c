@@ -162,7 +162,7 @@ static const char *adopt_inwards_held(deep_t *deep) {
 }
 
 /* The innermost first. */
-static const char *adopt_outwards(deep_t *deep, int hold, int abandon) {
+static const char *adopt_outwards(deep_t *deep, int hold, int drop) {
   uvow_promise_t *p, *root;
   uvow_future_t *f = uvow_promise_new(deep->turn.loop, &root);
   uvow_promise_on_cancel(root, told, deep, NULL);
@@ -173,7 +173,7 @@ static const char *adopt_outwards(deep_t *deep, int hold, int abandon) {
       deep->held[i] = uvow_future_ref(f);
     uvow_promise_follow(p, inner);
   }
-  if (abandon) {
+  if (drop) {
     CHECK(uvow_future_cancel(f) == 0);
     uvow_future_unref(f);
     turn_run(&deep->turn);
@@ -346,8 +346,7 @@ static void run(const char *(*scenario)(deep_t *deep)) {
 }
 
 #define DEEP(name)                                                             \
-  static void f6_deep_##name(void **state) {                                   \
-    (void)state;                                                               \
+  TEST_CASE(f6_deep_##name) {                                                  \
     run(name);                                                                 \
   }
 

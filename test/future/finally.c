@@ -20,8 +20,7 @@ static void cleanup(int code, uvow_next_t next, const char *seen) {
   turn_end(&turn);
 }
 
-static void f3_finally_passes_the_result_on(void **state) {
-  (void)state;
+TEST_CASE(f3_finally_passes_the_result_on) {
   cleanup(0, uvow_next_pass(), "a~ b+1");
   cleanup(UVOW_EURL, uvow_next_pass(), "a~ b!EURL");
   cleanup(0, uvow_next_none(), "a~ b+1");
@@ -29,16 +28,14 @@ static void f3_finally_passes_the_result_on(void **state) {
   cleanup(0, uvow_next_value(uvow_value_int64(9)), "a~ b+1");
 }
 
-static void f3_an_error_of_finally_replaces_the_result(void **state) {
-  (void)state;
+TEST_CASE(f3_an_error_of_finally_replaces_the_result) {
   cleanup(0, uvow_next_code(UVOW_EPROTO, NULL), "a~ b!EPROTO");
   cleanup(UVOW_EURL, uvow_next_code(UVOW_EPROTO, NULL), "a~ b!EPROTO");
   cleanup(0, uvow_next_error(NULL), "a~ b!EINVAL");
   cleanup(0, uvow_next_future(NULL), "a~ b!ENOMEM");
 }
 
-static void f3_a_value_of_finally_is_released(void **state) {
-  (void)state;
+TEST_CASE(f3_a_value_of_finally_is_released) {
   turn_item_t item;
   cleanup(0, uvow_next_value(turn_item(&turn_type_unique, &item)), "a~ b+1");
   assert_int_equal(item.destroyed, 1);
@@ -64,8 +61,7 @@ static void waiting_init(waiting_t *w) {
   uvow_future_done(uvow_future_ref(w->link), turn_done, &w->b);
 }
 
-static void f3_finally_waits_for_a_future(void **state) {
-  (void)state;
+TEST_CASE(f3_finally_waits_for_a_future) {
   for (int reject = 0; reject < 2; reject++) {
     waiting_t w;
     turn_item_t item;
@@ -85,8 +81,7 @@ static void f3_finally_waits_for_a_future(void **state) {
   }
 }
 
-static void f3_a_rejected_future_of_finally_replaces(void **state) {
-  (void)state;
+TEST_CASE(f3_a_rejected_future_of_finally_replaces) {
   for (int reject = 0; reject < 2; reject++) {
     waiting_t w;
     turn_item_t item;
@@ -106,8 +101,7 @@ static void f3_a_rejected_future_of_finally_replaces(void **state) {
   }
 }
 
-static void f4_a_unique_value_waits_with_the_cleanup(void **state) {
-  (void)state;
+TEST_CASE(f4_a_unique_value_waits_with_the_cleanup) {
   waiting_t w;
   turn_item_t item;
   waiting_init(&w);
@@ -124,8 +118,7 @@ static void f4_a_unique_value_waits_with_the_cleanup(void **state) {
   turn_end(&w.turn);
 }
 
-static void f3_finally_may_give_a_settled_future(void **state) {
-  (void)state;
+TEST_CASE(f3_finally_may_give_a_settled_future) {
   for (int reject = 0; reject < 2; reject++) {
     turn_t turn;
     turn_init(&turn);
@@ -144,8 +137,7 @@ static void f3_finally_may_give_a_settled_future(void **state) {
   }
 }
 
-static void finally_with_another_loops_future_is_invalid(void **state) {
-  (void)state;
+TEST_CASE(finally_with_another_loops_future_is_invalid) {
   turn_t other;
   turn_init(&other);
   cleanup(
@@ -154,8 +146,7 @@ static void finally_with_another_loops_future_is_invalid(void **state) {
   turn_end(&other);
 }
 
-static void f7_canceled_before_its_turn_it_still_cleans_up(void **state) {
-  (void)state;
+TEST_CASE(f7_canceled_before_its_turn_it_still_cleans_up) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -179,8 +170,7 @@ static void f7_canceled_before_its_turn_it_still_cleans_up(void **state) {
   turn_end(&turn);
 }
 
-static void f7_canceled_itself_before_its_turn(void **state) {
-  (void)state;
+TEST_CASE(f7_canceled_itself_before_its_turn) {
   for (int settled = 0; settled < 2; settled++) {
     turn_t turn;
     turn_init(&turn);
@@ -204,8 +194,7 @@ static void f7_canceled_itself_before_its_turn(void **state) {
   }
 }
 
-static void what_a_canceled_cleanup_answers_is_released(void **state) {
-  (void)state;
+TEST_CASE(what_a_canceled_cleanup_answers_is_released) {
   turn_t turn;
   turn_item_t item;
   turn_init(&turn);
@@ -237,8 +226,7 @@ static void what_a_canceled_cleanup_answers_is_released(void **state) {
   turn_end(&turn);
 }
 
-static void f7_canceled_while_it_waits_for_a_future(void **state) {
-  (void)state;
+TEST_CASE(f7_canceled_while_it_waits_for_a_future) {
   waiting_t w;
   turn_item_t item;
   waiting_init(&w);
@@ -263,8 +251,7 @@ static void cancels_future(turn_mark_t *mark) {
   assert_int_equal(uvow_future_cancel(mark->future), 0);
 }
 
-static void f7_canceled_within_its_own_cleanup(void **state) {
-  (void)state;
+TEST_CASE(f7_canceled_within_its_own_cleanup) {
   for (int kind = 0; kind < 3; kind++) {
     turn_t turn;
     turn_item_t item;
@@ -292,8 +279,7 @@ static void f7_canceled_within_its_own_cleanup(void **state) {
   }
 }
 
-static void finally_on_an_endless_chain_waits_for_its_end(void **state) {
-  (void)state;
+TEST_CASE(finally_on_an_endless_chain_waits_for_its_end) {
   waiting_t w;
   waiting_init(&w);
   uvow_promise_fulfill(w.source, uvow_value_int64(1));

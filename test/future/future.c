@@ -6,8 +6,7 @@
 
 #include <stdio.h>
 
-static void f1_null_in_gives_null_out(void **state) {
-  (void)state;
+TEST_CASE(f1_null_in_gives_null_out) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -28,8 +27,7 @@ static void f1_null_in_gives_null_out(void **state) {
   turn_end(&turn);
 }
 
-static void f1_chain_with_bad_options_takes_all(void **state) {
-  (void)state;
+TEST_CASE(f1_chain_with_bad_options_takes_all) {
   turn_t turn;
   turn_init(&turn);
   uvow_chain_options_t options = {1, NULL, NULL, NULL, NULL};
@@ -40,8 +38,7 @@ static void f1_chain_with_bad_options_takes_all(void **state) {
   turn_end(&turn);
 }
 
-static void f1_done_without_a_callback_takes_the_future(void **state) {
-  (void)state;
+TEST_CASE(f1_done_without_a_callback_takes_the_future) {
   turn_t turn;
   turn_init(&turn);
   uvow_future_t *f = uvow_future_fulfilled(turn.loop, uvow_value_none());
@@ -49,8 +46,7 @@ static void f1_done_without_a_callback_takes_the_future(void **state) {
   turn_end(&turn);
 }
 
-static void f1_a_null_loop_gives_nothing_and_takes_the_value(void **state) {
-  (void)state;
+TEST_CASE(f1_a_null_loop_gives_nothing_and_takes_the_value) {
   turn_item_t item;
   uvow_promise_t *p;
   assert_null(uvow_promise_new(NULL, &p));
@@ -60,8 +56,7 @@ static void f1_a_null_loop_gives_nothing_and_takes_the_value(void **state) {
   assert_null(uvow_future_rejected(NULL, NULL));
 }
 
-static void f1_peek_shows_what_is_settled(void **state) {
-  (void)state;
+TEST_CASE(f1_peek_shows_what_is_settled) {
   turn_t turn;
   turn_init(&turn);
   uvow_promise_t *p;
@@ -80,8 +75,7 @@ static void f1_peek_shows_what_is_settled(void **state) {
   turn_end(&turn);
 }
 
-static void f1_name_gives_its_future_back(void **state) {
-  (void)state;
+TEST_CASE(f1_name_gives_its_future_back) {
   turn_t turn;
   turn_init(&turn);
   uvow_future_t *f = uvow_future_fulfilled(turn.loop, uvow_value_none());
@@ -106,8 +100,7 @@ static void answers(uvow_next_t next, const char *result) {
   turn_end(&turn);
 }
 
-static void f3_a_callback_says_what_comes_next(void **state) {
-  (void)state;
+TEST_CASE(f3_a_callback_says_what_comes_next) {
   uvow_next_t unknown = uvow_next_none();
   unknown.kind = 77;
   answers(uvow_next_pass(), "+1");
@@ -121,8 +114,7 @@ static void f3_a_callback_says_what_comes_next(void **state) {
   answers(unknown, "!EINVAL");
 }
 
-static void f3_a_code_with_text_becomes_an_error_that_says_it(void **state) {
-  (void)state;
+TEST_CASE(f3_a_code_with_text_becomes_an_error_that_says_it) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -140,8 +132,7 @@ static void f3_a_code_with_text_becomes_an_error_that_says_it(void **state) {
   turn_end(&turn);
 }
 
-static void f3_the_error_of_a_callback_is_the_very_one(void **state) {
-  (void)state;
+TEST_CASE(f3_the_error_of_a_callback_is_the_very_one) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -169,8 +160,7 @@ static void f3_the_error_of_a_callback_is_the_very_one(void **state) {
   turn_end(&turn);
 }
 
-static void f7_dropping_handles_does_not_cancel(void **state) {
-  (void)state;
+TEST_CASE(f7_dropping_handles_does_not_cancel) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -187,8 +177,7 @@ static void f7_dropping_handles_does_not_cancel(void **state) {
   turn_end(&turn);
 }
 
-static void f8_a_chain_is_reported_once(void **state) {
-  (void)state;
+TEST_CASE(f8_a_chain_is_reported_once) {
   turn_t turn;
   turn_init(&turn);
   uvow_promise_t *p;
@@ -204,8 +193,7 @@ static void f8_a_chain_is_reported_once(void **state) {
   turn_end(&turn);
 }
 
-static void f8_each_branch_is_a_chain_of_its_own(void **state) {
-  (void)state;
+TEST_CASE(f8_each_branch_is_a_chain_of_its_own) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -220,8 +208,7 @@ static void f8_each_branch_is_a_chain_of_its_own(void **state) {
   turn_end(&turn);
 }
 
-static void f8_what_is_dropped_is_reported(void **state) {
-  (void)state;
+TEST_CASE(f8_what_is_dropped_is_reported) {
   turn_t turn;
   turn_init(&turn);
   uvow_future_detach(uvow_future_rejected(turn.loop, NULL));
@@ -235,8 +222,7 @@ static void f8_what_is_dropped_is_reported(void **state) {
   turn_end(&turn);
 }
 
-static void f8_cancellations_are_exempt(void **state) {
-  (void)state;
+TEST_CASE(f8_cancellations_are_exempt) {
   turn_t turn;
   turn_init(&turn);
   uvow_promise_t *p;
@@ -256,8 +242,7 @@ static void attach_late(turn_mark_t *mark) {
   uvow_future_done(mark->future, turn_done, mark->other);
 }
 
-static void f8_observed_within_the_drain_is_not_reported(void **state) {
-  (void)state;
+TEST_CASE(f8_observed_within_the_drain_is_not_reported) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -275,8 +260,7 @@ static void f8_observed_within_the_drain_is_not_reported(void **state) {
   turn_end(&turn);
 }
 
-static void f8_looking_is_not_observing(void **state) {
-  (void)state;
+TEST_CASE(f8_looking_is_not_observing) {
   turn_t turn;
   turn_init(&turn);
   uvow_future_t *f = uvow_future_rejected(turn.loop, NULL);
@@ -287,8 +271,7 @@ static void f8_looking_is_not_observing(void **state) {
   turn_end(&turn);
 }
 
-static void f8_attaching_after_the_report_reports_no_more(void **state) {
-  (void)state;
+TEST_CASE(f8_attaching_after_the_report_reports_no_more) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -301,8 +284,7 @@ static void f8_attaching_after_the_report_reports_no_more(void **state) {
   turn_end(&turn);
 }
 
-static void f8_adopting_observes(void **state) {
-  (void)state;
+TEST_CASE(f8_adopting_observes) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -315,8 +297,7 @@ static void f8_adopting_observes(void **state) {
   turn_end(&turn);
 }
 
-static void f8_no_hook_is_no_harm(void **state) {
-  (void)state;
+TEST_CASE(f8_no_hook_is_no_harm) {
   turn_t turn;
   turn_init(&turn);
   turn.rt.on_unhandled = NULL;
@@ -324,8 +305,7 @@ static void f8_no_hook_is_no_harm(void **state) {
   turn_end(&turn);
 }
 
-static void f10_a_link_takes_at_most_96_bytes(void **state) {
-  (void)state;
+TEST_CASE(f10_a_link_takes_at_most_96_bytes) {
 #ifdef UVOW_DEBUG
   printf("# skip: a debug build has names\n");
   skip();
@@ -369,8 +349,7 @@ static void one_of_each(turn_t *turn) {
   assert_int_equal(n, 2);
 }
 
-static void f10_no_malloc_once_the_pool_is_warm(void **state) {
-  (void)state;
+TEST_CASE(f10_no_malloc_once_the_pool_is_warm) {
   turn_t turn;
   turn_init(&turn);
   one_of_each(&turn);
@@ -382,8 +361,7 @@ static void f10_no_malloc_once_the_pool_is_warm(void **state) {
   turn_end(&turn);
 }
 
-static void f10_a_rejection_passes_links_without_malloc(void **state) {
-  (void)state;
+TEST_CASE(f10_a_rejection_passes_links_without_malloc) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -402,6 +380,61 @@ static void f10_a_rejection_passes_links_without_malloc(void **state) {
   turn_end(&turn);
 }
 
+static void attach_other(turn_mark_t *mark) {
+  uvow_future_detach(uvow_future_then(mark->future, turn_then, mark->other));
+}
+
+/* a's root runs first, and attaches c to what b waits for: in whose root it
+ * runs then, before d. */
+TEST_CASE(f2_what_is_attached_in_a_drain_goes_behind) {
+  for (int settled_first = 0; settled_first < 2; settled_first++) {
+    turn_t turn;
+    turn_init(&turn);
+    turn_mark_t a = turn_mark(&turn, "a");
+    turn_mark_t b = turn_mark(&turn, "b");
+    turn_mark_t c = turn_mark(&turn, "c");
+    turn_mark_t d = turn_mark(&turn, "d");
+    uvow_promise_t *p;
+    uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+    a.act = attach_other;
+    a.future = uvow_future_ref(f);
+    a.other = &c;
+    uvow_future_done(uvow_future_fulfilled(turn.loop, uvow_value_none()),
+                     turn_done, &a);
+    uvow__runtime_root(&turn.rt);
+    if (settled_first)
+      uvow_promise_fulfill(p, uvow_value_none());
+    uvow_future_detach(uvow_future_then(uvow_future_ref(f), turn_then, &b));
+    if (!settled_first)
+      uvow_promise_fulfill(p, uvow_value_none());
+    uvow__runtime_root(&turn.rt);
+    uvow_future_done(uvow_future_fulfilled(turn.loop, uvow_value_none()),
+                     turn_done, &d);
+    turn_run(&turn);
+    turn_expect(&turn, "a+ b+ c+ d+");
+    uvow_future_unref(f);
+    turn_end(&turn);
+  }
+}
+
+/* The mark of one that is freed while others wait in the queue. */
+TEST_CASE(f2_a_canceled_reaction_frees_its_source) {
+  turn_t turn;
+  turn_init(&turn);
+  turn_mark_t a = turn_mark(&turn, "a");
+  uvow_promise_t *p;
+  uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+  uvow_future_t *link = uvow_future_then(uvow_future_ref(f), turn_then, &a);
+  uvow_promise_fulfill(p, uvow_value_none());
+  uvow_future_unref(f);
+  uvow_future_drop(link);
+  uvow_future_done(uvow_future_fulfilled(turn.loop, uvow_value_none()),
+                   turn_done, &a);
+  turn_run(&turn);
+  turn_expect(&turn, "a+");
+  turn_end(&turn);
+}
+
 TEST_MODULE(future) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f1_null_in_gives_null_out),
@@ -410,6 +443,8 @@ TEST_MODULE(future) {
       cmocka_unit_test(f1_a_null_loop_gives_nothing_and_takes_the_value),
       cmocka_unit_test(f1_peek_shows_what_is_settled),
       cmocka_unit_test(f1_name_gives_its_future_back),
+      cmocka_unit_test(f2_what_is_attached_in_a_drain_goes_behind),
+      cmocka_unit_test(f2_a_canceled_reaction_frees_its_source),
       cmocka_unit_test(f3_a_callback_says_what_comes_next),
       cmocka_unit_test(f3_a_code_with_text_becomes_an_error_that_says_it),
       cmocka_unit_test(f3_the_error_of_a_callback_is_the_very_one),

@@ -28,9 +28,8 @@ static void ask(bench_t *x, turn_mark_t *mark) {
                    0);
 }
 
-static void all_pass_in_order(void **state) {
+TEST_CASE(all_pass_in_order) {
   bench_t x;
-  (void)state;
   open_bench(&x);
   assert_false(uvow__gate_awaited(&x.gate));
   ask(&x, &x.a);
@@ -46,9 +45,8 @@ static void all_pass_in_order(void **state) {
 }
 
 /* Who asks after it has let all through waits for the next time. */
-static void it_passes_again(void **state) {
+TEST_CASE(it_passes_again) {
   bench_t x;
-  (void)state;
   open_bench(&x);
   uvow__gate_pass(&x.gate);
   ask(&x, &x.a);
@@ -64,9 +62,8 @@ static void it_passes_again(void **state) {
   turn_end(&x.turn);
 }
 
-static void all_fail_by_one_error(void **state) {
+TEST_CASE(all_fail_by_one_error) {
   bench_t x;
-  (void)state;
   open_bench(&x);
   ask(&x, &x.a);
   uvow_future_unref(uvow__gate_wait(&x.gate)); /* nobody looks at it */
@@ -81,8 +78,7 @@ static void all_fail_by_one_error(void **state) {
 
 /* F15, in every order of asking and canceling: only the one that was canceled
  * rejects. */
-static void a_cancel_is_ones_own(void **state) {
-  (void)state;
+TEST_CASE(a_cancel_is_ones_own) {
   for (unsigned canceled = 0; canceled < 1u << MANY; canceled++) {
     bench_t x;
     turn_mark_t marks[MANY];
@@ -108,9 +104,8 @@ static void a_cancel_is_ones_own(void **state) {
   }
 }
 
-static void a_timeout_is_ones_own(void **state) {
+TEST_CASE(a_timeout_is_ones_own) {
   bench_t x;
-  (void)state;
   open_bench(&x);
   uvow_future_done(uvow_future_timeout(uvow__gate_wait(&x.gate), 10), turn_done,
                    &x.a);
@@ -130,9 +125,8 @@ static void a_timeout_is_ones_own(void **state) {
 
 /* A loop that closes settles them; the gate then has nobody, and lets nobody
  * wait. */
-static void the_loop_closes(void **state) {
+TEST_CASE(the_loop_closes) {
   bench_t x;
-  (void)state;
   open_bench(&x);
   ask(&x, &x.a);
   ask(&x, &x.b);
@@ -142,9 +136,8 @@ static void the_loop_closes(void **state) {
   turn_assert_released(&x.turn);
 }
 
-static void no_memory_gives_null(void **state) {
+TEST_CASE(no_memory_gives_null) {
   bench_t x;
-  (void)state;
   open_bench(&x);
   x.turn.alloc->fail_at = x.turn.alloc->calls + 1;
   x.turn.alloc->fail_all_after = 1;
@@ -160,9 +153,8 @@ static void no_memory_gives_null(void **state) {
 }
 
 /* Who waits for it is named in the walk. */
-static void it_can_be_told_from_a_request(void **state) {
+TEST_CASE(it_can_be_told_from_a_request) {
   bench_t x;
-  (void)state;
   open_bench(&x);
   uvow_future_t *f = uvow__gate_wait(&x.gate);
   assert_true(uvow__gate_holds(f));

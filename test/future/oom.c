@@ -226,14 +226,12 @@ static void body(test_alloc_t *alloc, void *data) {
   }
 }
 
-static void f12_every_allocation_may_fail(void **state) {
-  (void)state;
+TEST_CASE(f12_every_allocation_may_fail) {
   test_alloc_sweep(body, NULL);
 }
 
 /* The n-th link can't be made: of every kind, for every source. */
-static void f12_a_link_without_memory_takes_its_source(void **state) {
-  (void)state;
+TEST_CASE(f12_a_link_without_memory_takes_its_source) {
   for (int kind = 0; kind < 5; kind++) {
     turn_t turn;
     turn_init(&turn);
@@ -266,8 +264,7 @@ static void f12_a_link_without_memory_takes_its_source(void **state) {
   }
 }
 
-static void f12_an_error_without_memory_is_no_memory(void **state) {
-  (void)state;
+TEST_CASE(f12_an_error_without_memory_is_no_memory) {
   turn_t turn;
   turn_init(&turn);
   uvow_promise_t *p;

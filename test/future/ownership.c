@@ -5,8 +5,7 @@
  */
 #include "support/turn.h"
 
-static void f1_data_is_destroyed_after_the_callback(void **state) {
-  (void)state;
+TEST_CASE(f1_data_is_destroyed_after_the_callback) {
   for (int reject = 0; reject < 2; reject++) {
     turn_t turn;
     turn_init(&turn);
@@ -27,8 +26,7 @@ static void f1_data_is_destroyed_after_the_callback(void **state) {
   }
 }
 
-static void f1_data_is_destroyed_where_no_callback_runs(void **state) {
-  (void)state;
+TEST_CASE(f1_data_is_destroyed_where_no_callback_runs) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -41,8 +39,7 @@ static void f1_data_is_destroyed_where_no_callback_runs(void **state) {
   turn_end(&turn);
 }
 
-static void f1_data_is_destroyed_by_a_cancel(void **state) {
-  (void)state;
+TEST_CASE(f1_data_is_destroyed_by_a_cancel) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -57,8 +54,7 @@ static void f1_data_is_destroyed_by_a_cancel(void **state) {
   turn_end(&turn);
 }
 
-static void f1_data_is_destroyed_by_close(void **state) {
-  (void)state;
+TEST_CASE(f1_data_is_destroyed_by_close) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -74,8 +70,7 @@ static void f1_data_is_destroyed_by_close(void **state) {
   turn_assert_released(&turn);
 }
 
-static void f1_data_is_destroyed_without_memory(void **state) {
-  (void)state;
+TEST_CASE(f1_data_is_destroyed_without_memory) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -100,8 +95,7 @@ static void unrefs_future(void *data) {
   uvow_future_unref(mark->future);
 }
 
-static void f1_a_destructor_may_cancel_and_let_go_of_its_link(void **state) {
-  (void)state;
+TEST_CASE(f1_a_destructor_may_cancel_and_let_go_of_its_link) {
   for (int cancel = 0; cancel < 2; cancel++) {
     turn_t turn;
     turn_init(&turn);
@@ -383,8 +377,7 @@ static void play(uint64_t seed) {
 
 static uint64_t playing;
 
-static void f1_f2_f7_random_graphs(void **state) {
-  (void)state;
+TEST_CASE(f1_f2_f7_random_graphs) {
   const char *only = getenv("UVOW_TEST_SEED");
   uint64_t from = only ? strtoull(only, NULL, 10) : 1;
   uint64_t to = only ? from : 4000;
@@ -401,8 +394,136 @@ static int say_seed(void **state) {
   return 0;
 }
 
+/* Data of a future outlives all that is attached to it, and no more. */
+TEST_CASE(a_future_owns_data) {
+  turn_t turn;
+  uvow_promise_t *p;
+  turn_init(&turn);
+  turn_mark_t data = turn_mark(&turn, "data"), a = turn_mark(&turn, "a");
+  turn_mark_t b = turn_mark(&turn, "b");
+  uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+  f = uvow_future_own(f, &data, turn_destroy);
+  uvow_future_t *kept = uvow_future_ref(f);
+  assert_int_equal(uvow_future_done(uvow_future_ref(f), turn_done, &a), 0);
+  assert_int_equal(uvow_future_done(f, turn_done, &b), 0);
+  uvow_promise_fulfill(p, uvow_value_int64(7));
+  turn_run(&turn);
+  turn_expect(&turn, "a+7 b+7");
+  uvow_future_unref(kept);
+  turn_expect(&turn, "");
+  turn_run(&turn);
+  turn_expect(&turn, "data.");
+  turn_end(&turn);
+}
+
+/* On each way that a future can end. */
+TEST_CASE(owned_data_is_destroyed_once) {
+  for (int how = 0; how < 6; how++) {
+    turn_t turn;
+    uvow_promise_t *p;
+    turn_init(&turn);
+    turn_mark_t data = turn_mark(&turn, "data");
+    uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+    if (how == 4) { /* settled before */
+      uvow_promise_drop(p);
+      p = NULL;
+    }
+    if (how == 5) { /* no future */
+      uvow_promise_drop(p);
+      p = NULL;
+      uvow_future_drop(f);
+      turn_run(&turn);
+      f = NULL;
+    }
+    f = uvow_future_own(f, &data, turn_destroy);
+    if (how == 0)
+      uvow_promise_reject_code(p, UVOW_EURL, NULL);
+    else if (how == 1)
+      uvow_future_cancel(f);
+    else if (how == 2)
+      uvow_future_drop(uvow_future_ref(f));
+    else if (how == 3)
+      turn_close(&turn);
+    if (how && how != 4)
+      uvow_promise_drop(p);
+    f = uvow_future_catch(f, turn_then, NULL == f ? NULL : &data);
+    uvow_future_unref(f);
+    if (how != 3) {
+      turn_run(&turn);
+      assert_non_null(strstr(turn.log, "data."));
+      assert_null(strstr(strstr(turn.log, "data.") + 1, "data."));
+      turn.log[0] = turn.unhandled[0] = '\0';
+      turn_end(&turn);
+    } else {
+      turn_expect(&turn, "data.");
+      turn_assert_released(&turn);
+    }
+  }
+}
+
+/* An error's value is told after its last owner. */
+TEST_CASE(an_error_carries_a_value) {
+  turn_t turn;
+  turn_item_t item = {0, 0};
+  void *ptr = NULL;
+  turn_init(&turn);
+  uvow_error_t *error =
+      uvow_error_new_value(turn.loop, UVOW_EREMOTE, "with a value",
+                           turn_item(&turn_type_unique, &item));
+  assert_string_equal(uvow_error_message(error), "with a value");
+  assert_int_equal(
+      uvow_value_get_ptr(uvow_error_value(error), &turn_type_unique, &ptr), 0);
+  assert_ptr_equal(ptr, &item);
+  assert_null(uvow_error_value(NULL));
+  uvow_future_t *f = uvow_future_rejected(turn.loop, error);
+  uvow_future_drop(f);
+  assert_int_equal(item.destroyed, 0);
+  turn_run(&turn);
+  assert_int_equal(item.destroyed, 1);
+  turn_end(&turn);
+}
+
+/* It outlives the loop, whose memory it keeps. */
+TEST_CASE(an_errors_value_outlives_the_loop) {
+  turn_t turn;
+  turn_item_t item = {0, 0};
+  turn_init(&turn);
+  uvow_error_t *error = uvow_error_new_value(
+      turn.loop, 5, NULL, turn_item(&turn_type_unique, &item));
+  assert_int_equal(uvow_error_code(error), UVOW_EINVAL);
+  turn_close(&turn);
+  assert_int_equal(item.destroyed, 0);
+  uvow_error_unref(error);
+  assert_int_equal(item.destroyed, 1);
+  turn_assert_released(&turn);
+}
+
+static void error_value_body(test_alloc_t *alloc, void *data) {
+  turn_t turn;
+  turn_item_t item = {0, 0};
+  (void)data;
+  turn_init_with(&turn, alloc);
+  uvow_error_t *error = uvow_error_new_value(
+      turn.loop, UVOW_EREMOTE, "x", turn_item(&turn_type_unique, &item));
+  if (!uvow_error_value(error))
+    assert_int_equal(uvow_error_code(error), UVOW_ENOMEM);
+  uvow_error_unref(error);
+  turn_run(&turn);
+  assert_int_equal(item.destroyed, 1);
+  turn_close(&turn);
+}
+
+TEST_CASE(a_value_survives_every_failed_allocation) {
+  test_alloc_sweep(error_value_body, NULL);
+}
+
 TEST_MODULE(ownership) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_future_owns_data),
+      cmocka_unit_test(owned_data_is_destroyed_once),
+      cmocka_unit_test(an_error_carries_a_value),
+      cmocka_unit_test(an_errors_value_outlives_the_loop),
+      cmocka_unit_test(a_value_survives_every_failed_allocation),
       cmocka_unit_test(f1_data_is_destroyed_after_the_callback),
       cmocka_unit_test(f1_data_is_destroyed_where_no_callback_runs),
       cmocka_unit_test(f1_data_is_destroyed_by_a_cancel),

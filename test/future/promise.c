@@ -1,8 +1,7 @@
 /* The write side: settling once, trying, dropping, following, being told. */
 #include "support/turn.h"
 
-static void f2_settling_again_only_releases(void **state) {
-  (void)state;
+TEST_CASE(f2_settling_again_only_releases) {
   turn_t turn;
   turn_init(&turn);
   turn_item_t item;
@@ -22,8 +21,7 @@ static void f2_settling_again_only_releases(void **state) {
   turn_end(&turn);
 }
 
-static void f2_a_null_promise_only_releases(void **state) {
-  (void)state;
+TEST_CASE(f2_a_null_promise_only_releases) {
   turn_t turn;
   turn_init(&turn);
   turn_item_t a, b;
@@ -45,8 +43,7 @@ static void f2_a_null_promise_only_releases(void **state) {
   turn_end(&turn);
 }
 
-static void try_fulfill_borrows_the_promise(void **state) {
-  (void)state;
+TEST_CASE(try_fulfill_borrows_the_promise) {
   turn_t turn;
   turn_init(&turn);
   turn_item_t item;
@@ -67,8 +64,7 @@ static void try_fulfill_borrows_the_promise(void **state) {
   turn_end(&turn);
 }
 
-static void try_reject_borrows_the_promise(void **state) {
-  (void)state;
+TEST_CASE(try_reject_borrows_the_promise) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -83,8 +79,7 @@ static void try_reject_borrows_the_promise(void **state) {
   turn_end(&turn);
 }
 
-static void drop_rejects_broken(void **state) {
-  (void)state;
+TEST_CASE(drop_rejects_broken) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -96,8 +91,7 @@ static void drop_rejects_broken(void **state) {
   turn_end(&turn);
 }
 
-static void reject_code_says_code_and_detail(void **state) {
-  (void)state;
+TEST_CASE(reject_code_says_code_and_detail) {
   turn_t turn;
   turn_init(&turn);
   char detail[] = "copied";
@@ -119,8 +113,7 @@ static void reject_code_says_code_and_detail(void **state) {
   turn_end(&turn);
 }
 
-static void f4_an_unknown_type_rejects(void **state) {
-  (void)state;
+TEST_CASE(f4_an_unknown_type_rejects) {
   static const uvow_type_t bad = {3, "bad", NULL, NULL};
   turn_t turn;
   turn_init(&turn);
@@ -144,8 +137,7 @@ static void f4_an_unknown_type_rejects(void **state) {
   turn_end(&turn);
 }
 
-static void follow_settles_as_the_other(void **state) {
-  (void)state;
+TEST_CASE(follow_settles_as_the_other) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -165,8 +157,7 @@ static void follow_settles_as_the_other(void **state) {
   turn_end(&turn);
 }
 
-static void follow_a_settled_future(void **state) {
-  (void)state;
+TEST_CASE(follow_a_settled_future) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -182,8 +173,7 @@ static void follow_a_settled_future(void **state) {
   turn_end(&turn);
 }
 
-static void follow_nothing_is_no_memory(void **state) {
-  (void)state;
+TEST_CASE(follow_nothing_is_no_memory) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -195,8 +185,7 @@ static void follow_nothing_is_no_memory(void **state) {
   turn_end(&turn);
 }
 
-static void follow_another_loops_future_is_invalid(void **state) {
-  (void)state;
+TEST_CASE(follow_another_loops_future_is_invalid) {
   turn_t turn, other;
   turn_init(&turn);
   turn_init(&other);
@@ -211,8 +200,7 @@ static void follow_another_loops_future_is_invalid(void **state) {
   turn_end(&turn);
 }
 
-static void follow_when_settled_lets_go_of_the_other(void **state) {
-  (void)state;
+TEST_CASE(follow_when_settled_lets_go_of_the_other) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t c = turn_mark(&turn, "c");
@@ -229,8 +217,7 @@ static void follow_when_settled_lets_go_of_the_other(void **state) {
   turn_end(&turn);
 }
 
-static void a_followers_promise_is_used_up(void **state) {
-  (void)state;
+TEST_CASE(a_followers_promise_is_used_up) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t c = turn_mark(&turn, "c");
@@ -249,8 +236,7 @@ static void a_followers_promise_is_used_up(void **state) {
   turn_end(&turn);
 }
 
-static void on_cancel_is_told_by_nothing_else(void **state) {
-  (void)state;
+TEST_CASE(on_cancel_is_told_by_nothing_else) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t c = turn_mark(&turn, "c");

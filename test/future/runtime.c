@@ -4,8 +4,7 @@
  */
 #include "support/turn.h"
 
-static void f5_only_the_outermost_leave_drains(void **state) {
-  (void)state;
+TEST_CASE(f5_only_the_outermost_leave_drains) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -28,8 +27,7 @@ static void nests(turn_mark_t *mark) {
   assert_int_equal(mark->other->calls, 0);
 }
 
-static void f5_a_leave_within_a_callback_runs_nothing(void **state) {
-  (void)state;
+TEST_CASE(f5_a_leave_within_a_callback_runs_nothing) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -44,8 +42,7 @@ static void f5_a_leave_within_a_callback_runs_nothing(void **state) {
   turn_end(&turn);
 }
 
-static void f5_what_is_ready_wakes_the_loop_once(void **state) {
-  (void)state;
+TEST_CASE(f5_what_is_ready_wakes_the_loop_once) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -66,8 +63,7 @@ static void f5_what_is_ready_wakes_the_loop_once(void **state) {
   turn_end(&turn);
 }
 
-static void f8_a_report_wakes_the_loop_too(void **state) {
-  (void)state;
+TEST_CASE(f8_a_report_wakes_the_loop_too) {
   turn_t turn;
   turn_init(&turn);
   uvow_future_detach(uvow_future_rejected(turn.loop, NULL));
@@ -94,8 +90,7 @@ static uvow_next_t endless(const uvow_result_t *result, void *data) {
   return uvow_next_future(uvow_future_then(f, endless, e));
 }
 
-static void f5_an_endless_chain_leaves_after_its_budget(void **state) {
-  (void)state;
+TEST_CASE(f5_an_endless_chain_leaves_after_its_budget) {
   turn_t turn;
   turn_init(&turn);
   endless_t e = {turn.loop, 0, 0};
@@ -126,8 +121,7 @@ static void run_late(uvow__task_t *task) {
   turn_destroy(UVOW__CONTAINER(task, late_t, task)->mark); /* logs */
 }
 
-static void p1_late_tasks_run_when_nothing_else_is_ready(void **state) {
-  (void)state;
+TEST_CASE(p1_late_tasks_run_when_nothing_else_is_ready) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -147,8 +141,7 @@ static void p1_late_tasks_run_when_nothing_else_is_ready(void **state) {
 }
 
 /* What leaves at the end of a turn does, also of one that never gets done. */
-static void f5_an_endless_chain_does_not_starve_late_tasks(void **state) {
-  (void)state;
+TEST_CASE(f5_an_endless_chain_does_not_starve_late_tasks) {
   turn_t turn;
   turn_init(&turn);
   endless_t e = {turn.loop, 0, 0};
@@ -173,8 +166,7 @@ static void on_expire(uvow__deadline_t *deadline) {
   (void)deadline;
 }
 
-static void a_deadline_counts_from_the_end_of_its_turn(void **state) {
-  (void)state;
+TEST_CASE(a_deadline_counts_from_the_end_of_its_turn) {
   turn_t turn;
   turn_init(&turn);
   uvow__deadline_t deadline;
@@ -200,8 +192,7 @@ static void a_deadline_counts_from_the_end_of_its_turn(void **state) {
 
 /* ---- close ------------------------------------------------------------- */
 
-static void close_rejects_what_is_pending(void **state) {
-  (void)state;
+TEST_CASE(close_rejects_what_is_pending) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -231,8 +222,7 @@ static void close_rejects_what_is_pending(void **state) {
   turn_expect(&turn, "");
 }
 
-static void close_ends_a_cleanup_that_waits(void **state) {
-  (void)state;
+TEST_CASE(close_ends_a_cleanup_that_waits) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -253,8 +243,7 @@ static void close_ends_a_cleanup_that_waits(void **state) {
   turn_assert_released(&turn);
 }
 
-static void close_runs_what_was_queued(void **state) {
-  (void)state;
+TEST_CASE(close_runs_what_was_queued) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -268,8 +257,7 @@ static void close_runs_what_was_queued(void **state) {
   turn_assert_released(&turn);
 }
 
-static void after_close_nothing_is_made(void **state) {
-  (void)state;
+TEST_CASE(after_close_nothing_is_made) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -305,8 +293,7 @@ static void attaches_late(turn_mark_t *mark) {
   mark->next = uvow_next_future(NULL);
 }
 
-static void callbacks_of_a_close_can_make_nothing(void **state) {
-  (void)state;
+TEST_CASE(callbacks_of_a_close_can_make_nothing) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -327,8 +314,7 @@ static void closes(turn_mark_t *mark) {
   uvow__runtime_close(&mark->turn->rt);
 }
 
-static void close_within_each_kind_of_callback(void **state) {
-  (void)state;
+TEST_CASE(close_within_each_kind_of_callback) {
   for (int kind = 0; kind < 4; kind++) {
     turn_t turn;
     turn_init(&turn);
@@ -364,8 +350,7 @@ static void close_within_each_kind_of_callback(void **state) {
   }
 }
 
-static void close_in_a_done_reports_nothing_of_its_own(void **state) {
-  (void)state;
+TEST_CASE(close_in_a_done_reports_nothing_of_its_own) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -379,8 +364,7 @@ static void close_in_a_done_reports_nothing_of_its_own(void **state) {
   turn_assert_released(&turn);
 }
 
-static void close_of_an_idle_runtime(void **state) {
-  (void)state;
+TEST_CASE(close_of_an_idle_runtime) {
   turn_t turn;
   turn_init(&turn);
   turn_close(&turn);
@@ -388,8 +372,7 @@ static void close_of_an_idle_runtime(void **state) {
 }
 
 /* What dies with the loop is no news, whoever watched it or didn't. */
-static void close_reports_nothing_that_it_closed(void **state) {
-  (void)state;
+TEST_CASE(close_reports_nothing_that_it_closed) {
   turn_t turn;
   uvow_promise_t *promise;
   turn_init(&turn);
@@ -409,8 +392,7 @@ static void rejects_again(uvow__runtime_t *rt, const uvow_error_t *error) {
 }
 
 /* A hook that makes what it's told of must not keep the loop from turning. */
-static void a_hook_that_rejects_leaves_after_each_report(void **state) {
-  (void)state;
+TEST_CASE(a_hook_that_rejects_leaves_after_each_report) {
   turn_t turn;
   turn_init(&turn);
   turn.rt.on_unhandled = rejects_again;

@@ -36,10 +36,9 @@ static void later(turn_t *turn, uint64_t ms) {
   turn_run(turn);
 }
 
-static void idle_waits_for_all(void **state) {
+TEST_CASE(idle_waits_for_all) {
   scene_t scene;
   uvow_scope_t *scope;
-  (void)state;
   scene_init(&scene, &scope, NULL);
   uvow_future_done(uvow_scope_idle(scope), turn_done, &scene.idle);
   turn_run(&scene.turn);
@@ -65,8 +64,7 @@ static void idle_waits_for_all(void **state) {
 }
 
 /* close; free; free of the outer one with the inner one left. */
-static void ending_cancels_all(void **state) {
-  (void)state;
+TEST_CASE(ending_cancels_all) {
   for (int how = 0; how < 3; how++) {
     scene_t scene;
     uvow_scope_t *scope;
@@ -95,10 +93,9 @@ static void ending_cancels_all(void **state) {
   }
 }
 
-static void a_deadline_for_all(void **state) {
+TEST_CASE(a_deadline_for_all) {
   scene_t scene;
   uvow_scope_t *scope;
-  (void)state;
   scene_init(&scene, &scope, NULL);
   assert_int_equal(uvow_scope_timeout(scope, 10), 0);
   assert_int_equal(uvow_scope_timeout(scope, 50), 0); /* the earlier holds */
@@ -124,10 +121,9 @@ static void a_deadline_for_all(void **state) {
   turn_end(&scene.turn);
 }
 
-static void a_member_is_canceled(void **state) {
+TEST_CASE(a_member_is_canceled) {
   scene_t scene;
   uvow_scope_t *scope;
-  (void)state;
   scene_init(&scene, &scope, NULL);
   add(&scene, 0, scope);
   assert_int_equal(uvow_future_cancel(scene.f[0]), 0);
@@ -142,10 +138,9 @@ static void a_member_is_canceled(void **state) {
   turn_end(&scene.turn);
 }
 
-static void closing_the_loop_ends_it(void **state) {
+TEST_CASE(closing_the_loop_ends_it) {
   scene_t scene;
   uvow_scope_t *scope;
-  (void)state;
   scene_init(&scene, &scope, NULL);
   uvow_scope_timeout(scope, 10);
   add(&scene, 0, scope);
@@ -180,8 +175,7 @@ static void sweep(test_alloc_t *alloc, void *data) {
   turn_end(&scene.turn);
 }
 
-static void every_allocation_fails(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails) {
   test_alloc_sweep(sweep, NULL);
 }
 

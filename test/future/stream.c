@@ -58,10 +58,9 @@ static void drain(turn_t *turn, uvow_stream_t *s) {
   }
 }
 
-static void items_come_in_order(void **state) {
+TEST_CASE(items_come_in_order) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
   next(&turn, s); /* asked before */
@@ -86,10 +85,9 @@ static void items_come_in_order(void **state) {
   turn_end(&turn);
 }
 
-static void many_are_asked_ahead(void **state) {
+TEST_CASE(many_are_asked_ahead) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
   uvow_future_t *second;
@@ -110,10 +108,9 @@ static void many_are_asked_ahead(void **state) {
 }
 
 /* The end is told behind a timeout too; one that is late takes no item. */
-static void a_next_in_time(void **state) {
+TEST_CASE(a_next_in_time) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   uvow_stream_t *s = stream_of(&turn, 1, UVOW_FULL_DROP_OLDEST, 0, &sink);
   uvow_future_t *f = uvow_future_timeout(uvow_stream_next(s), 10);
@@ -141,10 +138,9 @@ static void a_next_in_time(void **state) {
   turn_end(&turn);
 }
 
-static void a_full_one_waits(void **state) {
+TEST_CASE(a_full_one_waits) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   turn_mark_t room = turn_mark(&turn, "room");
   uvow_stream_t *s = stream_of(&turn, 2, UVOW_FULL_WAIT, 0, &sink);
@@ -173,7 +169,7 @@ static void a_full_one_waits(void **state) {
 
 /* policy, told in gaps, what comes out of 1 to 5 where two have room, and an
  * end. */
-static void what_is_dropped_is_counted(void **state) {
+TEST_CASE(what_is_dropped_is_counted) {
   static const struct {
     uvow_full_t full;
     int tell_gaps;
@@ -188,7 +184,6 @@ static void what_is_dropped_is_counted(void **state) {
       {UVOW_FULL_LATEST, 1, "4+ +5", "end"},
       {UVOW_FULL_FAIL, 0, "+1 +2", "EOVERLOAD"},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     turn_t turn;
     uvow_sink_t *sink;
@@ -217,8 +212,7 @@ static void what_is_dropped_is_counted(void **state) {
 }
 
 /* A gap in the middle: the newest are dropped, then there's room again. */
-static void a_gap_between(void **state) {
-  (void)state;
+TEST_CASE(a_gap_between) {
   for (int tell_gaps = 0; tell_gaps < 2; tell_gaps++) {
     turn_t turn;
     uvow_sink_t *sink;
@@ -249,12 +243,11 @@ static uvow_value_t bytes_of(turn_t *turn, size_t len) {
   return uvow__bytes_value(bytes);
 }
 
-static void bytes_are_bounded(void **state) {
+TEST_CASE(bytes_are_bounded) {
   turn_t turn;
   uvow_sink_t *sink;
   uvow_stream_options_t options = {sizeof(options), 64, 1000, UVOW_FULL_WAIT,
                                    0};
-  (void)state;
   turn_init(&turn);
   uvow_stream_t *s = uvow_stream_new(turn.loop, &options, &sink);
   assert_int_equal(uvow_sink_push(sink, bytes_of(&turn, 999)), 0);
@@ -273,8 +266,7 @@ static void bytes_are_bounded(void **state) {
 }
 
 /* Each way that nobody can read any more. */
-static void letting_go_tells_the_owner(void **state) {
-  (void)state;
+TEST_CASE(letting_go_tells_the_owner) {
   for (int how = 0; how < 5; how++) {
     turn_t turn;
     uvow_sink_t *sink;
@@ -317,10 +309,9 @@ static void letting_go_tells_the_owner(void **state) {
   }
 }
 
-static void used_up_withdraws_the_cancel(void **state) {
+TEST_CASE(used_up_withdraws_the_cancel) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a"), b = turn_mark(&turn, "b");
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
@@ -341,17 +332,16 @@ static void used_up_withdraws_the_cancel(void **state) {
   turn_end(&turn);
 }
 
-static void closing_waits_for_the_source(void **state) {
+TEST_CASE(closing_waits_for_the_source) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   turn_mark_t closed = turn_mark(&turn, "closed");
   turn_mark_t end = turn_mark(&turn, "end"), owner = turn_mark(&turn, "owner");
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
   uvow_sink_on_cancel(sink, turn_cancel, &owner, NULL);
-  uvow_stream_ref(s);
-  uvow_future_done(uvow_stream_each(s, turn_then, &end), turn_done, &end);
+  uvow_stream_t *reader = uvow_stream_ref(s);
+  uvow_future_done(uvow_stream_each(reader, turn_then, &end), turn_done, &end);
   uvow_future_done(uvow_stream_close(s), turn_done, &closed);
   turn_run(&turn);
   turn_expect(&turn, "owner^ end!ECANCELED");
@@ -361,10 +351,9 @@ static void closing_waits_for_the_source(void **state) {
   turn_end(&turn);
 }
 
-static void flushed_is_the_end_of_reading(void **state) {
+TEST_CASE(flushed_is_the_end_of_reading) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   for (int lets_go = 0; lets_go < 2; lets_go++) {
     turn_init(&turn);
     turn_mark_t flushed = turn_mark(&turn, "flushed");
@@ -384,11 +373,10 @@ static void flushed_is_the_end_of_reading(void **state) {
   }
 }
 
-static void a_dropped_sink_is_broken(void **state) {
+TEST_CASE(a_dropped_sink_is_broken) {
   turn_t turn;
   uvow_sink_t *sink;
   static const uvow_type_t bad = {1, "bad", NULL, NULL};
-  (void)state;
   turn_init(&turn);
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
   assert_int_equal(uvow_sink_push(sink, uvow_value_ptr(&bad, NULL)),
@@ -409,10 +397,9 @@ static void a_dropped_sink_is_broken(void **state) {
   turn_end(&turn);
 }
 
-static void the_first_of_none(void **state) {
+TEST_CASE(the_first_of_none) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   uvow_future_t *f = uvow_stream_first(uvow_stream_new(turn.loop, NULL, &sink));
   uvow_sink_end(sink);
@@ -424,10 +411,9 @@ static void the_first_of_none(void **state) {
 }
 
 /* Values with one owner and with several, kept and not. */
-static void values_are_owned_once(void **state) {
+TEST_CASE(values_are_owned_once) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   for (int i = 0; i < 4; i++) {
     turn_item_t item;
@@ -456,11 +442,10 @@ static void values_are_owned_once(void **state) {
   turn_end(&turn);
 }
 
-static void closing_the_loop_ends_it(void **state) {
+TEST_CASE(closing_the_loop_ends_it) {
   turn_t turn;
   uvow_sink_t *sink;
   turn_item_t item;
-  (void)state;
   for (int how = 0; how < 3; how++) {
     turn_init(&turn);
     turn_mark_t owner = turn_mark(&turn, "owner"), m = turn_mark(&turn, "m");
@@ -526,8 +511,7 @@ static void scene(test_alloc_t *alloc, void *data) {
   turn_end(&turn);
 }
 
-static void every_allocation_fails(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails) {
   test_alloc_sweep(scene, NULL);
 }
 

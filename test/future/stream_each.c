@@ -7,10 +7,9 @@ static int push(uvow_sink_t *sink, int64_t n) {
   return uvow_sink_push(sink, uvow_value_int64(n));
 }
 
-static void a_callback_for_each(void **state) {
+TEST_CASE(a_callback_for_each) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, "m"), end = turn_mark(&turn, "end");
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
@@ -29,11 +28,10 @@ static void a_callback_for_each(void **state) {
   turn_end(&turn);
 }
 
-static void the_next_waits_for_the_future(void **state) {
+TEST_CASE(the_next_waits_for_the_future) {
   turn_t turn;
   uvow_sink_t *sink;
   uvow_promise_t *p;
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, "m"), end = turn_mark(&turn, "end");
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
@@ -53,8 +51,7 @@ static void the_next_waits_for_the_future(void **state) {
 
 /* What the callback answers, what the end is, and whether the source is told.
  */
-static void what_ends_it(void **state) {
-  (void)state;
+TEST_CASE(what_ends_it) {
   for (int how = 0; how < 7; how++) {
     turn_t turn;
     uvow_sink_t *sink, *other = NULL;
@@ -113,10 +110,9 @@ static void what_ends_it(void **state) {
   }
 }
 
-static void only_one_reads(void **state) {
+TEST_CASE(only_one_reads) {
   turn_t turn;
   uvow_sink_t *sink;
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, "m"), end = turn_mark(&turn, "end");
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
@@ -150,11 +146,10 @@ static void cancel_within(turn_mark_t *mark) {
   uvow_future_cancel(mark->future);
 }
 
-static void canceled_from_its_callback(void **state) {
+TEST_CASE(canceled_from_its_callback) {
   turn_t turn;
   uvow_sink_t *sink;
   turn_item_t items[2];
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, "m"), owner = turn_mark(&turn, "owner");
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
@@ -183,11 +178,10 @@ static uvow_next_t returns_itself(const uvow_result_t *result, void *data) {
   return uvow_next_future(uvow_future_ref(*each));
 }
 
-static void its_own_future_is_a_cycle(void **state) {
+TEST_CASE(its_own_future_is_a_cycle) {
   turn_t turn;
   uvow_sink_t *sink;
   uvow_future_t *each;
-  (void)state;
   turn_init(&turn);
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
   each = uvow_stream_each(s, returns_itself, &each);
@@ -208,11 +202,10 @@ static void push_more(turn_mark_t *mark) {
     uvow_sink_end((uvow_sink_t *)(void *)mark->promise);
 }
 
-static void the_callback_pushes(void **state) {
+TEST_CASE(the_callback_pushes) {
   turn_t turn;
   uvow_sink_t *sink;
   uvow_stream_options_t one = {sizeof(one), 1, 0, UVOW_FULL_WAIT, 0};
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, "m");
   uvow_stream_t *s = uvow_stream_new(turn.loop, &one, &sink);
@@ -226,11 +219,10 @@ static void the_callback_pushes(void **state) {
 }
 
 /* None for an item. */
-static void no_malloc_once_warm(void **state) {
+TEST_CASE(no_malloc_once_warm) {
   turn_t turn;
   uvow_sink_t *sink;
   uvow_promise_t *p;
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, "");
   uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);

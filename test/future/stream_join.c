@@ -17,11 +17,10 @@ static uvow_stream_t *small(turn_t *turn, uvow_full_t full,
   return uvow_stream_new(turn->loop, &options, ret_sink);
 }
 
-static void merge_takes_turns(void **state) {
+TEST_CASE(merge_takes_turns) {
   turn_t turn;
   uvow_sink_t *sinks[3];
   uvow_stream_t *streams[3];
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, ""), end = turn_mark(&turn, "end");
   for (size_t i = 0; i < 3; i++)
@@ -59,11 +58,10 @@ static void merge_takes_turns(void **state) {
   turn_end(&turn);
 }
 
-static void one_that_fails_ends_the_merge(void **state) {
+TEST_CASE(one_that_fails_ends_the_merge) {
   turn_t turn;
   uvow_sink_t *sinks[2];
   uvow_stream_t *streams[3] = {NULL, NULL, NULL};
-  (void)state;
   for (size_t count = 2; count < 4; count++) {
     turn_init(&turn);
     turn_mark_t m = turn_mark(&turn, ""), end = turn_mark(&turn, "end");
@@ -87,12 +85,11 @@ static void one_that_fails_ends_the_merge(void **state) {
   }
 }
 
-static void futures_as_they_settle(void **state) {
+TEST_CASE(futures_as_they_settle) {
   turn_t turn;
   uvow_promise_t *p[3];
   uvow_future_t *futures[4];
   turn_item_t item;
-  (void)state;
   for (int how = 0; how < 2; how++) {
     turn_init(&turn);
     turn_mark_t m = turn_mark(&turn, ""), end = turn_mark(&turn, "end");
@@ -127,12 +124,11 @@ static void futures_as_they_settle(void **state) {
   }
 }
 
-static void a_tee_has_every_item_from_now_on(void **state) {
+TEST_CASE(a_tee_has_every_item_from_now_on) {
   turn_t turn;
   uvow_sink_t *sink;
   turn_item_t item;
   uvow_stream_options_t latest = {sizeof(latest), 0, 0, UVOW_FULL_LATEST, 0};
-  (void)state;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a"), b = turn_mark(&turn, "b");
   turn_mark_t c = turn_mark(&turn, "c");
@@ -158,11 +154,37 @@ static void a_tee_has_every_item_from_now_on(void **state) {
 }
 
 /* A copy that waits makes the source wait; letting go of it doesn't. */
-static void the_slowest_copy_decides(void **state) {
+/* A copy of a copy is one of the same stream, whatever becomes of the first. */
+TEST_CASE(a_tee_of_a_tee) {
+  turn_t turn;
+  uvow_sink_t *sink;
+  uvow_stream_options_t one = {sizeof(one), 1, 0, UVOW_FULL_FAIL, 0};
+  turn_init(&turn);
+  turn_mark_t a = turn_mark(&turn, "a"), b = turn_mark(&turn, "b");
+  turn_mark_t c = turn_mark(&turn, "c");
+  uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
+  uvow_stream_t *first = uvow_stream_tee(s, &one);
+  uvow_stream_t *second = uvow_stream_tee(first, NULL);
+  uvow_stream_t *third = uvow_stream_tee(second, NULL);
+  uvow_stream_unref(second);
+  uvow_stream_unref(s);
+  push(sink, 1);
+  push(sink, 2); /* too much for the first */
+  uvow_future_done(uvow_stream_each(first, turn_then, &a), turn_done, &a);
+  uvow_future_done(uvow_stream_each(third, turn_then, &c), turn_done, &c);
+  turn_run(&turn);
+  turn_expect(&turn, "a+1 c+1 c+2 a!EOVERLOAD");
+  uvow_future_done(uvow_sink_flushed(sink), turn_done, &b);
+  uvow_sink_end(sink); /* which nobody reads but copies */
+  turn_run(&turn);
+  turn_expect(&turn, "b+ c+");
+  turn_end(&turn);
+}
+
+TEST_CASE(the_slowest_copy_decides) {
   turn_t turn;
   uvow_sink_t *sink;
   uvow_stream_options_t one = {sizeof(one), 1, 0, UVOW_FULL_WAIT, 0};
-  (void)state;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a"), room = turn_mark(&turn, "room");
   turn_mark_t owner = turn_mark(&turn, "owner");
@@ -193,14 +215,13 @@ static void the_slowest_copy_decides(void **state) {
   turn_end(&turn);
 }
 
-static void collects_all(void **state) {
+TEST_CASE(collects_all) {
   turn_t turn;
   uvow_sink_t *sink;
   turn_item_t item;
   const uvow_results_t *results;
   uvow_result_t result, one;
   int64_t n;
-  (void)state;
   for (size_t max = 2; max < 4; max++) {
     turn_init(&turn);
     turn_mark_t owner = turn_mark(&turn, "owner");
@@ -236,10 +257,9 @@ static void collects_all(void **state) {
 }
 
 /* A fast source, a sink with room for two, a reader. */
-static void a_pipe_goes_no_faster_than_its_sink(void **state) {
+TEST_CASE(a_pipe_goes_no_faster_than_its_sink) {
   turn_t turn;
   uvow_sink_t *near_sink, *far_sink;
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, ""), end = turn_mark(&turn, "end");
   turn_mark_t piped = turn_mark(&turn, "piped");
@@ -258,8 +278,7 @@ static void a_pipe_goes_no_faster_than_its_sink(void **state) {
   turn_end(&turn);
 }
 
-static void a_pipe_ends(void **state) {
-  (void)state;
+TEST_CASE(a_pipe_ends) {
   for (int how = 0; how < 3; how++) {
     static const char *const expected[] = {"owner^ piped!ECANCELED",
                                            "owner^ piped!ECANCELED m!EBROKEN",
@@ -277,7 +296,7 @@ static void a_pipe_ends(void **state) {
     turn_run(&turn);
     if (how) {
       uvow_future_done(uvow_stream_next(to), turn_done, &m);
-      uvow_stream_ref(to);
+      to = uvow_stream_ref(to);
     }
     if (how == 1)
       uvow_future_cancel(f);
@@ -338,8 +357,7 @@ static void sweep(test_alloc_t *alloc, void *data) {
   turn_end(&turn);
 }
 
-static void every_allocation_fails(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails) {
   test_alloc_sweep(sweep, NULL);
 }
 
@@ -349,6 +367,7 @@ TEST_MODULE(stream_join) {
       cmocka_unit_test(one_that_fails_ends_the_merge),
       cmocka_unit_test(futures_as_they_settle),
       cmocka_unit_test(a_tee_has_every_item_from_now_on),
+      cmocka_unit_test(a_tee_of_a_tee),
       cmocka_unit_test(the_slowest_copy_decides),
       cmocka_unit_test(collects_all),
       cmocka_unit_test(a_pipe_goes_no_faster_than_its_sink),

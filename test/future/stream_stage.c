@@ -62,7 +62,7 @@ static uvow_next_t times_ten(const uvow_result_t *item, void *data) {
   return uvow_next_value(uvow_value_int64(n * 10));
 }
 
-static void map_makes_items_of_items(void **state) {
+TEST_CASE(map_makes_items_of_items) {
   static const struct {
     int64_t third;
     const char *log;
@@ -72,7 +72,6 @@ static void map_makes_items_of_items(void **state) {
       {5, "+10 +20 owner^ end!EURL"},
       {6, "+10 +20"},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     scene_t scene;
     uvow_promise_t *p;
@@ -110,9 +109,8 @@ static int is_odd(const uvow_result_t *item, void *data) {
   return (int)(n & 1);
 }
 
-static void filter_and_take(void **state) {
+TEST_CASE(filter_and_take) {
   scene_t scene;
-  (void)state;
   scene_init(&scene);
   scene_each(&scene,
              uvow_stream_take(uvow_stream_filter(scene.s, is_odd, NULL), 3));
@@ -131,9 +129,8 @@ static void filter_and_take(void **state) {
 }
 
 /* A pipeline reads nothing that nobody asks for. */
-static void stages_pull(void **state) {
+TEST_CASE(stages_pull) {
   scene_t scene;
-  (void)state;
   scene_init(&scene);
   uvow_stream_t *up = scene.s;
   uvow_stream_t *s = uvow_stream_take(
@@ -160,8 +157,7 @@ static void stages_pull(void **state) {
   turn_end(&scene.turn);
 }
 
-static void until_a_future_is_settled(void **state) {
-  (void)state;
+TEST_CASE(until_a_future_is_settled) {
   for (int how = 0; how < 4; how++) {
     static const char *const expected[] = {
         "+1 owner^ end+9", "+1 owner^ end!EURL", "+1 stop^ end+", "+1"};
@@ -196,9 +192,8 @@ static void until_a_future_is_settled(void **state) {
   }
 }
 
-static void timeout_between_items(void **state) {
+TEST_CASE(timeout_between_items) {
   scene_t scene;
-  (void)state;
   scene_init(&scene);
   uvow_stream_t *s = uvow_stream_timeout(scene.s, 10);
   later(&scene.turn, 100); /* nobody asks */
@@ -243,9 +238,8 @@ static uvow_next_t on_batch(const uvow_result_t *item, void *data) {
   return uvow_next_none();
 }
 
-static void batches(void **state) {
+TEST_CASE(batches) {
   scene_t scene;
-  (void)state;
   scene_init(&scene);
   scene.item.act = scene_count;
   uvow_future_done(
@@ -268,9 +262,8 @@ static void batches(void **state) {
   turn_end(&scene.turn);
 }
 
-static void debounce_waits_for_quiet(void **state) {
+TEST_CASE(debounce_waits_for_quiet) {
   scene_t scene;
-  (void)state;
   scene_init(&scene);
   scene_each(&scene, uvow_stream_debounce(scene.s, 10));
   for (int64_t n = 1; n < 5; n++) {
@@ -289,9 +282,8 @@ static void debounce_waits_for_quiet(void **state) {
   turn_end(&scene.turn);
 }
 
-static void throttle_lets_the_newest_pass(void **state) {
+TEST_CASE(throttle_lets_the_newest_pass) {
   scene_t scene;
-  (void)state;
   scene_init(&scene);
   scene_each(&scene, uvow_stream_throttle(scene.s, 10));
   push(scene.sink, 1);
@@ -315,9 +307,49 @@ static void throttle_lets_the_newest_pass(void **state) {
   turn_end(&scene.turn);
 }
 
-static void ticks_come_in_time(void **state) {
+static uvow_stream_t *last_of(int which, uvow_stream_t *s) {
+  switch (which) {
+  case 0:
+    return uvow_stream_batch(s, 2, 1000);
+  case 1:
+    return uvow_stream_debounce(s, 1000);
+  case 2:
+    return uvow_stream_throttle(s, 1000);
+  case 3:
+    return uvow_stream_take(s, 1);
+  default:
+    return uvow_stream_timeout(s, 1000);
+  }
+}
+
+/* The last item comes with the end, and nobody has a handle of the stage. */
+TEST_CASE(ends_with_an_item) {
+  for (int which = 0; which < 5; which++) {
+    turn_t turn;
+    uvow_sink_t *sink;
+    turn_init(&turn);
+    turn_mark_t a = turn_mark(&turn, "a"), b = turn_mark(&turn, "b");
+    uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
+    uvow_stream_t *last = last_of(which, s);
+    uvow_future_done(uvow_stream_next(last), turn_done, &a);
+    uvow_future_done(uvow_stream_next(last), turn_done, &b);
+    uvow_stream_unref(last);
+    (void)uvow_sink_push(sink, uvow_value_int64(1));
+    if (which < 2)
+      uvow_sink_end(sink);
+    turn_run(&turn);
+    assert_int_equal(a.calls, 1);
+    if (which >= 2)
+      uvow_sink_end(sink);
+    turn_run(&turn);
+    assert_int_equal(b.calls, 1);
+    turn.log[0] = '\0';
+    turn_end(&turn);
+  }
+}
+
+TEST_CASE(ticks_come_in_time) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   turn_mark_t m = turn_mark(&turn, "");
   uvow_stream_t *s = uvow_stream_ticks(turn.loop, 10);
@@ -377,8 +409,7 @@ static uvow_stream_t *make(int which, uvow_stream_t *s, turn_t *turn) {
   }
 }
 
-static void all_stages_let_go(void **state) {
-  (void)state;
+TEST_CASE(all_stages_let_go) {
   for (int which = 0; which < 10; which++) {
     for (int how = 0; how < 4; how++) {
       scene_t scene;
@@ -417,8 +448,7 @@ static void all_stages_let_go(void **state) {
   }
 }
 
-static void all_stages_close_with_the_loop(void **state) {
-  (void)state;
+TEST_CASE(all_stages_close_with_the_loop) {
   for (int which = 0; which < 10; which++) {
     for (int how = 0; how < 2; how++) {
       scene_t scene;
@@ -442,8 +472,7 @@ static void all_stages_close_with_the_loop(void **state) {
   }
 }
 
-static void all_stages_of_what_cannot_be_read(void **state) {
-  (void)state;
+TEST_CASE(all_stages_of_what_cannot_be_read) {
   for (int which = 0; which < 10; which++) {
     scene_t scene;
     scene_init(&scene);
@@ -490,8 +519,7 @@ static void sweep(test_alloc_t *alloc, void *data) {
   (void)data;
 }
 
-static void every_allocation_fails(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails) {
   test_alloc_sweep(sweep, NULL);
 }
 
@@ -505,6 +533,7 @@ TEST_MODULE(stream_stage) {
       cmocka_unit_test(batches),
       cmocka_unit_test(debounce_waits_for_quiet),
       cmocka_unit_test(throttle_lets_the_newest_pass),
+      cmocka_unit_test(ends_with_an_item),
       cmocka_unit_test(ticks_come_in_time),
       cmocka_unit_test(all_stages_let_go),
       cmocka_unit_test(all_stages_close_with_the_loop),

@@ -14,9 +14,8 @@ static void later(turn_t *turn, uint64_t ns) {
   turn_run(turn);
 }
 
-static void a_delay_is_never_early(void **state) {
+TEST_CASE(a_delay_is_never_early) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   turn.now_ns += 400000; /* between two ticks */
   uvow_future_t *f = uvow_future_delay(turn.loop, 10);
@@ -33,9 +32,8 @@ static void a_delay_is_never_early(void **state) {
 }
 
 /* A delay counts from the end of the turn that began it. */
-static void a_delay_counts_from_the_turns_end(void **state) {
+TEST_CASE(a_delay_counts_from_the_turns_end) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   uvow_future_t *f = uvow_future_delay(turn.loop, 10);
   turn.now_ns += 5 * MS; /* the callback took its time */
@@ -48,9 +46,8 @@ static void a_delay_counts_from_the_turns_end(void **state) {
   turn_end(&turn);
 }
 
-static void a_delay_of_nothing(void **state) {
+TEST_CASE(a_delay_of_nothing) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   uvow_future_t *f = uvow_future_delay(turn.loop, 0);
   turn_run(&turn);
@@ -62,9 +59,8 @@ static void a_delay_of_nothing(void **state) {
   turn_end(&turn);
 }
 
-static void a_delay_is_canceled(void **state) {
+TEST_CASE(a_delay_is_canceled) {
   turn_t turn;
-  (void)state;
   for (int stamped = 0; stamped < 2; stamped++) {
     turn_init(&turn);
     uvow_future_t *f = uvow_future_delay(turn.loop, 10);
@@ -83,9 +79,8 @@ static void a_delay_is_canceled(void **state) {
 }
 
 /* Dropped without a continuation it holds the loop still (F7). */
-static void a_delay_is_dropped(void **state) {
+TEST_CASE(a_delay_is_dropped) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   uvow_future_detach(uvow_future_delay(turn.loop, 10));
   turn_run(&turn);
@@ -96,9 +91,8 @@ static void a_delay_is_dropped(void **state) {
   turn_end(&turn);
 }
 
-static void a_chain_of_delays(void **state) {
+TEST_CASE(a_chain_of_delays) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a"), b = turn_mark(&turn, "b");
   uvow_future_t *f = uvow_future_delay(turn.loop, 5);
@@ -113,10 +107,9 @@ static void a_chain_of_delays(void **state) {
   turn_end(&turn);
 }
 
-static void in_time(void **state) {
+TEST_CASE(in_time) {
   turn_t turn;
   uvow_promise_t *p;
-  (void)state;
   for (int with_error = 0; with_error < 2; with_error++) {
     turn_init(&turn);
     uvow_future_t *f = uvow_promise_new(turn.loop, &p);
@@ -138,11 +131,10 @@ static void in_time(void **state) {
   }
 }
 
-static void too_late(void **state) {
+TEST_CASE(too_late) {
   turn_t turn;
   uvow_promise_t *p;
   uvow_result_t result;
-  (void)state;
   turn_init(&turn);
   turn_mark_t owner = turn_mark(&turn, "owner"), end = turn_mark(&turn, "end");
   turn_mark_t never = turn_mark(&turn, "never");
@@ -163,10 +155,9 @@ static void too_late(void **state) {
 }
 
 /* What another waits for, or holds, is left alone, and keeps no trace. */
-static void a_shared_one_goes_on(void **state) {
+TEST_CASE(a_shared_one_goes_on) {
   turn_t turn;
   uvow_promise_t *p;
-  (void)state;
   turn_init(&turn);
   uvow_future_t *shared = uvow_promise_new(turn.loop, &p);
   for (int i = 0; i < 1000; i++) {
@@ -188,11 +179,10 @@ static void a_shared_one_goes_on(void **state) {
 }
 
 /* The answer came, and the deadline passed, in one turn: the answer counts. */
-static void the_answer_wins(void **state) {
+TEST_CASE(the_answer_wins) {
   turn_t turn;
   turn_item_t item;
   uvow_promise_t *p;
-  (void)state;
   turn_init(&turn);
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
   f = uvow_future_timeout(f, 10);
@@ -210,9 +200,8 @@ static void the_answer_wins(void **state) {
   turn_end(&turn);
 }
 
-static void of_a_settled_one(void **state) {
+TEST_CASE(of_a_settled_one) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   uvow_future_t *f = uvow_future_timeout(
       uvow_future_fulfilled(turn.loop, uvow_value_int64(7)), 0);
@@ -224,10 +213,9 @@ static void of_a_settled_one(void **state) {
   turn_end(&turn);
 }
 
-static void of_nothing_and_of_everything(void **state) {
+TEST_CASE(of_nothing_and_of_everything) {
   turn_t turn;
   uvow_promise_t *p, *q;
-  (void)state;
   turn_init(&turn);
   uvow_future_t *f =
       uvow_future_timeout(uvow_promise_new(turn.loop, &p), UINT64_MAX);
@@ -250,10 +238,9 @@ static void of_nothing_and_of_everything(void **state) {
   turn_end(&turn);
 }
 
-static void a_cancel_goes_through(void **state) {
+TEST_CASE(a_cancel_goes_through) {
   turn_t turn;
   uvow_promise_t *p;
-  (void)state;
   turn_init(&turn);
   turn_mark_t owner = turn_mark(&turn, "owner");
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
@@ -271,10 +258,9 @@ static void a_cancel_goes_through(void **state) {
 }
 
 /* A chain's end is adopted in place of the link: the deadline stays. */
-static void a_timeout_of_an_adopting_link(void **state) {
+TEST_CASE(a_timeout_of_an_adopting_link) {
   turn_t turn;
   uvow_promise_t *p, *q;
-  (void)state;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a"), owner = turn_mark(&turn, "owner");
   uvow_future_t *f = uvow_promise_new(turn.loop, &p);
@@ -294,10 +280,9 @@ static void a_timeout_of_an_adopting_link(void **state) {
   turn_end(&turn);
 }
 
-static void closing_ends_them(void **state) {
+TEST_CASE(closing_ends_them) {
   turn_t turn;
   uvow_promise_t *p;
-  (void)state;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a"), b = turn_mark(&turn, "b");
   uvow_future_done(uvow_future_timeout(uvow_promise_new(turn.loop, &p), 10),
@@ -313,10 +298,9 @@ static void closing_ends_them(void **state) {
 }
 
 /* Once warm, neither takes memory. */
-static void no_malloc_once_warm(void **state) {
+TEST_CASE(no_malloc_once_warm) {
   turn_t turn;
   size_t calls = 0;
-  (void)state;
   turn_init(&turn);
   for (int i = 0; i < 100; i++) {
     uvow_future_t *f = uvow_future_delay(turn.loop, 5);
@@ -337,8 +321,7 @@ static unsigned rnd(uint64_t *seed, unsigned below) {
   return (unsigned)(*seed >> 33) % below;
 }
 
-static void random_times(void **state) {
-  (void)state;
+TEST_CASE(random_times) {
   for (unsigned round = 1; round <= 500; round++) {
     enum { N = 16 };
     turn_t turn;
@@ -407,8 +390,7 @@ static void sweep_body(test_alloc_t *alloc, void *data) {
   turn_end(&turn);
 }
 
-static void every_allocation_fails(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails) {
   test_alloc_sweep(sweep_body, NULL);
 }
 

@@ -2,8 +2,7 @@
  * once. */
 #include "support/turn.h"
 
-static void f4_a_value_is_read_as_what_it_is(void **state) {
-  (void)state;
+TEST_CASE(f4_a_value_is_read_as_what_it_is) {
   int64_t i = 7;
   double d = 7;
   const char *s = "seven";
@@ -45,8 +44,7 @@ static void f4_a_value_is_read_as_what_it_is(void **state) {
   assert_int_equal(item.destroyed, 1);
 }
 
-static void f4_an_unknown_type_is_never_called(void **state) {
-  (void)state;
+TEST_CASE(f4_an_unknown_type_is_never_called) {
   static const uvow_type_t bad = {1, "bad", (void (*)(void *))1,
                                   (void (*)(void *))1};
   turn_t turn;
@@ -68,8 +66,7 @@ static void f4_an_unknown_type_is_never_called(void **state) {
 static const uvow_type_t *const types[2] = {&turn_type_unique,
                                             &turn_type_counted};
 
-static void f4_a_value_moves_down_a_chain(void **state) {
-  (void)state;
+TEST_CASE(f4_a_value_moves_down_a_chain) {
   for (int t = 0; t < 2; t++) {
     turn_t turn;
     turn_init(&turn);
@@ -90,8 +87,7 @@ static void f4_a_value_moves_down_a_chain(void **state) {
   }
 }
 
-static void f4_a_value_replaced_is_destroyed(void **state) {
-  (void)state;
+TEST_CASE(f4_a_value_replaced_is_destroyed) {
   for (int t = 0; t < 2; t++) {
     turn_t turn;
     turn_init(&turn);
@@ -113,8 +109,7 @@ static void f4_a_value_replaced_is_destroyed(void **state) {
 }
 
 /* Three branches pass one value on; all see the same thing. */
-static void f4_branches_share_a_value(void **state) {
-  (void)state;
+TEST_CASE(f4_branches_share_a_value) {
   for (int t = 0; t < 2; t++) {
     for (int held = 0; held < 2; held++) {
       turn_t turn;
@@ -151,8 +146,7 @@ static void f4_branches_share_a_value(void **state) {
   }
 }
 
-static void f4_a_callback_sees_the_value_where_it_is_shared(void **state) {
-  (void)state;
+TEST_CASE(f4_a_callback_sees_the_value_where_it_is_shared) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -170,8 +164,7 @@ static void f4_a_callback_sees_the_value_where_it_is_shared(void **state) {
   turn_end(&turn);
 }
 
-static void f4_a_kept_value_outlives_its_future(void **state) {
-  (void)state;
+TEST_CASE(f4_a_kept_value_outlives_its_future) {
   for (int t = 0; t < 2; t++) {
     for (int branches = 0; branches < 2; branches++) {
       turn_t turn;
@@ -206,8 +199,7 @@ static uvow_next_t keep_and_return(const uvow_result_t *result, void *data) {
   return uvow_next_value(uvow_result_keep(result));
 }
 
-static void f4_a_kept_value_can_be_given_away(void **state) {
-  (void)state;
+TEST_CASE(f4_a_kept_value_can_be_given_away) {
   for (int t = 0; t < 2; t++) {
     turn_t turn;
     turn_init(&turn);
@@ -229,8 +221,7 @@ static void f4_a_kept_value_can_be_given_away(void **state) {
   }
 }
 
-static void f4_keeping_what_owns_nothing(void **state) {
-  (void)state;
+TEST_CASE(f4_keeping_what_owns_nothing) {
   turn_t turn;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a");
@@ -248,8 +239,7 @@ static void f4_keeping_what_owns_nothing(void **state) {
   turn_end(&turn);
 }
 
-static void f4_adoption_moves_or_shares(void **state) {
-  (void)state;
+TEST_CASE(f4_adoption_moves_or_shares) {
   for (int held = 0; held < 2; held++) {
     for (int later = 0; later < 2; later++) {
       turn_t turn;
@@ -276,8 +266,7 @@ static void f4_adoption_moves_or_shares(void **state) {
   }
 }
 
-static void f4_errors_for_no_loop_and_odd_codes(void **state) {
-  (void)state;
+TEST_CASE(f4_errors_for_no_loop_and_odd_codes) {
   turn_t turn;
   turn_init(&turn);
   uvow_error_t *error = uvow_error_new(turn.loop, 5, NULL);
@@ -292,8 +281,7 @@ static void f4_errors_for_no_loop_and_odd_codes(void **state) {
   turn_end(&turn);
 }
 
-static void f4_a_peers_error_says_what_it_was_made_of(void **state) {
-  (void)state;
+TEST_CASE(f4_a_peers_error_says_what_it_was_made_of) {
   turn_t turn;
   turn_init(&turn);
   size_t len = 0;

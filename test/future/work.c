@@ -52,12 +52,11 @@ static void settle(jobs_t *jobs, size_t i, int code) {
   turn_run(&jobs->turn);
 }
 
-static void at_most_so_many(void **state) {
+TEST_CASE(at_most_so_many) {
   jobs_t jobs;
   const uvow_results_t *results;
   uvow_result_t result, one;
   int64_t n;
-  (void)state;
   jobs_init(&jobs);
   uvow_future_t *f = uvow_future_map(jobs.turn.loop, 5, 2, start_job, &jobs);
   assert_int_equal(jobs.started, 0); /* never within */
@@ -91,8 +90,7 @@ static void at_most_so_many(void **state) {
   turn_end(&jobs.turn);
 }
 
-static void the_first_error_ends_a_map(void **state) {
-  (void)state;
+TEST_CASE(the_first_error_ends_a_map) {
   for (int how = 0; how < 4; how++) {
     static const char *const expected[] = {"!EURL", "!ENOMEM", "!ECANCELED",
                                            "!ECANCELED"};
@@ -124,11 +122,10 @@ static void the_first_error_ends_a_map(void **state) {
   }
 }
 
-static void settled_takes_errors(void **state) {
+TEST_CASE(settled_takes_errors) {
   jobs_t jobs;
   const uvow_results_t *results;
   uvow_result_t result, one;
-  (void)state;
   jobs_init(&jobs);
   jobs.fails_at = 1;
   uvow_future_t *f =
@@ -148,10 +145,9 @@ static void settled_takes_errors(void **state) {
   turn_end(&jobs.turn);
 }
 
-static void a_limit_gives_turns(void **state) {
+TEST_CASE(a_limit_gives_turns) {
   jobs_t jobs;
   uvow_future_t *f[4];
-  (void)state;
   jobs_init(&jobs);
   assert_null(uvow_limit_new(jobs.turn.loop, 0));
   uvow_limit_t *limit = uvow_limit_new(jobs.turn.loop, 2);
@@ -177,9 +173,8 @@ static void a_limit_gives_turns(void **state) {
   turn_end(&jobs.turn);
 }
 
-static void a_gate_opens_for_all(void **state) {
+TEST_CASE(a_gate_opens_for_all) {
   turn_t turn;
-  (void)state;
   turn_init(&turn);
   turn_mark_t a = turn_mark(&turn, "a"), b = turn_mark(&turn, "b");
   uvow_gate_t *gate = uvow_gate_new(turn.loop);
@@ -205,8 +200,7 @@ static void a_gate_opens_for_all(void **state) {
   turn_end(&turn);
 }
 
-static void until_something_else(void **state) {
-  (void)state;
+TEST_CASE(until_something_else) {
   for (int how = 0; how < 4; how++) {
     static const char *const expected[] = {"+1", "!ECANCELED", "!ECANCELED",
                                            "!ECANCELED"};
@@ -244,9 +238,8 @@ static void until_something_else(void **state) {
   }
 }
 
-static void closing_the_loop_ends_all(void **state) {
+TEST_CASE(closing_the_loop_ends_all) {
   jobs_t jobs;
-  (void)state;
   jobs_init(&jobs);
   turn_mark_t end = turn_mark(&jobs.turn, "");
   uvow_limit_t *limit = uvow_limit_new(jobs.turn.loop, 1);
@@ -295,8 +288,7 @@ static void sweep(test_alloc_t *alloc, void *data) {
   turn_end(&turn);
 }
 
-static void every_allocation_fails(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails) {
   test_alloc_sweep(sweep, NULL);
 }
 

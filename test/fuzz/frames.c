@@ -66,9 +66,15 @@ static int run(const uint8_t *data, size_t size, unsigned flags, size_t step,
                uint64_t *ret_hash) {
   static const uvow__framer_callbacks_t callbacks = {on_message, on_ping,
                                                      on_pong, on_close};
-  uvow__framer_config_t config = {flags & 1, (flags & 2) != 0,
-                                  (size_t)(flags >> 2) * 150 + 1, no_random,
-                                  NULL};
+  uvow__mask_keys_t keys = {0};
+  uvow__framer_config_t config = {flags & 1,
+                                  (flags & 2) != 0,
+                                  (size_t)(flags >> 2) * 150 + 1,
+                                  no_random,
+                                  NULL,
+                                  NULL,
+                                  (size_t)(flags >> 2) % 3 * 40,
+                                  &keys};
   heard_t heard = {14695981039346656037u, config.max_message};
   uvow__framer_t framer;
   uint32_t seed = (uint32_t)step;

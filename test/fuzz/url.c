@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "wire/handshake.h"
 #include "wire/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,6 +39,20 @@ static void round_trip(const uvow__url_t *url) {
   uvow__buf_done(&text);
 }
 
+/* What is accepted here, the handshake accepts. */
+static void ask_for(const uvow__url_t *url) {
+  uvow__handshake_request_t request = {0};
+  uvow__buf_t out;
+  uvow__buf_init(&out, &uvow__mem_default, SIZE_MAX);
+  request.target = url->target;
+  request.authority = url->authority;
+  request.user = url->user;
+  request.password = url->password;
+  request.key = "dGhlIHNhbXBsZSBub25jZQ==";
+  must(!uvow__handshake_write_request(&out, &request));
+  uvow__buf_done(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   uvow__url_t url;
   if (uvow__url_parse(&uvow__mem_default, (const char *)data, size, &url))
@@ -47,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   visible(url.host);
   visible(url.authority);
   visible(url.target);
+  ask_for(&url);
   round_trip(&url);
   uvow__url_done(&url);
   return 0;

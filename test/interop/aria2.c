@@ -26,14 +26,12 @@ static void run_aria2(interop_t *it, int port) {
   interop_run(it, args);
 }
 
-/* Starts aria2 and connects. */
-static interop_t *aria2(void **state) {
-  interop_t *it = (interop_t *)*state;
-  char url[64];
+/* Starts aria2. */
+static void start_aria2(interop_t *it, char *url, size_t size) {
   char *line = NULL;
   for (int tries = 0; !line; tries++) {
     int port = interop_free_port(it);
-    snprintf(url, sizeof(url), "ws://127.0.0.1:%d/jsonrpc", port);
+    snprintf(url, size, "ws://127.0.0.1:%d/jsonrpc", port);
     run_aria2(it, port);
     line = interop_line(it, "IPv4 RPC: listening on TCP port ");
     /* Another program may have been faster to take it: that alone is no
@@ -42,7 +40,14 @@ static interop_t *aria2(void **state) {
       fail_msg("aria2c ended: %s", it->log);
   }
   free(line);
-  interop_connect(it, url, uvow_protocol_jsonrpc2());
+}
+
+/* Starts aria2 and connects. */
+static interop_t *aria2(void **state) {
+  interop_t *it = (interop_t *)*state;
+  char url[64];
+  start_aria2(it, url, sizeof(url));
+  interop_connect(it, url, uvow_protocol_by_name("jsonrpc2"));
   return it;
 }
 
@@ -136,12 +141,14 @@ static void a_thousand_get_their_own_answers(void **state) {
 /* aria2 takes a call without an id for a mistake, and says so to nobody. */
 static void a_refused_notification_is_a_stray(void **state) {
   interop_t *it = aria2(state);
-  interop_wait(interop_watch(it, uvow_client_ready(it->client)));
-  assert_int_equal(uvow_client_notify(it->client, "aria2.getVersion", NULL), 0);
+  interop_wait(interop_watch(it, uvow_peer_ready(it->client)));
+  assert_int_equal(
+      uvow_peer_notify(it->client, "aria2.getVersion", uvow_value_none()), 0);
   answer_t *after = interop_ask(it, "aria2.getVersion", NULL);
   interop_wait(after);
   assert_int_equal(after->code, 0);
   assert_int_equal(interop_stats(it).malformed, 1);
+  assert_int_equal(interop_count(it, UVOW_STRAY_FAULT), 1);
   assert_non_null(strstr(it->heard->text, "\"id\":null"));
   interop_finish(it);
 }
@@ -165,6 +172,47 @@ static void downloads_send_events(void **state) {
   interop_finish(it);
 }
 
+/* Its start, of this download alone: told before the answer that names it. */
+static uvow_stream_t *follow_download(interop_t *it) {
+  uvow_stream_t *stream = uvow_peer_subscribe(
+      it->client, "aria2.addUri",
+      uvow_value_raw("[[\"http://127.0.0.1:1/none\"]]"),
+      UVOW_WITH(subscription, .event = "aria2.onDownloadStart", .key = "/0/gid",
+                .item = "/0/gid"));
+  assert_non_null(stream);
+  return stream;
+}
+
+static void assert_gid(answer_t *item, char gid[20], uint64_t missed) {
+  interop_wait(item);
+  assert_int_equal(item->code, 0);
+  assert_true(item->missed == missed);
+  snprintf(gid, 20, "%s", json_string_value(item->json));
+}
+
+static void a_download_is_followed_over_a_restart(void **state) {
+  interop_t *it = (interop_t *)*state;
+  char url[64];
+  char gids[4][20];
+  start_aria2(it, url, sizeof(url));
+  interop_connect_again(it, url, uvow_protocol_by_name("jsonrpc2"));
+  uvow_stream_t *first = follow_download(it);
+  uvow_stream_t *second = follow_download(it);
+  assert_gid(interop_next(it, first), gids[0], 0);
+  assert_gid(interop_next(it, second), gids[1], 0);
+  interop_down(it);
+  start_aria2(it, url, sizeof(url));
+  interop_up(it, url);
+  assert_gid(interop_next(it, second), gids[2], UVOW_MISSED_UNKNOWN);
+  assert_gid(interop_next(it, first), gids[3], UVOW_MISSED_UNKNOWN);
+  for (int i = 0; i < 4; i++)
+    for (int j = 0; j < i; j++)
+      assert_string_not_equal(gids[i], gids[j]);
+  uvow_stream_unref(first);
+  uvow_stream_unref(second);
+  interop_finish(it);
+}
+
 /* Asks again as soon as it's answered, until it isn't. */
 typedef struct pump {
   interop_t *it;
@@ -180,9 +228,10 @@ static void pump(const uvow_result_t *result, void *data) {
     return;
   }
   p->answered++;
-  (void)uvow_future_done(
-      uvow_client_request(p->it->client, "aria2.getSessionInfo", NULL, NULL),
-      pump, p);
+  (void)uvow_future_done(uvow_peer_request(p->it->client,
+                                           "aria2.getSessionInfo",
+                                           uvow_value_none()),
+                         pump, p);
 }
 
 static void a_shutdown_rejects_what_is_pending(void **state) {
@@ -190,7 +239,7 @@ static void a_shutdown_rejects_what_is_pending(void **state) {
   pump_t p = {it, 0, NULL};
   assert_text(interop_ask(it, "aria2.forceShutdown", NULL), "OK");
   uvow_future_t *f =
-      uvow_client_request(it->client, "aria2.getSessionInfo", NULL, NULL);
+      uvow_peer_request(it->client, "aria2.getSessionInfo", uvow_value_none());
   assert_int_equal(uvow_future_done(f, pump, &p), 0);
   process_wait(&it->process);
   assert_int_equal(it->process.status, 0);
@@ -200,7 +249,7 @@ static void a_shutdown_rejects_what_is_pending(void **state) {
   assert_int_equal(uvow_error_code(p.error), UVOW_ELOST);
   assert_int_equal(uvow_error_outcome(p.error), UVOW_MAYBE_EXECUTED);
   uvow_error_unref(p.error);
-  uvow_client_stats_t stats = interop_stats(it);
+  uvow_peer_stats_t stats = interop_stats(it);
   assert_int_equal(stats.answered, p.answered + 1);
   assert_int_equal(stats.failed, 1);
   assert_rejected(ask_status(it, 1), UVOW_ELOST, UVOW_NOT_SENT);
@@ -213,9 +262,9 @@ static void no_other_path_is_a_websocket(void **state) {
   char url[64];
   snprintf(url, sizeof(url), "ws://127.0.0.1:%s/other", port);
   free(port);
-  uvow_client_free(it->client);
+  uvow_peer_unref(it->client);
   it->client = NULL;
-  interop_connect(it, url, uvow_protocol_jsonrpc2());
+  interop_connect(it, url, uvow_protocol_by_name("jsonrpc2"));
   answer_t *answer = interop_ask(it, "aria2.getVersion", NULL);
   assert_rejected(answer, UVOW_EHANDSHAKE, UVOW_NOT_SENT);
   assert_int_equal(uvow_error_status(answer->error), 404);
@@ -233,6 +282,7 @@ TEST_MODULE(aria2) {
       TEST(a_thousand_get_their_own_answers),
       TEST(a_refused_notification_is_a_stray),
       TEST(downloads_send_events),
+      TEST(a_download_is_followed_over_a_restart),
       TEST(a_shutdown_rejects_what_is_pending),
       TEST(no_other_path_is_a_websocket),
   };

@@ -3,6 +3,7 @@
  * everything comes back as it was sent.
  */
 #include "support/interop.h"
+#include "support/serve.h"
 
 #include <stdio.h>
 
@@ -62,9 +63,9 @@ static void run_client(interop_t *it, const deflate_case_t *c) {
   char *port = interop_expect_line(it, "port ");
   snprintf(url, sizeof(url), "ws://127.0.0.1:%s/", port);
   free(port);
-  uvow_client_options_t options =
-      interop_options(it, url, uvow_protocol_jsonrpc2());
-  options.deflate = &c->own;
+  test_connect_t options =
+      interop_options(it, url, uvow_protocol_by_name("jsonrpc2"));
+  options.websocket.deflate = &c->own;
   interop_connect_with(it, &options);
   for (int i = 0; i < COUNT; i++)
     answers[i] = interop_ask(it, "echo", make_params(i));
@@ -98,14 +99,16 @@ static const deflate_case_t servers[] = {
     {"false", {OWN, 0, 0, 0, 0, 0, 0, 0}, "."},
 };
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
 static void run_server(interop_t *it, const deflate_case_t *c) {
-  uvow_server_options_t options;
+  test_serve_t options = test_serve_options();
   uvow_server_t *server;
   char path[1024];
   char url[64];
@@ -113,12 +116,9 @@ static void run_server(interop_t *it, const deflate_case_t *c) {
       "node",   process_script("deflate.js", path, sizeof(path)),
       "client", c->peer,
       url,      NULL};
-  memset(&options, 0, sizeof(options));
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.deflate = &c->own;
-  assert_int_equal(uvow_server_new(it->loop, &options, &server), 0);
-  assert_int_equal(uvow_server_method(server, "echo", echo, NULL, NULL), 0);
+  options.listener.deflate = &c->own;
+  assert_int_equal(test_serve(it->loop, &options, &server), 0);
+  assert_int_equal(test_method(server, "echo", echo, NULL), 0);
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
            (unsigned)uvow_server_port(server));
   interop_run(it, args);
@@ -131,7 +131,7 @@ static void run_server(interop_t *it, const deflate_case_t *c) {
   interop_finish(it);
 }
 
-static void each_case(void **state, const deflate_case_t *cases, size_t count,
+static void each_case(const deflate_case_t *cases, size_t count,
                       void (*run)(interop_t *it, const deflate_case_t *c)) {
   for (size_t i = 0; i < count; i++) {
     void *it = NULL;
@@ -139,15 +139,14 @@ static void each_case(void **state, const deflate_case_t *cases, size_t count,
     run((interop_t *)it, &cases[i]);
     assert_int_equal(interop_teardown(&it), 0);
   }
-  (void)state;
 }
 
-static void a_client_of_node_ws_with_all_terms(void **state) {
-  each_case(state, clients, sizeof(clients) / sizeof(clients[0]), run_client);
+TEST_CASE(a_client_of_node_ws_with_all_terms) {
+  each_case(clients, sizeof(clients) / sizeof(clients[0]), run_client);
 }
 
-static void a_server_for_node_ws_with_all_terms(void **state) {
-  each_case(state, servers, sizeof(servers) / sizeof(servers[0]), run_server);
+TEST_CASE(a_server_for_node_ws_with_all_terms) {
+  each_case(servers, sizeof(servers) / sizeof(servers[0]), run_server);
 }
 
 TEST_MODULE(deflate) {

@@ -25,7 +25,7 @@ static char *run_node(interop_t *it) {
 static interop_t *inspect(void **state) {
   interop_t *it = (interop_t *)*state;
   char *url = run_node(it);
-  interop_connect(it, url, uvow_protocol_cdp());
+  interop_connect(it, url, uvow_protocol_by_name("cdp"));
   free(url);
   return it;
 }
@@ -185,17 +185,18 @@ static uvow_next_t ask_again(const uvow_result_t *result, void *data) {
       json_object_get(uvow_result_json(result), "result"), "value");
   snprintf(expression, sizeof(expression), "%d + 1",
            (int)json_integer_value(value));
-  return uvow_next_future(uvow_client_request(
+  return uvow_next_future(uvow_peer_request(
       it->client, "Runtime.evaluate",
-      json_pack("{s:s, s:b}", "expression", expression, "returnByValue", 1),
-      NULL));
+      uvow_value_json(json_pack("{s:s, s:b}", "expression", expression,
+                                "returnByValue", 1))));
 }
 
 static void requests_chain(void **state) {
   interop_t *it = inspect(state);
-  uvow_future_t *f = uvow_client_request(
-      it->client, "Runtime.evaluate",
-      json_pack("{s:s, s:b}", "expression", "1", "returnByValue", 1), NULL);
+  uvow_future_t *f =
+      uvow_peer_request(it->client, "Runtime.evaluate",
+                        uvow_value_json(json_pack("{s:s, s:b}", "expression",
+                                                  "1", "returnByValue", 1)));
   for (int i = 0; i < 20; i++)
     f = uvow_future_then(f, ask_again, it);
   assert_int_equal(json_integer_value(value_of(interop_watch(it, f))), 21);
@@ -216,11 +217,46 @@ static void a_killed_server_rejects_all(void **state) {
   interop_finish(it);
 }
 
+/* What the console says is only told while Runtime is enabled. */
+static void events_come_back(void **state) {
+  interop_t *it = (interop_t *)*state;
+  char *url = run_node(it);
+  interop_connect_again(it, url, uvow_protocol_by_name("cdp"));
+  free(url);
+  uvow_stream_t *logs = uvow_peer_subscribe(
+      it->client, "Runtime.enable", uvow_value_none(),
+      UVOW_WITH(subscription, .event = "Runtime.consoleAPICalled",
+                .item = "/args/0/value", .unsubscribe = "Runtime.disable",
+                .unsubscribe_params = "{}"));
+  for (int i = 0; i < 3; i++) {
+    answer_t *log = evaluate(it, i ? "console.log('again')" : "console.log(1)");
+    answer_t *item = interop_next(it, logs);
+    interop_wait(item);
+    interop_wait(log);
+    assert_true(item->missed == (i ? UVOW_MISSED_UNKNOWN : 0));
+    if (i)
+      assert_text(item, "again");
+    else
+      assert_number(item, 1);
+    interop_down(it);
+    url = run_node(it);
+    interop_up(it, url);
+    free(url);
+  }
+  answer_t *closed = interop_watch(it, uvow_stream_close(logs));
+  interop_wait(evaluate(it, "console.log('to nobody')"));
+  assert_int_equal(closed->calls, 1);
+  assert_int_equal(closed->code, 0);
+  interop_stats(it);
+  interop_finish(it);
+}
+
 static void close_ends_what_is_never_answered(void **state) {
   interop_t *it = (interop_t *)*state;
   char *url = run_node(it);
-  uvow_client_options_t options = interop_options(it, url, uvow_protocol_cdp());
-  options.close_timeout_ms = 1;
+  test_connect_t options =
+      interop_options(it, url, uvow_protocol_by_name("cdp"));
+  options.peer.close_timeout_ms = 1;
   interop_connect_with(it, &options);
   free(url);
   answer_t *promise = evaluate_promise(it, "new Promise(() => {})");
@@ -228,7 +264,7 @@ static void close_ends_what_is_never_answered(void **state) {
   /* node is leaving, and waits for its inspectors to go first. */
   assert_rejected(promise, UVOW_EREMOTE, UVOW_ANSWERED);
   assert_int_equal(leave->calls, 0);
-  answer_t *closed = interop_watch(it, uvow_client_close(it->client));
+  answer_t *closed = interop_watch(it, uvow_peer_close(it->client));
   assert_rejected(leave, UVOW_ECLOSED, UVOW_MAYBE_EXECUTED);
   interop_wait(closed);
   assert_int_equal(closed->code, 0);
@@ -240,9 +276,9 @@ static void a_wrong_path_is_refused(void **state) {
   interop_t *it = (interop_t *)*state;
   char *url = run_node(it);
   url[strlen(url) - 1] ^= 1; /* another hex digit, and no such target */
-  interop_connect(it, url, uvow_protocol_cdp());
+  interop_connect(it, url, uvow_protocol_by_name("cdp"));
   free(url);
-  answer_t *ready = interop_watch(it, uvow_client_ready(it->client));
+  answer_t *ready = interop_watch(it, uvow_peer_ready(it->client));
   answer_t *answer = evaluate(it, "1");
   interop_wait(ready);
   assert_rejected(answer, UVOW_EHANDSHAKE, UVOW_NOT_SENT);
@@ -265,6 +301,7 @@ TEST_MODULE(node_inspect) {
       TEST(promises_answer_out_of_order),
       TEST(requests_chain),
       TEST(a_killed_server_rejects_all),
+      TEST(events_come_back),
       TEST(close_ends_what_is_never_answered),
       TEST(a_wrong_path_is_refused),
   };

@@ -18,7 +18,7 @@ static interop_t *node_ws(void **state) {
   char *port = interop_expect_line(it, "port ");
   snprintf(url, sizeof(url), "ws://127.0.0.1:%s/", port);
   free(port);
-  interop_connect(it, url, uvow_protocol_callback_id());
+  interop_connect(it, url, uvow_protocol_by_name("callback_id"));
   return it;
 }
 
@@ -97,7 +97,7 @@ static void a_second_answer_is_a_duplicate(void **state) {
 static void a_late_answer_is_nobodys(void **state) {
   interop_t *it = node_ws(state);
   uvow_request_options_t soon = {.size = sizeof(soon), .timeout_ms = 1};
-  interop_wait(interop_watch(it, uvow_client_ready(it->client)));
+  interop_wait(interop_watch(it, uvow_peer_ready(it->client)));
   answer_t *late[3];
   for (int i = 0; i < 3; i++)
     late[i] =
@@ -108,7 +108,7 @@ static void a_late_answer_is_nobodys(void **state) {
   answer_t *release = ask_number(it, "release", 8);
   assert_number(patient, 7);
   assert_number(release, 8);
-  uvow_client_stats_t stats = interop_stats(it);
+  uvow_peer_stats_t stats = interop_stats(it);
   assert_int_equal(stats.timed_out, 3);
   assert_int_equal(stats.late, 3);
   assert_int_equal(stats.answered, 2);
@@ -117,14 +117,14 @@ static void a_late_answer_is_nobodys(void **state) {
 
 static void a_canceled_request_is_late_too(void **state) {
   interop_t *it = node_ws(state);
-  interop_wait(interop_watch(it, uvow_client_ready(it->client)));
-  uvow_future_t *f = uvow_client_request(it->client, "hold", NULL, NULL);
+  interop_wait(interop_watch(it, uvow_peer_ready(it->client)));
+  uvow_future_t *f = uvow_peer_request(it->client, "hold", uvow_value_none());
   answer_t *canceled = interop_watch(it, uvow_future_ref(f));
   assert_int_equal(uvow_future_cancel(f), 0);
   uvow_future_unref(f);
   assert_rejected(canceled, UVOW_ECANCELED, UVOW_MAYBE_EXECUTED);
   assert_number(ask_number(it, "release", 8), 8);
-  uvow_client_stats_t stats = interop_stats(it);
+  uvow_peer_stats_t stats = interop_stats(it);
   assert_int_equal(stats.canceled, 1);
   assert_int_equal(stats.late, 1);
   interop_finish(it);

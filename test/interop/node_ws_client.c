@@ -3,6 +3,7 @@
  * which knows what must come.
  */
 #include "support/interop.h"
+#include "support/serve.h"
 
 #include <stdio.h>
 
@@ -15,14 +16,18 @@ typedef struct house {
   int held_count;
 } house_t;
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
-static uvow_next_t hold(const uvow_call_t *call, void *data) {
+static uvow_next_t hold(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   house_t *house = (house_t *)data;
+  (void)params;
   if (house->held_count == HELD_MAX)
     return uvow_next_code(UVOW_EOVERLOAD, NULL);
   return uvow_next_future(uvow_promise_new(uvow_call_loop(call),
@@ -30,42 +35,53 @@ static uvow_next_t hold(const uvow_call_t *call, void *data) {
 }
 
 /* Those that are held, the last one first. */
-static uvow_next_t release(const uvow_call_t *call, void *data) {
+static uvow_next_t release(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   house_t *house = (house_t *)data;
   int count = house->held_count;
   (void)call;
+  (void)params;
   while (house->held_count)
     uvow_promise_fulfill(house->held[--house->held_count],
                          uvow_value_text("held"));
   return uvow_next_value(uvow_value_int64(count));
 }
 
-static uvow_next_t fail_call(const uvow_call_t *call, void *data) {
+static uvow_next_t fail_call(uvow_call_t *call, const uvow_result_t *params,
+                             void *data) {
+  (void)params;
   (void)data;
   return uvow_next_error(uvow_error_new_peer(
       uvow_call_loop(call), 404, "no such \"table\"", "{\"hint\":1}", 10));
 }
 
 /* A promise that is given up. */
-static uvow_next_t broken(const uvow_call_t *call, void *data) {
+static uvow_next_t broken(uvow_call_t *call, const uvow_result_t *params,
+                          void *data) {
   uvow_promise_t *promise;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &promise);
+  (void)params;
   (void)data;
   uvow_promise_drop(promise);
   return uvow_next_future(f);
 }
 
-static uvow_next_t publish(const uvow_call_t *call, void *data) {
+static uvow_next_t publish(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   house_t *house = (house_t *)data;
   (void)call;
-  if (uvow_server_publish(house->server, "news", "{\"x\":1}", 7))
+  (void)params;
+  if (uvow_group_notify(uvow_server_peers(house->server), "news",
+                        uvow_value_raw("{\"x\":1}")))
     return uvow_next_code(UVOW_EINVAL, "not published");
   return uvow_next_none();
 }
 
-static uvow_next_t leave(const uvow_call_t *call, void *data) {
+static uvow_next_t leave(uvow_call_t *call, const uvow_result_t *params,
+                         void *data) {
   house_t *house = (house_t *)data;
   (void)call;
+  (void)params;
   interop_watch(house->it, uvow_server_close(house->server));
   return uvow_next_none();
 }
@@ -78,22 +94,19 @@ static void add_methods(house_t *house) {
                  {"fail", fail_call}, {"broken", broken}, {"publish", publish},
                  {"leave", leave}};
   for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
-    assert_int_equal(uvow_server_method(house->server, methods[i].name,
-                                        methods[i].cb, house, NULL),
-                     0);
+    assert_int_equal(
+        test_method(house->server, methods[i].name, methods[i].cb, house), 0);
 }
 
 static void open_house(house_t *house, interop_t *it, const char *protocol) {
   static const char *const subprotocols[] = {"uvow.one", "uvow.two"};
-  uvow_server_options_t options;
-  memset(&options, 0, sizeof(options));
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_by_name(protocol);
-  options.subprotocols = subprotocols;
-  options.subprotocol_count = 2;
+  test_serve_t options = test_serve_options();
+  options.peer.protocol = uvow_protocol_by_name(protocol);
+  options.listener.subprotocols = subprotocols;
+  options.listener.subprotocol_count = 2;
   memset(house, 0, sizeof(*house));
   house->it = it;
-  assert_int_equal(uvow_server_new(it->loop, &options, &house->server), 0);
+  assert_int_equal(test_serve(it->loop, &options, &house->server), 0);
   add_methods(house);
 }
 
@@ -124,7 +137,7 @@ static void run_case(interop_t *it, const char *protocol, const char *name) {
   run_client(it, protocol, uvow_server_port(house.server), name);
   process_wait(&it->process);
   interop_wait(interop_watch(it, uvow_server_close(house.server)));
-  assert_int_equal(uvow_server_peers(house.server), 0);
+  assert_int_equal(test_peers(house.server), 0);
   close_house(&house);
 }
 

@@ -8,6 +8,7 @@
 
 #include "support/certs.h"
 #include "support/folder.h"
+#include "support/serve.h"
 
 /* s_server, with this certificate: takes it. A client that trusts ca. */
 static answer_t *meet(interop_t *it, const cert_t *ca, cert_t *cert,
@@ -28,14 +29,15 @@ static answer_t *meet(interop_t *it, const cert_t *ca, cert_t *cert,
   char *port = interop_expect_line(it, "ACCEPT 127.0.0.1:");
   folder_remove(&folder);
   snprintf(url, sizeof(url), "wss://127.0.0.1:%s/", port);
-  uvow_client_options_t options =
-      interop_options(it, url, uvow_protocol_jsonrpc2());
+  test_connect_t options =
+      interop_options(it, url, uvow_protocol_by_name("jsonrpc2"));
   tls.size = sizeof(tls);
   tls.ca_pem = ca->pem;
-  assert_int_equal(uvow_tls_new(it->loop, &tls, &options.tls, NULL), 0);
+  assert_int_equal(uvow_tls_new(it->loop, &tls, &options.websocket.tls, NULL),
+                   0);
   interop_connect_with(it, &options);
-  uvow_tls_unref(options.tls);
-  answer_t *answer = interop_watch(it, uvow_client_ready(it->client));
+  uvow_tls_unref(options.websocket.tls);
+  answer_t *answer = interop_watch(it, uvow_peer_ready(it->client));
   interop_wait(answer);
   free(port);
   free(both);
@@ -118,7 +120,7 @@ static void s_client_is_answered(void **state) {
   char path[FOLDER_PATH];
   char address[64];
   uvow_tls_options_t tls = {0};
-  uvow_server_options_t options = {0};
+  test_serve_t options = test_serve_options();
   uvow_server_t *server = NULL;
   folder_t folder;
   folder_make(&folder);
@@ -128,11 +130,10 @@ static void s_client_is_answered(void **state) {
   tls.is_server = 1;
   tls.cert_pem = cert->pem;
   tls.key_pem = cert->key_pem;
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  assert_int_equal(uvow_tls_new(it->loop, &tls, &options.tls, NULL), 0);
-  assert_int_equal(uvow_server_new(it->loop, &options, &server), 0);
-  uvow_tls_unref(options.tls);
+  assert_int_equal(uvow_tls_new(it->loop, &tls, &options.listener.tls, NULL),
+                   0);
+  assert_int_equal(test_serve(it->loop, &options, &server), 0);
+  uvow_tls_unref(options.listener.tls);
   snprintf(address, sizeof(address), "127.0.0.1:%u",
            (unsigned)uvow_server_port(server));
   const char *args[] = {"openssl",

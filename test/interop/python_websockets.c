@@ -1,12 +1,15 @@
 /* python3-websockets, of Debian's python3: as our server, and as our client. */
 #include "support/interop.h"
+#include "support/serve.h"
 
 #include <stdio.h>
 
 #define PYTHON "/usr/bin/python3"
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -27,11 +30,11 @@ static void meet(interop_t *it, const char *bearer, int compressed) {
   run_peer(it, "server", NULL);
   char *port = interop_expect_line(it, "port ");
   snprintf(url, sizeof(url), "ws://127.0.0.1:%s/", port);
-  uvow_client_options_t options =
-      interop_options(it, url, uvow_protocol_callback_id());
-  options.bearer = bearer;
+  test_connect_t options =
+      interop_options(it, url, uvow_protocol_by_name("callback_id"));
+  options.websocket.bearer = bearer;
   deflate.size = sizeof(deflate);
-  options.deflate = compressed ? &deflate : NULL;
+  options.websocket.deflate = compressed ? &deflate : NULL;
   interop_connect_with(it, &options);
   free(port);
 }
@@ -51,10 +54,10 @@ static void its_server_answers(void **state) {
     interop_wait(big);
     assert_int_equal(big->code, 0);
     assert_int_equal(json_string_length(big->json), 4 * 1024 * 1024);
-    answer_t *closed = interop_watch(it, uvow_client_close(it->client));
+    answer_t *closed = interop_watch(it, uvow_peer_close(it->client));
     interop_wait(closed);
     assert_int_equal(closed->code, 0);
-    uvow_client_free(it->client);
+    uvow_peer_unref(it->client);
     it->client = NULL;
     process_kill(&it->process);
   }
@@ -74,7 +77,7 @@ static void its_server_refuses(void **state) {
   interop_t *it = (interop_t *)*state;
   size_t len;
   meet(it, "bad", 0);
-  answer_t *ready = interop_watch(it, uvow_client_ready(it->client));
+  answer_t *ready = interop_watch(it, uvow_peer_ready(it->client));
   interop_wait(ready);
   assert_int_equal(ready->code, UVOW_EHANDSHAKE);
   assert_int_equal(uvow_error_status(ready->error), 401);
@@ -92,20 +95,18 @@ static void its_client_is_answered(void **state) {
   static const char *const origins[] = {"http://here"};
   interop_t *it = (interop_t *)*state;
   for (int compressed = 0; compressed < 2; compressed++) {
-    uvow_server_options_t options = {0};
+    test_serve_t options = test_serve_options();
     uvow_deflate_options_t deflate = {0};
     uvow_server_t *server;
     char url[64];
-    options.size = sizeof(options);
-    options.protocol = uvow_protocol_jsonrpc2();
-    options.subprotocols = subprotocols;
-    options.subprotocol_count = 2;
-    options.origins = origins;
-    options.origin_count = 1;
+    options.listener.subprotocols = subprotocols;
+    options.listener.subprotocol_count = 2;
+    options.listener.origins = origins;
+    options.listener.origin_count = 1;
     deflate.size = sizeof(deflate);
-    options.deflate = compressed ? &deflate : NULL;
-    assert_int_equal(uvow_server_new(it->loop, &options, &server), 0);
-    assert_int_equal(uvow_server_method(server, "echo", echo, NULL, NULL), 0);
+    options.listener.deflate = compressed ? &deflate : NULL;
+    assert_int_equal(test_serve(it->loop, &options, &server), 0);
+    assert_int_equal(test_method(server, "echo", echo, NULL), 0);
     snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
              (unsigned)uvow_server_port(server));
     run_peer(it, "client", url);

@@ -6,9 +6,10 @@
 
 #include <stdio.h>
 
-#include "rpc/client.h"
+#include "rpc/peer.h"
 #include "websocket/connection_private.h"
 #include "support/certs.h"
+#include "support/serve.h"
 
 #define MIB ((size_t)1024 * 1024)
 #define SILENCE_MS 200 /* what a silent backend is given */
@@ -28,8 +29,10 @@ typedef struct scene {
   int asked;                             /* how many handshakes came through */
 } scene_t;
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -50,8 +53,11 @@ static char *make_text(size_t len) {
 }
 
 /* Answers with as much as it's asked for. */
-static uvow_next_t give(const uvow_call_t *call, void *data) {
-  json_int_t len = json_integer_value(json_array_get(uvow_call_json(call), 0));
+static uvow_next_t give(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
+  json_int_t len =
+      json_integer_value(json_array_get(uvow_result_json(params), 0));
+  (void)call;
   (void)data;
   char *text = make_text((size_t)len);
   json_t *json = json_string(text);
@@ -59,28 +65,36 @@ static uvow_next_t give(const uvow_call_t *call, void *data) {
   return uvow_next_json(json);
 }
 
-static uvow_next_t count(const uvow_call_t *call, void *data) {
-  const char *text = json_string_value(json_array_get(uvow_call_json(call), 0));
+static uvow_next_t count(uvow_call_t *call, const uvow_result_t *params,
+                         void *data) {
+  const char *text =
+      json_string_value(json_array_get(uvow_result_json(params), 0));
+  (void)call;
   (void)data;
   return uvow_next_value(uvow_value_int64((int64_t)strlen(text ? text : "")));
 }
 
-static uvow_next_t never(const uvow_call_t *call, void *data) {
+static uvow_next_t never(uvow_call_t *call, const uvow_result_t *params,
+                         void *data) {
   scene_t *x = (scene_t *)data;
+  (void)params;
   return uvow_next_future(uvow_promise_new(uvow_call_loop(call), &x->owed));
 }
 
 /* It must have come through the proxy, which must have come by TLS. */
-static void look(uvow_handshake_t *handshake, void *data) {
+static uvow_next_t look(uvow_websocket_t *ws, void *data) {
   scene_t *x = (scene_t *)data;
-  const char *by = uvow_handshake_header(handshake, "X-Forwarded-By");
-  const char *scheme = uvow_handshake_header(handshake, "X-Forwarded-Proto");
+  const char *by = uvow_websocket_header(ws, "X-Forwarded-By");
+  const char *scheme = uvow_websocket_header(ws, "X-Forwarded-Proto");
   x->asked++;
-  if (strcmp(uvow_handshake_target(handshake), "/chat?room=1") != 0 || !by ||
+  if (strcmp(uvow_websocket_target(ws), "/chat?room=1") != 0 || !by ||
       !strstr(x->program->path, by) || !scheme || strcmp(scheme, "https") != 0)
-    uvow_handshake_refuse(handshake, 400, "not as it was sent");
-  else if (uvow_handshake_header(handshake, "X-Unwelcome"))
-    uvow_handshake_refuse(handshake, 401, "who is that?");
+    uvow_websocket_refuse(ws, 400, "not as it was sent");
+  else if (uvow_websocket_header(ws, "X-Unwelcome"))
+    uvow_websocket_refuse(ws, 401, "who is that?");
+  else
+    return uvow_next_none();
+  return uvow_next_code(UVOW_EINVAL, NULL);
 }
 
 static uvow_tls_t *make_tls(scene_t *x, const cert_t *cert) {
@@ -111,42 +125,40 @@ static scene_t make_scene(void **state, const front_program_t *program) {
 
 /* behind: the server's certificate; NULL: it's plain ws. */
 static void serve(scene_t *x, const cert_t *behind) {
-  uvow_server_options_t options = {0};
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.on_handshake = look;
-  options.data = x;
-  options.deflate = x->deflate;
+  test_serve_t options = test_serve_options();
+  options.listener.on_handshake = look;
+  options.listener.data = options.peer.data = x;
+  options.listener.deflate = x->deflate;
   x->shown = behind ? make_tls(x, behind) : NULL;
-  options.tls = x->shown;
-  assert_int_equal(uvow_server_new(x->it->loop, &options, &x->server), 0);
-  assert_int_equal(uvow_server_method(x->server, "echo", echo, x, NULL), 0);
-  assert_int_equal(uvow_server_method(x->server, "give", give, x, NULL), 0);
-  assert_int_equal(uvow_server_method(x->server, "count", count, x, NULL), 0);
-  assert_int_equal(uvow_server_method(x->server, "never", never, x, NULL), 0);
+  options.listener.tls = x->shown;
+  assert_int_equal(test_serve(x->it->loop, &options, &x->server), 0);
+  assert_int_equal(test_method(x->server, "echo", echo, x), 0);
+  assert_int_equal(test_method(x->server, "give", give, x), 0);
+  assert_int_equal(test_method(x->server, "count", count, x), 0);
+  assert_int_equal(test_method(x->server, "never", never, x), 0);
 }
 
 /* The proxy, in front of this port, showing `cert`. */
 static void run_front(scene_t *x, const cert_t *cert, unsigned backend,
                       unsigned silence_ms) {
   char *pem = cert_join(cert->pem, cert->key_pem);
-  front_options_t options = {x->program, backend, pem,
-                             x->shown ? x->ca->pem : NULL, silence_ms};
+  front_options_t options = {
+      x->program, backend, pem, x->shown ? x->ca->pem : NULL, silence_ms, 0};
   front_run(&x->front, x->it, &options);
   free(pem);
 }
 
 static void connect_through(scene_t *x, const char *header) {
   char url[64];
-  uvow_header_t headers = {header, "1"};
+  uvow_header_t headers = {sizeof(uvow_header_t), header, "1"};
   snprintf(url, sizeof(url), "wss://127.0.0.1:%u/chat?room=1", x->front.port);
-  uvow_client_options_t options =
-      interop_options(x->it, url, uvow_protocol_jsonrpc2());
-  options.tls = x->ours;
-  options.deflate = x->deflate;
-  options.headers = header ? &headers : NULL;
-  options.header_count = header ? 1 : 0;
-  uvow_client_free(x->it->client);
+  test_connect_t options =
+      interop_options(x->it, url, uvow_protocol_by_name("jsonrpc2"));
+  options.websocket.tls = x->ours;
+  options.websocket.deflate = x->deflate;
+  options.websocket.headers = header ? &headers : NULL;
+  options.websocket.header_count = header ? 1 : 0;
+  uvow_peer_unref(x->it->client);
   x->it->client = NULL;
   interop_connect_with(x->it, &options);
 }
@@ -158,7 +170,7 @@ static void meet(scene_t *x, int tls_behind) {
   run_front(x, cert, uvow_server_port(x->server), 0);
   cert_free(cert);
   connect_through(x, NULL);
-  answer_t *ready = interop_watch(x->it, uvow_client_ready(x->it->client));
+  answer_t *ready = interop_watch(x->it, uvow_peer_ready(x->it->client));
   interop_wait(ready);
   if (ready->error)
     fail_msg("%s; the proxy: %s", uvow_error_message(ready->error),
@@ -167,7 +179,7 @@ static void meet(scene_t *x, int tls_behind) {
 }
 
 static void end(scene_t *x) {
-  uvow_client_free(x->it->client);
+  uvow_peer_unref(x->it->client);
   x->it->client = NULL;
   uvow_promise_drop(x->owed);
   uvow_server_free(x->server);
@@ -181,7 +193,7 @@ static void end(scene_t *x) {
 
 /* The connection isn't made, and this is why. Returns the error: borrowed. */
 static uvow_error_t *expect_failed(scene_t *x, int code, const char *word) {
-  answer_t *ready = interop_watch(x->it, uvow_client_ready(x->it->client));
+  answer_t *ready = interop_watch(x->it, uvow_peer_ready(x->it->client));
   assert_rejected(interop_ask(x->it, "echo", NULL), code, UVOW_NOT_SENT);
   interop_wait(ready);
   assert_int_equal(ready->code, code);
@@ -212,11 +224,13 @@ static void talk(scene_t *x) {
     assert_int_equal(few[i]->code, 0);
     assert_int_equal(json_integer_value(json_array_get(few[i]->json, 0)), i);
   }
-  assert_int_equal(uvow_server_publish(x->server, "news", "[1]", 3), 0);
+  assert_int_equal(uvow_group_notify(uvow_server_peers(x->server), "news",
+                                     uvow_value_raw("[1]")),
+                   0);
   interop_wait_heard(x->it, 1);
   assert_string_equal(interop_event(x->it, "news")->text, "[1]");
   free(big);
-  answer_t *closed = interop_watch(x->it, uvow_client_close(x->it->client));
+  answer_t *closed = interop_watch(x->it, uvow_peer_close(x->it->client));
   interop_wait(closed);
   assert_int_equal(closed->code, 0);
 }
@@ -234,7 +248,7 @@ static void tls_on_both_sides(void **state, const front_program_t *program) {
   talk(&x);
   uvow_tls_stats_t stats = {0};
   stats.size = sizeof(stats);
-  assert_int_equal(uvow_tls_stats(x.shown, &stats), 0);
+  assert_int_equal(uvow_tls_get_stats(x.shown, &stats), 0);
   assert_int_equal(stats.handshakes, 1);
   end(&x);
 }
@@ -247,10 +261,10 @@ static void deflate_inside(void **state, const front_program_t *program) {
   deflate.server_max_window_bits = 11;
   x.deflate = &deflate;
   meet(&x, 1);
-  const uvow__connection_t *c = x.it->client->connection;
+  const uvow__connection_t *c = uvow__peer_connection(x.it->client);
   assert_true(c->terms.terms.on);
   assert_int_equal(c->deflate.peer_bits, 11);
-  assert_int_equal(c->deflate.peer_forgets, 1);
+  assert_int_equal(c->deflate.peer_no_takeover, 1);
   talk(&x);
   end(&x);
 }
@@ -329,7 +343,7 @@ static void silence_behind(void **state, const front_program_t *program) {
   run_front(&x, cert, listen_in_silence(&x, &silent), SILENCE_MS);
   cert_free(cert);
   connect_through(&x, NULL);
-  interop_wait(interop_watch(x.it, uvow_client_ready(x.it->client)));
+  interop_wait(interop_watch(x.it, uvow_peer_ready(x.it->client)));
   uv_close((uv_handle_t *)&silent, NULL);
   uv_run(&x.it->uv, UV_RUN_NOWAIT); /* gone, also if what follows fails */
   expect_status(&x, 504);
@@ -347,7 +361,7 @@ static void killed(void **state, const front_program_t *program) {
   process_kill(&x.it->process);
   assert_rejected(owed, UVOW_ELOST, UVOW_MAYBE_EXECUTED);
   assert_rejected(interop_ask(x.it, "echo", NULL), UVOW_ELOST, UVOW_NOT_SENT);
-  while (uvow_server_peers(x.server))
+  while (test_peers(x.server))
     uv_run(&x.it->uv, UV_RUN_ONCE);
   connect_through(&x, NULL);
   expect_failed(&x, UV_ECONNREFUSED, "");

@@ -1,6 +1,7 @@
 /*
  * A client of a server of ours, through tinyproxy.
  */
+#include "support/serve.h"
 #include "support/tinyproxy.h"
 
 #include <stdio.h>
@@ -17,19 +18,19 @@ typedef struct scene {
   char url[64];
 } scene_t;
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
 static void serve(scene_t *x, uvow_tls_t *theirs) {
-  uvow_server_options_t options = {0};
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.tls = theirs;
-  assert_int_equal(uvow_server_new(x->it->loop, &options, &x->server), 0);
-  assert_int_equal(uvow_server_method(x->server, "echo", echo, NULL, NULL), 0);
+  test_serve_t options = test_serve_options();
+  options.listener.tls = theirs;
+  assert_int_equal(test_serve(x->it->loop, &options, &x->server), 0);
+  assert_int_equal(test_method(x->server, "echo", echo, NULL), 0);
   snprintf(x->url, sizeof(x->url), "%s://127.0.0.1:%u/", theirs ? "wss" : "ws",
            (unsigned)uvow_server_port(x->server));
 }
@@ -42,15 +43,15 @@ static void meet(scene_t *x, void **state, uvow_tls_t *theirs, const char *more,
   const unsigned ports[2] = {uvow_server_port(x->server), x->other};
   snprintf(x->proxy, sizeof(x->proxy), "http://%s127.0.0.1:%d", user,
            tinyproxy_run(x->it, ports, more));
-  uvow_client_options_t options =
-      interop_options(x->it, x->url, uvow_protocol_jsonrpc2());
-  options.proxy = x->proxy;
-  options.tls = x->ours;
+  test_connect_t options =
+      interop_options(x->it, x->url, uvow_protocol_by_name("jsonrpc2"));
+  options.websocket.proxy = x->proxy;
+  options.websocket.tls = x->ours;
   interop_connect_with(x->it, &options);
 }
 
 static void end(scene_t *x) {
-  uvow_client_free(x->it->client);
+  uvow_peer_unref(x->it->client);
   x->it->client = NULL;
   uvow_server_free(x->server);
   uvow_tls_unref(x->ours);
@@ -145,11 +146,11 @@ static void another_port_is_refused(void **state) {
   scene_t x = {0};
   x.it = (interop_t *)*state;
   meet(&x, state, NULL, "", "");
-  uvow_client_free(x.it->client);
+  uvow_peer_unref(x.it->client);
   x.it->client = NULL;
-  uvow_client_options_t options =
-      interop_options(x.it, "ws://127.0.0.1:2/", uvow_protocol_jsonrpc2());
-  options.proxy = x.proxy;
+  test_connect_t options = interop_options(x.it, "ws://127.0.0.1:2/",
+                                           uvow_protocol_by_name("jsonrpc2"));
+  options.websocket.proxy = x.proxy;
   interop_connect_with(x.it, &options);
   expect_refused(&x, 403);
 }
@@ -159,11 +160,11 @@ static void a_server_that_is_not_there_is_the_proxys_error(void **state) {
   scene_t x = {0};
   x.other = 1;
   meet(&x, state, NULL, "", "");
-  uvow_client_free(x.it->client);
+  uvow_peer_unref(x.it->client);
   x.it->client = NULL;
-  uvow_client_options_t options =
-      interop_options(x.it, "ws://127.0.0.1:1/", uvow_protocol_jsonrpc2());
-  options.proxy = x.proxy;
+  test_connect_t options = interop_options(x.it, "ws://127.0.0.1:1/",
+                                           uvow_protocol_by_name("jsonrpc2"));
+  options.websocket.proxy = x.proxy;
   interop_connect_with(x.it, &options);
   expect_refused(&x, 500);
 }

@@ -10,7 +10,7 @@
 
 typedef struct crowd {
   load_app_t app;
-  uvow_client_t **clients;
+  uvow_peer_t **clients;
   char url[64];
   size_t wanted;
   size_t begun;
@@ -30,15 +30,17 @@ static void on_ready(const uvow_result_t *result, void *data) {
 }
 
 static void begin_some(crowd_t *crowd) {
-  uvow_client_options_t options = {.size = sizeof(options)};
-  options.url = crowd->url;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.connect_timeout_ms = 60000;
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
+  options.websocket = &websocket;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  websocket.connect_timeout_ms = 60000;
   while (crowd->begun < crowd->wanted && crowd->begun < crowd->open + AT_ONCE) {
-    uvow_client_t **client = &crowd->clients[crowd->begun++];
-    load_must(uvow_client_new(crowd->app.loop, &options, client), "client");
+    uvow_peer_t **client = &crowd->clients[crowd->begun++];
+    *client = uvow_peer_connect(crowd->app.loop, crowd->url, &options);
+    load_must(*client ? 0 : UVOW_ENOMEM, "client");
     crowd->app.wrong +=
-        uvow_future_done(uvow_client_ready(*client), on_ready, crowd) != 0;
+        uvow_future_done(uvow_peer_ready(*client), on_ready, crowd) != 0;
   }
 }
 
@@ -53,9 +55,9 @@ static void ask_all(crowd_t *crowd) {
   crowd->done = 0;
   for (size_t i = 0; i < crowd->wanted; i++)
     crowd->app.wrong +=
-        uvow_future_done(uvow_client_request_bytes(crowd->clients[i], "echo",
-                                                   "[1]", 3, NULL),
-                         on_answer, crowd) != 0;
+        uvow_future_done(
+            uvow_peer_request(crowd->clients[i], "echo", uvow_value_raw("[1]")),
+            on_answer, crowd) != 0;
   load_run_until(&crowd->app, &crowd->done);
 }
 
@@ -90,12 +92,12 @@ void load_crowd(const load_options_t *options) {
   load_peer_start(&peer);
   load_app_init(&crowd.app);
   crowd.wanted = options->connections;
-  crowd.clients = (uvow_client_t **)calloc(crowd.wanted, sizeof(void *));
+  crowd.clients = (uvow_peer_t **)calloc(crowd.wanted, sizeof(void *));
   load_must(crowd.clients ? 0 : UVOW_ENOMEM, "clients");
   snprintf(crowd.url, sizeof(crowd.url), "ws://127.0.0.1:%u/", peer.port);
   run(&crowd);
   for (size_t i = 0; i < crowd.begun; i++)
-    uvow_client_free(crowd.clients[i]);
+    uvow_peer_unref(crowd.clients[i]);
   load_app_done(&crowd.app);
   free(crowd.clients);
   load_peer_stop(&peer);

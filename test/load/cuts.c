@@ -18,7 +18,7 @@ typedef struct cuts {
   load_app_t app;
   proxy_t proxy;
   uvow_server_t *server;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   uint8_t *executed; /* how often, by the request's number; up to 255 */
   size_t cap;
   size_t made;
@@ -40,13 +40,14 @@ typedef struct ask {
 
 static void make_one(cuts_t *cuts);
 
-static uvow_next_t execute(const uvow_call_t *call, void *data) {
+static uvow_next_t execute(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   cuts_t *cuts = (cuts_t *)data;
-  size_t len;
   size_t number = 0;
-  const char *text = uvow_payload_bytes(uvow_call_params(call), &len);
-  for (size_t i = 1; text && i + 1 < len; i++)
-    number = number * 10 + (size_t)(text[i] - '0');
+  (void)call;
+  uvow_slice_t text = uvow_result_bytes(params);
+  for (size_t i = 1; text.bytes && i + 1 < text.len; i++)
+    number = number * 10 + (size_t)(text.bytes[i] - '0');
   if (number < cuts->cap && cuts->executed[number] < 255)
     cuts->executed[number]++;
   else
@@ -58,15 +59,14 @@ static uvow_next_t execute(const uvow_call_t *call, void *data) {
 static int is_truthful(const ask_t *ask, const uvow_result_t *result) {
   unsigned executed = ask->cuts->executed[ask->number];
   char expected[24];
-  size_t len;
   if (!ask->idempotent && executed > 1)
     return 0;
   if (result->error)
     return uvow_error_outcome(result->error) != UVOW_NOT_SENT || executed == 0;
-  const char *text = uvow_result_bytes(result, &len);
+  uvow_slice_t text = uvow_result_bytes(result);
   snprintf(expected, sizeof(expected), "%zu", ask->number);
-  return executed > 0 && text && len == strlen(expected) &&
-         memcmp(text, expected, len) == 0;
+  return executed > 0 && text.bytes && text.len == strlen(expected) &&
+         memcmp(text.bytes, expected, text.len) == 0;
 }
 
 static void on_settled(const uvow_result_t *result, void *data) {
@@ -98,33 +98,42 @@ static void make_one(cuts_t *cuts) {
   options.timeout_ms = ask->number % 7 == 0 ? 5 : 5000;
   int len = snprintf(params, sizeof(params), "[%zu]", ask->number);
   cuts->app.wrong +=
-      uvow_future_done(uvow_client_request_bytes(cuts->client, "execute",
-                                                 params, (size_t)len, &options),
-                       on_settled, ask) != 0;
+      uvow_future_done(
+          uvow_peer_request_with(
+              cuts->client, "execute",
+              uvow_value_slice(&(uvow_slice_t){params, (size_t)len}), &options),
+          on_settled, ask) != 0;
 }
 
 static void start(cuts_t *cuts, const load_options_t *options) {
-  uvow_server_options_t server = {.size = sizeof(server)};
-  uvow_client_options_t client = {.size = sizeof(client)};
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t server = {.size = sizeof(server)};
+  uvow_peer_options_t client = {.size = sizeof(client)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
   uvow_reconnect_options_t reconnect = {.size = sizeof(reconnect)};
   char url[64];
   load_app_init(&cuts->app);
-  server.protocol = client.protocol = uvow_protocol_jsonrpc2();
-  load_must(uvow_server_new(cuts->app.loop, &server, &cuts->server), "server");
-  load_must(uvow_server_method(cuts->server, "execute", execute, cuts, NULL),
+  server.protocol = client.protocol = uvow_protocol_by_name("jsonrpc2");
+  server.methods = uvow_methods_new(cuts->app.loop);
+  load_must(uvow_methods_add(server.methods, "execute", execute, cuts),
             "method");
+  cuts->server =
+      uvow_server_new(uvow_listener_new(cuts->app.loop, &listener), &server);
+  load_must(cuts->server ? 0 : UVOW_ENOMEM, "server");
+  uvow_methods_unref(server.methods);
   load_must(proxy_start(&cuts->proxy, &cuts->app.uv,
                         uvow_server_port(cuts->server), options->seed),
             "proxy");
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/", cuts->proxy.port);
-  client.url = url;
   reconnect.base_ms = 1;
   reconnect.max_ms = 10;
+  client.websocket = &websocket;
   client.reconnect = &reconnect;
-  client.ping_ms = 20;
-  client.dead_ms = 60;
+  websocket.ping_ms = 20;
+  websocket.dead_ms = 60;
   client.max_in_flight = IN_FLIGHT / 2;
-  load_must(uvow_client_new(cuts->app.loop, &client, &cuts->client), "client");
+  cuts->client = uvow_peer_connect(cuts->app.loop, url, &client);
+  load_must(cuts->client ? 0 : UVOW_ENOMEM, "client");
 }
 
 /* The most memory of each part of the run. */
@@ -146,8 +155,8 @@ static void run(cuts_t *cuts, size_t peaks[PARTS]) {
 }
 
 static void report(cuts_t *cuts, const size_t peaks[PARTS], uint64_t ms) {
-  uvow_client_stats_t stats = {.size = sizeof(stats)};
-  uvow_client_stats(cuts->client, &stats);
+  uvow_peer_stats_t stats = {.size = sizeof(stats)};
+  uvow_peer_get_stats(cuts->client, &stats);
   load_say(
       "%zu cuts in %llu ms: %zu requests; %zu answered, %zu not sent, %zu "
       "maybe executed, %zu refused by the server",
@@ -180,7 +189,7 @@ void load_cuts(const load_options_t *options) {
   uint64_t begun = uv_hrtime();
   run(&cuts, peaks);
   report(&cuts, peaks, load_ms(begun));
-  uvow_client_free(cuts.client);
+  uvow_peer_unref(cuts.client);
   uvow_server_free(cuts.server);
   proxy_stop(&cuts.proxy);
   load_app_done(&cuts.app);

@@ -11,7 +11,7 @@
 
 typedef struct flight {
   load_app_t app;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   size_t wanted;
   size_t sent;
   size_t answered;
@@ -37,20 +37,21 @@ static void on_drained(const uvow_result_t *result, void *data) {
 
 static void on_number(const uvow_result_t *result, void *data) {
   flight_t *flight = (flight_t *)data;
-  size_t len;
-  const char *text = uvow_result_bytes(result, &len);
+  uvow_slice_t text = uvow_result_bytes(result);
   flight->told = 1;
   flight->number = 0;
-  flight->app.wrong += text == NULL;
-  for (size_t i = 0; text && i < len && text[i] >= '0' && text[i] <= '9'; i++)
-    flight->number = flight->number * 10 + (text[i] - '0');
+  flight->app.wrong += text.bytes == NULL;
+  for (size_t i = 0; text.bytes && i < text.len && text.bytes[i] >= '0' &&
+                     text.bytes[i] <= '9';
+       i++)
+    flight->number = flight->number * 10 + (text.bytes[i] - '0');
 }
 
 static int64_t ask_number(flight_t *flight, const char *method) {
   flight->told = 0;
   flight->app.wrong +=
       uvow_future_done(
-          uvow_client_request_bytes(flight->client, method, NULL, 0, NULL),
+          uvow_peer_request(flight->client, method, uvow_value_none()),
           on_number, flight) != 0;
   load_run_until(&flight->app, &flight->told);
   return flight->number;
@@ -61,10 +62,10 @@ static void send_some(flight_t *flight) {
   for (; flight->sent < end && flight->sent < flight->wanted; flight->sent++)
     flight->app.wrong +=
         uvow_future_done(
-            uvow_client_request_bytes(flight->client, "hold", NULL, 0, NULL),
+            uvow_peer_request(flight->client, "hold", uvow_value_none()),
             on_answer, flight) != 0;
   if (flight->sent < flight->wanted)
-    uvow_future_done(uvow_client_drained(flight->client), on_drained, flight);
+    uvow_future_done(uvow_peer_room(flight->client), on_drained, flight);
 }
 
 typedef struct cost {
@@ -79,7 +80,7 @@ typedef struct cost {
 static void measure(flight_t *flight, size_t wanted, cost_t *ret) {
   size_t before = flight->app.memory.bytes;
   int64_t server_before = ask_number(flight, "memory");
-  uvow_client_stats_t stats = {.size = sizeof(stats)};
+  uvow_peer_stats_t stats = {.size = sizeof(stats)};
   uint64_t start = uv_hrtime();
   flight->wanted = wanted;
   flight->sent = flight->answered = 0;
@@ -90,17 +91,17 @@ static void measure(flight_t *flight, size_t wanted, cost_t *ret) {
     uv_run(&flight->app.uv, UV_RUN_ONCE);
   flight->app.wrong += ask_number(flight, "held") != (int64_t)wanted;
   ret->send_us = (double)(uv_hrtime() - start) / 1e3 / (double)wanted;
-  uvow_client_stats(flight->client, &stats);
+  uvow_peer_get_stats(flight->client, &stats);
   flight->app.wrong += stats.in_flight != wanted;
   ret->client_bytes = (flight->app.memory.bytes - before) / wanted;
   ret->server_bytes =
       (size_t)(ask_number(flight, "memory") - server_before) / wanted;
   start = uv_hrtime();
-  uvow_client_notify_bytes(flight->client, "release", NULL, 0);
+  uvow_peer_notify(flight->client, "release", uvow_value_none());
   load_run_until(&flight->app, &flight->all_answered);
   ret->answer_us = (double)(uv_hrtime() - start) / 1e3 / (double)wanted;
   ret->peak = flight->app.memory.peak;
-  uvow_client_stats(flight->client, &stats);
+  uvow_peer_get_stats(flight->client, &stats);
   flight->app.wrong += stats.pending + stats.failed + stats.late +
                        stats.unknown + stats.duplicate + stats.malformed;
 }
@@ -120,15 +121,14 @@ void load_flight(const load_options_t *options) {
   cost_t few;
   cost_t costs[RUNS];
   size_t kept[RUNS];
-  uvow_client_options_t client = {.size = sizeof(client)};
+  uvow_peer_options_t client = {.size = sizeof(client)};
   load_peer_start(&peer);
   load_app_init(&flight.app);
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/", peer.port);
-  client.url = url;
-  client.protocol = uvow_protocol_jsonrpc2();
+  client.protocol = uvow_protocol_by_name("jsonrpc2");
   client.timeout_ms = 600000; /* so each has a deadline */
-  load_must(uvow_client_new(flight.app.loop, &client, &flight.client),
-            "client");
+  flight.client = uvow_peer_connect(flight.app.loop, url, &client);
+  load_must(flight.client ? 0 : UVOW_ENOMEM, "client");
   measure(&flight, FEW, &few);
   measure(&flight, FEW, &few); /* warm */
   for (int i = 0; i < RUNS; i++) {
@@ -144,7 +144,7 @@ void load_flight(const load_options_t *options) {
   /* What it took once is used again: memory is flat. */
   flight.app.wrong += kept[RUNS - 1] > kept[0] + kept[0] / 50 + 65536;
   flight.app.wrong += costs[RUNS - 1].peak > costs[1].peak + costs[1].peak / 10;
-  uvow_client_free(flight.client);
+  uvow_peer_unref(flight.client);
   load_app_done(&flight.app);
   load_peer_stop(&peer);
   load_case("requests in flight", flight.app.wrong);

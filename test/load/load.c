@@ -57,7 +57,8 @@ void load_app_init(load_app_t *app) {
   load_memory_init(&app->memory);
   options.allocator = &app->memory.allocator;
   load_must(uv_loop_init(&app->uv), "uv_loop_init");
-  load_must(uvow_loop_new(&app->uv, &options, &app->loop), "uvow_loop_new");
+  app->loop = uvow_loop_new(&app->uv, &options);
+  load_must(app->loop ? 0 : UVOW_ENOMEM, "uvow_loop_new");
 }
 
 void load_app_done(load_app_t *app) {

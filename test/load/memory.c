@@ -51,6 +51,7 @@ static void *counted_realloc(void *ptr, size_t size, void *data) {
 
 void load_memory_init(load_memory_t *memory) {
   memset(memory, 0, sizeof(*memory));
+  memory->allocator.size = sizeof(memory->allocator);
   memory->allocator.malloc_cb = counted_malloc;
   memory->allocator.realloc_cb = counted_realloc;
   memory->allocator.free_cb = counted_free;

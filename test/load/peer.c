@@ -17,8 +17,10 @@ typedef struct service {
   size_t cap;
 } service_t;
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -36,9 +38,11 @@ static int make_room(service_t *service) {
   return 0;
 }
 
-static uvow_next_t hold(const uvow_call_t *call, void *data) {
+static uvow_next_t hold(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   service_t *service = (service_t *)data;
   uvow_promise_t *promise;
+  (void)params;
   if (make_room(service))
     return uvow_next_code(UVOW_ENOMEM, NULL);
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &promise);
@@ -48,23 +52,29 @@ static uvow_next_t hold(const uvow_call_t *call, void *data) {
   return uvow_next_future(f);
 }
 
-static uvow_next_t held(const uvow_call_t *call, void *data) {
+static uvow_next_t held(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   return uvow_next_value(uvow_value_int64((int64_t)((service_t *)data)->count));
 }
 
-static uvow_next_t release(const uvow_call_t *call, void *data) {
+static uvow_next_t release(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   service_t *service = (service_t *)data;
   size_t count = service->count;
   (void)call;
+  (void)params;
   service->count = 0;
   for (size_t i = 0; i < count; i++)
     uvow_promise_fulfill(service->held[i], uvow_value_int64(1));
   return uvow_next_none();
 }
 
-static uvow_next_t memory(const uvow_call_t *call, void *data) {
+static uvow_next_t memory(uvow_call_t *call, const uvow_result_t *params,
+                          void *data) {
   (void)call;
+  (void)params;
   return uvow_next_value(
       uvow_value_int64((int64_t)((service_t *)data)->app.memory.bytes));
 }
@@ -88,20 +98,25 @@ static void serve(int out) {
                  {"release", release},
                  {"memory", memory}};
   static service_t service;
-  uvow_server_options_t options = {.size = sizeof(options)};
+  uvow_listener_options_t listener = {.size = sizeof(listener)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
   uvow_server_t *server;
   load_raise_files();
   load_app_init(&service.app);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.max_peers = SIZE_MAX;
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  listener.max_peers = SIZE_MAX;
   options.max_calls = SIZE_MAX;
   options.max_call_bytes = SIZE_MAX;
-  options.max_unsent_bytes = (size_t)1 << 30;
-  load_must(uvow_server_new(service.app.loop, &options, &server), "server");
+  listener.max_unsent_bytes = (size_t)1 << 30;
+  options.methods = uvow_methods_new(service.app.loop);
   for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
-    load_must(uvow_server_method(server, methods[i].name, methods[i].cb,
-                                 &service, NULL),
+    load_must(uvow_methods_add(options.methods, methods[i].name, methods[i].cb,
+                               &service),
               "method");
+  server =
+      uvow_server_new(uvow_listener_new(service.app.loop, &listener), &options);
+  load_must(server ? 0 : UVOW_ENOMEM, "server");
+  uvow_methods_unref(options.methods);
   unsigned port = uvow_server_port(server);
   if (write(out, &port, sizeof(port)) != (ssize_t)sizeof(port))
     exit(1);

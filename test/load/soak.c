@@ -13,6 +13,7 @@
  * usage: soak [--seeds FROM-TO] [--requests N]
  */
 #include "soak.h"
+#include "support/serve.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -108,24 +109,28 @@ static size_t draw_size(soak_t *soak) {
 
 /* The server. */
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
 /* [seed,len, ...]: answers with what make_text makes of them. */
-static uvow_next_t give(const uvow_call_t *call, void *data) {
+static uvow_next_t give(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   char head[64] = {0};
   char *end;
-  size_t len;
-  const char *text = uvow_payload_bytes(uvow_call_params(call), &len);
+  uvow_slice_t text = uvow_result_bytes(params);
   (void)data;
-  memcpy(head, text, len < sizeof(head) ? len : sizeof(head) - 1);
+  memcpy(head, text.bytes,
+         text.len < sizeof(head) ? text.len : sizeof(head) - 1);
   uint64_t seed = strtoull(head + 1, &end, 10);
-  len = (size_t)strtoull(end + 1, NULL, 10);
+  size_t len = (size_t)strtoull(end + 1, NULL, 10);
   char *answer = make_text(len, seed);
-  uvow_next_t next = uvow_next_bytes(uvow_call_loop(call), answer, len);
+  uvow_next_t next =
+      uvow_next_value(uvow_value_bytes(uvow_call_loop(call), answer, len));
   free(answer);
   return next;
 }
@@ -139,12 +144,12 @@ static void free_ask(ask_t *ask) {
 }
 
 static int is_own(const ask_t *ask, const uvow_result_t *result) {
-  size_t len;
   if (ask->len == 0) /* it had no params: nothing to compare */
     return 1;
-  const char *text = uvow_result_bytes(result, &len);
+  uvow_slice_t text = uvow_result_bytes(result);
   char *expected = make_text(ask->len, ask->seed);
-  int own = text && len == ask->len && memcmp(text, expected, len) == 0;
+  int own = text.bytes && text.len == ask->len &&
+            memcmp(text.bytes, expected, text.len) == 0;
   free(expected);
   return own;
 }
@@ -188,7 +193,7 @@ static void ask_for(ask_t *ask, soak_t *soak) {
 
 static void make_one(soak_t *soak) {
   uvow_request_options_t options = {.size = sizeof(options)};
-  uvow_client_t *client = soak->clients[below(soak, soak->client_count)];
+  uvow_peer_t *client = soak->clients[below(soak, soak->client_count)];
   ask_t *ask = (ask_t *)calloc(1, sizeof(*ask));
   must(ask ? 0 : UVOW_ENOMEM, "request");
   int gives = below(soak, 3) == 0;
@@ -203,24 +208,27 @@ static void make_one(soak_t *soak) {
     ask->text = make_text(ask->len, ask->seed);
   options.timeout_ms = below(soak, 2) ? FAR_MS : UVOW_NO_TIMEOUT;
   uvow_future_t *f =
-      uvow_client_request_bytes(client, gives ? "give" : "echo", ask->text,
-                                ask->text ? strlen(ask->text) : 0, &options);
+      uvow_peer_request_with(client, gives ? "give" : "echo",
+                             uvow_value_slice(&(uvow_slice_t){
+                                 ask->text, ask->text ? strlen(ask->text) : 0}),
+                             &options);
   if (below(soak, 12) == 0) {
     ask->future = uvow_future_ref(f);
     ask->turns = 1 + below(soak, 60);
-    ask->next = soak->doomed;
-    soak->doomed = ask;
+    ask->next = soak->canceled;
+    soak->canceled = ask;
   }
   soak->to_make--;
   soak->waiting++;
   must(uvow_future_done(f, on_settled, ask), "done");
   if (below(soak, 4) == 0) /* not later: what moves hides what doesn't */
-    uvow_server_publish(soak->server, "news", "[1]", 3);
+    uvow_group_notify(uvow_server_peers(soak->server), "news",
+                      uvow_value_raw("[1]"));
 }
 
 /* Cancels whose time has come; frees those that are settled. */
 static void cancel_some(soak_t *soak) {
-  for (ask_t **at = &soak->doomed; *at;) {
+  for (ask_t **at = &soak->canceled; *at;) {
     ask_t *ask = *at;
     if (ask->turns && --ask->turns == 0)
       uvow_future_cancel(ask->future);
@@ -235,11 +243,12 @@ static void cancel_some(soak_t *soak) {
 
 /* A round. */
 
-static void on_event(uvow_client_t *client, const uvow_event_t *event,
-                     void *data) {
-  (void)client;
-  (void)event;
+static uvow_next_t on_event(uvow_call_t *call, const uvow_result_t *params,
+                            void *data) {
+  (void)call;
+  (void)params;
   ((soak_t *)data)->events++;
+  return uvow_next_none();
 }
 
 static uvow_tls_t *new_tls(soak_t *soak, const identity_t *who, int is_server,
@@ -269,54 +278,59 @@ static void set_size(uv_handle_t *handle, void *data) {
 
 static void start(soak_t *soak, const identity_t *who) {
   static const int sizes[] = {0, 0, 2000, 10000, 50000};
-  uvow_server_options_t server = {.size = sizeof(server)};
-  uvow_client_options_t client = {.size = sizeof(client)};
+  test_serve_t server = test_serve_options();
+  uvow_peer_options_t client = {.size = sizeof(client)};
+  uvow_websocket_options_t websocket = {.size = sizeof(websocket)};
   uvow_deflate_options_t deflate = {.size = sizeof(deflate)};
   char url[64];
   int secure = soak->seed & 1;
   int old = below(soak, 3) == 0;
   soak->socket_bytes = sizes[below(soak, 5)];
   short_writes = below(soak, 2) ? &soak->random : NULL;
-  server.protocol = client.protocol = uvow_protocol_jsonrpc2();
+  server.peer.protocol = client.protocol = uvow_protocol_by_name("jsonrpc2");
   if (soak->seed & 2) {
     deflate.level = 1;
     deflate.threshold_bytes = 1 + below(soak, 400);
     deflate.client_no_context_takeover = below(soak, 3) == 0;
     deflate.server_no_context_takeover = below(soak, 3) == 0;
-    server.deflate = client.deflate = &deflate;
+    server.listener.deflate = websocket.deflate = &deflate;
   }
-  server.tls = secure ? new_tls(soak, who, 1, old) : NULL;
-  client.tls = secure ? new_tls(soak, who, 0, old) : NULL;
-  must(uvow_server_new(soak->loop, &server, &soak->server), "server");
-  must(uvow_server_method(soak->server, "echo", echo, NULL, NULL), "echo");
-  must(uvow_server_method(soak->server, "give", give, NULL, NULL), "give");
+  server.listener.tls = secure ? new_tls(soak, who, 1, old) : NULL;
+  websocket.tls = secure ? new_tls(soak, who, 0, old) : NULL;
+  must(test_serve(soak->loop, &server, &soak->server), "server");
+  must(test_method(soak->server, "echo", echo, NULL), "echo");
+  must(test_method(soak->server, "give", give, NULL), "give");
   uv_walk(&soak->uv, set_size, soak);
   must(chopper_start(&soak->chopper, &soak->uv, uvow_server_port(soak->server),
                      sim_next(&soak->random)),
        "chopper");
   snprintf(url, sizeof(url), "%s://127.0.0.1:%u/", secure ? "wss" : "ws",
            soak->chopper.port);
-  client.url = url;
+  client.websocket = &websocket;
   client.data = soak;
-  client.on_event = on_event;
+  client.methods = uvow_methods_new(soak->loop);
+  must(uvow_methods_add(client.methods, NULL, on_event, soak), "events");
   client.timeout_ms = FAR_MS;
-  client.ping_ms = below(soak, 4) ? 0 : 20;
+  websocket.ping_ms = below(soak, 4) ? 0 : 20;
   client.max_in_flight = below(soak, 2) ? 0 : 1 + below(soak, 8);
-  client.max_unsent_bytes = below(soak, 2) ? 0 : MIB + MIB / 2;
-  client.send_cancel = below(soak, 2) != 0;
+  websocket.max_unsent_bytes = below(soak, 2) ? 0 : MIB + MIB / 2;
+  client.no_cancel = below(soak, 2) == 0;
   soak->client_count = 1 + below(soak, SOAK_CLIENTS);
   soak->at_once = 1 + below(soak, below(soak, 2) ? 4 : 40);
-  for (size_t i = 0; i < soak->client_count; i++)
-    must(uvow_client_new(soak->loop, &client, &soak->clients[i]), "client");
-  uvow_tls_unref(server.tls);
-  uvow_tls_unref(client.tls);
+  for (size_t i = 0; i < soak->client_count; i++) {
+    soak->clients[i] = uvow_peer_connect(soak->loop, url, &client);
+    must(soak->clients[i] ? 0 : UVOW_ENOMEM, "client");
+  }
+  uvow_methods_unref(client.methods);
+  uvow_tls_unref(server.listener.tls);
+  uvow_tls_unref(websocket.tls);
   snprintf(soak->what, sizeof(soak->what),
            "%s%s%s, sockets of %d bytes%s, %zu clients, %zu at once, %zu in "
            "flight, ping %u, unsent %zu",
            secure ? "wss" : "ws", secure && old ? " of TLS 1.2" : "",
-           server.deflate ? " with deflate" : "", soak->socket_bytes,
+           server.listener.deflate ? " with deflate" : "", soak->socket_bytes,
            short_writes ? " cut short" : "", soak->client_count, soak->at_once,
-           client.max_in_flight, client.ping_ms, client.max_unsent_bytes);
+           client.max_in_flight, websocket.ping_ms, websocket.max_unsent_bytes);
 }
 
 static void on_tick(uv_timer_t *timer) {
@@ -334,7 +348,7 @@ static void tend(soak_t *soak) {
 /* Before, a thread of libuv's looks names up; a deadline ends that. */
 static int all_open(const soak_t *soak) {
   for (size_t i = 0; i < soak->client_count; i++)
-    if (uvow_client_state(soak->clients[i]) == UVOW_CLIENT_CONNECTING)
+    if (uvow_peer_state(soak->clients[i]) == UVOW_PEER_CONNECTING)
       return 0;
   return 1;
 }
@@ -378,8 +392,8 @@ static void run(soak_t *soak) {
 
 static void check_stats(soak_t *soak) {
   for (size_t i = 0; i < soak->client_count; i++) {
-    uvow_client_stats_t stats = {.size = sizeof(stats)};
-    uvow_client_stats(soak->clients[i], &stats);
+    uvow_peer_stats_t stats = {.size = sizeof(stats)};
+    uvow_peer_get_stats(soak->clients[i], &stats);
     uint64_t strays = stats.duplicate + stats.unknown + stats.malformed;
     if (strays || stats.late > stats.canceled || stats.connected != 1 ||
         stats.lost || stats.timed_out) {
@@ -398,7 +412,7 @@ static void on_loop_closed(void *data) {
 static void stop(soak_t *soak) {
   soak->over = 1;
   for (size_t i = 0; i < soak->client_count; i++)
-    uvow_client_free(soak->clients[i]);
+    uvow_peer_unref(soak->clients[i]);
   for (int i = 0; soak->waiting && i < QUIET_TURNS; i++)
     uv_run(&soak->uv, UV_RUN_NOWAIT);
   cancel_some(soak); /* none: they are settled */
@@ -418,7 +432,8 @@ static int play(uint64_t seed, const identity_t *who, soak_t *sum) {
   soak.seed = soak.random.state = seed;
   soak.to_make = (size_t)requests_per_round;
   must(uv_loop_init(&soak.uv), "uv_loop_init");
-  must(uvow_loop_new(&soak.uv, NULL, &soak.loop), "uvow_loop_new");
+  soak.loop = uvow_loop_new(&soak.uv, NULL);
+  must(soak.loop ? 0 : UVOW_ENOMEM, "uvow_loop_new");
   uv_timer_init(&soak.uv, &soak.timer);
   unsigned budget = below(&soak, 3) ? 0 : 1 + below(&soak, 20);
   soak_set_budget(&soak, budget);

@@ -16,12 +16,12 @@ typedef struct soak {
   uv_loop_t uv;
   uvow_loop_t *loop;
   uvow_server_t *server;
-  uvow_client_t *clients[SOAK_CLIENTS];
+  uvow_peer_t *clients[SOAK_CLIENTS];
   size_t client_count;
   chopper_t chopper;
   uv_timer_t timer;
-  int socket_bytes;   /* SO_SNDBUF of uvow's; 0: as it is */
-  struct ask *doomed; /* requests that are to be canceled */
+  int socket_bytes;     /* SO_SNDBUF of uvow's; 0: as it is */
+  struct ask *canceled; /* requests that are to be canceled */
   int over;
   size_t at_once; /* requests that wait at the same time */
   size_t to_make; /* requests */

@@ -10,7 +10,7 @@
 #endif
 
 #include "net/tls_private.h"
-#include "rpc/client.h"
+#include "rpc/peer.h"
 #include "websocket/connection_private.h"
 #include "rpc/server.h"
 
@@ -56,10 +56,10 @@ static void say_socket(uv_handle_t *handle, void *data) {
 
 static void say_tls(const uvow__tls_io_t *t) {
   printf(
-      "#     tls: state %d, plain %zu, sealed %zu, in_init %d, pending %d, "
+      "#     tls: state %d, plain %zu, sealed %zu, shaken %d, "
       "lower writing %d\n",
       (int)t->state, uvow__buf_size(&t->plain), uvow__buf_size(&t->sealed),
-      SSL_in_init(t->ssl), SSL_has_pending(t->ssl), t->lower->writing);
+      uvow__engine_is_shaken(t->conn), t->lower->writing);
 }
 
 static void say_connection(const char *name, const uvow__connection_t *c,
@@ -83,28 +83,30 @@ static void say_connection(const char *name, const uvow__connection_t *c,
 
 void soak_report(soak_t *soak) {
   const uvow__runtime_t *rt = &soak->loop->rt;
-  int secure = soak->server->tls != NULL;
+  int secure = soak->server->listener->config->tls != NULL;
   printf("#   queue empty %d, awake %d, entered %u; chopper holds %zu\n",
          uvow__queue_empty(&rt->queue), rt->awake, rt->entered,
          soak->chopper.held);
   for (size_t i = 0; i < soak->client_count; i++) {
-    uvow_client_t *client = soak->clients[i];
-    uvow_client_stats_t stats = {.size = sizeof(stats)};
-    uvow_client_stats(client, &stats);
+    uvow_peer_t *client = soak->clients[i];
+    uvow_peer_stats_t stats = {.size = sizeof(stats)};
+    uvow_peer_get_stats(client, &stats);
     printf(
         "#   client %zu: state %d, pending %llu, in flight %llu, backlog "
         "%zu, late %llu, unknown %llu, malformed %llu\n",
-        i, (int)client->state, (unsigned long long)stats.pending,
+        i, (int)client->life.state, (unsigned long long)stats.pending,
         (unsigned long long)stats.in_flight,
-        uvow__buf_size(&client->backlog.buf), (unsigned long long)stats.late,
-        (unsigned long long)stats.unknown, (unsigned long long)stats.malformed);
-    say_connection("client", client->connection, secure);
+        uvow__buf_size(&client->outbox->backlog.buf),
+        (unsigned long long)stats.late, (unsigned long long)stats.unknown,
+        (unsigned long long)stats.malformed);
+    say_connection("client", uvow__peer_connection(client), secure);
   }
   for (uvow__list_t *at = soak->server->peers.next; at != &soak->server->peers;
        at = at->next) {
-    const uvow_peer_t *peer = UVOW__CONTAINER(at, uvow_peer_t, link);
-    printf("#   a peer has %zu calls\n", peer->session.callee.count);
-    say_connection("peer", peer->ws.connection, secure);
+    const uvow__visitor_t *visitor =
+        UVOW__CONTAINER(at, uvow__visitor_t, visit.link);
+    printf("#   a peer has %zu calls\n", visitor->peer.session.callee.count);
+    say_connection("peer", uvow__peer_connection(&visitor->peer), secure);
   }
   uv_walk(&soak->uv, say_socket, NULL);
   fflush(stdout);

@@ -22,7 +22,7 @@ static void unref(model_t *m, uvow_future_t *f) {
 }
 
 /* Keeps a new future where an old one was. */
-static void hold(model_t *m, uvow_future_t *f) {
+void model_hold(model_t *m, uvow_future_t *f) {
   model_handle_t *handle = any_handle(m);
   uvow_future_t *old = handle->f;
   handle->f = f;
@@ -37,6 +37,10 @@ static model_handle_t take(model_t *m) {
   handle->f = NULL;
   handle->id = 0;
   return taken;
+}
+
+uvow_future_t *model_take(model_t *m) {
+  return take(m).f;
 }
 
 static void set_fate(model_t *m, unsigned id, int code, int64_t number) {
@@ -119,6 +123,15 @@ static void reject(model_t *m) {
   model_return(m, before, "reject", m->closed);
 }
 
+static void let_go(model_t *m) {
+  model_promise_t *promise = any_promise(m);
+  if (!promise->p || !m->loose)
+    return;
+  unsigned before = model_call(m);
+  uvow_promise_free(use_up(promise));
+  model_return(m, before, "promise_free", m->closed);
+}
+
 static void follow(model_t *m) {
   model_promise_t *promise = any_promise(m);
   if (!promise->p)
@@ -163,7 +176,7 @@ static void attach_chain(model_t *m) {
   uvow_future_t *f = uvow_future_chain(source.f, &options);
   cookie->attached = f != NULL;
   model_return(m, before, "chain", !f);
-  hold(m, f);
+  model_hold(m, f);
 }
 
 static void attach(model_t *m) {
@@ -186,7 +199,21 @@ static void attach(model_t *m) {
     f = uvow_future_finally(f, model_finally, cookie);
   cookie->attached = f != NULL;
   model_return(m, before, "attach", !f);
-  hold(m, f);
+  model_hold(m, f);
+}
+
+static void own(model_t *m) {
+  model_handle_t source = take(m);
+  model_cookie_t *cookie = model_cookie(m, MODEL_OWN, none);
+  if (!cookie) {
+    unref(m, source.f);
+    return;
+  }
+  cookie->destroyed = 0;
+  unsigned before = model_call(m);
+  uvow_future_t *f = uvow_future_own(source.f, cookie, model_destroy);
+  model_return(m, before, "own", !f);
+  model_hold(m, f);
 }
 
 static void attach_done(model_t *m) {
@@ -258,7 +285,7 @@ static void combine(model_t *m) {
     break;
   }
   model_return(m, before, "combine", !f);
-  hold(m, f);
+  model_hold(m, f);
 }
 
 static void time_it(model_t *m) {
@@ -268,7 +295,7 @@ static void time_it(model_t *m) {
                          ? uvow_future_delay(m->turn.loop, ms)
                          : uvow_future_timeout(take(m).f, ms);
   model_return(m, before, "timed", !f);
-  hold(m, f);
+  model_hold(m, f);
 }
 
 static void retry(model_t *m) {
@@ -287,7 +314,7 @@ static void retry(model_t *m) {
       uvow_future_retry(m->turn.loop, model_retry, cookie, &options);
   cookie->attached = f != NULL;
   model_return(m, before, "retry", !f);
-  hold(m, f);
+  model_hold(m, f);
 }
 
 static void keep(model_t *m) {
@@ -313,7 +340,8 @@ static void (*const acts[])(model_t *m) = {
     reject,       follow,       attach,        attach,      attach,
     attach_chain, attach_done,  fork,          fork,        cancel,
     cancel,       drop,         combine,       time_it,     retry,
-    keep,         starve,       set_on_cancel, attach_done,
+    keep,         starve,       set_on_cancel, attach_done, own,
+    let_go,
 };
 
 void model_act(model_t *m) {
@@ -322,6 +350,10 @@ void model_act(model_t *m) {
     return;
   if (m->depth && sim_one_in(&m->random, 400)) {
     model_close(m);
+    return;
+  }
+  if (m->streaming && sim_one_in(&m->random, 2)) {
+    model_act_on_streams(m);
     return;
   }
   model_note(m, "act %zu", which);
@@ -340,6 +372,7 @@ void model_acts(model_t *m) {
 }
 
 void model_drop_all(model_t *m) {
+  model_drop_streams(m);
   for (size_t i = 0; i < MODEL_PROMISES; i++) {
     unsigned before = model_call(m);
     uvow_promise_drop(use_up(&m->promises[i]));

@@ -4,28 +4,33 @@
 #include "support/turn.h"
 
 #include <uvow/combine.h>
+#include <uvow/stream.h>
 
 #include "sim/random.h"
 
 /*
- * Random calls of all of the futures' public API, from outside, from every
+ * Random calls of all of the public API of futures and streams, from outside, from every
  * callback and from every destructor, against a model of what must come of
  * them. One seed is one world.
  *
  * 1. No callback and no destructor runs within a call of the library's, but a
  *    destructor as the last act of a call that failed, or of a clear.
  * 2. Each callback runs at most once; a cleanup and a `done` that were attached
- *    run exactly once; an on_cancel never runs once its promise is used up.
+ *    run exactly once, but in worlds where promises are let go of unsettled; an
+ *    on_cancel never runs once its promise is used up.
  * 3. Each destructor runs exactly once, after its callback.
  * 4. A future's reactions see how it was settled, and run in the order in which
- *    they were attached: those attached while it was pending, and, once it's
- *    settled, those attached within a drain, which join the root that runs, and
- *    those attached outside of one, which are roots of their own.
+ *    they were attached, wherever that was.
  * 5. At the end every value is destroyed, no block is allocated, and the loop
  *    has released its memory.
+ * 6. The next item waits for the future that the last one's callback answered
+ *    with; items of a sink come in its order to whoever reads them alone, and
+ *    none behind the end, which comes once.
  */
 
 #define MODEL_HANDLES 24
+#define MODEL_STREAMS 10
+#define MODEL_SINKS 6
 #define MODEL_PROMISES 16
 #define MODEL_KEPT 8
 #define MODEL_COOKIES 4096
@@ -44,7 +49,9 @@ typedef enum model_kind {
   MODEL_FINALLY,
   MODEL_DONE,
   MODEL_CANCEL,
-  MODEL_RETRY
+  MODEL_OWN, /* no callback: data of a future */
+  MODEL_RETRY,
+  MODEL_EACH
 } model_kind_t;
 
 /* The data of a callback. */
@@ -56,8 +63,10 @@ typedef struct model_cookie {
   int destroyed;   /* -1: it has no destructor */
   int withdrawn;   /* an on_cancel whose promise was used up */
   unsigned source; /* id of the future that it was attached to; 0: unknown */
-  int when;        /* it was attached: see (4) */
   unsigned order;  /* among those of this source */
+  /* Of MODEL_EACH; its source is a sink's origin. */
+  uvow_future_t *inner; /* what its callback has answered */
+  int over;             /* its stream has ended */
 } model_cookie_t;
 
 typedef struct model_item {
@@ -76,6 +85,18 @@ typedef struct model_promise {
   model_cookie_t *cookie; /* of its on_cancel, or NULL */
 } model_promise_t;
 
+typedef struct model_stream {
+  uvow_stream_t *s;
+  unsigned origin; /* the sink whose items come in order; 0: none */
+} model_stream_t;
+
+typedef struct model_sink {
+  uvow_sink_t *sink;
+  unsigned origin;
+  uint32_t pushed;
+  model_cookie_t *cookie; /* of its on_cancel, or NULL */
+} model_sink_t;
+
 typedef struct model {
   turn_t turn;
   test_alloc_t alloc;
@@ -89,6 +110,7 @@ typedef struct model {
   int closing;
   int closed;
   int failing; /* the allocator may fail in this world */
+  int loose;   /* promises may be let go of without settling */
   model_handle_t handles[MODEL_HANDLES];
   model_promise_t promises[MODEL_PROMISES];
   uvow_value_t kept[MODEL_KEPT];
@@ -98,8 +120,12 @@ typedef struct model {
   size_t item_count;
   model_fate_t fates[MODEL_IDS];
   unsigned attached[MODEL_IDS]; /* how many reactions an id has had */
-  unsigned told[3][MODEL_IDS];  /* the order of the last that ran */
+  unsigned told[MODEL_IDS];     /* the order of the last that ran */
   unsigned id_count;
+  model_stream_t streams[MODEL_STREAMS];
+  model_sink_t sinks[MODEL_SINKS];
+  unsigned origins;
+  int streaming; /* there are streams in this world */
 } model_t;
 
 /* Ends the program: says the seed and what is wrong. */
@@ -108,6 +134,12 @@ void model_note(model_t *m, const char *format, ...);
 
 /* One random act. */
 void model_act(model_t *m);
+/* Keeps a new future where an old one was; takes one from there. */
+void model_hold(model_t *m, uvow_future_t *f);
+uvow_future_t *model_take(model_t *m);
+/* streams.c */
+void model_act_on_streams(model_t *m);
+void model_drop_streams(model_t *m);
 /* A few, from within a callback; none if there were too many. */
 void model_acts(model_t *m);
 /* Lets go of all that the world holds. */
@@ -123,10 +155,18 @@ static inline unsigned model_call(model_t *m) {
 /* failed: it may have destroyed what it was given. */
 void model_return(model_t *m, unsigned before, const char *what, int failed);
 
+/* Whether nothing is queued any more, as the loop is closed: what a stream tells
+ * then is told at once. */
+static inline int model_is_done(const model_t *m) {
+  return m->turn.rt.closed == UVOW__RUNTIME_DONE;
+}
+
 /* model_calls.c: what the library is given. */
 uvow_value_t model_value(model_t *m);
 uvow_next_t model_next(model_t *m, const uvow_result_t *result);
 model_cookie_t *model_cookie(model_t *m, model_kind_t kind, model_handle_t of);
+/* A callback runs. */
+void model_enter(model_cookie_t *cookie, const char *what);
 uvow_next_t model_then(const uvow_result_t *result, void *cookie);
 uvow_next_t model_finally(void *cookie);
 void model_done(const uvow_result_t *result, void *cookie);

@@ -18,7 +18,7 @@ typedef struct side {
 } side_t;
 
 static int send_text(side_t *side, const char *text) {
-  uvow__splice_t message = {{text, strlen(text)}, {NULL, 0}, 0};
+  uvow__splice_t message = {{text, strlen(text)}, {NULL, 0}, 0, NULL};
   side->in_send = 1;
   int rc = uvow__channel_send(side->channel, 1, &message);
   side->in_send = 0;
@@ -69,8 +69,8 @@ static void never(void *ctx) {
   fail();
 }
 
-static const uvow__channel_callbacks_t callbacks = {never, on_message, NULL,
-                                                    on_writable, on_end};
+static const uvow__channel_callbacks_t callbacks = {
+    never, on_message, NULL, on_writable, on_end, NULL};
 
 typedef struct pair {
   script_t s;
@@ -99,10 +99,9 @@ static void end(pair_t *x) {
 }
 
 /* In order, both ways, never within a send; a message in two parts is one. */
-static void test_messages(void **state) {
+TEST_CASE(test_messages) {
   pair_t x;
-  uvow__splice_t parts = {{"[]", 2}, {"1,2", 3}, 1};
-  (void)state;
+  uvow__splice_t parts = {{"[]", 2}, {"1,2", 3}, 1, NULL};
   start(&x, 100);
   x.b.echo = 1;
   assert_int_equal(send_text(&x.a, "one"), 0);
@@ -119,9 +118,8 @@ static void test_messages(void **state) {
   end(&x);
 }
 
-static void test_bound(void **state) {
+TEST_CASE(test_bound) {
   pair_t x;
-  (void)state;
   start(&x, 5);
   assert_int_equal(send_text(&x.a, "123456"), UVOW_EOVERLOAD);
   assert_int_equal(send_text(&x.a, "1234"), 0);
@@ -136,9 +134,8 @@ static void test_bound(void **state) {
 }
 
 /* What comes in a pause waits, the end too. */
-static void test_pause(void **state) {
+TEST_CASE(test_pause) {
   pair_t x;
-  (void)state;
   start(&x, 100);
   x.b.channel->ops->pause(x.b.channel, 1);
   assert_int_equal(send_text(&x.a, "1"), 0);
@@ -154,9 +151,8 @@ static void test_pause(void **state) {
 }
 
 /* Both at once; and what is sent to one that closes still comes. */
-static void test_close(void **state) {
+TEST_CASE(test_close) {
   pair_t x;
-  (void)state;
   start(&x, 100);
   x.a.channel->ops->close(x.a.channel, 1001, "");
   x.a.channel->ops->close(x.a.channel, 1002, "");
@@ -167,9 +163,8 @@ static void test_close(void **state) {
   end(&x);
 }
 
-static void test_drop(void **state) {
+TEST_CASE(test_drop) {
   pair_t x;
-  (void)state;
   for (int within = 0; within < 2; within++) {
     start(&x, 100);
     assert_int_equal(send_text(&x.a, "1"), 0);
@@ -190,9 +185,8 @@ static void test_drop(void **state) {
 }
 
 /* Closed after the other has gone: it ends all the same. */
-static void test_close_alone(void **state) {
+TEST_CASE(test_close_alone) {
   pair_t x;
-  (void)state;
   start(&x, 100);
   x.a.channel->ops->pause(x.a.channel, 1);
   x.b.channel->ops->close(x.b.channel, 1000, "");
@@ -229,8 +223,7 @@ static void body(test_alloc_t *alloc, void *data) {
   script_quit(&s);
 }
 
-static void test_no_memory(void **state) {
-  (void)state;
+TEST_CASE(test_no_memory) {
   test_alloc_sweep(body, NULL);
 }
 

@@ -187,14 +187,13 @@ static void expect_error(const uvow_error_t *error, int code, size_t causes,
   }
 }
 
-static void ipv6_goes_first_and_families_take_turns(void **state) {
+TEST_CASE(ipv6_goes_first_and_families_take_turns) {
   static const char *const lists[][2] = {
       {"10.0.0.1 10.0.0.2 10.0.0.3 fd00::1 fd00::2",
        "fd00::1 10.0.0.1 fd00::2 10.0.0.2 10.0.0.3"},
       {"10.0.0.1 fd00::1 fd00::2 fd00::3", "fd00::1 10.0.0.1 fd00::2 fd00::3"},
       {"10.0.0.2 10.0.0.1", "10.0.0.2 10.0.0.1"},
       {"fd00::2 fd00::1", "fd00::2 fd00::1"}};
-  (void)state;
   for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
     begin();
     resolved(0, lists[i][0], 81);
@@ -205,8 +204,7 @@ static void ipv6_goes_first_and_families_take_turns(void **state) {
   }
 }
 
-static void the_next_begins_250_ms_later(void **state) {
-  (void)state;
+TEST_CASE(the_next_begins_250_ms_later) {
   begin();
   resolved(0, "10.0.0.1 fd00::1 fd00::2", 81);
   expect_tries("fd00::1");
@@ -223,8 +221,7 @@ static void the_next_begins_250_ms_later(void **state) {
   end();
 }
 
-static void or_at_once_when_one_fails(void **state) {
-  (void)state;
+TEST_CASE(or_at_once_when_one_fails) {
   begin();
   resolved(0, "fd00::1 10.0.0.1 10.0.0.2 10.0.0.3", 81);
   script_advance(&x->s, 200);
@@ -244,8 +241,7 @@ static void or_at_once_when_one_fails(void **state) {
   end();
 }
 
-static void the_first_that_connects_wins(void **state) {
-  (void)state;
+TEST_CASE(the_first_that_connects_wins) {
   for (size_t winner = 0; winner < 3; winner++) {
     begin();
     resolved(0, "fd00::1 10.0.0.1 10.0.0.2 10.0.0.3", 81);
@@ -267,12 +263,11 @@ static void the_first_that_connects_wins(void **state) {
   }
 }
 
-static void every_failure_is_in_the_error(void **state) {
+TEST_CASE(every_failure_is_in_the_error) {
   static const char *const words[] = {
       "h.test (fd00::1) port 81: connection refused",
       "h.test (10.0.0.1) port 81: network is unreachable",
       "h.test (10.0.0.2) port 81: connection timed out"};
-  (void)state;
   begin();
   snprintf(x->refused, sizeof(x->refused), "10.0.0.1");
   resolved(0, "10.0.0.1 10.0.0.2 fd00::1", 81);
@@ -285,10 +280,9 @@ static void every_failure_is_in_the_error(void **state) {
 }
 
 /* Where a machine has no IPv6, that isn't the news. */
-static void a_peers_refusal_says_more_than_no_route(void **state) {
+TEST_CASE(a_peers_refusal_says_more_than_no_route) {
   static const char *const words[] = {"fd00::1", "10.0.0.1", "fd00::2",
                                       "fd00::3"};
-  (void)state;
   begin();
   resolved(0, "10.0.0.1 fd00::1 fd00::2 fd00::3", 81);
   answer(0, UV_ENETUNREACH);
@@ -306,10 +300,9 @@ static void a_peers_refusal_says_more_than_no_route(void **state) {
   end();
 }
 
-static void one_address_is_one_error(void **state) {
+TEST_CASE(one_address_is_one_error) {
   static const char message[] =
       "connect to h.test (10.0.0.1) port 81: connection refused";
-  (void)state;
   begin();
   resolved(0, "10.0.0.1", 81);
   answer(0, UV_ECONNREFUSED);
@@ -318,8 +311,7 @@ static void one_address_is_one_error(void **state) {
   end();
 }
 
-static void a_name_that_is_none_says_so(void **state) {
-  (void)state;
+TEST_CASE(a_name_that_is_none_says_so) {
   begin();
   resolved(UV_EAI_NONAME, "", 81);
   expect_error(x->error, UV_EAI_NONAME, 0, NULL);
@@ -335,9 +327,8 @@ static void a_name_that_is_none_says_so(void **state) {
   end();
 }
 
-static void only_so_many_are_tried(void **state) {
+TEST_CASE(only_so_many_are_tried) {
   char names[1024] = "";
-  (void)state;
   for (int i = 0; i < 70; i++) {
     size_t len = strlen(names);
     snprintf(names + len, sizeof(names) - len, "%s10.0.0.%d", i ? " " : "", i);
@@ -353,10 +344,9 @@ static void only_so_many_are_tried(void **state) {
 }
 
 /* What it says of itself while it's at it. */
-static void its_trouble_is_told_at_any_time(void **state) {
+TEST_CASE(its_trouble_is_told_at_any_time) {
   static const char *const words[] = {"(fd00::1) port 81: connection refused",
                                       "(10.0.0.1) port 81: no answer yet"};
-  (void)state;
   begin();
   uvow_error_t *trouble = uvow__connect_trouble(x->connector);
   expect_error(trouble, UV_ETIMEDOUT, 0, NULL);
@@ -370,8 +360,7 @@ static void its_trouble_is_told_at_any_time(void **state) {
   end();
 }
 
-static void canceled_it_says_nothing(void **state) {
-  (void)state;
+TEST_CASE(canceled_it_says_nothing) {
   for (int stage = 0; stage < 4; stage++) {
     begin();
     uvow__connector_t *connector = x->connector;
@@ -395,15 +384,14 @@ static void canceled_it_says_nothing(void **state) {
   }
 }
 
-static void a_client_that_waits_too_long_says_for_what(void **state) {
+TEST_CASE(a_client_that_waits_too_long_says_for_what) {
   static const char *const words[] = {"(fd00::1) port 81: connection refused",
                                       "(10.0.0.1) port 81: no answer yet"};
-  (void)state;
   start();
-  uvow_client_options_t options = script_options(&x->s);
+  test_connect_t options = script_options(&x->s);
   options.url = "ws://h.test:81";
-  options.connect_timeout_ms = 5000;
-  assert_int_equal(uvow_client_new(x->s.loop, &options, &x->s.client), 0);
+  options.websocket.connect_timeout_ms = 5000;
+  assert_int_equal(test_connect(x->s.loop, &options, &x->s.client), 0);
   resolved(0, "10.0.0.1 fd00::1", 81);
   answer(0, UV_ECONNREFUSED);
   script_mark_t a = script_mark(&x->s, "a");
@@ -412,7 +400,7 @@ static void a_client_that_waits_too_long_says_for_what(void **state) {
   script_expect(&x->s, "");
   script_advance(&x->s, 20);
   script_expect(&x->s, "a!ETIMEDOUT:NOT");
-  const uvow_error_t *error = x->s.client->ended;
+  const uvow_error_t *error = x->s.client->life.why;
   assert_int_equal(uvow_error_code(error), UVOW_ETIMEDOUT);
   assert_non_null(strstr(uvow_error_message(error), "10.0.0.1"));
   expect_error(uvow_error_cause(error), UV_ETIMEDOUT, 2, words);
@@ -443,22 +431,20 @@ static void race_on_loopback(const char *host) {
     print_message("# skipped: no address %s here\n", host);
     skip();
   }
-  assert_int_equal(uvow__tcp_port(listener, &port), 0);
+  assert_int_equal(uvow__listens_at(listener, &port), 0);
   assert_int_equal(begin_as(NULL), 0);
   resolved(0, "127.0.0.1 ::1", port);
   script_until(&x->s, &x->connected);
   assert_string_equal(x->tries[x->count - 1].name, host);
-  uvow__tcp_unlisten(listener);
+  uvow__unlisten(listener);
   end();
 }
 
-static void ipv4_is_reached_where_ipv6_refuses(void **state) {
-  (void)state;
+TEST_CASE(ipv4_is_reached_where_ipv6_refuses) {
   race_on_loopback("127.0.0.1");
 }
 
-static void ipv6_is_reached(void **state) {
-  (void)state;
+TEST_CASE(ipv6_is_reached) {
   race_on_loopback("::1");
 }
 
@@ -487,15 +473,13 @@ static void connect_with(test_alloc_t *alloc, void *data) {
   free(x);
 }
 
-static void without_memory_it_fails_in_order(void **state) {
-  (void)state;
+TEST_CASE(without_memory_it_fails_in_order) {
   test_alloc_sweep(connect_with, NULL);
 }
 
 /* An address is tried at once: no resolver is asked, whose queue may be long. */
-static void addresses_are_not_looked_up(void **state) {
+TEST_CASE(addresses_are_not_looked_up) {
   static const char *const hosts[] = {"192.0.2.1", "2001:db8::1"};
-  (void)state;
   for (size_t i = 0; i < 2; i++) {
     start();
     uvow__endpoint_t endpoint = {hosts[i], 81, 0, NULL, 0};

@@ -1,5 +1,6 @@
 #include "net/loop.h"
 
+#include "support/loop_bed.h"
 #include "support/script.h"
 
 #include <stdio.h>
@@ -13,13 +14,12 @@ static void on_done_count(const uvow_result_t *result, void *data) {
 }
 
 /* E1: loops of their own, each on its uv loop; neither sees the other. */
-static void test_two_loops(void **state) {
+TEST_CASE(test_two_loops) {
   script_t a;
   script_t b;
   uvow_promise_t *promise;
   uvow_promise_t *of_b;
   int done = 0;
-  (void)state;
   script_init(&a);
   script_init(&b);
   assert_ptr_equal(uvow_loop_uv(a.loop), &a.uv);
@@ -40,29 +40,51 @@ static void test_two_loops(void **state) {
   free(a.own_alloc.allocator.data);
 }
 
-static void test_new_errors(void **state) {
+TEST_CASE(test_new_errors) {
   uv_loop_t uv;
-  uvow_loop_t *loop;
   uvow_loop_options_t options;
   test_alloc_t alloc;
-  (void)state;
   memset(&options, 0, sizeof(options));
   test_alloc_init(&alloc);
   assert_int_equal(uv_loop_init(&uv), 0);
-  assert_int_equal(uvow_loop_new(NULL, NULL, &loop), UVOW_EINVAL);
-  assert_int_equal(uvow_loop_new(&uv, NULL, NULL), UVOW_EINVAL);
-  assert_int_equal(uvow_loop_new(&uv, &options, &loop), UVOW_EINVAL);
-  options.size = sizeof(options);
+  assert_null(uvow_loop_new(NULL, NULL));
+  assert_null(uvow_loop_new(&uv, &options));
+  UVOW_INIT(&options);
   options.allocator = &alloc.allocator;
   alloc.fail_at = 1;
-  assert_int_equal(uvow_loop_new(&uv, &options, &loop), UVOW_ENOMEM);
+  assert_null(uvow_loop_new(&uv, &options));
+  alloc.fail_at = alloc.calls + 1;
+  assert_null(
+      uvow_loop_new(&uv, UVOW_WITH(loop, .allocator = &alloc.allocator)));
+  assert_int_equal(UVOW_DEFAULTS(loop)->size, sizeof(options));
+  assert_null(UVOW_DEFAULTS(loop)->allocator);
   assert_int_equal(uv_loop_close(&uv), 0);
 }
 
+TEST_CASE(test_no_loop) {
+  uvow_result_t result;
+  uvow_loop_close(NULL, NULL, NULL);
+  assert_int_equal(uvow_loop_walk(NULL, NULL, NULL), 0);
+  assert_int_equal(uvow_loop_now(NULL), 0);
+  assert_null(uvow_loop_uv(NULL));
+  assert_int_equal(uvow_error_code(uvow_loop_error(NULL)), UVOW_EINVAL);
+  uvow_error_unref(uvow_next_failed(NULL).u.error);
+  assert_int_equal(uvow_loop_await(NULL, NULL, &result), UVOW_EINVAL);
+}
+
+/* Whatever runs out of memory, the loop knows it. */
+TEST_CASE(test_no_memory_is_told) {
+  loop_bed_t bed;
+  loop_bed_open(&bed);
+  bed.alloc->fail_at = bed.alloc->calls + 1;
+  assert_null(uvow_scope_new(bed.loop));
+  assert_int_equal(uvow_error_code(uvow_loop_error(bed.loop)), UVOW_ENOMEM);
+  loop_bed_close(&bed, "closed");
+}
+
 /* The clock only goes forward. */
-static void test_now(void **state) {
+TEST_CASE(test_now) {
   script_t s;
-  (void)state;
   script_init(&s);
   uint64_t before = uvow_loop_now(s.loop);
   assert_true(uvow_loop_now(s.loop) >= before);
@@ -71,6 +93,81 @@ static void test_now(void **state) {
   script_advance(&s, 5);
   assert_int_equal(uvow_loop_now(s.loop) - before, 5);
   script_end(&s);
+}
+
+/* A clock that the application drives: nothing waits for time. */
+typedef struct driven {
+  loop_bed_t bed;
+  int done;
+} driven_t;
+
+static void driven_after(driven_t *x, uint64_t ms) {
+  assert_int_equal(uvow_future_done(uvow_future_delay(x->bed.loop, ms),
+                                    on_done_count, &x->done),
+                   0);
+}
+
+static void driven_go(driven_t *x, uint64_t ms, int done) {
+  assert_int_equal(uvow_loop_advance(x->bed.loop, ms), 0);
+  assert_true(x->done <= done); /* never within the call (F2) */
+  uv_run(&x->bed.uv, UV_RUN_DEFAULT);
+  assert_int_equal(x->done, done);
+}
+
+TEST_CASE(test_advance) {
+  driven_t x = {.done = 0};
+  loop_bed_open(&x.bed);
+  driven_after(&x, 60000); /* its timer was to be libuv's */
+  uv_run(&x.bed.uv, UV_RUN_NOWAIT);
+  driven_go(&x, 0, 0);
+  uint64_t before = uvow_loop_now(x.bed.loop);
+  driven_after(&x, 1000); /* counts from before the clock is moved */
+  driven_go(&x, 999, 0);
+  driven_go(&x, 1, 1);
+  assert_int_equal(uvow_loop_now(x.bed.loop) - before, 1000);
+  driven_go(&x, 70000, 2); /* later than due by more than a look at sockets */
+  driven_after(&x, 0);
+  driven_go(&x, 0, 3);
+  assert_int_equal(
+      uvow_loop_await(x.bed.loop, uvow_future_delay(x.bed.loop, 1), NULL),
+      UVOW_EBROKEN);
+  driven_after(&x, 5); /* never comes: the close gives it up */
+  loop_bed_close(&x.bed, "closed");
+  assert_int_equal(x.done, 4);
+}
+
+static uvow_next_t advance_more(const uvow_result_t *result, void *data) {
+  driven_t *x = data;
+  (void)result;
+  driven_after(x, 10);
+  assert_int_equal(uvow_loop_advance(x->bed.loop, 10), 0);
+  return uvow_next_none();
+}
+
+/* From a callback, too, whose turn has read the clock already. */
+TEST_CASE(test_advance_in_a_callback) {
+  driven_t x = {.done = 0};
+  loop_bed_open(&x.bed);
+  uvow_future_t *f = uvow_future_delay(x.bed.loop, 10);
+  f = uvow_future_then(f, advance_more, &x);
+  assert_int_equal(uvow_future_done(f, on_done_count, &x.done), 0);
+  driven_go(&x, 10, 2);
+  loop_bed_close(&x.bed, "closed");
+}
+
+TEST_CASE(test_advance_errors) {
+  loop_bed_t bed;
+  loop_bed_open(&bed);
+  assert_int_equal(uvow_loop_advance(NULL, 1), UVOW_EINVAL);
+  assert_int_equal(uvow_loop_advance(bed.loop, INT64_MAX), UVOW_EINVAL);
+  assert_string_equal(uvow_error_message(uvow_loop_error(bed.loop)),
+                      "ms is more than the clock holds");
+  uint64_t now = uvow_loop_now(bed.loop); /* it's the system's still */
+  assert_int_equal(uvow_loop_advance(bed.loop, INT64_MAX / 1000000 / 2), 0);
+  assert_int_equal(uvow_loop_advance(bed.loop, INT64_MAX / 1000000 / 2),
+                   UVOW_EINVAL);
+  assert_true(uvow_loop_now(bed.loop) - now >= INT64_MAX / 1000000 / 2);
+  loop_bed_close(&bed, "closed");
 }
 
 /* F5: what user code settles outside of uvow runs in the next turn, without
@@ -87,11 +184,10 @@ static void on_user_timer(uv_timer_t *timer) {
   assert_int_equal(x->done, 0); /* never within the call (F2) */
 }
 
-static void test_settled_outside(void **state) {
+TEST_CASE(test_settled_outside) {
   outside_t x;
   uv_timer_t soon;
   uv_timer_t never;
-  (void)state;
   memset(&x, 0, sizeof(x));
   script_init(&x.s);
   uv_timer_init(&x.s.uv, &soon);
@@ -136,10 +232,9 @@ static void on_check(uv_check_t *check) {
   x->stop = ++x->checks >= 3;
 }
 
-static void test_budget(void **state) {
+TEST_CASE(test_budget) {
   endless_t x;
   uv_check_t check;
-  (void)state;
   memset(&x, 0, sizeof(x));
   script_init(&x.s);
   uv_check_init(&x.s.uv, &check);
@@ -163,11 +258,10 @@ static void on_expire(uvow__deadline_t *deadline) {
   (void)deadline;
 }
 
-static void test_holds(void **state) {
+TEST_CASE(test_holds) {
   script_t s;
   uvow__deadline_t deadline;
   int done = 0;
-  (void)state;
   script_init(&s);
   assert_int_equal(uv_run(&s.uv, UV_RUN_DEFAULT), 0); /* holds nothing */
   uvow__deadline_init(&deadline, on_expire);
@@ -219,8 +313,7 @@ static void on_end_of(const uvow_result_t *result, void *data) {
   assert_null(uvow_future_delay(result->loop, 1));
 }
 
-static void test_close(void **state) {
-  (void)state;
+TEST_CASE(test_close) {
   for (int inside = 0; inside < 2; inside++) {
     closing_t x;
     memset(&x, 0, sizeof(x));
@@ -258,15 +351,15 @@ static void test_close(void **state) {
 }
 
 /* F8: the default prints one line, once. */
-static void test_default_unhandled(void **state) {
+TEST_CASE(test_default_unhandled) {
   uv_loop_t uv;
   uvow_loop_t *loop;
   char text[512];
-  (void)state;
   FILE *file = tmpfile();
   assert_non_null(file);
   assert_int_equal(uv_loop_init(&uv), 0);
-  assert_int_equal(uvow_loop_new(&uv, NULL, &loop), 0);
+  loop = uvow_loop_new(&uv, NULL);
+  assert_non_null(loop);
   fflush(stderr);
   int kept = dup(2);
   assert_true(kept >= 0);
@@ -290,33 +383,10 @@ static void test_default_unhandled(void **state) {
   assert_int_equal(uv_loop_close(&uv), 0);
 }
 
-/* Random bytes come in blocks, and no two blocks are the same. */
-static void test_random(void **state) {
-  script_t s;
-  uint8_t a[3000];
-  uint8_t b[3000];
-  (void)state;
-  script_init(&s);
-  memset(a, 0, sizeof(a));
-  memset(b, 0, sizeof(b));
-  assert_int_equal(uvow__loop_random(s.loop, a, sizeof(a)), 0);
-  assert_int_equal(uvow__loop_random(s.loop, b, sizeof(b)), 0);
-  assert_memory_not_equal(a, b, sizeof(a));
-  assert_memory_not_equal(a, a + 1024, 1024);
-  for (size_t i = 0; i + 16 <= sizeof(a); i += 16)
-    assert_memory_not_equal(a + i, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
-  uint8_t one;
-  for (int i = 0; i < 2000; i++)
-    assert_int_equal(uvow__loop_random(s.loop, &one, 1), 0);
-  assert_int_equal(uvow__loop_random(s.loop, NULL, 0), 0);
-  script_end(&s);
-}
-
 /* Buffers go round; what is too large isn't kept. */
-static void test_buffers(void **state) {
+TEST_CASE(test_buffers) {
   script_t s;
   uvow__buf_t buf;
-  (void)state;
   script_init(&s);
   char *first = uvow__loop_take_read(s.loop);
   char *second = uvow__loop_take_read(s.loop);
@@ -346,13 +416,17 @@ TEST_MODULE(loop) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_two_loops),
       cmocka_unit_test(test_new_errors),
+      cmocka_unit_test(test_no_loop),
+      cmocka_unit_test(test_no_memory_is_told),
       cmocka_unit_test(test_now),
+      cmocka_unit_test(test_advance),
+      cmocka_unit_test(test_advance_in_a_callback),
+      cmocka_unit_test(test_advance_errors),
       cmocka_unit_test(test_settled_outside),
       cmocka_unit_test(test_budget),
       cmocka_unit_test(test_holds),
       cmocka_unit_test(test_close),
       cmocka_unit_test(test_default_unhandled),
-      cmocka_unit_test(test_random),
       cmocka_unit_test(test_buffers),
   };
   return cmocka_run_group_tests_name("net/loop", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "support/folder.h"
 #include "support/script.h"
+#include "support/serve.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -122,7 +123,7 @@ static void end(fixture_t *x) {
   await_closed(x, &x->a);
   await_closed(x, &x->b);
   if (x->listener) {
-    uvow__tcp_unlisten(x->listener);
+    uvow__unlisten(x->listener);
     script_until(&x->s, &x->unlistened);
   }
   script_end(&x->s);
@@ -144,9 +145,8 @@ static int is_there(fixture_t *x) {
   return rc == 0;
 }
 
-static void bytes_go_both_ways(void **state) {
+TEST_CASE(bytes_go_both_ways) {
   fixture_t x;
-  (void)state;
   start_listener(&x);
   connect_to(&x, x.path);
   script_until(&x.s, &x.a.opened);
@@ -165,29 +165,27 @@ static void bytes_go_both_ways(void **state) {
   end(&x);
 }
 
-static void the_file_comes_and_goes(void **state) {
+TEST_CASE(the_file_comes_and_goes) {
   fixture_t x;
   uint16_t port = 1;
   uvow__listener_t *second = NULL;
-  (void)state;
   start_listener(&x);
   assert_true(is_there(&x));
-  assert_int_equal(uvow__tcp_port(x.listener, &port), 0);
+  assert_int_equal(uvow__listens_at(x.listener, &port), 0);
   assert_int_equal(port, 0);
   assert_int_equal(
       uvow__pipe_listen(x.s.loop, x.path, &listener_callbacks, &x, &second),
       UV_EADDRINUSE);
   assert_true(is_there(&x));
-  uvow__tcp_unlisten(x.listener);
+  uvow__unlisten(x.listener);
   script_until(&x.s, &x.unlistened);
   assert_false(is_there(&x));
   x.listener = NULL;
   end(&x);
 }
 
-static void a_peer_that_nobody_takes_is_refused(void **state) {
+TEST_CASE(a_peer_that_nobody_takes_is_refused) {
   fixture_t x;
-  (void)state;
   start_listener(&x);
   x.accepts = 0;
   connect_to(&x, x.path);
@@ -208,15 +206,13 @@ static void expect_failure(const char *path, int code, const char *word) {
   end(&x);
 }
 
-static void nobody_there_is_an_error_with_the_path(void **state) {
-  (void)state;
+TEST_CASE(nobody_there_is_an_error_with_the_path) {
   expect_failure(NULL, UV_ENOENT, "/socket: no such file");
 }
 
-static void a_path_too_long_is_refused(void **state) {
+TEST_CASE(a_path_too_long_is_refused) {
   fixture_t x;
   char path[UVOW__SOCKET_PATH_MAX + 2];
-  (void)state;
   memset(path, 'p', sizeof(path));
   path[0] = '/';
   path[sizeof(path) - 1] = '\0';
@@ -233,8 +229,7 @@ static void a_path_too_long_is_refused(void **state) {
   expect_failure(path, UV_ENOENT, "no such file");
 }
 
-static void closed_early_it_says_nothing(void **state) {
-  (void)state;
+TEST_CASE(closed_early_it_says_nothing) {
   for (int turns = 0; turns < 3; turns++) {
     fixture_t x;
     start_listener(&x);
@@ -252,44 +247,43 @@ static void closed_early_it_says_nothing(void **state) {
 
 /* A client and a server of uvow's. */
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
-static uvow_server_options_t server_options(fixture_t *x) {
-  uvow_server_options_t options = {0};
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.socket_path = x->path;
+static test_serve_t server_options(fixture_t *x) {
+  test_serve_t options = test_serve_options();
+  options.listener.socket_path = x->path;
   return options;
 }
 
 static void expect_echo(script_t *s) {
   script_mark_t a = script_mark(s, "a");
-  script_watch(uvow_client_request_bytes(s->client, "echo", "[\"x\"]", 5, NULL),
+  script_watch(uvow_peer_request(s->client, "echo", uvow_value_raw("[\"x\"]")),
                &a);
   script_until(s, &a.done);
   script_expect(s, "a=[\"x\"]");
 }
 
-static void a_client_asks_a_server(void **state) {
+TEST_CASE(a_client_asks_a_server) {
   fixture_t x;
   uvow_server_t *server;
   char url[FOLDER_PATH + 32];
-  (void)state;
   start(&x);
-  uvow_server_options_t options = server_options(&x);
-  options.tcp_keepalive_s = 5; /* of no use here, and no harm */
-  assert_int_equal(uvow_server_new(x.s.loop, &options, &server), 0);
+  test_serve_t options = server_options(&x);
+  options.listener.tcp_keepalive_s = 5; /* of no use here, and no harm */
+  assert_int_equal(test_serve(x.s.loop, &options, &server), 0);
   assert_int_equal(uvow_server_port(server), 0);
-  uvow_server_method(server, "echo", echo, NULL, NULL);
-  uvow_client_options_t client = script_options(&x.s);
+  test_method(server, "echo", echo, NULL);
+  test_connect_t client = script_options(&x.s);
   snprintf(url, sizeof(url), "ws+unix://%s:/path?q=1", x.path);
   client.url = url;
-  client.proxy = "http://127.0.0.1:1"; /* not for a path */
-  assert_int_equal(uvow_client_new(x.s.loop, &client, &x.s.client), 0);
+  client.websocket.proxy = "http://127.0.0.1:1"; /* not for a path */
+  assert_int_equal(test_connect(x.s.loop, &client, &x.s.client), 0);
   expect_echo(&x.s);
   uvow_server_free(server);
   script_turns(&x.s);
@@ -297,24 +291,22 @@ static void a_client_asks_a_server(void **state) {
   end(&x);
 }
 
-static void options_that_contradict_are_refused(void **state) {
+TEST_CASE(options_that_contradict_are_refused) {
   fixture_t x;
   uvow_server_t *server = NULL;
-  (void)state;
   start(&x);
-  uvow_server_options_t options = server_options(&x);
-  options.host = "127.0.0.1";
-  assert_int_equal(uvow_server_new(x.s.loop, &options, &server), UVOW_EINVAL);
+  test_serve_t options = server_options(&x);
+  options.listener.host = "127.0.0.1";
+  assert_int_equal(test_serve(x.s.loop, &options, &server), UVOW_EINVAL);
   options = server_options(&x);
-  options.port = 1;
-  assert_int_equal(uvow_server_new(x.s.loop, &options, &server), UVOW_EINVAL);
+  options.listener.port = 1;
+  assert_int_equal(test_serve(x.s.loop, &options, &server), UVOW_EINVAL);
   options = server_options(&x);
-  options.tcp_keepalive_s = 32768;
-  assert_int_equal(uvow_server_new(x.s.loop, &options, &server), UVOW_EINVAL);
-  uvow_client_options_t client = script_options(&x.s);
-  client.tcp_keepalive_s = 32768;
-  assert_int_equal(uvow_client_new(x.s.loop, &client, &x.s.client),
-                   UVOW_EINVAL);
+  options.listener.tcp_keepalive_s = 32768;
+  assert_int_equal(test_serve(x.s.loop, &options, &server), UVOW_EINVAL);
+  test_connect_t client = script_options(&x.s);
+  client.websocket.tcp_keepalive_s = 32768;
+  assert_int_equal(test_connect(x.s.loop, &client, &x.s.client), UVOW_EINVAL);
   assert_false(is_there(&x));
   end(&x);
 }
@@ -347,25 +339,24 @@ static void look(uv_handle_t *handle, void *data) {
 #endif
 }
 
-static void tcp_probes_a_silent_peer_if_told_to(void **state) {
-  (void)state;
+TEST_CASE(tcp_probes_a_silent_peer_if_told_to) {
   for (int told = 0; told < 4; told++) {
     fixture_t x;
     uvow_server_t *server;
     char url[64];
     probes_t probes = {0, 0, 0};
     start(&x);
-    uvow_server_options_t options = server_options(&x);
-    options.socket_path = NULL;
-    options.tcp_keepalive_s = told & 1 ? 77 : 0;
-    assert_int_equal(uvow_server_new(x.s.loop, &options, &server), 0);
-    uvow_server_method(server, "echo", echo, NULL, NULL);
-    uvow_client_options_t client = script_options(&x.s);
+    test_serve_t options = server_options(&x);
+    options.listener.socket_path = NULL;
+    options.listener.tcp_keepalive_s = told & 1 ? 77 : 0;
+    assert_int_equal(test_serve(x.s.loop, &options, &server), 0);
+    test_method(server, "echo", echo, NULL);
+    test_connect_t client = script_options(&x.s);
     snprintf(url, sizeof(url), "ws://127.0.0.1:%u",
              (unsigned)uvow_server_port(server));
     client.url = url;
-    client.tcp_keepalive_s = told & 2 ? 77 : 0;
-    assert_int_equal(uvow_client_new(x.s.loop, &client, &x.s.client), 0);
+    client.websocket.tcp_keepalive_s = told & 2 ? 77 : 0;
+    assert_int_equal(test_connect(x.s.loop, &client, &x.s.client), 0);
     expect_echo(&x.s);
     uv_walk(&x.s.uv, look, &probes);
     assert_int_equal(probes.on, (told & 1) + (told >> 1));
@@ -384,13 +375,13 @@ static void listen_with(test_alloc_t *alloc, void *data) {
   folder_file(folder, "socket", NULL, x.path);
   script_init_with(&x.s, alloc);
   uvow_server_t *server = NULL;
-  uvow_server_options_t options = server_options(&x);
-  uvow_client_options_t client = script_options(&x.s);
+  test_serve_t options = server_options(&x);
+  test_connect_t client = script_options(&x.s);
   char url[FOLDER_PATH + 32];
   snprintf(url, sizeof(url), "ws+unix://%s", x.path);
   client.url = url;
-  if (x.s.loop && uvow_server_new(x.s.loop, &options, &server) == 0) {
-    if (uvow_client_new(x.s.loop, &client, &x.s.client) == 0) {
+  if (x.s.loop && test_serve(x.s.loop, &options, &server) == 0) {
+    if (test_connect(x.s.loop, &client, &x.s.client) == 0) {
       script_turns(&x.s);
       script_turns(&x.s);
     }
@@ -399,9 +390,8 @@ static void listen_with(test_alloc_t *alloc, void *data) {
   script_quit(&x.s);
 }
 
-static void without_memory_it_fails_in_order(void **state) {
+TEST_CASE(without_memory_it_fails_in_order) {
   folder_t folder;
-  (void)state;
   folder_make(&folder);
   test_alloc_sweep(listen_with, &folder);
   folder_remove(&folder);

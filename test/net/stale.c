@@ -63,9 +63,8 @@ static void leave_socket(const fixture_t *x) {
   assert_true(is_there(x->path));
 }
 
-static void a_gone_servers_is_removed(void **state) {
+TEST_CASE(a_gone_servers_is_removed) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
   leave_socket(&x);
   assert_true(uvow__stale_remove(x.path));
@@ -74,9 +73,8 @@ static void a_gone_servers_is_removed(void **state) {
   folder_remove(&x.folder);
 }
 
-static void one_that_listens_stays(void **state) {
+TEST_CASE(one_that_listens_stays) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
   int server = bind_socket(x.path, SOCK_STREAM, 5);
   assert_false(uvow__stale_remove(x.path));
@@ -88,9 +86,8 @@ static void one_that_listens_stays(void **state) {
 }
 
 /* Nobody accepts, and no more fit: a connect isn't refused, but put off. */
-static void one_with_a_full_queue_stays(void **state) {
+TEST_CASE(one_with_a_full_queue_stays) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
   int server = bind_socket(x.path, SOCK_STREAM, 0);
   int client = connect_to(x.path);
@@ -103,9 +100,8 @@ static void one_with_a_full_queue_stays(void **state) {
   folder_remove(&x.folder);
 }
 
-static void another_type_of_socket_stays(void **state) {
+TEST_CASE(another_type_of_socket_stays) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
   int fd = bind_socket(x.path, SOCK_DGRAM, -1);
   assert_false(uvow__stale_remove(x.path));
@@ -114,11 +110,10 @@ static void another_type_of_socket_stays(void **state) {
   folder_remove(&x.folder);
 }
 
-static void what_is_no_socket_stays(void **state) {
+TEST_CASE(what_is_no_socket_stays) {
   fixture_t x;
   char link[FOLDER_PATH];
   uv_fs_t req;
-  (void)state;
   start(&x, "precious");
   assert_false(uvow__stale_remove(x.path));
   assert_true(is_there(x.path));
@@ -148,12 +143,11 @@ static void on_unlistened(void *ctx) {
 static const uvow__listener_callbacks_t callbacks = {on_incoming,
                                                      on_unlistened};
 
-static void a_server_listens_in_its_place(void **state) {
+TEST_CASE(a_server_listens_in_its_place) {
   fixture_t x;
   script_t s;
   uvow__listener_t *listener = NULL;
   int unlistened = 0;
-  (void)state;
   start(&x, NULL);
   leave_socket(&x);
   assert_int_equal(connect_to(x.path), -1);
@@ -163,19 +157,18 @@ static void a_server_listens_in_its_place(void **state) {
   int client = connect_to(x.path);
   assert_true(client >= 0);
   close(client);
-  uvow__tcp_unlisten(listener);
+  uvow__unlisten(listener);
   script_until(&s, &unlistened);
   assert_false(is_there(x.path));
   script_end(&s);
   folder_remove(&x.folder);
 }
 
-static void a_server_takes_no_other_place(void **state) {
+TEST_CASE(a_server_takes_no_other_place) {
   fixture_t x;
   script_t s;
   uvow__listener_t *listener = NULL;
   int unlistened = 0;
-  (void)state;
   script_init(&s);
   start(&x, "precious");
   assert_int_equal(

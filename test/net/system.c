@@ -19,9 +19,8 @@ static void expect_env(const char *value) {
   uvow__free(&uvow__mem_default, text);
 }
 
-static void a_variable_is_read_whole(void **state) {
+TEST_CASE(a_variable_is_read_whole) {
   char big[5000];
-  (void)state;
   memset(big, 'x', sizeof(big));
   big[sizeof(big) - 1] = '\0';
   uv_os_unsetenv(NAME);
@@ -46,14 +45,13 @@ static void read_env(test_alloc_t *alloc, void *data) {
     uvow__free(&alloc->allocator, text);
 }
 
-static void it_survives_no_memory(void **state) {
-  (void)state;
+TEST_CASE(it_survives_no_memory) {
   uv_os_setenv(NAME, "value");
   test_alloc_sweep(read_env, NULL);
   uv_os_unsetenv(NAME);
 }
 
-static void addresses_are_told_from_names(void **state) {
+TEST_CASE(addresses_are_told_from_names) {
   static const struct {
     const char *text;
     size_t len;
@@ -62,7 +60,6 @@ static void addresses_are_told_from_names(void **state) {
       {"127.0.0.1", 4, 1},       {"::1", 16, 1},  {"fd00::A", 16, 10},
       {"::ffff:1.2.3.4", 16, 4}, {"h", 0, 0},     {"", 0, 0},
       {"1.2.3", 0, 0},           {"[::1]", 0, 0}, {"1.2.3.256", 0, 0}};
-  (void)state;
   for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
     uint8_t ip[16];
     size_t len = uvow__system_ip(samples[i].text, ip);

@@ -35,7 +35,8 @@ static void open_world(world_t *w, int counted) {
     options.allocator = &w->alloc.allocator;
   options.on_unhandled = ignore;
   assert_int_equal(uv_loop_init(&w->uv), 0);
-  assert_int_equal(uvow_loop_new(&w->uv, &options, &w->loop), 0);
+  w->loop = uvow_loop_new(&w->uv, &options);
+  assert_non_null(w->loop);
 }
 
 static void close_world(world_t *w) {
@@ -87,12 +88,11 @@ static void settle_all(void *data) {
   }
 }
 
-static void four_threads_settle_100000(void **state) {
+TEST_CASE(four_threads_settle_100000) {
   static worker_t workers[THREADS];
   world_t w;
   sum_t sum = {0};
   int64_t expected = 0;
-  (void)state;
   open_world(&w, 0);
   for (int t = 0; t < THREADS; t++) {
     workers[t].start = t * EACH;
@@ -118,12 +118,11 @@ static void settle_here(void *data) {
   uvow_thread_promise_fulfill(data, uvow_value_int64(7));
 }
 
-static void the_loop_waits_for_what_is_out(void **state) {
+TEST_CASE(the_loop_waits_for_what_is_out) {
   world_t w;
   sum_t sum = {0};
   uv_thread_t thread;
   uvow_thread_promise_t *p;
-  (void)state;
   open_world(&w, 1);
   uvow_future_done(uvow_thread_promise_new(w.loop, &p), add, &sum);
   assert_int_not_equal(uv_loop_alive(&w.uv), 0);
@@ -134,10 +133,9 @@ static void the_loop_waits_for_what_is_out(void **state) {
   close_world(&w);
 }
 
-static void a_canceled_one_does_not_hold_the_loop(void **state) {
+TEST_CASE(a_canceled_one_does_not_hold_the_loop) {
   world_t w;
   uvow_thread_promise_t *p;
-  (void)state;
   open_world(&w, 1);
   uvow_future_t *f = uvow_thread_promise_new(w.loop, &p);
   assert_int_equal(uvow_thread_promise_canceled(p), 0);
@@ -150,13 +148,12 @@ static void a_canceled_one_does_not_hold_the_loop(void **state) {
   close_world(&w);
 }
 
-static void dropping_rejects_and_details_are_bounded(void **state) {
+TEST_CASE(dropping_rejects_and_details_are_bounded) {
   world_t w;
   sum_t dropped = {0};
   sum_t rejected = {0};
   uvow_thread_promise_t *p;
   char detail[300];
-  (void)state;
   memset(detail, 'x', sizeof(detail));
   detail[sizeof(detail) - 1] = '\0';
   open_world(&w, 1);
@@ -184,12 +181,11 @@ static void count_destroy(void *ptr) {
 static const uvow_type_t counted = {sizeof(counted), "counted", NULL,
                                     count_destroy};
 
-static void the_loop_closes_first(void **state) {
+TEST_CASE(the_loop_closes_first) {
   world_t w;
   sum_t sums[3] = {{0}};
   uvow_thread_promise_t *p[3];
   uv_thread_t thread;
-  (void)state;
   destroyed = 0;
   open_world(&w, 1);
   for (int i = 0; i < 3; i++)
@@ -210,8 +206,7 @@ static void the_loop_closes_first(void **state) {
 }
 
 /* A thread that settles while the loop closes: whoever is first, once. */
-static void closing_races_settling(void **state) {
-  (void)state;
+TEST_CASE(closing_races_settling) {
   for (int round = 0; round < 200; round++) {
     world_t w;
     sum_t sum = {0};
@@ -239,7 +234,8 @@ static void body_oom(test_alloc_t *alloc, void *data) {
   options.allocator = &alloc->allocator;
   options.on_unhandled = ignore;
   assert_int_equal(uv_loop_init(&uv), 0);
-  if (uvow_loop_new(&uv, &options, &loop) == 0) {
+  loop = uvow_loop_new(&uv, &options);
+  if (loop) {
     uvow_future_t *f = uvow_thread_promise_new(loop, &p);
     assert_int_equal(f == NULL, p == NULL);
     int rc = uvow_future_done(f, add, &sum);
@@ -252,8 +248,7 @@ static void body_oom(test_alloc_t *alloc, void *data) {
   assert_int_equal(uv_loop_close(&uv), 0);
 }
 
-static void every_allocation_fails_once(void **state) {
-  (void)state;
+TEST_CASE(every_allocation_fails_once) {
   test_alloc_sweep(body_oom, NULL);
 }
 

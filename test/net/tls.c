@@ -20,8 +20,7 @@ static void expect_peer_got(const tls_pair_t *pair, const char *text) {
 
 static const uvow_tls_version_t versions[] = {UVOW_TLS_1_2, UVOW_TLS_1_3};
 
-static void both_roles_and_versions_talk(void **state) {
-  (void)state;
+TEST_CASE(both_roles_and_versions_talk) {
   for (int i = 0; i < 4; i++) {
     tls_pair_t pair;
     tls_pair_open(&pair, i % 2, versions[i / 2]);
@@ -54,33 +53,29 @@ static void talk_in_pieces(int is_server, unsigned cut, size_t split_at) {
   tls_pair_end(&pair);
 }
 
-static void it_reads_one_byte_at_a_time(void **state) {
-  (void)state;
+TEST_CASE(it_reads_one_byte_at_a_time) {
   talk_in_pieces(0, 1, 0);
   talk_in_pieces(1, 1, 0);
 }
 
-static void it_reads_random_pieces(void **state) {
-  (void)state;
+TEST_CASE(it_reads_random_pieces) {
   for (unsigned seed = 2; seed < 12; seed++)
     talk_in_pieces(seed & 1, seed * 7919, 0);
 }
 
 /* At each place around the edges of records, and at many within. */
-static void it_reads_bytes_split_anywhere(void **state) {
-  (void)state;
+TEST_CASE(it_reads_bytes_split_anywhere) {
   for (size_t at = 1; at < 1400; at += at < 8 ? 1 : 31) {
     talk_in_pieces(0, 0, at);
     talk_in_pieces(1, 0, at);
   }
 }
 
-static void a_server_sees_the_name_but_no_address(void **state) {
+TEST_CASE(a_server_sees_the_name_but_no_address) {
   static const char *const hosts[][2] = {{"localhost", "localhost"},
                                          {"localhost.", "localhost"},
                                          {"127.0.0.1", NULL},
                                          {"::1", NULL}};
-  (void)state;
   for (size_t i = 0; i < 4; i++) {
     tls_pair_t pair;
     tls_pair_make(&pair, 0, UVOW_TLS_1_3);
@@ -97,10 +92,9 @@ static void a_server_sees_the_name_but_no_address(void **state) {
   }
 }
 
-static void a_name_no_host_has_is_refused(void **state) {
+TEST_CASE(a_name_no_host_has_is_refused) {
   char name[300];
   tls_pair_t pair;
-  (void)state;
   memset(name, 'a', sizeof(name) - 1);
   name[sizeof(name) - 1] = '\0';
   tls_pair_make(&pair, 0, 0);
@@ -109,12 +103,11 @@ static void a_name_no_host_has_is_refused(void **state) {
   tls_pair_end(&pair);
 }
 
-static void alpn_is_http11_in_both_roles(void **state) {
+TEST_CASE(alpn_is_http11_in_both_roles) {
   static const unsigned char h2_and_http11[] = "\x02h2\x08http/1.1";
   const unsigned char *name;
   unsigned len;
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   SSL_get0_alpn_selected(pair.peer, &name, &len);
   assert_int_equal(len, 8);
@@ -142,9 +135,8 @@ static int choose_h2(SSL *ssl, const unsigned char **ret, unsigned char *len,
   return SSL_TLSEXT_ERR_OK;
 }
 
-static void another_protocol_is_refused_in_both_roles(void **state) {
+TEST_CASE(another_protocol_is_refused_in_both_roles) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, 0);
   SSL_CTX_set_alpn_select_cb(pair.peer_ctx, choose_h2, NULL);
   assert_int_equal(tls_pair_start(&pair), 0);
@@ -170,10 +162,9 @@ static uint8_t *pattern(size_t len) {
   return bytes;
 }
 
-static void much_is_written_in_parts_that_leave_one_by_one(void **state) {
+TEST_CASE(much_is_written_in_parts_that_leave_one_by_one) {
   uint8_t *bytes = pattern(BIG);
   tls_pair_t pair;
-  (void)state;
   for (int version = 0; version < 2; version++) {
     tls_pair_open(&pair, version, versions[version]);
     int writes = pair.s.writes;
@@ -195,10 +186,9 @@ static void much_is_written_in_parts_that_leave_one_by_one(void **state) {
   free(bytes);
 }
 
-static void much_is_read_in_large_pieces(void **state) {
+TEST_CASE(much_is_read_in_large_pieces) {
   uint8_t *bytes = pattern(BIG);
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   tls_pair_say(&pair, bytes, BIG);
   tls_pair_to_us(&pair);
@@ -209,10 +199,9 @@ static void much_is_read_in_large_pieces(void **state) {
   tls_pair_end(&pair);
 }
 
-static void steady_traffic_takes_no_memory(void **state) {
+TEST_CASE(steady_traffic_takes_no_memory) {
   char text[1000] = {0};
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   size_t calls = 0;
   for (int i = 0; i < 20; i++) {
@@ -232,12 +221,11 @@ static void steady_traffic_takes_no_memory(void **state) {
   tls_pair_end(&pair);
 }
 
-static void parts_share_their_memory(void **state) {
+TEST_CASE(parts_share_their_memory) {
   size_t len = 1024 * 1024;
   uint8_t *bytes = pattern(len);
   size_t calls = 0;
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   for (int i = 0; i < 3; i++) {
     calls = pair.s.alloc->calls;
@@ -250,9 +238,8 @@ static void parts_share_their_memory(void **state) {
   tls_pair_end(&pair);
 }
 
-static void a_close_notify_behind_data_loses_none(void **state) {
+TEST_CASE(a_close_notify_behind_data_loses_none) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   for (int i = 0; i < 100; i++)
     tls_pair_say(&pair, "0123456789", 10);
@@ -269,9 +256,8 @@ static void a_close_notify_behind_data_loses_none(void **state) {
 
 /* R9: a record that comes slowly isn't silence, though there's nothing to read
  * before its last byte. */
-static void a_part_of_a_record_is_heard(void **state) {
+TEST_CASE(a_part_of_a_record_is_heard) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   pair.s.cut = 1; /* byte by byte */
   tls_pair_say(&pair, "0123456789", 10);
@@ -285,9 +271,8 @@ static void a_part_of_a_record_is_heard(void **state) {
   tls_pair_end(&pair);
 }
 
-static void an_end_without_close_notify_is_an_error(void **state) {
+TEST_CASE(an_end_without_close_notify_is_an_error) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   tls_pair_say(&pair, "half of ", 8);
   tls_pair_run(&pair);
@@ -300,20 +285,17 @@ static void an_end_without_close_notify_is_an_error(void **state) {
   tls_pair_end(&pair);
 }
 
-static void an_error_below_is_passed_on(void **state) {
+TEST_CASE(an_error_below_is_passed_on) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   script_hang_up(&pair.s, UV_ECONNRESET);
   tls_pair_expect_end(&pair, UV_ECONNRESET, "");
   tls_pair_end(&pair);
 }
 
-static void
-a_changed_byte_is_an_error_but_none_before_it_is_lost(void **state) {
+TEST_CASE(a_changed_byte_is_an_error_but_none_before_it_is_lost) {
   size_t len;
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   tls_pair_say(&pair, "good", 4);
   tls_pair_say(&pair, "evil", 4);
@@ -327,9 +309,8 @@ a_changed_byte_is_an_error_but_none_before_it_is_lost(void **state) {
   tls_pair_end(&pair);
 }
 
-static void closing_says_so_to_the_peer(void **state) {
+TEST_CASE(closing_says_so_to_the_peer) {
   tls_pair_t pair;
-  (void)state;
   for (int role = 0; role < 2; role++) {
     tls_pair_open(&pair, role, 0);
     tls_pair_write(&pair, "bye", 3);
@@ -342,10 +323,9 @@ static void closing_says_so_to_the_peer(void **state) {
   }
 }
 
-static void closing_under_pressure_writes_nothing_more(void **state) {
+TEST_CASE(closing_under_pressure_writes_nothing_more) {
   uint8_t *bytes = pattern(300000);
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   pair.s.block = 1;
   tls_pair_write(&pair, bytes, 300000);
@@ -357,9 +337,8 @@ static void closing_under_pressure_writes_nothing_more(void **state) {
   tls_pair_end(&pair);
 }
 
-static void it_may_be_closed_at_any_step(void **state) {
+TEST_CASE(it_may_be_closed_at_any_step) {
   tls_pair_t pair;
-  (void)state;
   for (int i = 0; i < 2 * 8; i++) {
     tls_pair_make(&pair, i & 1, 0);
     int steps = i / 2;
@@ -377,9 +356,8 @@ static void it_may_be_closed_at_any_step(void **state) {
   }
 }
 
-static void it_may_be_closed_in_each_callback(void **state) {
+TEST_CASE(it_may_be_closed_in_each_callback) {
   tls_pair_t pair;
-  (void)state;
   for (int i = 0; i < 6; i++) {
     tls_pair_make(&pair, i & 1, 0);
     pair.act = i / 2 + 1;
@@ -398,9 +376,8 @@ static void it_may_be_closed_in_each_callback(void **state) {
   }
 }
 
-static void nothing_is_written_before_it_is_open(void **state) {
+TEST_CASE(nothing_is_written_before_it_is_open) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, 0);
   assert_int_equal(tls_pair_start(&pair), 0);
   size_t sent = pair.s.sent_len;
@@ -409,9 +386,8 @@ static void nothing_is_written_before_it_is_open(void **state) {
   tls_pair_end(&pair);
 }
 
-static void a_write_error_below_is_returned_or_ends_it(void **state) {
+TEST_CASE(a_write_error_below_is_returned_or_ends_it) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   pair.s.write_error = UV_EPIPE;
   assert_int_equal(tls_pair_write(&pair, "x", 1), UV_EPIPE);
@@ -423,9 +399,8 @@ static void a_write_error_below_is_returned_or_ends_it(void **state) {
   tls_pair_end(&pair);
 }
 
-static void holding_is_the_lower_streams(void **state) {
+TEST_CASE(holding_is_the_lower_streams) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 0, 0);
   pair.stream->ops->hold(pair.stream, 0);
   assert_int_equal(pair.s.held, 0);
@@ -434,9 +409,8 @@ static void holding_is_the_lower_streams(void **state) {
   tls_pair_end(&pair);
 }
 
-static void a_key_update_is_followed(void **state) {
+TEST_CASE(a_key_update_is_followed) {
   tls_pair_t pair;
-  (void)state;
   for (int role = 0; role < 2; role++) {
     tls_pair_open(&pair, role, UVOW_TLS_1_3);
     for (int i = 0; i < 3; i++) {
@@ -452,9 +426,8 @@ static void a_key_update_is_followed(void **state) {
   }
 }
 
-static void renegotiation_is_refused(void **state) {
+TEST_CASE(renegotiation_is_refused) {
   tls_pair_t pair;
-  (void)state;
   for (int role = 0; role < 2; role++) {
     tls_pair_open(&pair, role, UVOW_TLS_1_2);
     assert_int_equal(SSL_renegotiate(pair.peer), 1);
@@ -466,9 +439,8 @@ static void renegotiation_is_refused(void **state) {
   }
 }
 
-static void a_peer_that_asks_and_never_reads_is_bounded(void **state) {
+TEST_CASE(a_peer_that_asks_and_never_reads_is_bounded) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_open(&pair, 1, UVOW_TLS_1_3);
   pair.s.block = 1;
   tls_pair_write(&pair, "x", 1);
@@ -509,9 +481,8 @@ static void talk_without_memory(test_alloc_t *alloc, void *data) {
   tls_pair_quit(&pair);
 }
 
-static void every_allocation_may_fail(void **state) {
+TEST_CASE(every_allocation_may_fail) {
   int role = 0;
-  (void)state;
   test_alloc_sweep(talk_without_memory, &role);
   role = 1;
   test_alloc_sweep(talk_without_memory, &role);

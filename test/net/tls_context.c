@@ -2,6 +2,9 @@
 #include "support/folder.h"
 #include "support/tls_peer.h"
 
+#include <stdio.h>
+
+#include "net/system.h"
 #include "net/tls_private.h"
 
 /* These options are refused, with these words. */
@@ -34,10 +37,9 @@ static void accept_with(const uvow_tls_options_t *options) {
   tls_pair_end(&pair);
 }
 
-static void options_that_exclude_each_other_are_refused(void **state) {
+TEST_CASE(options_that_exclude_each_other_are_refused) {
   const tls_certs_t *c = tls_certs();
   uvow_tls_options_t o = tls_options(1);
-  (void)state;
   o.cert_file = "x";
   refuse_with(&o, UVOW_EINVAL, "cert_file, cert_pem", "as a file and as text");
   o = tls_options(1);
@@ -66,9 +68,8 @@ static void options_that_exclude_each_other_are_refused(void **state) {
   refuse_with(&o, UVOW_EINVAL, "client_certs", "no such value");
 }
 
-static void versions_that_are_none_are_refused(void **state) {
+TEST_CASE(versions_that_are_none_are_refused) {
   uvow_tls_options_t o = tls_options(0);
-  (void)state;
   o.min_version = (uvow_tls_version_t)0x0302;
   refuse_with(&o, UVOW_EINVAL, "min_version", "no such range");
   o.min_version = UVOW_TLS_1_3;
@@ -80,10 +81,9 @@ static void versions_that_are_none_are_refused(void **state) {
   accept_with(&o);
 }
 
-static void ciphers_are_openssls(void **state) {
+TEST_CASE(ciphers_are_openssls) {
   uvow_tls_options_t o = tls_options(0);
   tls_pair_t pair;
-  (void)state;
   o.ciphers = "NONE-OF-THESE";
   refuse_with(&o, UVOW_ETLS, "ciphers: ", "knows none");
   o = tls_options(0);
@@ -103,10 +103,54 @@ static void ciphers_are_openssls(void **state) {
   }
 }
 
-static void texts_that_are_no_pem_are_refused(void **state) {
+/* Whether TLS 1.2 with a peer that has this one cipher comes about. */
+static int talks(const uvow_tls_options_t *options, const cert_t *cert,
+                 const char *cipher) {
+  tls_pair_t pair;
+  tls_pair_init(&pair);
+  tls_pair_ours(&pair, options);
+  tls_pair_peer(&pair, options->is_server ? NULL : cert, NULL);
+  SSL_CTX_set_max_proto_version(pair.peer_ctx, TLS1_2_VERSION);
+  assert_true(SSL_CTX_set_cipher_list(pair.peer_ctx, cipher));
+  assert_int_equal(tls_pair_start(&pair), 0);
+  tls_pair_run(&pair);
+  int opened = pair.opened;
+  tls_pair_end(&pair);
+  return opened;
+}
+
+static void only_ciphers_with_forward_secrecy_and_aead_are_spoken(void **st) {
+  static const struct {
+    const char *cipher;
+    int by_default;
+  } cases[] = {{"ECDHE-RSA-AES128-GCM-SHA256", 1},
+               {"ECDHE-RSA-CHACHA20-POLY1305", 1},
+               {"AES128-GCM-SHA256", 0}, /* the key isn't ephemeral */
+               {"ECDHE-RSA-AES128-SHA256", 0} /* CBC */};
+  cert_spec_t spec = {0};
+  (void)st;
+  spec.is_rsa = 1;
+  spec.name = "localhost";
+  spec.hosts = "DNS:localhost";
+  spec.issuer = tls_certs()->ca;
+  cert_t *rsa = cert_new(&spec);
+  for (int is_server = 0; is_server < 2; is_server++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+      uvow_tls_options_t o = tls_options(is_server);
+      if (is_server) {
+        o.cert_pem = rsa->pem;
+        o.key_pem = rsa->key_pem;
+      }
+      assert_int_equal(talks(&o, rsa, cases[i].cipher), cases[i].by_default);
+      o.ciphers = "DEFAULT";
+      assert_int_equal(talks(&o, rsa, cases[i].cipher), 1);
+    }
+  cert_free(rsa);
+}
+
+TEST_CASE(texts_that_are_no_pem_are_refused) {
   const tls_certs_t *c = tls_certs();
   uvow_tls_options_t o = tls_options(0);
-  (void)state;
   o.ca_pem = "";
   refuse_with(&o, UVOW_ETLS, "ca_pem", "holds no such PEM");
   o.ca_pem = c->ca->key_pem;
@@ -124,29 +168,26 @@ static void texts_that_are_no_pem_are_refused(void **state) {
   refuse_with(&o, UVOW_ETLS, "key_pem", "can't be used");
 }
 
-static void a_malformed_second_certificate_is_not_passed_over(void **state) {
+TEST_CASE(a_malformed_second_certificate_is_not_passed_over) {
   const tls_certs_t *c = tls_certs();
   uvow_tls_options_t o = tls_options(0);
   char *both = cert_join(c->ca->pem,
                          "-----BEGIN CERTIFICATE-----\nAAAA\n"
                          "-----END CERTIFICATE-----\n");
-  (void)state;
   o.ca_pem = both;
   refuse_with(&o, UVOW_ETLS, "ca_pem", "can't be used");
   free(both);
 }
 
-static void a_key_of_another_certificate_is_refused(void **state) {
+TEST_CASE(a_key_of_another_certificate_is_refused) {
   uvow_tls_options_t o = tls_options(1);
-  (void)state;
   o.key_pem = tls_certs()->user->key_pem;
   refuse_with(&o, UVOW_ETLS, "key_pem", "key values mismatch");
 }
 
-static void a_locked_key_needs_its_password(void **state) {
+TEST_CASE(a_locked_key_needs_its_password) {
   char *locked = cert_locked_key(tls_certs()->good, "secret");
   uvow_tls_options_t o = tls_options(1);
-  (void)state;
   o.key_pem = locked;
   refuse_with(&o, UVOW_ETLS, "key_pem", "can't be used");
   o.key_password = "";
@@ -158,13 +199,12 @@ static void a_locked_key_needs_its_password(void **state) {
   free(locked);
 }
 
-static void files_are_read_when_it_is_made_and_never_later(void **state) {
+TEST_CASE(files_are_read_when_it_is_made_and_never_later) {
   const tls_certs_t *c = tls_certs();
   char paths[3][FOLDER_PATH];
   folder_t folder;
   tls_pair_t pair;
   uvow_tls_options_t o = {0};
-  (void)state;
   folder_make(&folder);
   char *crl = cert_crl(c->ca, NULL);
   o.size = sizeof(o);
@@ -181,14 +221,13 @@ static void files_are_read_when_it_is_made_and_never_later(void **state) {
   free(crl);
 }
 
-static void a_servers_files_are_read_too(void **state) {
+TEST_CASE(a_servers_files_are_read_too) {
   const tls_certs_t *c = tls_certs();
   char *both = cert_join(c->good->pem, c->good->key_pem);
   char *chain = cert_join(both, c->ca->pem);
   char path[FOLDER_PATH];
   folder_t folder;
   uvow_tls_options_t o = {0};
-  (void)state;
   folder_make(&folder);
   o.size = sizeof(o);
   o.is_server = 1;
@@ -199,12 +238,11 @@ static void a_servers_files_are_read_too(void **state) {
   free(chain);
 }
 
-static void a_directory_is_read_whole(void **state) {
+TEST_CASE(a_directory_is_read_whole) {
   const tls_certs_t *c = tls_certs();
   char paths[3][FOLDER_PATH];
   folder_t folder;
   uvow_tls_options_t o = {0};
-  (void)state;
   folder_make(&folder);
   o.size = sizeof(o);
   o.ca_dir = folder.path;
@@ -217,9 +255,8 @@ static void a_directory_is_read_whole(void **state) {
   refuse_with(&o, UV_ENOENT, "ca_dir", folder.path);
 }
 
-static void a_file_that_is_not_there_is_named(void **state) {
+TEST_CASE(a_file_that_is_not_there_is_named) {
   uvow_tls_options_t o = tls_options(0);
-  (void)state;
   o.ca_file = "/nonexistent/ca.pem";
   refuse_with(&o, UV_ENOENT, "ca_file /nonexistent/ca.pem", "no such file");
   o.ca_file = "/";
@@ -230,9 +267,8 @@ static void a_file_that_is_not_there_is_named(void **state) {
   refuse_with(&o, UV_ENOENT, "cert_file /nonexistent/cert.pem", "no such");
 }
 
-static void a_file_without_end_is_too_big(void **state) {
+TEST_CASE(a_file_without_end_is_too_big) {
   uvow_tls_options_t o = tls_options(0);
-  (void)state;
   o.ca_file = "/dev/zero";
   refuse_with(&o, UVOW_ETOOBIG, "ca_file /dev/zero", "");
 }
@@ -247,27 +283,25 @@ static void expect_no_context(uvow_loop_t *loop, const uvow_tls_options_t *o,
   assert_int_equal(uvow_tls_new(loop, o, ret_tls, NULL), code);
 }
 
-static void arguments_are_checked(void **state) {
+TEST_CASE(arguments_are_checked) {
   uvow_tls_options_t o = tls_options(0);
   uvow_tls_t *tls = NULL;
   script_t s;
-  (void)state;
   script_init(&s);
   expect_no_context(NULL, &o, &tls, UVOW_EINVAL);
   expect_no_context(s.loop, &o, NULL, UVOW_EINVAL);
-  o.size--;
+  o.size = 0;
   expect_no_context(s.loop, &o, &tls, UVOW_EINVAL);
-  o.size++;
+  o.size = sizeof(o);
   assert_null(uvow_tls_ref(NULL));
   uvow_tls_unref(NULL);
   script_end(&s);
 }
 
-static void the_default_is_shared_while_it_lives(void **state) {
+TEST_CASE(the_default_is_shared_while_it_lives) {
   uvow_tls_t *a = NULL;
   uvow_tls_t *b = NULL;
   script_t s;
-  (void)state;
   script_init(&s);
   assert_int_equal(uvow__tls_default(s.loop, &a, NULL), 0);
   assert_int_equal(uvow__tls_default(s.loop, &b, NULL), 0);
@@ -287,16 +321,17 @@ static int count_trusted(const uvow_tls_options_t *options) {
   script_t s;
   script_init(&s);
   assert_int_equal(uvow_tls_new(s.loop, options, &tls, NULL), 0);
-  X509_STORE *store = SSL_CTX_get_cert_store(tls->ssl);
+  /* the engine's first member: see tls_openssl.c */
+  SSL_CTX *ctx = *(SSL_CTX **)(void *)tls->engine;
+  X509_STORE *store = SSL_CTX_get_cert_store(ctx);
   int count = sk_X509_OBJECT_num(X509_STORE_get0_objects(store));
   uvow_tls_unref(tls);
   script_end(&s);
   return count;
 }
 
-static void own_cas_replace_the_systems_or_add_to_them(void **state) {
+TEST_CASE(own_cas_replace_the_systems_or_add_to_them) {
   uvow_tls_options_t o = tls_options(0);
-  (void)state;
   assert_int_equal(count_trusted(&o), 1);
   o.ca_pem = NULL;
   int system = count_trusted(&o);
@@ -306,13 +341,128 @@ static void own_cas_replace_the_systems_or_add_to_them(void **state) {
   assert_int_equal(count_trusted(&o), system + 1);
 }
 
-static void it_may_outlive_its_loop(void **state) {
+/* The environment: of this process, put back as it was. */
+
+#define FILE_VARIABLE "SSL_CERT_FILE"
+#define DIR_VARIABLE "SSL_CERT_DIR"
+
+typedef struct saved {
+  char *file;
+  char *dir;
+} saved_t;
+
+static void set_variable(const char *name, const char *value) {
+  assert_int_equal(value ? uv_os_setenv(name, value) : uv_os_unsetenv(name), 0);
+}
+
+static int save_environment(void **state) {
+  const uvow__mem_t *mem = &uvow__mem_default;
+  saved_t *saved = (saved_t *)calloc(1, sizeof(*saved));
+  assert_non_null(saved);
+  assert_int_equal(uvow__system_env(mem, FILE_VARIABLE, &saved->file), 0);
+  assert_int_equal(uvow__system_env(mem, DIR_VARIABLE, &saved->dir), 0);
+  set_variable(FILE_VARIABLE, NULL);
+  set_variable(DIR_VARIABLE, NULL);
+  *state = saved;
+  return 0;
+}
+
+static int restore_environment(void **state) {
+  saved_t *saved = (saved_t *)*state;
+  set_variable(FILE_VARIABLE, saved->file);
+  set_variable(DIR_VARIABLE, saved->dir);
+  uvow__free(&uvow__mem_default, saved->file);
+  uvow__free(&uvow__mem_default, saved->dir);
+  free(saved);
+  return 0;
+}
+
+TEST_CASE(the_environment_names_the_cas) {
+  const tls_certs_t *c = tls_certs();
+  char *both = cert_join(c->ca->pem, c->good->pem);
+  char path[FOLDER_PATH], user[FOLDER_PATH];
+  folder_t folder;
+  uvow_tls_options_t o = {0};
+  folder_make(&folder);
+  o.size = sizeof(o);
+  set_variable(FILE_VARIABLE, folder_file(&folder, "ca.pem", both, path));
+  assert_int_equal(count_trusted(&o), 2);
+  accept_with(&o);
+  set_variable(DIR_VARIABLE, folder.path);
+  folder_file(&folder, "user.pem", c->user->pem, user);
+  assert_int_equal(count_trusted(&o), 3);
+  set_variable(FILE_VARIABLE, NULL);
+  assert_int_equal(count_trusted(&o), 3);
+  /* Only where nothing else is said. */
+  o.no_environment = 1;
+  assert_true(count_trusted(&o) > 10);
+  o.no_environment = 0;
+  o.ca_pem = c->ca->pem;
+  assert_int_equal(count_trusted(&o), 1);
+  o = tls_options(1);
+  assert_int_equal(count_trusted(&o), 0);
+  folder_remove(&folder);
+  free(both);
+}
+
+TEST_CASE(what_the_environment_names_must_be_there) {
+  const tls_certs_t *c = tls_certs();
+  char path[FOLDER_PATH], dirs[2 * FOLDER_PATH];
+  folder_t folder;
+  uvow_tls_options_t o = {0};
+  folder_make(&folder);
+  o.size = sizeof(o);
+  set_variable(FILE_VARIABLE, "/nonexistent/ca.pem");
+  refuse_with(&o, UV_ENOENT, FILE_VARIABLE " /nonexistent/ca.pem", "no such");
+  set_variable(FILE_VARIABLE, "");
+  set_variable(DIR_VARIABLE, folder.path);
+  refuse_with(&o, UVOW_ETLS, DIR_VARIABLE, "holds no certificate");
+  /* Of several directories, one that has some is enough, as for OpenSSL. */
+  folder_file(&folder, "ca.pem", c->ca->pem, path);
+  snprintf(dirs, sizeof(dirs), ":/nonexistent:%s:", folder.path);
+  set_variable(DIR_VARIABLE, dirs);
+  assert_int_equal(count_trusted(&o), 1);
+  set_variable(DIR_VARIABLE, ":");
+  refuse_with(&o, UVOW_ETLS, DIR_VARIABLE, "holds no certificate");
+  folder_remove(&folder);
+}
+
+/* One call that fails is made again where the loop has blocks to give up. */
+static void expect_no_memory(const test_alloc_t *alloc, int rc) {
+  if (rc != 0 || alloc->failed == 0 || alloc->fail_all_after)
+    assert_int_equal(rc, alloc->failed ? UVOW_ENOMEM : 0);
+}
+
+static void make_from_environment(test_alloc_t *alloc, void *data) {
+  uvow_tls_options_t o = {0};
+  uvow_tls_t *tls = NULL;
+  script_t s;
+  (void)data;
+  script_init_with(&s, alloc);
+  o.size = sizeof(o);
+  int rc = s.loop ? uvow_tls_new(s.loop, &o, &tls, NULL) : UVOW_ENOMEM;
+  expect_no_memory(alloc, rc);
+  uvow_tls_unref(tls);
+  script_quit(&s);
+}
+
+TEST_CASE(reading_the_environment_survives_no_memory) {
+  char path[FOLDER_PATH];
+  folder_t folder;
+  folder_make(&folder);
+  folder_file(&folder, "ca.pem", tls_certs()->ca->pem, path);
+  set_variable(FILE_VARIABLE, path);
+  set_variable(DIR_VARIABLE, folder.path);
+  test_alloc_sweep(make_from_environment, NULL);
+  folder_remove(&folder);
+}
+
+TEST_CASE(it_may_outlive_its_loop) {
   uvow_tls_options_t o = tls_options(0);
   uvow_tls_t *tls = NULL;
   uvow_tls_t *other = NULL;
   test_alloc_t alloc;
   script_t s;
-  (void)state;
   test_alloc_init(&alloc);
   script_init_with(&s, &alloc);
   assert_int_equal(uvow_tls_new(s.loop, &o, &tls, NULL), 0);
@@ -339,7 +489,7 @@ static void make_from_files(test_alloc_t *alloc, void *data) {
   o.ca_file = folder_file(folder, "ca.pem", NULL, path);
   o.ca_pem = tls_certs()->ca->pem;
   int rc = s.loop ? uvow_tls_new(s.loop, &o, &tls, &error) : UVOW_ENOMEM;
-  assert_int_equal(rc, alloc->failed ? UVOW_ENOMEM : 0);
+  expect_no_memory(alloc, rc);
   if (s.loop)
     assert_int_equal(uvow_error_code(error), rc);
   uvow_error_unref(error);
@@ -347,21 +497,24 @@ static void make_from_files(test_alloc_t *alloc, void *data) {
   script_quit(&s);
 }
 
-static void every_allocation_may_fail(void **state) {
+TEST_CASE(every_allocation_may_fail) {
   char path[FOLDER_PATH];
   folder_t folder;
-  (void)state;
   folder_make(&folder);
   folder_file(&folder, "ca.pem", tls_certs()->ca->pem, path);
   test_alloc_sweep(make_from_files, &folder);
   folder_remove(&folder);
 }
 
+#define WITH_ENVIRONMENT(test)                                                 \
+  cmocka_unit_test_setup_teardown(test, save_environment, restore_environment)
+
 TEST_MODULE(tls_context) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(options_that_exclude_each_other_are_refused),
       cmocka_unit_test(versions_that_are_none_are_refused),
       cmocka_unit_test(ciphers_are_openssls),
+      cmocka_unit_test(only_ciphers_with_forward_secrecy_and_aead_are_spoken),
       cmocka_unit_test(texts_that_are_no_pem_are_refused),
       cmocka_unit_test(a_malformed_second_certificate_is_not_passed_over),
       cmocka_unit_test(a_key_of_another_certificate_is_refused),
@@ -372,8 +525,11 @@ TEST_MODULE(tls_context) {
       cmocka_unit_test(a_file_that_is_not_there_is_named),
       cmocka_unit_test(a_file_without_end_is_too_big),
       cmocka_unit_test(arguments_are_checked),
-      cmocka_unit_test(the_default_is_shared_while_it_lives),
-      cmocka_unit_test(own_cas_replace_the_systems_or_add_to_them),
+      WITH_ENVIRONMENT(the_default_is_shared_while_it_lives),
+      WITH_ENVIRONMENT(own_cas_replace_the_systems_or_add_to_them),
+      WITH_ENVIRONMENT(the_environment_names_the_cas),
+      WITH_ENVIRONMENT(what_the_environment_names_must_be_there),
+      WITH_ENVIRONMENT(reading_the_environment_survives_no_memory),
       cmocka_unit_test(it_may_outlive_its_loop),
       cmocka_unit_test(every_allocation_may_fail),
   };

@@ -54,65 +54,57 @@ static cert_t *new_cert(const char *name, const char *hosts, long from,
   return cert_new(&spec);
 }
 
-static void a_good_certificate_is_accepted(void **state) {
-  (void)state;
+TEST_CASE(a_good_certificate_is_accepted) {
   meet_cert(cert_new_localhost(tls_certs()->ca), "localhost", NULL, 0, "", "");
   meet_cert(cert_new_localhost(tls_certs()->ca), "127.0.0.1", NULL, 0, "", "");
   meet_cert(cert_new_localhost(tls_certs()->ca), "::1", NULL, 0, "", "");
 }
 
-static void an_expired_one_is_told_with_its_date(void **state) {
+TEST_CASE(an_expired_one_is_told_with_its_date) {
   cert_t *cert = new_cert("old", "DNS:localhost", -9 * CERT_DAY, -2 * CERT_DAY);
-  (void)state;
   meet_cert(cert, "localhost", NULL, X509_V_ERR_CERT_HAS_EXPIRED,
             "/CN=old expired on ", date_of(X509_get0_notAfter(cert->x509)));
 }
 
-static void one_of_the_future_is_told_with_its_date(void **state) {
+TEST_CASE(one_of_the_future_is_told_with_its_date) {
   cert_t *cert = new_cert("new", "DNS:localhost", CERT_DAY, 9 * CERT_DAY);
-  (void)state;
   meet_cert(cert, "localhost", NULL, X509_V_ERR_CERT_NOT_YET_VALID,
             "/CN=new is not valid before ",
             date_of(X509_get0_notBefore(cert->x509)));
 }
 
-static void a_self_signed_one_is_told(void **state) {
-  (void)state;
+TEST_CASE(a_self_signed_one_is_told) {
   meet_cert(cert_new_localhost(NULL), "localhost", NULL,
             X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "/CN=localhost",
             "self-signed");
 }
 
-static void a_self_signed_one_that_is_trusted_is_accepted(void **state) {
+TEST_CASE(a_self_signed_one_that_is_trusted_is_accepted) {
   cert_t *cert = cert_new_localhost(NULL);
   uvow_tls_options_t options = tls_options(0);
-  (void)state;
   options.ca_pem = cert->pem;
   meet_cert(cert, "localhost", &options, 0, "", "");
 }
 
-static void one_that_is_trusted_itself_is_accepted(void **state) {
+TEST_CASE(one_that_is_trusted_itself_is_accepted) {
   cert_t *cert = cert_new_localhost(tls_certs()->ca);
   uvow_tls_options_t options = tls_options(0);
-  (void)state;
   options.ca_pem = cert->pem;
   meet_cert(cert, "localhost", &options, 0, "", "");
 }
 
-static void an_unknown_issuer_is_named(void **state) {
+TEST_CASE(an_unknown_issuer_is_named) {
   cert_t *other = cert_new_ca("Another CA");
-  (void)state;
   meet_cert(cert_new_localhost(other), "localhost", NULL,
             X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "unknown issuer",
             "/CN=Another CA");
   cert_free(other);
 }
 
-static void an_unknown_root_that_is_sent_is_named(void **state) {
+TEST_CASE(an_unknown_root_that_is_sent_is_named) {
   cert_t *other = cert_new_ca("Another CA");
   cert_t *cert = cert_new_localhost(other);
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, 0);
   tls_pair_peer(&pair, cert, NULL);
   SSL_CTX_add1_chain_cert(pair.peer_ctx, other->x509);
@@ -125,46 +117,40 @@ static void an_unknown_root_that_is_sent_is_named(void **state) {
   cert_free(other);
 }
 
-static void the_systems_cas_do_not_know_ours(void **state) {
+TEST_CASE(the_systems_cas_do_not_know_ours) {
   uvow_tls_options_t options = tls_options(0);
-  (void)state;
   options.ca_pem = NULL;
   meet_cert(cert_new_localhost(tls_certs()->ca), "localhost", &options,
             X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "unknown issuer",
             "/CN=Test CA");
 }
 
-static void the_systems_cas_and_ours_add_up(void **state) {
+TEST_CASE(the_systems_cas_and_ours_add_up) {
   uvow_tls_options_t options = tls_options(0);
-  (void)state;
   options.add_system_cas = 1;
   meet_cert(cert_new_localhost(tls_certs()->ca), "localhost", &options, 0, "",
             "");
 }
 
-static void another_host_is_told_with_the_names_there_are(void **state) {
-  (void)state;
+TEST_CASE(another_host_is_told_with_the_names_there_are) {
   meet_cert(new_cert("localhost", "DNS:a.test,DNS:*.b.test,IP:10.0.0.1", 0, 0),
             "localhost", NULL, X509_V_ERR_HOSTNAME_MISMATCH,
             "is not for localhost", "but for a.test, *.b.test, 10.0.0.1");
 }
 
-static void another_address_is_told(void **state) {
-  (void)state;
+TEST_CASE(another_address_is_told) {
   meet_cert(new_cert("x", "DNS:127.0.0.1,IP:10.0.0.1,IP:fe80::2", 0, 0),
             "127.0.0.1", NULL, X509_V_ERR_IP_ADDRESS_MISMATCH,
             "is not for 127.0.0.1", "10.0.0.1, fe80::2");
 }
 
-static void a_common_name_alone_is_no_host(void **state) {
-  (void)state;
+TEST_CASE(a_common_name_alone_is_no_host) {
   meet_cert(new_cert("localhost", NULL, 0, 0), "localhost", NULL,
             X509_V_ERR_HOSTNAME_MISMATCH, "not for localhost",
             "no host at all");
 }
 
-static void a_wildcard_stands_for_one_whole_label(void **state) {
-  (void)state;
+TEST_CASE(a_wildcard_stands_for_one_whole_label) {
   meet_cert(new_cert("w", "DNS:*.b.test", 0, 0), "a.b.test", NULL, 0, "", "");
   meet_cert(new_cert("w", "DNS:*.b.test", 0, 0), "x.a.b.test", NULL,
             X509_V_ERR_HOSTNAME_MISMATCH, "*.b.test", "");
@@ -172,8 +158,7 @@ static void a_wildcard_stands_for_one_whole_label(void **state) {
             X509_V_ERR_HOSTNAME_MISMATCH, "a*.b.test", "");
 }
 
-static void what_a_certificate_says_is_shown_harmless(void **state) {
-  (void)state;
+TEST_CASE(what_a_certificate_says_is_shown_harmless) {
   meet_cert(new_cert("evil\r\nname\x1b[2J",
                      "DNS:a b,DNS:"
                      "ffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
@@ -186,11 +171,10 @@ static void what_a_certificate_says_is_shown_harmless(void **state) {
             "ffff..., 1, 2, 3, 4, 5, 6, ...");
 }
 
-static void a_revoked_one_is_told(void **state) {
+TEST_CASE(a_revoked_one_is_told) {
   cert_t *cert = cert_new_localhost(tls_certs()->ca);
   char *crl = cert_crl(tls_certs()->ca, cert);
   uvow_tls_options_t options = tls_options(0);
-  (void)state;
   options.crl_pem = crl;
   meet_cert(cert_new_localhost(tls_certs()->ca), "localhost", &options, 0, "",
             "");
@@ -199,9 +183,8 @@ static void a_revoked_one_is_told(void **state) {
   free(crl);
 }
 
-static void without_verification_any_will_do(void **state) {
+TEST_CASE(without_verification_any_will_do) {
   uvow_tls_options_t options = tls_options(0);
-  (void)state;
   options.ca_pem = NULL;
   options.insecure_no_verify = 1;
   meet_cert(cert_new_localhost(NULL), "other.test", &options, 0, "", "");
@@ -210,12 +193,11 @@ static void without_verification_any_will_do(void **state) {
 }
 
 /* What wasn't to be looked at isn't blamed for something else. */
-static void without_verification_other_trouble_is_told(void **state) {
+TEST_CASE(without_verification_other_trouble_is_told) {
   uvow_tls_options_t options = tls_options(0);
   cert_t *cert = cert_new_localhost(NULL);
   tls_pair_t pair;
   size_t len;
-  (void)state;
   options.insecure_no_verify = 1;
   tls_pair_init(&pair);
   tls_pair_ours(&pair, &options);
@@ -232,9 +214,8 @@ static void without_verification_other_trouble_is_told(void **state) {
   cert_free(cert);
 }
 
-static void without_a_host_check_the_rest_counts(void **state) {
+TEST_CASE(without_a_host_check_the_rest_counts) {
   uvow_tls_options_t options = tls_options(0);
-  (void)state;
   options.insecure_no_host_check = 1;
   meet_cert(new_cert("x", NULL, 0, 0), "other.test", &options, 0, "", "");
   meet_cert(new_cert("x", NULL, 0, 0), "10.1.1.1", &options, 0, "", "");
@@ -264,11 +245,9 @@ static void meet_user(const cert_t *user, uvow_tls_client_certs_t wanted,
   }
 }
 
-static void
-a_server_that_requires_certificates_says_what_is_wrong(void **state) {
+TEST_CASE(a_server_that_requires_certificates_says_what_is_wrong) {
   cert_t *foreign = cert_new_localhost(NULL);
   const cert_t *user = tls_certs()->user;
-  (void)state;
   meet_user(user, UVOW_TLS_CLIENT_CERT_REQUIRED, 0, "");
   meet_user(user, UVOW_TLS_CLIENT_CERT_OPTIONAL, 0, "");
   meet_user(user, UVOW_TLS_CLIENT_CERT_NONE, 0, "");
@@ -280,10 +259,9 @@ a_server_that_requires_certificates_says_what_is_wrong(void **state) {
   cert_free(foreign);
 }
 
-static void a_server_names_the_cas_it_wants(void **state) {
+TEST_CASE(a_server_names_the_cas_it_wants) {
   uvow_tls_options_t options = tls_options(1);
   tls_pair_t pair;
-  (void)state;
   options.client_certs = UVOW_TLS_CLIENT_CERT_REQUIRED;
   options.ca_pem = tls_certs()->ca->pem;
   tls_pair_init(&pair);
@@ -324,9 +302,8 @@ static void show_user(const cert_t *user, uvow_tls_version_t version, int code,
   tls_pair_end(&pair);
 }
 
-static void a_client_shows_its_certificate_or_hears_why_not(void **state) {
+TEST_CASE(a_client_shows_its_certificate_or_hears_why_not) {
   cert_t *foreign = cert_new_localhost(NULL);
-  (void)state;
   show_user(tls_certs()->user, UVOW_TLS_1_2, 0, "");
   show_user(tls_certs()->user, UVOW_TLS_1_3, 0, "");
   show_user(NULL, UVOW_TLS_1_2, UVOW_ETLS, "alert 40, handshake failure");
@@ -356,8 +333,7 @@ static void meet(int is_server, const char *bytes, const char *word) {
   meet_bytes(is_server, bytes, strlen(bytes), word);
 }
 
-static void what_is_not_tls_is_named(void **state) {
-  (void)state;
+TEST_CASE(what_is_not_tls_is_named) {
   meet(0, "HTTP/1.1 400 Bad Request\r\n\r\n", "plain HTTP");
   meet(1, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the peer speaks plain HTTP");
   meet(0, "\x01\x02garbage", "01 02 67 61 72 62 61 67");
@@ -370,9 +346,8 @@ static void what_is_not_tls_is_named(void **state) {
   meet_bytes(0, "\x15\x03\x03\x00\x02\x02\x28", 7, "alert 40");
 }
 
-static void a_loss_in_the_handshake_names_its_cause(void **state) {
+TEST_CASE(a_loss_in_the_handshake_names_its_cause) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, 0);
   assert_int_equal(tls_pair_start(&pair), 0);
   script_hang_up(&pair.s, UV_ECONNRESET);
@@ -382,9 +357,8 @@ static void a_loss_in_the_handshake_names_its_cause(void **state) {
   tls_pair_end(&pair);
 }
 
-static void a_peers_alert_is_named(void **state) {
+TEST_CASE(a_peers_alert_is_named) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, 0);
   tls_pair_peer(&pair, NULL, NULL); /* it has no certificate */
   assert_int_equal(tls_pair_start(&pair), 0);
@@ -394,9 +368,8 @@ static void a_peers_alert_is_named(void **state) {
   tls_pair_end(&pair);
 }
 
-static void an_old_version_is_refused_in_both_roles(void **state) {
+TEST_CASE(an_old_version_is_refused_in_both_roles) {
   tls_pair_t pair;
-  (void)state;
   for (int role = 0; role < 2; role++) {
     uvow_tls_options_t options = tls_options(role);
     options.min_version = UVOW_TLS_1_3;

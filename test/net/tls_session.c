@@ -20,13 +20,12 @@ static int connect_again(tls_pair_t *pair) {
 static uvow_tls_stats_t stats_of(const tls_pair_t *pair) {
   uvow_tls_stats_t stats = {0};
   stats.size = sizeof(stats);
-  assert_int_equal(uvow_tls_stats(pair->tls, &stats), 0);
+  assert_int_equal(uvow_tls_get_stats(pair->tls, &stats), 0);
   return stats;
 }
 
-static void a_clients_second_connection_resumes(void **state) {
+TEST_CASE(a_clients_second_connection_resumes) {
   tls_pair_t pair;
-  (void)state;
   for (int version = UVOW_TLS_1_2; version <= UVOW_TLS_1_3; version++) {
     tls_pair_make(&pair, 0, (uvow_tls_version_t)version);
     assert_int_equal(connect_again(&pair), 0);
@@ -40,9 +39,8 @@ static void a_clients_second_connection_resumes(void **state) {
   }
 }
 
-static void another_host_or_port_does_not(void **state) {
+TEST_CASE(another_host_or_port_does_not) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, 0);
   connect_again(&pair);
   pair.port++;
@@ -56,9 +54,8 @@ static void another_host_or_port_does_not(void **state) {
   tls_pair_end(&pair);
 }
 
-static void a_ticket_of_tls_13_is_used_once(void **state) {
+TEST_CASE(a_ticket_of_tls_13_is_used_once) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, UVOW_TLS_1_3);
   connect_again(&pair);
   size_t had = pair.tls->session_count;
@@ -84,9 +81,8 @@ static int keep_session(SSL *ssl, SSL_SESSION *session) {
   return 1;
 }
 
-static void without_resumption_none_does(void **state) {
+TEST_CASE(without_resumption_none_does) {
   tls_pair_t pair;
-  (void)state;
   for (int i = 0; i < 4; i++) {
     uvow_tls_options_t options = tls_options(i & 1);
     options.no_resumption = 1;
@@ -105,9 +101,8 @@ static void without_resumption_none_does(void **state) {
   }
 }
 
-static void a_server_lets_clients_resume(void **state) {
+TEST_CASE(a_server_lets_clients_resume) {
   tls_pair_t pair;
-  (void)state;
   for (int version = UVOW_TLS_1_2; version <= UVOW_TLS_1_3; version++) {
     tls_pair_make(&pair, 1, (uvow_tls_version_t)version);
     SSL_CTX_set_session_cache_mode(pair.peer_ctx, SSL_SESS_CACHE_CLIENT);
@@ -125,10 +120,9 @@ static void a_server_lets_clients_resume(void **state) {
   }
 }
 
-static void a_server_that_knows_its_clients_lets_them_resume(void **state) {
+TEST_CASE(a_server_that_knows_its_clients_lets_them_resume) {
   uvow_tls_options_t options = tls_options(1);
   tls_pair_t pair;
-  (void)state;
   options.client_certs = UVOW_TLS_CLIENT_CERT_REQUIRED;
   options.ca_pem = tls_certs()->ca->pem;
   tls_pair_init(&pair);
@@ -147,9 +141,8 @@ static void a_server_that_knows_its_clients_lets_them_resume(void **state) {
   tls_pair_end(&pair);
 }
 
-static void a_flood_of_tickets_is_bounded(void **state) {
+TEST_CASE(a_flood_of_tickets_is_bounded) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, UVOW_TLS_1_3);
   connect_again(&pair);
   pair.port = 1;
@@ -168,9 +161,8 @@ static void a_flood_of_tickets_is_bounded(void **state) {
   tls_pair_end(&pair);
 }
 
-static void many_servers_are_forgotten_the_oldest_first(void **state) {
+TEST_CASE(many_servers_are_forgotten_the_oldest_first) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, UVOW_TLS_1_2); /* one ticket each */
   for (uint16_t i = 0; i < 70; i++) {
     pair.port = (uint16_t)(i + 1);
@@ -186,10 +178,9 @@ static void many_servers_are_forgotten_the_oldest_first(void **state) {
   tls_pair_end(&pair);
 }
 
-static void a_connection_that_broke_is_not_resumed(void **state) {
+TEST_CASE(a_connection_that_broke_is_not_resumed) {
   size_t len;
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, UVOW_TLS_1_2);
   assert_int_equal(tls_pair_start(&pair), 0);
   tls_pair_run(&pair);
@@ -204,9 +195,8 @@ static void a_connection_that_broke_is_not_resumed(void **state) {
   tls_pair_end(&pair);
 }
 
-static void a_connection_closed_under_pressure_is_resumed(void **state) {
+TEST_CASE(a_connection_closed_under_pressure_is_resumed) {
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, UVOW_TLS_1_2);
   assert_int_equal(tls_pair_start(&pair), 0);
   tls_pair_run(&pair);
@@ -219,14 +209,13 @@ static void a_connection_closed_under_pressure_is_resumed(void **state) {
   tls_pair_end(&pair);
 }
 
-static void stats_want_their_size(void **state) {
+TEST_CASE(stats_want_their_size) {
   uvow_tls_stats_t stats = {0};
   tls_pair_t pair;
-  (void)state;
   tls_pair_make(&pair, 0, 0);
-  assert_int_equal(uvow_tls_stats(pair.tls, &stats), UVOW_EINVAL);
-  assert_int_equal(uvow_tls_stats(NULL, &stats), UVOW_EINVAL);
-  assert_int_equal(uvow_tls_stats(pair.tls, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_tls_get_stats(pair.tls, &stats), UVOW_EINVAL);
+  assert_int_equal(uvow_tls_get_stats(NULL, &stats), UVOW_EINVAL);
+  assert_int_equal(uvow_tls_get_stats(pair.tls, NULL), UVOW_EINVAL);
   tls_pair_end(&pair);
 }
 

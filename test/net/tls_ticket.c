@@ -37,9 +37,8 @@ static void expect_peer_got(const tls_pair_t *pair, const char *text) {
 }
 
 /* Wherever it's cut: a write between the two halves arrives. */
-static void a_write_within_a_ticket_arrives(void **state) {
+TEST_CASE(a_write_within_a_ticket_arrives) {
   size_t len = 2;
-  (void)state;
   for (size_t at = 1; at < len; at += 97) {
     tls_pair_t pair;
     uint8_t *bytes = open_with_ticket(&pair, &len);
@@ -61,10 +60,9 @@ static void a_write_within_a_ticket_arrives(void **state) {
 }
 
 /* The same while the stream below takes nothing: it's sent once both let it. */
-static void a_write_within_a_ticket_waits_for_the_stream_too(void **state) {
+TEST_CASE(a_write_within_a_ticket_waits_for_the_stream_too) {
   size_t len;
   tls_pair_t pair;
-  (void)state;
   uint8_t *bytes = open_with_ticket(&pair, &len);
   pair.s.block = 1;
   assert_int_equal(tls_pair_write(&pair, "one ", 4), 0);
@@ -88,10 +86,9 @@ static void a_write_within_a_ticket_waits_for_the_stream_too(void **state) {
   tls_pair_end(&pair);
 }
 
-static void it_may_be_closed_while_a_write_waits(void **state) {
+TEST_CASE(it_may_be_closed_while_a_write_waits) {
   size_t len;
   tls_pair_t pair;
-  (void)state;
   uint8_t *bytes = open_with_ticket(&pair, &len);
   script_feed(&pair.s, bytes, FRAGMENT + 100);
   assert_int_equal(tls_pair_write(&pair, "never", 5), 0);

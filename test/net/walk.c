@@ -15,7 +15,7 @@ typedef struct seen {
   size_t thens;
   size_t timers;
   size_t others;
-  unsigned owners; /* of the last one */
+  size_t owners; /* of the last one */
   uvow_state_t state;
   char name[200];
 } seen_t;
@@ -48,21 +48,21 @@ static void close_loop(uvow_loop_t *loop, uv_loop_t *uv) {
   assert_int_equal(uv_loop_close(uv), 0);
 }
 
-static void the_walk_shows_what_is_unsettled(void **state) {
+TEST_CASE(the_walk_shows_what_is_unsettled) {
   uv_loop_t uv;
   uvow_loop_t *loop;
   uvow_promise_t *p;
   seen_t seen = {0};
-  (void)state;
   uv_loop_init(&uv);
-  assert_int_equal(uvow_loop_new(&uv, NULL, &loop), 0);
-  assert_int_equal(uvow_loop_walk_futures(loop, NULL, NULL), 0);
+  loop = uvow_loop_new(&uv, NULL);
+  assert_non_null(loop);
+  assert_int_equal(uvow_loop_walk(loop, NULL, NULL), 0);
   uvow_future_t *f = uvow_promise_new(loop, &p);
   f = uvow_future_then(f, pass, NULL);
   f = uvow_future_then(f, pass, NULL);
   uvow_future_t *settled = uvow_future_fulfilled(loop, uvow_value_none());
   uvow_future_t *timer = uvow_future_delay(loop, 1000000);
-  assert_int_equal(uvow_loop_walk_futures(loop, look, &seen), 4);
+  assert_int_equal(uvow_loop_walk(loop, look, &seen), 4);
   assert_int_equal(seen.total, 4);
   assert_int_equal(seen.promises, 1);
   assert_int_equal(seen.thens, 2);
@@ -70,30 +70,30 @@ static void the_walk_shows_what_is_unsettled(void **state) {
   uvow_future_cancel(timer);
   uvow_promise_fulfill(p, uvow_value_none());
   uv_run(&uv, UV_RUN_DEFAULT);
-  assert_int_equal(uvow_loop_walk_futures(loop, NULL, NULL), 0);
+  assert_int_equal(uvow_loop_walk(loop, NULL, NULL), 0);
   uvow_future_unref(f);
   uvow_future_unref(settled);
   uvow_future_unref(timer);
   close_loop(loop, &uv);
 }
 
-static void what_is_owned_after_close_is_reported(void **state) {
+TEST_CASE(what_is_owned_after_close_is_reported) {
   uvow_loop_options_t options = {.size = sizeof(options)};
   uv_loop_t uv;
   uvow_loop_t *loop;
   uvow_promise_t *p;
   seen_t leaks = {0};
   char expected[200];
-  (void)state;
   options.on_leak = look;
-  options.leak_data = &leaks;
+  options.data = &leaks;
   uv_loop_init(&uv);
-  assert_int_equal(uvow_loop_new(&uv, &options, &loop), 0);
+  loop = uvow_loop_new(&uv, &options);
+  assert_non_null(loop);
   uvow_future_unref(uvow_future_fulfilled(loop, uvow_value_none()));
   uvow_future_t *leak = uvow_promise_new(loop, &p);
   int line = __LINE__ - 1;
   uvow_promise_fulfill(p, uvow_value_none());
-  uvow_future_ref(leak);
+  assert_ptr_equal(uvow_future_ref(leak), leak);
   close_loop(loop, &uv);
   assert_int_equal(leaks.total, 1);
   assert_int_equal(leaks.owners, 2);
@@ -108,17 +108,17 @@ static void what_is_owned_after_close_is_reported(void **state) {
   uvow_future_unref(leak);
 }
 
-static void nothing_leaks_nothing_is_reported(void **state) {
+TEST_CASE(nothing_leaks_nothing_is_reported) {
   uvow_loop_options_t options = {.size = sizeof(options)};
   uv_loop_t uv;
   uvow_loop_t *loop;
   uvow_promise_t *p;
   seen_t leaks = {0};
-  (void)state;
   options.on_leak = look;
-  options.leak_data = &leaks;
+  options.data = &leaks;
   uv_loop_init(&uv);
-  assert_int_equal(uvow_loop_new(&uv, &options, &loop), 0);
+  loop = uvow_loop_new(&uv, &options);
+  assert_non_null(loop);
   uvow_future_t *f = uvow_promise_new(loop, &p);
   uvow_future_detach(uvow_future_then(f, pass, NULL));
   uvow_promise_fulfill(p, uvow_value_none());

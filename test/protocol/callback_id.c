@@ -195,24 +195,20 @@ static const encode_case_t encode_cases[] = {
      NULL},
 };
 
-static void decodes(void **state) {
-  (void)state;
+TEST_CASE(decodes) {
   check_decodes(P, decode_cases, UVOW__COUNT(decode_cases));
 }
 
-static void refuses_prefixes(void **state) {
-  (void)state;
+TEST_CASE(refuses_prefixes) {
   check_prefixes(P, decode_cases, UVOW__COUNT(decode_cases));
 }
 
-static void encodes(void **state) {
-  (void)state;
+TEST_CASE(encodes) {
   check_encodes(P, encode_cases, UVOW__COUNT(encode_cases));
 }
 
-static void is_found_by_name(void **state) {
-  (void)state;
-  assert_ptr_equal(uvow_protocol_callback_id(), P);
+TEST_CASE(is_found_by_name) {
+  assert_ptr_equal(uvow_protocol_by_name("callback_id"), P);
   assert_ptr_equal(uvow_protocol_by_name("callback_id"), P);
   assert_string_equal(uvow_protocol_name(P), "callback_id");
 }

@@ -208,24 +208,21 @@ static const encode_case_t encode_cases[] = {
      NULL},
 };
 
-static void decodes(void **state) {
-  (void)state;
+TEST_CASE(decodes) {
   check_decodes(P, decode_cases, UVOW__COUNT(decode_cases));
 }
 
-static void refuses_prefixes(void **state) {
-  (void)state;
+TEST_CASE(refuses_prefixes) {
   check_prefixes(P, decode_cases, UVOW__COUNT(decode_cases));
 }
 
-static void encodes(void **state) {
-  (void)state;
+TEST_CASE(encodes) {
   check_encodes(P, encode_cases, UVOW__COUNT(encode_cases));
 }
 
 /* W3C trace context: a member beside params, of calls and notifications, by
  * template and by rule alike; of another kind it's none. */
-static void reads_a_traceparent(void **state) {
+TEST_CASE(reads_a_traceparent) {
   static const struct {
     const char *text;
     int kind;
@@ -244,7 +241,6 @@ static void reads_a_traceparent(void **state) {
       {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"traceparent\":\"x\"}", OK,
        ""},
   };
-  (void)state;
   for (size_t i = 0; i < UVOW__COUNT(cases); i++)
     for (int by_rules = 0; by_rules < 2; by_rules++) {
       uvow__msg_t msg;
@@ -260,7 +256,7 @@ static void reads_a_traceparent(void **state) {
     }
 }
 
-static void writes_a_traceparent(void **state) {
+TEST_CASE(writes_a_traceparent) {
   encode_case_t c = {{.kind = UVOW__OP_CALL,
                       .id = 1,
                       .method = S("m"),
@@ -268,7 +264,6 @@ static void writes_a_traceparent(void **state) {
                       .traceparent = S("00-x")},
                      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\","
                      "\"params\":[1],\"traceparent\":\"00-x\"}"};
-  (void)state;
   check_encode(P, &c);
   c.op.params = (uvow__slice_t){NULL, 0};
   c.expected =
@@ -280,9 +275,8 @@ static void writes_a_traceparent(void **state) {
   check_encode(P, &c);
 }
 
-static void is_found_by_name(void **state) {
-  (void)state;
-  assert_ptr_equal(uvow_protocol_jsonrpc2(), P);
+TEST_CASE(is_found_by_name) {
+  assert_ptr_equal(uvow_protocol_by_name("jsonrpc2"), P);
   assert_ptr_equal(uvow_protocol_by_name("jsonrpc2"), P);
   assert_string_equal(uvow_protocol_name(P), "jsonrpc2");
 }

@@ -112,19 +112,17 @@ static void check_bad(const uvow_protocol_t *protocol, const bad_case_t *c) {
   free(copy);
 }
 
-static void says_whose_it_is(void **state) {
-  (void)state;
+TEST_CASE(says_whose_it_is) {
   for (size_t i = 0; i < UVOW__COUNT(jsonrpc2_cases); i++)
-    check_bad(uvow_protocol_jsonrpc2(), &jsonrpc2_cases[i]);
+    check_bad(uvow_protocol_by_name("jsonrpc2"), &jsonrpc2_cases[i]);
   for (size_t i = 0; i < UVOW__COUNT(cdp_cases); i++)
-    check_bad(uvow_protocol_cdp(), &cdp_cases[i]);
+    check_bad(uvow_protocol_by_name("cdp"), &cdp_cases[i]);
   for (size_t i = 0; i < UVOW__COUNT(callback_id_cases); i++)
-    check_bad(uvow_protocol_callback_id(), &callback_id_cases[i]);
+    check_bad(uvow_protocol_by_name("callback_id"), &callback_id_cases[i]);
 }
 
 /* What jansson takes is taken; above it the request is known. */
-static void limits_depth(void **state) {
-  (void)state;
+TEST_CASE(limits_depth) {
   for (size_t depth = 2047; depth < 2050; depth++) {
     char text[2 * 2050 + 50] = V "\"id\":7,\"result\":";
     size_t at = strlen(text);
@@ -132,8 +130,8 @@ static void limits_depth(void **state) {
     memset(text + at, '[', depth);
     memset(text + at + depth, ']', depth);
     text[at + 2 * depth] = '}';
-    assert_int_equal(uvow__protocol_decode(uvow_protocol_jsonrpc2(), text,
-                                           at + 2 * depth + 1, &msg),
+    assert_int_equal(uvow__protocol_decode(uvow_protocol_by_name("jsonrpc2"),
+                                           text, at + 2 * depth + 1, &msg),
                      0);
     assert_int_equal(msg.id, 7);
     assert_int_equal(msg.kind, depth > 2048 ? MALFORMED : OK);
@@ -144,12 +142,11 @@ static void limits_depth(void **state) {
   }
 }
 
-static void passes_a_byte_order_mark(void **state) {
+TEST_CASE(passes_a_byte_order_mark) {
   static const char text[] = "\xEF\xBB\xBF" V "\"id\":7,\"result\":1}";
   uvow__msg_t msg;
-  (void)state;
-  assert_int_equal(uvow__protocol_decode(uvow_protocol_jsonrpc2(), text,
-                                         sizeof(text) - 1, &msg),
+  assert_int_equal(uvow__protocol_decode(uvow_protocol_by_name("jsonrpc2"),
+                                         text, sizeof(text) - 1, &msg),
                    0);
   assert_int_equal(msg.kind, OK);
   assert_int_equal(msg.id, 7);
@@ -157,7 +154,7 @@ static void passes_a_byte_order_mark(void **state) {
 
 /* Unknown members of an error are in its data; data of its own is left as it
  * is, and the whole is there beside it. */
-static void keeps_unknown_members_of_errors(void **state) {
+TEST_CASE(keeps_unknown_members_of_errors) {
   static const struct {
     const char *error;
     const char *data; /* NULL: none; "": the whole */
@@ -171,14 +168,13 @@ static void keeps_unknown_members_of_errors(void **state) {
       {"{}", NULL},
       {"{ \"stack\" : 1 }", ""},
   };
-  (void)state;
   for (size_t i = 0; i < UVOW__COUNT(cases); i++) {
     char text[200] = V "\"id\":7,\"error\":";
     const char *data = cases[i].data;
     uvow__msg_t msg;
     strcat(strcat(text, cases[i].error), "}");
-    assert_int_equal(uvow__protocol_decode(uvow_protocol_jsonrpc2(), text,
-                                           strlen(text), &msg),
+    assert_int_equal(uvow__protocol_decode(uvow_protocol_by_name("jsonrpc2"),
+                                           text, strlen(text), &msg),
                      0);
     assert_int_equal(msg.kind, FAILED);
     assert_true(uvow__slice_is(msg.error_whole, cases[i].error));

@@ -32,6 +32,8 @@ static const char jsonrpc2[] =
     "\"$error\"},\n"
     " \"cancel\": {\"jsonrpc\": \"2.0\", \"method\": \"$/cancelRequest\", "
     "\"params\": {\"id\": \"$id\"}},\n"
+    " \"partial\": {\"jsonrpc\": \"2.0\", \"method\": \"$/progress\", "
+    "\"params\": {\"token\": \"$id\", \"value\": \"$value\"}},\n"
     " \"rules\": [\n"
     "  {\"when\": {\"/jsonrpc\": \"2.0\", \"/result\": true, \"/method\": "
     "false, \"/error\": false}, \"is\": \"ok\", \"id\": \"/id\", \"value\": "
@@ -72,10 +74,9 @@ static int same_slice(uvow__slice_t a, uvow__slice_t b) {
 
 /* The described one and the built-in one say the same, and templates the same
  * as rules. */
-static void is_as_the_built_in_one(void **state) {
+TEST_CASE(is_as_the_built_in_one) {
   const uvow_protocol_t *built_in = uvow_protocol_by_name("jsonrpc2");
   uvow_protocol_t *made = parse(jsonrpc2);
-  (void)state;
   for (size_t i = 0; i < UVOW__COUNT(messages); i++) {
     size_t len = strlen(messages[i]);
     uvow__msg_t a, b, c;
@@ -99,7 +100,7 @@ static void is_as_the_built_in_one(void **state) {
   uvow_protocol_unref(made);
 }
 
-static void writes_as_the_built_in_one(void **state) {
+TEST_CASE(writes_as_the_built_in_one) {
   static const uvow__op_t ops[] = {
       {.kind = UVOW__OP_CALL, .id = 7, .method = S("m"), .params = S("[1]")},
       {.kind = UVOW__OP_CALL, .id = 7, .method = S("m")},
@@ -118,7 +119,6 @@ static void writes_as_the_built_in_one(void **state) {
   };
   const uvow_protocol_t *built_in = uvow_protocol_by_name("jsonrpc2");
   uvow_protocol_t *made = parse(jsonrpc2);
-  (void)state;
   for (size_t i = 0; i < UVOW__COUNT(ops); i++) {
     uvow__buf_t a, b;
     uvow__buf_init(&a, &uvow__mem_default, 1000);
@@ -216,9 +216,8 @@ static const decode_case_t wide_cases[] = {
      "\"req-9007199254740992\"|||||||"},
 };
 
-static void reads_what_is_described(void **state) {
+TEST_CASE(reads_what_is_described) {
   uvow_protocol_t *made = parse(wide);
-  (void)state;
   check_decodes(made, wide_cases, UVOW__COUNT(wide_cases));
   check_prefixes(made, wide_cases, UVOW__COUNT(wide_cases));
   assert_string_equal(made->sessions[0], "s");
@@ -226,13 +225,13 @@ static void reads_what_is_described(void **state) {
   uvow_protocol_unref(made);
 }
 
-static void writes_what_is_described(void **state) {
+TEST_CASE(writes_what_is_described) {
   static const uvow__var_t vars[] = {{S("token"), S("\"old\"")},
                                      {S("token"), S("\"t\\u0001\"")}};
   static const encode_case_t cases[] = {
       {{.kind = UVOW__OP_CALL, .id = 5, .method = S("m")},
        "{\"head\":{\"a_name_of_more_than_fifteen_bytes\":\"req-5\"},\"method\":"
-       "\"m\",\"literal\":\"$id\",\"x\":[null,1],\"opt\":{\"only\":null}}"},
+       "\"m\",\"literal\":\"$id\",\"x\":[null,1],\"opt\":{}}"},
       {{.kind = UVOW__OP_CALL,
         .id = 5,
         .method = S("m"),
@@ -240,23 +239,21 @@ static void writes_what_is_described(void **state) {
         .vars = vars,
         .var_count = 2},
        "{\"head\":{\"a_name_of_more_than_fifteen_bytes\":\"req-5\"},\"method\":"
-       "\"m\",\"literal\":\"$id\",\"x\":[true,1],\"opt\":{\"only\":null},"
+       "\"m\",\"literal\":\"$id\",\"x\":[true,1],\"opt\":{},"
        "\"token\":\"t\\u0001\"}"},
       {{.kind = UVOW__OP_CALL, .method = S("m")}, NULL},
       {{.kind = UVOW__OP_REPLY, .raw_id = S("1")}, NULL},
   };
   uvow_protocol_t *made = parse(wide);
-  (void)state;
   check_encodes(made, cases, UVOW__COUNT(cases));
   uvow_protocol_unref(made);
 }
 
-static void writes_control_answers(void **state) {
+TEST_CASE(writes_control_answers) {
   static const char *const texts[][2] = {
       {"{\"ping\":[1]}", "{\"pong\":\"yes\",\"with\":[1]}"},
       {"{\"ping\":null}", "{\"pong\":\"yes\",\"with\":null}"}};
   uvow_protocol_t *made = parse(wide);
-  (void)state;
   for (size_t i = 0; i < 2; i++) {
     uvow__buf_t out;
     uvow__msg_t msg;
@@ -272,7 +269,7 @@ static void writes_control_answers(void **state) {
 }
 
 /* A client of its own prefix: the others' ids are nobody's. */
-static void tells_clients_apart(void **state) {
+TEST_CASE(tells_clients_apart) {
   uvow_protocol_t *made = parse(
       "{\"name\":\"r\",\"ids\":\"random\",\"call\":{\"id\":\"$id\"},"
       "\"rules\":[{\"is\":\"ok\",\"id\":\"/id\"}]}");
@@ -280,7 +277,6 @@ static void tells_clients_apart(void **state) {
   uvow__op_t op = {.kind = UVOW__OP_CALL, .id = 6, .ids = &ours};
   uvow__buf_t out;
   uvow__msg_t msg;
-  (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 1000);
   assert_int_equal(made->ids.form, UVOW__IDS_RANDOM);
   assert_int_equal(uvow__protocol_encode(made, &op, &out), 0);
@@ -300,7 +296,7 @@ static void tells_clients_apart(void **state) {
 }
 
 /* One rule is added to a built-in protocol, and one is made strict. */
-static void adds_to_a_base(void **state) {
+TEST_CASE(adds_to_a_base) {
   uvow_protocol_t *made = parse(
       "{\"name\":\"mopidy\",\"base\":\"jsonrpc2\",\"liberal\":{\"text_"
       "ids\":true,\"null_params\":false},\"rules\":[{\"when\":{"
@@ -319,7 +315,6 @@ static void adds_to_a_base(void **state) {
        BAD_CALL, 7, "7|||||||"},
       {"{\"jsonrpc\":\"2.0\",\"method\":\"m\"}", EVENT, 0, "|\"m\"||||||"},
   };
-  (void)state;
   check_decodes(made, cases, UVOW__COUNT(cases));
   assert_true(uvow__protocol_can(made, UVOW__OP_CALL));
   assert_null(uvow__protocol_lacks(made));
@@ -328,7 +323,7 @@ static void adds_to_a_base(void **state) {
 }
 
 /* Where a rule looks into what a template leaves open, rules read it. */
-static void rules_come_before_templates(void **state) {
+TEST_CASE(rules_come_before_templates) {
   uvow_protocol_t *made = parse(
       "{\"name\":\"progress\",\"base\":\"jsonrpc2\",\"rules\":[{\"when\":{"
       "\"/method\":\"$/progress\"},\"is\":\"partial\",\"id\":\"/params/"
@@ -345,10 +340,11 @@ static void rules_come_before_templates(void **state) {
       {"{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"now\"}", OK, 3,
        "3||\"now\"|||||"},
   };
-  (void)state;
   check_decodes(made, cases, UVOW__COUNT(cases));
   for (int kind = 0; kind < UVOW__OP_KINDS; kind++)
-    assert_int_equal(made->templates[kind].reads, UVOW__MSG_MALFORMED);
+    assert_int_equal(made->templates[kind].reads, kind == UVOW__OP_PARTIAL
+                                                      ? UVOW__MSG_PARTIAL
+                                                      : UVOW__MSG_MALFORMED);
   uvow_protocol_unref(made);
 }
 
@@ -392,6 +388,13 @@ static const struct {
     {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"reply\":{}}"),
      "only control messages have a reply"},
     {RULES("{\"is\":\"ignore\"}"), "no rule of kind ok or end"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"half\":true}"),
+     "the half of kind ok or error has no other half"},
+    {RULES(OK_RULE ",{\"is\":\"end\",\"id\":\"/id\",\"half\":true}"),
+     "the half of kind end has no other half"},
+    {RULES("{\"is\":\"event\",\"name\":\"/n\",\"half\":true}"),
+     "rules[0].half: halves of an answer are ok or error, and end"},
+    {RULES("{\"is\":\"ok\",\"id\":\"/id\",\"half\":1}"), "it's true or false"},
     {"{\"name\":\"n\",\"rules\":[" OK_RULE "]}", "without \"call\""},
     {"{\"name\":\"n\",\"call\":{\"m\":\"$method\"},\"rules\":[" OK_RULE "]}",
      "line 1, column 20: call: without $id, no answer"},
@@ -410,8 +413,7 @@ static const struct {
      "number of milliseconds"},
 };
 
-static void says_what_can_not_work(void **state) {
-  (void)state;
+TEST_CASE(says_what_can_not_work) {
   for (size_t i = 0; i < UVOW__COUNT(hopeless); i++) {
     uvow_error_t *error = NULL;
     assert_null(uvow_protocol_parse(hopeless[i].text, strlen(hopeless[i].text),
@@ -427,8 +429,7 @@ static void says_what_can_not_work(void **state) {
 }
 
 /* Every cut of a description is refused, and none is read beyond. */
-static void refuses_cuts(void **state) {
-  (void)state;
+TEST_CASE(refuses_cuts) {
   for (size_t len = 0; len < sizeof(wide) - 1; len++) {
     char *copy = (char *)malloc(len ? len : 1);
     assert_non_null(copy);
@@ -438,11 +439,10 @@ static void refuses_cuts(void **state) {
   }
 }
 
-static void counts_owners(void **state) {
+TEST_CASE(counts_owners) {
   uvow_protocol_t *made = parse(wide);
   uvow_protocol_t *built_in =
       (uvow_protocol_t *)(uintptr_t)uvow_protocol_by_name("jsonrpc2");
-  (void)state;
   assert_ptr_equal(uvow_protocol_ref(made), made);
   uvow_protocol_unref(made);
   assert_string_equal(uvow_protocol_name(made), "wide");
@@ -465,13 +465,12 @@ static void sweep(test_alloc_t *alloc, void *data) {
   uvow_protocol_unref(made);
 }
 
-static void survives_no_memory(void **state) {
+TEST_CASE(survives_no_memory) {
   static const char based[] =
       "{\"name\":\"b\",\"base\":\"cdp\",\"call\":{\"id\":\"$id\",\"$merge\":"
       "\"$params\"},\"open\":[{\"send\":{\"a\":\"$x\"}},{\"expect\":{\"/a\":1},"
       "\"pick\":{\"x\":\"/x\"}}],\"heartbeat\":{\"every_ms\":5,\"send\":{\"a\":"
       "1}}}";
-  (void)state;
   test_alloc_sweep(sweep, (void *)(uintptr_t)wide);
   test_alloc_sweep(sweep, (void *)(uintptr_t)based);
 }

@@ -38,9 +38,8 @@ static int decode(const uvow_protocol_t *protocol, const char *text,
   return uvow__protocol_decode(protocol, text, strlen(text), ret);
 }
 
-static void first_rule_wins(void **state) {
+TEST_CASE(first_rule_wins) {
   uvow__msg_t msg;
-  (void)state;
   assert_int_equal(
       decode(&phoenix,
              "[null,null,\"t\",\"phx_reply\",{\"status\":\"o\\u006b\","
@@ -59,9 +58,8 @@ static void first_rule_wins(void **state) {
   assert_true(uvow__slice_is(msg.value, "[]"));
 }
 
-static void no_rule_is_malformed(void **state) {
+TEST_CASE(no_rule_is_malformed) {
   uvow__msg_t msg;
-  (void)state;
   assert_int_equal(decode(&phoenix, "[0,1,\"t\",\"e\",[]]", &msg),
                    UVOW_EENVELOPE);
   /* "7" is not 7 */
@@ -72,7 +70,7 @@ static void no_rule_is_malformed(void **state) {
   assert_int_equal(msg.refusal_code, -32600);
 }
 
-static void reads_error_codes(void **state) {
+TEST_CASE(reads_error_codes) {
   static const struct {
     const char *text;
     int is_code;
@@ -91,27 +89,26 @@ static void reads_error_codes(void **state) {
       {"\"1\"", 0, 0},
       {"null", 0, 0},
   };
-  (void)state;
   for (size_t i = 0; i < UVOW__COUNT(cases); i++) {
     uvow__msg_t msg;
     char text[100] = "{\"id\":1,\"error\":{\"code\":";
     strcat(text, cases[i].text);
     strcat(text, "}}");
-    assert_int_equal(decode(uvow_protocol_cdp(), text, &msg), 0);
+    assert_int_equal(decode(uvow_protocol_by_name("cdp"), text, &msg), 0);
     assert_int_equal(msg.has_error_code, cases[i].is_code);
     assert_true(msg.error_code == cases[i].code);
     assert_true(uvow__slice_is(msg.error_code_text, cases[i].text));
   }
 }
 
-static void finds_protocols(void **state) {
-  (void)state;
+TEST_CASE(finds_protocols) {
   assert_null(uvow_protocol_by_name(NULL));
   assert_null(uvow_protocol_by_name(""));
   assert_null(uvow_protocol_by_name("jsonrpc"));
   assert_null(uvow_protocol_name(NULL));
-  assert_true(uvow__protocol_can(uvow_protocol_cdp(), UVOW__OP_CALL));
-  assert_false(uvow__protocol_can(uvow_protocol_cdp(), UVOW__OP_NOTIFY));
+  assert_true(uvow__protocol_can(uvow_protocol_by_name("cdp"), UVOW__OP_CALL));
+  assert_false(
+      uvow__protocol_can(uvow_protocol_by_name("cdp"), UVOW__OP_NOTIFY));
 }
 
 TEST_MODULE(rules) {

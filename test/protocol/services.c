@@ -38,11 +38,17 @@ static const decode_case_t graphql_transport_ws_reads[] = {
     {"{\"id\":\"x\",\"type\":\"complete\"}", ENDED, 0, "\"x\"|||||||"},
     {"{\"type\":\"next\",\"payload\":{}}", BAD, 0, NULL},
     {"{\"type\":\"start\",\"id\":\"1\"}", BAD, 0, NULL},
+    {"{\"id\":\"x\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{a}\"}}", CALL, 0, "\"x\"|\"subscribe\"|{\"query\":\"{a}\"}|||||"},
+    {"{\"type\":\"connection_init\"}", BAD, 0, NULL},
     {"{\"id\":\"7\",\"type\":\"next\",\"payload\":[}", MALFORMED, 7, "\"7\"|||||||"},
 };
 static const encode_case_t graphql_transport_ws_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 1, .method = S("q"), .params = S("{\"query\":\"{a}\"}")}, "{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{a}\"}}"},
     {{.kind = UVOW__OP_CANCEL, .id = 1}, "{\"id\":\"1\",\"type\":\"complete\"}"},
+    {{.kind = UVOW__OP_PARTIAL, .raw_id = S("\"x\""), .params = S("{\"data\":1}")}, "{\"id\":\"x\",\"type\":\"next\",\"payload\":{\"data\":1}}"},
+    {{.kind = UVOW__OP_END, .raw_id = S("\"x\"")}, "{\"id\":\"x\",\"type\":\"complete\"}"},
+    {{.kind = UVOW__OP_REPLY_ERROR, .raw_id = S("\"x\""), .error_message = S("no"), .error_data = S("[1]")}, "{\"id\":\"x\",\"type\":\"error\",\"payload\":[{\"message\":\"no\",\"extensions\":[1]}]}"},
+    {{.kind = UVOW__OP_REPLY_ERROR, .raw_id = S("\"x\""), .error_message = S("no")}, "{\"id\":\"x\",\"type\":\"error\",\"payload\":[{\"message\":\"no\"}]}"},
     {{.kind = UVOW__OP_NOTIFY, .method = S("q")}, NULL},
 };
 
@@ -55,6 +61,9 @@ static const decode_case_t home_assistant_reads[] = {
     {"{\"id\":19,\"type\":\"pong\"}", OK, 19, "19|||||||"},
     {"{\"type\":\"auth_required\",\"ha_version\":\"2021.5.3\"}", BAD, 0, NULL},
     {"{\"id\":6,\"type\":\"result\",\"success\":\"true\",\"result\":1}", BAD, 0, NULL},
+    {"{\"id\":7,\"type\":\"ping\"}", CONTROL, 7, "7|||||||"},
+    {"{\"id\":2,\"type\":\"subscribe_events\",\"event_type\":\"x\"}", CALL, 2, "2|\"subscribe_events\"|{\"id\":2,\"type\":\"subscribe_events\",\"event_type\":\"x\"}|||||"},
+    {"{\"type\":\"auth\",\"access_token\":\"T\"}", BAD, 0, NULL},
 };
 static const encode_case_t home_assistant_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 18, .method = S("subscribe_events"), .params = S("{\"event_type\":\"state_changed\"}")}, "{\"id\":18,\"type\":\"subscribe_events\",\"event_type\":\"state_changed\"}"},
@@ -63,6 +72,9 @@ static const encode_case_t home_assistant_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 19, .method = S("ping"), .params = S("{\"id\":5}")}, NULL},
     {{.kind = UVOW__OP_CALL, .id = 19, .method = S("ping"), .params = S("{\"t\\u0079pe\":5}")}, NULL},
     {{.kind = UVOW__OP_CALL, .id = 19, .method = S("ping"), .params = S("[]")}, NULL},
+    {{.kind = UVOW__OP_REPLY, .raw_id = S("4"), .method = S("get_states"), .params = S("[]")}, "{\"id\":4,\"type\":\"result\",\"success\":true,\"result\":[]}"},
+    {{.kind = UVOW__OP_REPLY_ERROR, .raw_id = S("4"), .error_code = -32601, .error_message = S("no")}, "{\"id\":4,\"type\":\"result\",\"success\":false,\"error\":{\"code\":-32601,\"message\":\"no\"}}"},
+    {{.kind = UVOW__OP_PARTIAL, .raw_id = S("4"), .params = S("{\"a\":1}")}, "{\"id\":4,\"type\":\"event\",\"event\":{\"a\":1}}"},
 };
 
 static const decode_case_t obs5_reads[] = {
@@ -72,10 +84,15 @@ static const decode_case_t obs5_reads[] = {
     {"{\"op\":5,\"d\":{\"eventType\":\"StudioModeStateChanged\",\"eventIntent\":1,\"eventData\":{\"studioModeEnabled\":true}}}", EVENT, 0, "|\"StudioModeStateChanged\"|{\"studioModeEnabled\":true}|||||"},
     {"{\"op\":5,\"d\":{\"eventType\":\"ExitStarted\",\"eventIntent\":1}}", EVENT, 0, "|\"ExitStarted\"||||||"},
     {"{\"op\":2,\"d\":{\"negotiatedRpcVersion\":1}}", BAD, 0, NULL},
+    {"{\"op\":6,\"d\":{\"requestType\":\"GetVersion\",\"requestId\":\"f81\",\"requestData\":{\"a\":1}}}", CALL, 0, "\"f81\"|\"GetVersion\"|{\"a\":1}|||||"},
+    {"{\"op\":6,\"d\":{\"requestType\":\"GetVersion\"}}", BAD, 0, NULL},
 };
 static const encode_case_t obs5_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 4, .method = S("SetCurrentProgramScene"), .params = S("{\"sceneName\":\"Scene 12\"}")}, "{\"op\":6,\"d\":{\"requestType\":\"SetCurrentProgramScene\",\"requestId\":\"4\",\"requestData\":{\"sceneName\":\"Scene 12\"}}}"},
     {{.kind = UVOW__OP_CALL, .id = 4, .method = S("GetVersion")}, "{\"op\":6,\"d\":{\"requestType\":\"GetVersion\",\"requestId\":\"4\"}}"},
+    {{.kind = UVOW__OP_REPLY, .raw_id = S("\"f81\""), .method = S("GetVersion"), .params = S("{\"a\":1}")}, "{\"op\":7,\"d\":{\"requestType\":\"GetVersion\",\"requestId\":\"f81\",\"requestStatus\":{\"result\":true,\"code\":100},\"responseData\":{\"a\":1}}}"},
+    {{.kind = UVOW__OP_REPLY_ERROR, .raw_id = S("\"f81\""), .error_code = 204, .error_message = S("no")}, "{\"op\":7,\"d\":{\"requestId\":\"f81\",\"requestStatus\":{\"result\":false,\"code\":204,\"comment\":\"no\"}}}"},
+    {{.kind = UVOW__OP_EVENT, .method = S("ExitStarted")}, "{\"op\":5,\"d\":{\"eventType\":\"ExitStarted\",\"eventIntent\":1}}"},
 };
 
 static const decode_case_t phoenix2_reads[] = {
@@ -85,11 +102,16 @@ static const decode_case_t phoenix2_reads[] = {
     {"[null,null,\"room:lobby\",\"new_msg\",{\"body\":\"hi\"}]", EVENT, 0, "|\"new_msg\"|{\"body\":\"hi\"}|null||||"},
     {"[\"1\",\"1\",\"room:lobby\",\"phx_close\",{}]", EVENT, 0, "|\"phx_close\"|{}|\"1\"||||"},
     {"[\"1\",\"1\",\"room:lobby\",\"phx_reply\",{\"status\":\"odd\",\"response\":{}}]", BAD, 0, NULL},
+    {"[null,\"8\",\"phoenix\",\"heartbeat\",{}]", CONTROL, 8, "\"8\"|||||||"},
+    {"[\"1\",\"2\",\"room:lobby\",\"shout\",{\"a\":1}]", CALL, 2, "\"2\"|\"shout\"|{\"a\":1}|\"1\"||||"},
     {"{}", BAD, 0, NULL},
 };
 static const uvow__var_t phoenix_vars[] = {{S("join_ref"), S("\"1\"")}, {S("topic"), S("\"room:lobby\"")}};
 static const encode_case_t phoenix2_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 1, .method = S("phx_join"), .vars = phoenix_vars, .var_count = 2}, "[\"1\",\"1\",\"room:lobby\",\"phx_join\",{}]"},
+    {{.kind = UVOW__OP_REPLY, .raw_id = S("\"2\""), .method = S("shout"), .params = S("{}"), .vars = phoenix_vars, .var_count = 2}, "[\"1\",\"2\",\"room:lobby\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]"},
+    {{.kind = UVOW__OP_REPLY_ERROR, .raw_id = S("\"2\""), .error_message = S("no"), .vars = phoenix_vars, .var_count = 2}, "[\"1\",\"2\",\"room:lobby\",\"phx_reply\",{\"status\":\"error\",\"response\":{\"reason\":\"no\"}}]"},
+    {{.kind = UVOW__OP_EVENT, .method = S("new_msg"), .params = S("{\"a\":1}"), .vars = phoenix_vars + 1, .var_count = 1}, "[null,null,\"room:lobby\",\"new_msg\",{\"a\":1}]"},
     {{.kind = UVOW__OP_CALL, .id = 2, .method = S("shout"), .params = S("{\"a\":1}"), .vars = phoenix_vars, .var_count = 2}, "[\"1\",\"2\",\"room:lobby\",\"shout\",{\"a\":1}]"},
 };
 
@@ -110,9 +132,17 @@ static const decode_case_t wamp2_reads[] = {
     {"[50,77133,{}]", OK, 77133, "77133|||||||"},
     {"[50,77133,{\"progress\":true},[1]]", PARTIAL, 77133, "77133||[1]|||||"},
     {"[50,77133,{\"progress\":false},[1]]", OK, 77133, "77133||[1]|||||"},
-    {"[8,48,7814135,{},\"com.myapp.error.object_write_protected\",[\"Object is write protected.\"],{\"severity\":3}]", FAILED, 7814135, "7814135||||\"com.myapp.error.object_write_protected\"||[\"Object is write protected.\"]|"},
+    {"[8,48,7814135,{},\"com.myapp.error.object_write_protected\",[\"Object is write protected.\"],{\"severity\":3}]", FAILED, 7814135, "7814135||||\"com.myapp.error.object_write_protected\"|\"Object is write protected.\"|[\"Object is write protected.\"]|"},
     {"[33,713845233,5512315355]", OK, 713845233, "713845233||5512315355|||||"},
     {"[36,5512315355,4429313566,{},[\"Hello, world!\"]]", EVENT, 0, "|\"event\"|[36,5512315355,4429313566,{},[\"Hello, world!\"]]|||||"},
+    {"[65,25349185,2103333224]", OK, 25349185, "25349185||2103333224|||||"},
+    {"[67,788923562]", OK, 788923562, "788923562|||||||"},
+    {"[17,239714735,4429313566]", OK, 239714735, "239714735||4429313566|||||"},
+    {"[35,85346237]", OK, 85346237, "85346237|||||||"},
+    {"[8,64,25349185,{},\"wamp.error.procedure_already_exists\"]", FAILED, 25349185, "25349185||||\"wamp.error.procedure_already_exists\"|||"},
+    {"[68,6131533,9823527,{},[\"johnny\"],{\"firstname\":\"John\"}]", CALL, 6131533, "6131533|\"invocation\"|[68,6131533,9823527,{},[\"johnny\"],{\"firstname\":\"John\"}]|||||"},
+    {"[69,6131533,{}]", CANCEL, 6131533, "6131533|||||||"},
+    {"[68,null,9823527,{}]", BAD, 0, NULL},
     {"[6,{},\"wamp.close.system_shutdown\"]", EVENT, 0, "|\"goodbye\"|[6,{},\"wamp.close.system_shutdown\"]|||||"},
     {"[2,9129137332,{\"roles\":{}}]", BAD, 0, NULL},
     {"[50]", BAD, 0, NULL},
@@ -123,6 +153,10 @@ static const encode_case_t wamp2_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 5, .method = S("u"), .params = S("{\"a\":1}")}, "[48,5,{\"receive_progress\":true},\"u\",[],{\"a\":1}]"},
     {{.kind = UVOW__OP_SUBSCRIBE, .id = 6, .method = S("com.myapp.mytopic1")}, "[32,6,{},\"com.myapp.mytopic1\"]"},
     {{.kind = UVOW__OP_CANCEL, .id = 5}, "[49,5,{}]"},
+    {{.kind = UVOW__OP_REPLY, .raw_id = S("6131533"), .params = S("[1]")}, "[70,6131533,{},[[1]]]"},
+    {{.kind = UVOW__OP_REPLY, .raw_id = S("6131533")}, "[70,6131533,{},[null]]"},
+    {{.kind = UVOW__OP_PARTIAL, .raw_id = S("6131533"), .params = S("5")}, "[70,6131533,{\"progress\":true},[5]]"},
+    {{.kind = UVOW__OP_REPLY_ERROR, .raw_id = S("6131533"), .error_message = S("no")}, "[8,68,6131533,{},\"wamp.error.runtime_error\",[\"no\"]]"},
 };
 
 static const decode_case_t lsp_reads[] = {
@@ -146,10 +180,9 @@ static const decode_case_t janus_reads[] = {
     {"{\"janus\":\"error\",\"transaction\":\"4\",\"error\":{\"code\":458,\"reason\":\"No such session\"}}", FAILED, 4, "\"4\"||||458|\"No such session\"||"},
     {"{\"janus\":\"webrtcup\",\"session_id\":5,\"sender\":9}", EVENT, 0, "|\"webrtcup\"|{\"janus\":\"webrtcup\",\"session_id\":5,\"sender\":9}|5||||"},
 };
-static const uvow__var_t janus_vars[] = {{S("session_id"), S("5")}, {S("sender"), S("9")}};
 static const encode_case_t janus_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 1, .method = S("create")}, "{\"janus\":\"create\",\"transaction\":\"1\"}"},
-    {{.kind = UVOW__OP_CALL, .id = 3, .method = S("message"), .params = S("{\"body\":{\"audio\":true}}"), .vars = janus_vars, .var_count = 2}, "{\"janus\":\"message\",\"transaction\":\"3\",\"session_id\":5,\"handle_id\":9,\"body\":{\"audio\":true}}"},
+    {{.kind = UVOW__OP_CALL, .id = 3, .method = S("message"), .params = S("{\"session_id\":5,\"handle_id\":9,\"body\":{\"audio\":true}}")}, "{\"janus\":\"message\",\"transaction\":\"3\",\"session_id\":5,\"handle_id\":9,\"body\":{\"audio\":true}}"},
     {{.kind = UVOW__OP_CALL, .id = 3, .method = S("message"), .params = S("{\"transaction\":\"9\"}")}, NULL},
 };
 
@@ -159,6 +192,8 @@ static const decode_case_t jupyter_reads[] = {
     {"{\"msg_type\":\"stream\",\"parent_header\":{\"msg_id\":\"7\"},\"content\":{\"name\":\"stdout\",\"text\":\"hi\"},\"channel\":\"iopub\"}", PARTIAL, 7, "\"7\"||{\"msg_type\":\"stream\",\"parent_header\":{\"msg_id\":\"7\"},\"content\":{\"name\":\"stdout\",\"text\":\"hi\"},\"channel\":\"iopub\"}|||||"},
     {"{\"msg_type\":\"status\",\"parent_header\":{},\"content\":{\"execution_state\":\"starting\"},\"channel\":\"iopub\"}", EVENT, 0, "|\"status\"|{\"execution_state\":\"starting\"}|||||"},
     {"{\"msg_type\":\"stream\",\"parent_header\":{\"msg_id\":\"other-7\"},\"content\":{},\"channel\":\"iopub\"}", PARTIAL, 0, "\"other-7\"||{\"msg_type\":\"stream\",\"parent_header\":{\"msg_id\":\"other-7\"},\"content\":{},\"channel\":\"iopub\"}|||||"},
+    {"{\"msg_type\":\"status\",\"parent_header\":{\"msg_id\":\"7\"},\"content\":{\"execution_state\":\"idle\"},\"channel\":\"iopub\"}", ENDED, 7, "\"7\"|||||||"},
+    {"{\"msg_type\":\"status\",\"parent_header\":{\"msg_id\":\"7\"},\"content\":{\"execution_state\":\"busy\"},\"channel\":\"iopub\"}", PARTIAL, 7, "\"7\"||{\"msg_type\":\"status\",\"parent_header\":{\"msg_id\":\"7\"},\"content\":{\"execution_state\":\"busy\"},\"channel\":\"iopub\"}|||||"},
 };
 static const encode_case_t jupyter_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 7, .method = S("kernel_info_request")}, "{\"channel\":\"shell\",\"parent_header\":{},\"metadata\":{},\"header\":{\"msg_id\":\"7\",\"msg_type\":\"kernel_info_request\",\"version\":\"5.3\",\"username\":\"\"},\"content\":{},\"buffers\":[]}"},
@@ -208,6 +243,36 @@ static const decode_case_t deribit_reads[] = {
 static const encode_case_t deribit_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 1, .method = S("public/test"), .params = S("{}")}, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"public/test\",\"params\":{}}"},
 };
+static const decode_case_t surrealdb_reads[] = {
+    {"{\"id\":1,\"result\":[{\"id\":\"person:tobie\"}]}", OK, 1, "1||[{\"id\":\"person:tobie\"}]|||||"},
+    {"{\"id\":2,\"error\":{\"code\":-32000,\"message\":\"There was a problem\"}}", FAILED, 2, "2||||-32000|\"There was a problem\"||"},
+    {"{\"result\":{\"action\":\"CREATE\",\"id\":\"0189d6e3\",\"result\":{}}}", EVENT, 0, "|\"CREATE\"|{\"action\":\"CREATE\",\"id\":\"0189d6e3\",\"result\":{}}|||||"},
+    {"{\"result\":1}", BAD, 0, NULL},
+};
+static const encode_case_t surrealdb_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("select"), .params = S("[\"person\"]")}, "{\"id\":1,\"method\":\"select\",\"params\":[\"person\"]}"},
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("select"), .params = S("{}")}, NULL},
+};
+static const decode_case_t kraken_reads[] = {
+    {"{\"method\":\"add_order\",\"req_id\":123456789,\"result\":{\"order_id\":\"AA5JGQ\"},\"success\":true,\"time_in\":\"2023\"}", OK, 123456789, "123456789||{\"order_id\":\"AA5JGQ\"}|||||"},
+    {"{\"error\":\"EOrder:Insufficient funds\",\"method\":\"add_order\",\"req_id\":3,\"success\":false}", FAILED, 3, "3|||||\"EOrder:Insufficient funds\"||"},
+    {"{\"method\":\"pong\",\"req_id\":101,\"time_in\":\"2023\"}", OK, 101, "101|||||||"},
+    {"{\"channel\":\"heartbeat\"}", IGNORED, 0, "|||||||"},
+    {"{\"channel\":\"ticker\",\"type\":\"update\",\"data\":[]}", EVENT, 0, "|\"ticker\"|{\"channel\":\"ticker\",\"type\":\"update\",\"data\":[]}|||||"},
+};
+static const encode_case_t kraken_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 7, .method = S("subscribe"), .params = S("{\"channel\":\"ticker\"}")}, "{\"method\":\"subscribe\",\"req_id\":7,\"params\":{\"channel\":\"ticker\"}}"},
+    {{.kind = UVOW__OP_CALL, .id = 8, .method = S("ping")}, "{\"method\":\"ping\",\"req_id\":8}"},
+};
+static const decode_case_t binance_reads[] = {
+    {"{\"id\":\"17\",\"status\":200,\"result\":{\"serverTime\":1656400526260},\"rateLimits\":[]}", OK, 17, "\"17\"||{\"serverTime\":1656400526260}|||||"},
+    {"{\"id\":\"18\",\"status\":400,\"error\":{\"code\":-2010,\"msg\":\"Account has insufficient balance\"},\"rateLimits\":[]}", FAILED, 18, "\"18\"||||-2010|\"Account has insufficient balance\"||"},
+    {"{\"event\":{\"e\":\"executionReport\",\"s\":\"ETHBTC\"}}", EVENT, 0, "|\"executionReport\"|{\"e\":\"executionReport\",\"s\":\"ETHBTC\"}|||||"},
+    {"{\"id\":\"18\",\"status\":400}", BAD, 0, NULL},
+};
+static const encode_case_t binance_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 17, .method = S("time")}, "{\"id\":\"17\",\"method\":\"time\"}"},
+};
 /* clang-format on */
 
 static const service_t built_in[] = {
@@ -222,7 +287,8 @@ static const service_t built_in[] = {
 };
 static const service_t described[] = {
     SERVICE(janus),   SERVICE(jupyter), SERVICE(mattermost), SERVICE(slack),
-    SERVICE(discord), SERVICE(mopidy),  SERVICE(deribit),
+    SERVICE(discord), SERVICE(mopidy),  SERVICE(deribit),    SERVICE(surrealdb),
+    SERVICE(kraken),  SERVICE(binance),
 };
 
 static uvow_protocol_t *load(const char *folder, const char *name) {
@@ -309,8 +375,7 @@ static void check_mutations(const uvow_protocol_t *a, const uvow_protocol_t *b,
   }
 }
 
-static void built_in_ones(void **state) {
-  (void)state;
+TEST_CASE(built_in_ones) {
   for (size_t i = 0; i < UVOW__COUNT(built_in); i++) {
     const uvow_protocol_t *protocol = uvow_protocol_by_name(built_in[i].name);
     assert_non_null(protocol);
@@ -320,14 +385,15 @@ static void built_in_ones(void **state) {
   }
 }
 
-static void are_as_their_descriptions(void **state) {
-  (void)state;
+TEST_CASE(are_as_their_descriptions) {
   for (size_t i = 0; i < 6; i++) {
     const uvow_protocol_t *protocol = uvow_protocol_by_name(built_in[i].name);
     uvow_protocol_t *made = load("reference", built_in[i].name);
     check_service(made, &built_in[i]);
     check_mutations(protocol, made, &built_in[i]);
     assert_int_equal(made->step_count, protocol->step_count);
+    assert_int_equal(made->accept_count, protocol->accept_count);
+    assert_int_equal(made->replies_first, protocol->replies_first);
     assert_int_equal(made->batches, protocol->batches);
     assert_int_equal(!made->subprotocol, !protocol->subprotocol);
     assert_int_equal(made->heartbeat ? made->heartbeat->every_ms : 0,
@@ -339,8 +405,34 @@ static void are_as_their_descriptions(void **state) {
   }
 }
 
-static void described_ones(void **state) {
-  (void)state;
+/* One with a rule more, for what nobody sends: nothing else changes. */
+static uvow_protocol_t *extend(const char *name) {
+  const uvow_protocol_t *protocol = uvow_protocol_by_name(name);
+  char text[300];
+  uvow_error_t *error = NULL;
+  snprintf(text, sizeof(text),
+           "{\"name\":\"%s\",\"base\":\"%s\",\"rules\":[{\"when\":{\"%s\":"
+           "\"none\"},\"is\":\"event\",\"named\":\"own\"}]}",
+           name, name, protocol->root->item_count ? "/9" : "/nobody");
+  uvow_protocol_t *made = uvow_protocol_parse(text, strlen(text), &error);
+  if (!made)
+    fail_msg("%s: %s", name, uvow_error_message(error));
+  return made;
+}
+
+TEST_CASE(are_bases) {
+  for (size_t i = 0; i < UVOW__COUNT(built_in); i++) {
+    const uvow_protocol_t *protocol = uvow_protocol_by_name(built_in[i].name);
+    uvow_protocol_t *made = extend(built_in[i].name);
+    check_service(made, &built_in[i]);
+    check_mutations(protocol, made, &built_in[i]);
+    assert_int_equal(made->step_count, protocol->step_count);
+    assert_int_equal(made->accept_count, protocol->accept_count);
+    uvow_protocol_unref(made);
+  }
+}
+
+TEST_CASE(described_ones) {
   for (size_t i = 0; i < UVOW__COUNT(described); i++) {
     uvow_protocol_t *made = load("examples", described[i].name);
     check_service(made, &described[i]);
@@ -353,7 +445,8 @@ static void expect_step(const uvow__step_t *step,
                         const uvow_protocol_t *protocol, const char *text,
                         uvow__step_result_t result) {
   uvow__step_read_t read;
-  assert_int_equal(uvow__step_read(protocol, step, text, strlen(text), &read),
+  assert_int_equal(uvow__step_read(protocol, step, (uvow__slice_t){NULL, 0},
+                                   text, strlen(text), &read),
                    result);
 }
 
@@ -362,7 +455,7 @@ static void expect_sent(const uvow__step_t *step,
                         const char *text) {
   uvow__buf_t out;
   uvow__buf_init(&out, &uvow__mem_default, 1000);
-  assert_int_equal(uvow__step_write(protocol, step, op, &out),
+  assert_int_equal(uvow__step_write(protocol, &step->send, op, &out),
                    text ? 0 : UVOW_EINVAL);
   assert_int_equal(uvow__buf_append(&out, "", 1), 0);
   assert_string_equal((const char *)uvow__buf_front(&out), text ? text : "");
@@ -377,10 +470,16 @@ static const uvow__var_t open_vars[] = {
 static const uvow__op_t without_vars = {0};
 static const uvow__op_t with_vars = {.vars = open_vars, .var_count = 4};
 
-static void opens_home_assistant(void **state) {
-  const uvow_protocol_t *p = uvow_protocol_by_name("home_assistant");
+/* As a built-in one, and as the base of a description. */
+static void twice(const char *name, void (*check)(const uvow_protocol_t *p)) {
+  uvow_protocol_t *made = extend(name);
+  check(uvow_protocol_by_name(name));
+  check(made);
+  uvow_protocol_unref(made);
+}
+
+static void open_home_assistant(const uvow_protocol_t *p) {
   uvow__step_read_t read;
-  (void)state;
   expect_step(&p->steps[0], p, "{\"type\":\"auth_required\"}", UVOW__STEP_DONE);
   expect_step(&p->steps[0], p, "{\"type\":\"x\"}", UVOW__STEP_OTHER);
   expect_step(&p->steps[0], p, "{", UVOW__STEP_OTHER);
@@ -390,21 +489,24 @@ static void opens_home_assistant(void **state) {
   expect_sent(&p->steps[1], p, &without_vars, NULL);
   expect_sent(&p->steps[2], p, &with_vars, NULL);
   static const char no[] = "{\"type\":\"auth_invalid\",\"message\":\"no\"}";
-  assert_int_equal(uvow__step_read(p, &p->steps[2], no, strlen(no), &read),
+  assert_int_equal(uvow__step_read(p, &p->steps[2], (uvow__slice_t){NULL, 0},
+                                   no, strlen(no), &read),
                    UVOW__STEP_REFUSED);
   assert_true(uvow__slice_is(read.message, "\"no\""));
 }
 
-static void opens_obs5(void **state) {
-  const uvow_protocol_t *p = uvow_protocol_by_name("obs5");
+TEST_CASE(opens_home_assistant) {
+  twice("home_assistant", open_home_assistant);
+}
+
+static void open_obs5(const uvow_protocol_t *p) {
   uvow__step_read_t read;
-  (void)state;
   static const char hello[] =
       "{\"op\":0,\"d\":{\"authentication\":{\"challenge\":\"C\",\"salt\":\"S\""
       "},\"rpcVersion\":1}}";
-  assert_int_equal(
-      uvow__step_read(p, &p->steps[0], hello, strlen(hello), &read),
-      UVOW__STEP_DONE);
+  assert_int_equal(uvow__step_read(p, &p->steps[0], (uvow__slice_t){NULL, 0},
+                                   hello, strlen(hello), &read),
+                   UVOW__STEP_DONE);
   assert_int_equal(read.pick_count, 2);
   assert_true(uvow__slice_is(read.picks[0].name, "challenge"));
   assert_true(uvow__slice_is(read.picks[0].json, "\"C\""));
@@ -416,22 +518,29 @@ static void opens_obs5(void **state) {
               "{\"op\":1,\"d\":{\"rpcVersion\":1}}");
 }
 
-static void opens_the_others(void **state) {
-  const uvow_protocol_t *p;
-  (void)state;
-  p = uvow_protocol_by_name("graphql_transport_ws");
+TEST_CASE(opens_obs5) {
+  twice("obs5", open_obs5);
+}
+
+static void open_graphql_transport_ws(const uvow_protocol_t *p) {
   expect_sent(&p->steps[0], p, &without_vars, "{\"type\":\"connection_init\"}");
   expect_step(&p->steps[1], p, "{\"type\":\"connection_ack\"}",
               UVOW__STEP_DONE);
-  p = uvow_protocol_by_name("wamp2");
+}
+
+static void open_wamp2(const uvow_protocol_t *p) {
   expect_sent(&p->steps[0], p, &with_vars,
               "[1,\"r1\",{\"roles\":{\"caller\":{\"features\":{\"progressive_"
-              "call_results\":true,\"call_canceling\":true}},\"publisher\":{},"
+              "call_results\":true,\"call_canceling\":true}},\"callee\":{"
+              "\"features\":{\"progressive_call_results\":true,\"call_"
+              "canceling\":true}},\"publisher\":{},"
               "\"subscriber\":{}}}]");
   expect_step(&p->steps[1], p, "[2,5,{}]", UVOW__STEP_DONE);
   expect_step(&p->steps[1], p, "[3,{},\"wamp.error.no_such_realm\"]",
               UVOW__STEP_REFUSED);
-  p = uvow_protocol_by_name("lsp");
+}
+
+static void open_lsp(const uvow_protocol_t *p) {
   expect_sent(&p->steps[0], p, &with_vars,
               "{\"jsonrpc\":\"2.0\",\"id\":\"uvow-initialize\",\"method\":"
               "\"initialize\",\"params\":{\"capabilities\":{}}}");
@@ -443,18 +552,26 @@ static void opens_the_others(void **state) {
               UVOW__STEP_REFUSED);
   expect_sent(&p->steps[2], p, &with_vars,
               "{\"jsonrpc\":\"2.0\",\"method\":\"initialized\",\"params\":{}}");
-  p = uvow_protocol_by_name("mcp");
+}
+
+static void open_mcp(const uvow_protocol_t *p) {
   expect_sent(&p->steps[2], p, &with_vars,
               "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}");
 }
 
-static void beats_and_answers(void **state) {
+TEST_CASE(opens_the_others) {
+  twice("graphql_transport_ws", open_graphql_transport_ws);
+  twice("wamp2", open_wamp2);
+  twice("lsp", open_lsp);
+  twice("mcp", open_mcp);
+}
+
+TEST_CASE(beats_and_answers) {
   static const char ping[] = "{\"type\":\"ping\",\"payload\":{\"a\":1}}";
   const uvow__op_t op = {.id = 9};
   const uvow_protocol_t *p = uvow_protocol_by_name("phoenix2");
   uvow__buf_t out;
   uvow__msg_t msg;
-  (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 1000);
   assert_int_equal(uvow__heartbeat_write(p, &op, &out), 0);
   p = uvow_protocol_by_name("graphql_transport_ws");
@@ -472,6 +589,7 @@ TEST_MODULE(services) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(built_in_ones),
       cmocka_unit_test(are_as_their_descriptions),
+      cmocka_unit_test(are_bases),
       cmocka_unit_test(described_ones),
       cmocka_unit_test(opens_home_assistant),
       cmocka_unit_test(opens_obs5),

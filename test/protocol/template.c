@@ -92,8 +92,7 @@ static const struct {
   i < UVOW__COUNT(messages);                                                   \
   i++
 
-static void what_we_would_write_is_read_the_short_way(void **state) {
-  (void)state;
+TEST_CASE(what_we_would_write_is_read_the_short_way) {
   for (EACH_MESSAGE(i)) {
     const char *text = messages[i].text;
     const uvow_protocol_t *protocol =
@@ -105,10 +104,9 @@ static void what_we_would_write_is_read_the_short_way(void **state) {
 
 /* One byte more, less, or another: the short way never says anything else than
  * the rules. */
-static void both_ways_agree_on_what_is_nearly_so(void **state) {
+TEST_CASE(both_ways_agree_on_what_is_nearly_so) {
   static const char bytes[] = "\0\t {}[]\",:\\e0123456789.-+n\x7f\xff";
   char text[200];
-  (void)state;
   for (EACH_MESSAGE(i)) {
     const uvow_protocol_t *protocol =
         uvow_protocol_by_name(messages[i].protocol);
@@ -137,9 +135,8 @@ static void both_ways_agree_on_what_is_nearly_so(void **state) {
 }
 
 /* Halves of different messages, joined. */
-static void both_ways_agree_on_mixtures(void **state) {
+TEST_CASE(both_ways_agree_on_mixtures) {
   char text[200];
-  (void)state;
   for (EACH_MESSAGE(i)) {
     for (EACH_MESSAGE(k)) {
       const char *first = messages[i].text;
@@ -177,30 +174,28 @@ static const char call_text[] =
     "\"echo\",\"params\":{\"x\":81}}";
 
 /* A buffer begins with 256 bytes. */
-static void room_may_end_anywhere(void **state) {
+TEST_CASE(room_may_end_anywhere) {
   uvow__op_t op = {.kind = UVOW__OP_CALL,
                    .id = 123,
                    .method = S("echo"),
                    .params = S("{\"x\":81}")};
-  (void)state;
   for (size_t before = 0; before <= 256; before++)
-    is_written(uvow_protocol_jsonrpc2(), &op, before, call_text);
+    is_written(uvow_protocol_by_name("jsonrpc2"), &op, before, call_text);
 }
 
-static void writes_every_id(void **state) {
-  (void)state;
+TEST_CASE(writes_every_id) {
   for (uint64_t id = 1; id <= UVOW__ID_MAX; id = id * 10 + id % 10) {
     for (uint64_t around = id - (id > 1); around <= id + 1; around++) {
       char text[100];
       uvow__op_t op = {.kind = UVOW__OP_CALL, .id = around, .method = S("m")};
       snprintf(text, sizeof(text), "{\"id\":%llu,\"method\":\"m\"}",
                (unsigned long long)around);
-      is_written(uvow_protocol_cdp(), &op, 0, text);
+      is_written(uvow_protocol_by_name("cdp"), &op, 0, text);
     }
   }
 }
 
-static void writes_every_code(void **state) {
+TEST_CASE(writes_every_code) {
   static const struct {
     int64_t code;
     const char *text;
@@ -210,7 +205,6 @@ static void writes_every_code(void **state) {
                {-32601, "-32601"},
                {INT64_MAX, "9223372036854775807"},
                {INT64_MIN, "-9223372036854775808"}};
-  (void)state;
   for (size_t i = 0; i < UVOW__COUNT(cases); i++) {
     char text[100];
     uvow__op_t op = {.kind = UVOW__OP_REPLY_ERROR,
@@ -221,14 +215,13 @@ static void writes_every_code(void **state) {
              "{\"id\":1,\"error\":{\"code\":%s,\"message\":\"\"}}",
              cases[i].text);
     for (size_t before = 200; before <= 256; before++)
-      is_written(uvow_protocol_cdp(), &op, before, text);
+      is_written(uvow_protocol_by_name("cdp"), &op, before, text);
   }
 }
 
 /* Names of every length, plain, and with a quote at every place. */
-static void writes_every_name(void **state) {
+TEST_CASE(writes_every_name) {
   char name[41];
-  (void)state;
   for (size_t len = 0; len < 40; len++) {
     for (size_t at = 0; at <= len; at++) {
       char text[200];
@@ -239,17 +232,16 @@ static void writes_every_name(void **state) {
       snprintf(text, sizeof(text), "{\"id\":1,\"method\":\"%.*s%s%.*s\"}",
                (int)at, name, at < len ? "\\\"" : "",
                at < len ? (int)(len - at - 1) : 0, name + at + 1);
-      is_written(uvow_protocol_cdp(), &op, 0, text);
-      is_written(uvow_protocol_cdp(), &op, 256 - 22 - len, text);
+      is_written(uvow_protocol_by_name("cdp"), &op, 0, text);
+      is_written(uvow_protocol_by_name("cdp"), &op, 256 - 22 - len, text);
     }
   }
 }
 
 /* Params of every length. */
-static void writes_all_params(void **state) {
+TEST_CASE(writes_all_params) {
   char params[101];
   char text[200];
-  (void)state;
   memset(params, 'p', sizeof(params));
   params[0] = '[';
   params[1] = '"';
@@ -261,20 +253,19 @@ static void writes_all_params(void **state) {
     snprintf(text, sizeof(text),
              "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":%.*s}", (int)len,
              params);
-    is_written(uvow_protocol_jsonrpc2(), &op, 0, text);
-    is_written(uvow_protocol_jsonrpc2(), &op, 150, text);
+    is_written(uvow_protocol_by_name("jsonrpc2"), &op, 0, text);
+    is_written(uvow_protocol_by_name("jsonrpc2"), &op, 150, text);
     params[len - 2] = params[len - 1] = 'p';
   }
 }
 
 /* Large params stay where they are: with them in their place, the message is
  * what it would have been. They are checked as ever, unless they have been. */
-static void splices_large_params(void **state) {
-  (void)state;
+TEST_CASE(splices_large_params) {
   static char params[UVOW__SPLICE_MIN + 2];
   for (size_t len = UVOW__SPLICE_MIN - 1; len <= UVOW__SPLICE_MIN; len++) {
     uvow__buf_t whole, spliced;
-    uvow__splice_t splice = {{NULL, 0}, {NULL, 0}, 0};
+    uvow__splice_t splice = {{NULL, 0}, {NULL, 0}, 0, NULL};
     uvow__op_t op = {.kind = UVOW__OP_CALL, .id = 7, .method = S("m")};
     uvow__buf_init(&whole, &uvow__mem_default, SIZE_MAX);
     uvow__buf_init(&spliced, &uvow__mem_default, SIZE_MAX);
@@ -320,9 +311,8 @@ static void splices_large_params(void **state) {
 
 /* The literal texts fit: what's behind them is copied too, and must be there.
  */
-static void literals_have_zeros_behind_them(void **state) {
+TEST_CASE(literals_have_zeros_behind_them) {
   static const char *const names[] = {"jsonrpc2", "callback_id", "cdp"};
-  (void)state;
   for (size_t i = 0; i < UVOW__COUNT(names); i++) {
     const uvow_protocol_t *protocol = uvow_protocol_by_name(names[i]);
     for (int kind = 0; kind < UVOW__OP_KINDS; kind++) {
@@ -348,16 +338,16 @@ static const char full_text[] =
     "\"data\":[1]},\"sessionId\":\"s\\n\"}";
 
 /* All or nothing, wherever the limit is, and behind what is there already. */
-static void a_limit_changes_nothing(void **state) {
+TEST_CASE(a_limit_changes_nothing) {
   size_t len = sizeof(full_text) - 1;
-  (void)state;
   for (size_t max = 4; max <= 4 + len; max++) {
     uvow__buf_t out;
     int room = max == 4 + len;
     uvow__buf_init(&out, &uvow__mem_default, max);
     assert_int_equal(uvow__buf_append_text(&out, "kept"), 0);
-    assert_int_equal(uvow__protocol_encode(uvow_protocol_cdp(), &full, &out),
-                     room ? 0 : UVOW_EOVERLOAD);
+    assert_int_equal(
+        uvow__protocol_encode(uvow_protocol_by_name("cdp"), &full, &out),
+        room ? 0 : UVOW_EOVERLOAD);
     assert_int_equal(uvow__buf_size(&out), room ? max : 4);
     assert_memory_equal(uvow__buf_front(&out), "kept", 4);
     if (room)
@@ -367,10 +357,9 @@ static void a_limit_changes_nothing(void **state) {
 }
 
 /* The same where room at the front of the buffer is used again. */
-static void a_failure_survives_a_move(void **state) {
+TEST_CASE(a_failure_survives_a_move) {
   uvow__buf_t out;
   char filler[200];
-  (void)state;
   memset(filler, '.', sizeof(filler));
   uvow__buf_init(&out, &uvow__mem_default, 256);
   assert_int_equal(uvow__buf_append(&out, filler, 200), 0);
@@ -378,8 +367,9 @@ static void a_failure_survives_a_move(void **state) {
   assert_int_equal(uvow__buf_append(&out, filler, 46), 0);
   assert_int_equal(out.off, 190);
   out.max = 100;
-  assert_int_equal(uvow__protocol_encode(uvow_protocol_cdp(), &full, &out),
-                   UVOW_EOVERLOAD);
+  assert_int_equal(
+      uvow__protocol_encode(uvow_protocol_by_name("cdp"), &full, &out),
+      UVOW_EOVERLOAD);
   assert_int_equal(out.off, 0); /* it was moved */
   assert_int_equal(uvow__buf_size(&out), 56);
   assert_memory_equal(uvow__buf_front(&out), filler, 56);
@@ -392,7 +382,7 @@ static void without_memory(test_alloc_t *alloc, void *data) {
   uvow__buf_init(&out, &alloc->allocator, 10000);
   for (int i = 0; i < 10; i++) {
     size_t size = uvow__buf_size(&out);
-    int rc = uvow__protocol_encode(uvow_protocol_cdp(), &full, &out);
+    int rc = uvow__protocol_encode(uvow_protocol_by_name("cdp"), &full, &out);
     assert_true(rc == 0 || rc == UVOW_ENOMEM);
     assert_int_equal(uvow__buf_size(&out),
                      rc ? size : size + sizeof(full_text) - 1);
@@ -400,8 +390,7 @@ static void without_memory(test_alloc_t *alloc, void *data) {
   uvow__buf_done(&out);
 }
 
-static void survives_no_memory(void **state) {
-  (void)state;
+TEST_CASE(survives_no_memory) {
   test_alloc_sweep(without_memory, NULL);
 }
 

@@ -22,11 +22,10 @@ static void expect_first(uvow__backlog_t *backlog, uint64_t id,
   uvow__backlog_pop(backlog);
 }
 
-static void test_messages_come_out_in_order(void **state) {
+TEST_CASE(test_messages_come_out_in_order) {
   uvow__backlog_t backlog;
   char text[64];
   uint64_t out = 0;
-  (void)state;
   uvow__backlog_init(&backlog, &uvow__mem_default, SIZE_MAX);
   assert_true(uvow__backlog_empty(&backlog));
   for (uint64_t in = 0; in < 1000; in++) {
@@ -48,9 +47,8 @@ static void test_messages_come_out_in_order(void **state) {
   uvow__backlog_done(&backlog);
 }
 
-static void test_it_is_bounded_by_bytes(void **state) {
+TEST_CASE(test_it_is_bounded_by_bytes) {
   uvow__backlog_t backlog;
-  (void)state;
   uvow__backlog_init(&backlog, &uvow__mem_default, 2 * HEAD + 5);
   assert_int_equal(push(&backlog, 1, "abc"), 0);
   assert_int_equal(push(&backlog, 2, "def"), UVOW_EOVERLOAD);
@@ -64,10 +62,9 @@ static void test_it_is_bounded_by_bytes(void **state) {
   uvow__backlog_done(&backlog);
 }
 
-static void test_one_goes_before_another(void **state) {
+TEST_CASE(test_one_goes_before_another) {
   uvow__backlog_t backlog;
   uvow__backlog_t front;
-  (void)state;
   for (int i = 0; i < 4; i++) { /* either may be empty */
     uvow__backlog_init(&backlog, &uvow__mem_default, 100);
     uvow__backlog_init(&front, &uvow__mem_default, SIZE_MAX);
@@ -103,11 +100,10 @@ static int is_odd(uint64_t id, void *data) {
   return id % 2 == 1;
 }
 
-static void test_some_can_be_taken_away(void **state) {
+TEST_CASE(test_some_can_be_taken_away) {
   uvow__backlog_t backlog;
   char text[16];
   int seen = 0;
-  (void)state;
   uvow__backlog_init(&backlog, &uvow__mem_default, SIZE_MAX);
   uvow__backlog_sift(&backlog, is_odd, &seen);
   assert_int_equal(seen, 0);
@@ -133,10 +129,9 @@ static void test_some_can_be_taken_away(void **state) {
   uvow__backlog_done(&backlog);
 }
 
-static void test_an_empty_one_keeps_little_memory(void **state) {
+TEST_CASE(test_an_empty_one_keeps_little_memory) {
   uvow__backlog_t backlog;
   static char text[100001];
-  (void)state;
   memset(text, 'x', sizeof(text) - 1);
   uvow__backlog_init(&backlog, &uvow__mem_default, SIZE_MAX);
   assert_int_equal(push(&backlog, 1, text), 0);
@@ -171,8 +166,7 @@ static void sweep(test_alloc_t *alloc, void *data) {
   uvow__backlog_done(&front);
 }
 
-static void test_memory_may_fail(void **state) {
-  (void)state;
+TEST_CASE(test_memory_may_fail) {
   test_alloc_sweep(sweep, NULL);
 }
 

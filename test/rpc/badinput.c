@@ -1,4 +1,4 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/script.h"
 
@@ -43,15 +43,14 @@ static void expect(waiting_t *w, int code, uvow_outcome_t outcome,
   script_end(&w->s);
 }
 
-static void test_refused(void **state) {
+TEST_CASE(test_refused) {
   waiting_t w;
-  (void)state;
   start(&w, 0);
   script_hang_up(&w.s, UV_ECONNREFUSED);
   expect(&w, UV_ECONNREFUSED, UVOW_NOT_SENT, "connection refused");
 }
 
-static void test_url(void **state) {
+TEST_CASE(test_url) {
   static const struct {
     const char *url;
     int code;
@@ -60,18 +59,17 @@ static void test_url(void **state) {
                {"ws://h:99999/", UVOW_EURL},
                {"ws://h/#f", UVOW_EURL},
                {"http://h/", UVOW_ESCHEME}};
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     script_t s;
     char expected[64];
     script_init(&s);
-    uvow_client_options_t options = script_options(&s);
+    test_connect_t options = script_options(&s);
     options.url = cases[i].url;
     assert_int_equal(script_client(&s, &options), 0);
     script_mark_t a = script_mark(&s, "");
     script_call(&s, "m", &a);
-    script_watch(uvow_client_ready(s.client), &a);
-    script_watch(uvow_client_close(s.client), &a);
+    script_watch(uvow_peer_ready(s.client), &a);
+    script_watch(uvow_peer_close(s.client), &a);
     script_turns(&s);
     snprintf(expected, sizeof(expected),
              "!%s:NOT !%s =", uvow_err_name(cases[i].code) + 5,
@@ -83,7 +81,7 @@ static void test_url(void **state) {
 }
 
 /* Whatever the server says instead of a 101 is named. */
-static void test_handshake(void **state) {
+TEST_CASE(test_handshake) {
   static const struct {
     const char *text;
     int code;
@@ -104,7 +102,6 @@ static void test_handshake(void **state) {
       {"SSH-2.0-OpenSSH_9.2\r\n", UVOW_EHTTP, ""},
       {"\x15\x03\x01\x02\x02", UVOW_EHTTP, ""},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     for (unsigned cut = 0; cut < 5; cut++) {
       waiting_t w;
@@ -120,10 +117,9 @@ static void test_handshake(void **state) {
 }
 
 /* A head without end is not kept without end. */
-static void test_endless_head(void **state) {
+TEST_CASE(test_endless_head) {
   waiting_t w;
   char junk[1024];
-  (void)state;
   start(&w, 0);
   script_connected(&w.s);
   script_feed(&w.s, "HTTP/1.1 101 S\r\nX: ", 19);
@@ -135,8 +131,7 @@ static void test_endless_head(void **state) {
   expect(&w, UVOW_ETOOBIG, UVOW_NOT_SENT, "");
 }
 
-static void test_connect_deadlines(void **state) {
-  (void)state;
+TEST_CASE(test_connect_deadlines) {
   for (int connected = 0; connected < 2; connected++) {
     waiting_t w;
     start(&w, 0);
@@ -151,8 +146,7 @@ static void test_connect_deadlines(void **state) {
 }
 
 /* The server goes: in the handshake, and with a request on the wire. */
-static void test_lost(void **state) {
-  (void)state;
+TEST_CASE(test_lost) {
   for (int open = 0; open < 2; open++) {
     for (int code = 0; code < 2; code++) {
       waiting_t w;
@@ -189,9 +183,19 @@ static const frame_case_t frame_cases[] = {
           "abcdX",
           UVOW_EPROTO, "masked frame from a server", "close:1002"),
     FRAME("\x82\x7F\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF", UVOW_ETOOBIG,
-          "over the limit", "close:1009"),
+          "message over the limit: 9223372036854775807 bytes, and "
+          "max_message_bytes is 16777216",
+          "close:1009"),
     FRAME("\x82\x7F\x00\x00\x00\x00\x01\x00\x00\x01", UVOW_ETOOBIG,
-          "over the limit", "close:1009"),
+          "message over the limit: 16777217 bytes, and max_message_bytes is "
+          "16777216",
+          "close:1009"),
+    FRAME("\x02\x01"
+          "a\x80\x7F\x00\x00\x00\x00\x01\x00\x00\x00",
+          UVOW_ETOOBIG,
+          "message over the limit: 16777217 bytes, and max_message_bytes is "
+          "16777216",
+          "close:1009"),
     FRAME("\x82\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", UVOW_EPROTO, "63 bits",
           "close:1002"),
     FRAME("\x81\x01\xFF", UVOW_EUTF8, "UTF-8", "close:1007"),
@@ -205,8 +209,8 @@ static const frame_case_t frame_cases[] = {
     FRAME("\x88\x03\x03\xE8\xFF", UVOW_EUTF8, "reason", "close:1007"),
 };
 
-static void test_frames(void **state) {
-  (void)state;
+TEST_CASE(test_frames) {
+  static const char beginning[512];
   for (size_t i = 0; i < sizeof(frame_cases) / sizeof(*frame_cases); i++) {
     const frame_case_t *c = &frame_cases[i];
     for (unsigned mode = 0; mode < 4; mode++) {
@@ -216,6 +220,8 @@ static void test_frames(void **state) {
       if (mode & 2)
         w.s.write_error = UV_EPIPE; /* the cause is still the violation */
       script_feed(&w.s, c->bytes, c->len);
+      if (c->code == UVOW_ETOOBIG) /* it's read until its id is there */
+        script_feed(&w.s, beginning, sizeof(beginning));
       assert_true(script_gone(&w.s));
       script_expect_sent(&w.s, mode & 2 ? "" : c->close);
       script_expect_sent(&w.s, "");
@@ -225,11 +231,10 @@ static void test_frames(void **state) {
 }
 
 /* An answer in the same burst, before the violation, still counts. */
-static void test_answer_then_violation(void **state) {
+TEST_CASE(test_answer_then_violation) {
   script_t s;
   uint8_t bytes[256];
   static const char answer[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}";
-  (void)state;
   for (unsigned cut = 0; cut < 2; cut++) {
     script_init(&s);
     script_open_client(&s, NULL);
@@ -250,12 +255,11 @@ static void test_answer_then_violation(void **state) {
 
 /* The violation while a write is under way: its futures settle at once; that
  * leaves, and then the close frame. */
-static void test_violation_while_writing(void **state) {
+TEST_CASE(test_violation_while_writing) {
   waiting_t w;
-  (void)state;
   start(&w, 1);
   w.s.block = 1;
-  assert_int_equal(uvow_client_notify_bytes(w.s.client, "n", NULL, 0), 0);
+  assert_int_equal(uvow_peer_notify(w.s.client, "n", uvow_value_none()), 0);
   script_turns(&w.s);
   script_next(&w.s);
   script_feed(&w.s, "\xFF", 1);
@@ -268,14 +272,13 @@ static void test_violation_while_writing(void **state) {
 }
 
 /* A message over max_message_bytes, also in fragments. */
-static void test_too_big(void **state) {
-  (void)state;
+TEST_CASE(test_too_big) {
   for (int fragments = 0; fragments < 2; fragments++) {
     script_t s;
     char text[101];
     script_init(&s);
-    uvow_client_options_t options = script_options(&s);
-    options.max_message_bytes = 100;
+    test_connect_t options = script_options(&s);
+    options.websocket.max_message_bytes = 100;
     script_open_client(&s, &options);
     script_mark_t a = script_mark(&s, "a");
     script_call(&s, "m", &a);
@@ -298,6 +301,41 @@ static void test_too_big(void **state) {
   }
 }
 
+static void expect_words(const uvow_result_t *result, void *data) {
+  assert_int_equal(uvow_error_code(result->error), UVOW_EINVAL);
+  assert_int_equal(uvow_error_outcome(result->error), UVOW_NOT_SENT);
+  assert_string_equal(uvow_error_message(result->error), (const char *)data);
+}
+
+/* What can't be written says which part of it, and what is expected. */
+TEST_CASE(test_unwritable) {
+  static char params[] =
+      "jsonrpc2's call can't be written: params: it's a "
+      "number, where an object or an array is "
+      "expected";
+  static char token[] =
+      "jsonrpc2's call can't be written: params: it's no "
+      "JSON, where an object or an array is expected";
+  uvow_request_options_t options = {.size = sizeof(options)};
+  waiting_t w;
+  start(&w, 1);
+  uvow_future_t *f = uvow_peer_request(w.s.client, "m", uvow_value_int64(5));
+  assert_int_equal(uvow_future_done(f, expect_words, params), 0);
+  options.token = "partialResultToken";
+  f = uvow_peer_request_with(w.s.client, "m", uvow_value_raw("{\"a\":"),
+                             &options);
+  assert_int_equal(uvow_future_done(f, expect_words, token), 0);
+  script_turns(&w.s);
+  assert_int_equal(uvow_peer_notify(w.s.client, "n", uvow_value_int64(5)),
+                   UVOW_EINVAL);
+  assert_string_equal(uvow_error_message(uvow_loop_error(w.s.loop)),
+                      "jsonrpc2's notify can't be written: params: it's a "
+                      "number, where an object or an array is "
+                      "expected");
+  uvow_future_drop(w.f);
+  script_end(&w.s);
+}
+
 TEST_MODULE(badinput) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_refused),
@@ -310,6 +348,7 @@ TEST_MODULE(badinput) {
       cmocka_unit_test(test_answer_then_violation),
       cmocka_unit_test(test_violation_while_writing),
       cmocka_unit_test(test_too_big),
+      cmocka_unit_test(test_unwritable),
   };
   return cmocka_run_group_tests_name("rpc/badinput", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "rpc/server.h"
 
 #include "support/script.h"
+#include "support/serve.h"
 
 #include <stdio.h>
 
@@ -63,22 +64,20 @@ static void connect_raw(raw_t *x) {
   script_until(&x->s, &x->opened);
 }
 
-static void start_with(raw_t *x, const uvow_server_options_t *options) {
+static void start_with(raw_t *x, const test_serve_t *options) {
   memset(x, 0, sizeof(*x));
   script_init(&x->s);
-  assert_int_equal(uvow_server_new(x->s.loop, options, &x->server), 0);
+  assert_int_equal(test_serve(x->s.loop, options, &x->server), 0);
   connect_raw(x);
 }
 
-static uvow_server_options_t default_options(void) {
-  uvow_server_options_t options = {0};
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
+static test_serve_t default_options(void) {
+  test_serve_t options = test_serve_options();
   return options;
 }
 
 static void start(raw_t *x) {
-  uvow_server_options_t options = default_options();
+  test_serve_t options = default_options();
   start_with(x, &options);
   read_on(x);
 }
@@ -175,14 +174,16 @@ static void expect_nothing_more(raw_t *x) {
   assert_int_equal(x->at, x->got_len);
 }
 
-static uvow_next_t pass_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t pass_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   ((raw_t *)data)->calls++;
   (void)call;
+  (void)params;
   return uvow_next_pass();
 }
 
 /* Requests that are no handshake are told so. */
-static void test_bad_handshake(void **state) {
+TEST_CASE(test_bad_handshake) {
   static const struct {
     const char *text;
     const char *answer;
@@ -200,7 +201,6 @@ static void test_bad_handshake(void **state) {
       {"\x16\x03\x01\x02", "HTTP/1.1 400 "},
       {"GARBAGE\r\n\r\n", "HTTP/1.1 400 "},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     raw_t x;
     start(&x);
@@ -212,13 +212,12 @@ static void test_bad_handshake(void **state) {
   }
 }
 
-static void test_subprotocol(void **state) {
+TEST_CASE(test_subprotocol) {
   raw_t x;
   const char *subprotocols[] = {"a", "b"};
-  (void)state;
-  uvow_server_options_t options = default_options();
-  options.subprotocols = subprotocols;
-  options.subprotocol_count = 2;
+  test_serve_t options = default_options();
+  options.listener.subprotocols = subprotocols;
+  options.listener.subprotocol_count = 2;
   start_with(&x, &options);
   read_on(&x);
   shake(&x);
@@ -228,9 +227,8 @@ static void test_subprotocol(void **state) {
 }
 
 /* Frames of a client must be masked (RFC 6455 5.1). */
-static void test_unmasked(void **state) {
+TEST_CASE(test_unmasked) {
   raw_t x;
-  (void)state;
   start(&x);
   shake(&x);
   say(&x, "\x81\x02{}", 4);
@@ -240,7 +238,7 @@ static void test_unmasked(void **state) {
 }
 
 /* The peer's id goes back as it stood, short or long. */
-static void test_ids(void **state) {
+TEST_CASE(test_ids) {
   static const char *const ids[] = {
       "1",
       "\"a\"",
@@ -253,9 +251,8 @@ static void test_ids(void **state) {
       "\"0123456789abcdef0123456789abcde\"", /* 33 */
       "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789\""};
   raw_t x;
-  (void)state;
   start(&x);
-  assert_int_equal(uvow_server_method(x.server, "m", pass_cb, &x, NULL), 0);
+  assert_int_equal(test_method(x.server, "m", pass_cb, &x), 0);
   shake(&x);
   for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
     char text[256];
@@ -277,11 +274,10 @@ static void test_ids(void **state) {
   "\"Parse error\"}}"
 
 /* What is no message is answered once; answers to nothing are not. */
-static void test_garbage(void **state) {
+TEST_CASE(test_garbage) {
   raw_t x;
-  (void)state;
   start(&x);
-  assert_int_equal(uvow_server_method(x.server, "m", pass_cb, &x, NULL), 0);
+  assert_int_equal(test_method(x.server, "m", pass_cb, &x), 0);
   shake(&x);
   say_frame(&x, 0x81, "{");
   expect_frame(&x, 0x81, PARSE_ERROR);
@@ -300,11 +296,10 @@ static void test_garbage(void **state) {
 }
 
 /* A message in the bytes of the handshake, and answers in one burst. */
-static void test_eager(void **state) {
+TEST_CASE(test_eager) {
   raw_t x;
-  (void)state;
   start(&x);
-  assert_int_equal(uvow_server_method(x.server, "m", pass_cb, &x, NULL), 0);
+  assert_int_equal(test_method(x.server, "m", pass_cb, &x), 0);
   say_text(&x, handshake);
   say_frame(&x, 0x81, "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":1}");
   say_frame(&x, 0x81, "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":2}");
@@ -318,11 +313,10 @@ static void test_eager(void **state) {
 }
 
 /* A peer that asks and never reads is dropped; the server goes on. */
-static void test_slow_reader(void **state) {
+TEST_CASE(test_slow_reader) {
   raw_t x;
-  (void)state;
-  uvow_server_options_t options = default_options();
-  options.max_unsent_bytes = 100000;
+  test_serve_t options = default_options();
+  options.listener.max_unsent_bytes = 100000;
   start_with(&x, &options);
   char *big = (char *)malloc(1000002);
   assert_non_null(big);
@@ -333,8 +327,11 @@ static void test_slow_reader(void **state) {
   big[0] = '[';
   big[89999] = ']';
   int published = 0;
-  while (uvow_server_peers(x.server) && published < 10000) {
-    assert_int_equal(uvow_server_publish(x.server, "e", big, 90000), 0);
+  while (test_peers(x.server) && published < 10000) {
+    assert_int_equal(
+        uvow_group_notify(uvow_server_peers(x.server), "e",
+                          uvow_value_slice(&(uvow_slice_t){big, 90000})),
+        0);
     uv_run(&x.s.uv, UV_RUN_NOWAIT);
     published++;
   }
@@ -350,38 +347,36 @@ static void test_slow_reader(void **state) {
 }
 
 /* A peer that says nothing is dropped in time; so is one that half closes. */
-static void test_silent(void **state) {
+TEST_CASE(test_silent) {
   raw_t x;
-  (void)state;
   start(&x);
-  while (uvow_server_peers(x.server) == 0)
+  while (test_guests(x.server) == 0)
     uv_run(&x.s.uv, UV_RUN_ONCE);
   hang_up(&x);
-  while (uvow_server_peers(x.server))
+  while (test_guests(x.server))
     uv_run(&x.s.uv, UV_RUN_ONCE);
   script_drive_clock(&x.s); /* which jumps: before the peer that is timed */
   connect_raw(&x);
   read_on(&x);
-  while (uvow_server_peers(x.server) == 0)
+  while (test_guests(x.server) == 0)
     uv_run(&x.s.uv, UV_RUN_NOWAIT);
   script_advance(&x.s, 9000);
-  assert_int_equal(uvow_server_peers(x.server), 1);
+  assert_int_equal(test_guests(x.server), 1);
   script_advance(&x.s, 1100);
-  assert_int_equal(uvow_server_peers(x.server), 0);
+  assert_int_equal(test_guests(x.server), 0);
   until_ended(&x);
   end(&x);
 }
 
 /* No memory for a peer: it's refused, and the next is served. */
-static void test_no_memory_for_a_peer(void **state) {
-  (void)state;
+TEST_CASE(test_no_memory_for_a_peer) {
   for (size_t nth = 1; nth < 4; nth++) {
     raw_t x;
     start(&x);
-    while (uvow_server_peers(x.server) == 0)
+    while (test_guests(x.server) == 0)
       uv_run(&x.s.uv, UV_RUN_ONCE);
     hang_up(&x);
-    while (uvow_server_peers(x.server))
+    while (test_guests(x.server))
       uv_run(&x.s.uv, UV_RUN_ONCE);
     script_turns(&x.s);
     x.s.alloc->fail_at = x.s.alloc->calls + nth;

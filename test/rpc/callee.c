@@ -39,22 +39,26 @@ static void on_raw_end(void *ctx, uvow_error_t *error) {
 }
 
 static const uvow__channel_callbacks_t raw_callbacks = {
-    NULL, on_raw_message, NULL, on_raw_writable, on_raw_end};
+    NULL, on_raw_message, NULL, on_raw_writable, on_raw_end, NULL};
 
 static void on_cancel(void *data) {
   ((fixture_t *)data)->canceled++;
 }
 
-static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t wait_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   fixture_t *x = (fixture_t *)data;
   uvow_promise_t **promise = &x->promises[x->waiting++];
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), promise);
+  (void)params;
   uvow_promise_on_cancel(*promise, on_cancel, x, NULL);
   return uvow_next_future(f);
 }
 
-static uvow_next_t echo_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t echo_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -62,7 +66,7 @@ static uvow_next_t echo_cb(const uvow_call_t *call, void *data) {
 static uvow_peer_options_t default_options(void) {
   uvow_peer_options_t options = {0};
   options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
   return options;
 }
 
@@ -75,7 +79,8 @@ static void start(fixture_t *x, uvow_peer_options_t *options) {
   assert_int_equal(uvow_methods_add(x->methods, "wait", wait_cb, x), 0);
   assert_int_equal(uvow_methods_add(x->methods, "echo", echo_cb, x), 0);
   options->methods = x->methods;
-  x->peer = uvow__peer_new(x->s.loop, options);
+  x->peer =
+      uvow__peer_new(x->s.loop, uvow__peer_config_new(x->s.loop, options), 0);
   assert_int_equal(uvow__channel_pair(x->s.loop, x->peer->session.max_unsent,
                                       1 << 20, &channel, &x->raw),
                    0);
@@ -97,7 +102,7 @@ static void end(fixture_t *x) {
 }
 
 static void say(fixture_t *x, const char *text) {
-  uvow__splice_t message = {{text, strlen(text)}, {NULL, 0}, 0};
+  uvow__splice_t message = {{text, strlen(text)}, {NULL, 0}, 0, NULL};
   assert_int_equal(uvow__channel_send(x->raw, 1, &message), 0);
 }
 
@@ -126,9 +131,8 @@ static void cancel(fixture_t *x, const char *id) {
 }
 
 /* In number: one more is refused at once, and what ends makes room. */
-static void test_number(void **state) {
+TEST_CASE(test_number) {
   fixture_t x;
-  (void)state;
   uvow_peer_options_t options = default_options();
   options.max_calls = 2;
   start(&x, &options);
@@ -147,10 +151,9 @@ static void test_number(void **state) {
 }
 
 /* In bytes: of all calls together, and of one. */
-static void test_bytes(void **state) {
+TEST_CASE(test_bytes) {
   fixture_t x;
   char large[400];
-  (void)state;
   uvow_peer_options_t options = default_options();
   options.max_call_bytes = 2 * sizeof(uvow_call_t) + 300;
   start(&x, &options);
@@ -187,9 +190,8 @@ static void test_bytes(void **state) {
 
 /* A call is canceled whether its method waits, or hasn't run; ids are compared
  * as they stand; what is answered, or was never called, isn't. */
-static void test_cancel(void **state) {
+TEST_CASE(test_cancel) {
   fixture_t x;
-  (void)state;
   uvow_peer_options_t options = default_options();
   start(&x, &options);
   call(&x, "1", "wait", "[]");
@@ -217,20 +219,67 @@ static void test_cancel(void **state) {
   end(&x);
 }
 
-static uvow_next_t count_cb(const uvow_call_t *made, void *data) {
+/* A peer that can't tell its own calls apart gives up all of them. */
+TEST_CASE(test_cancel_of_an_id_used_twice) {
+  fixture_t x;
+  uvow_peer_options_t options = default_options();
+  start(&x, &options);
+  call(&x, "1", "wait", "[]");
+  call(&x, "2", "wait", "[]");
+  call(&x, "1", "wait", "[]");
+  script_turns(&x.s);
+  cancel(&x, "1");
+  script_turns(&x.s);
+  script_expect(&x.s, REFUSAL("1", "-32800", "Request canceled") " " REFUSAL(
+                          "1", "-32800", "Request canceled"));
+  assert_int_equal(x.canceled, 2);
+  end(&x);
+}
+
+static uvow_next_t keep_cb(uvow_call_t *made, const uvow_result_t *params,
+                           void *data) {
+  int64_t i64 = 0;
   (void)made;
+  *(uvow_value_t *)data = uvow_result_keep(params);
+  assert_int_equal(uvow_result_get_int64(params, "/0", &i64), 0);
+  return uvow_next_value(uvow_value_int64(i64));
+}
+
+/* Params that a method keeps are there when call and peer have gone. */
+TEST_CASE(test_kept_params) {
+  fixture_t x;
+  uvow_result_t result = {0};
+  int64_t i64 = 0;
+  uvow_peer_options_t options = default_options();
+  start(&x, &options);
+  uvow_methods_add(x.methods, "keep", keep_cb, &result.value);
+  call(&x, "1", "keep", "[5]");
+  script_turns(&x.s);
+  script_expect(&x.s, REPLY("1", "5"));
+  uvow_peer_end(x.peer);
+  script_turns(&x.s);
+  assert_string_equal(uvow_value_type_name(&result.value), "bytes");
+  assert_int_equal(uvow_result_get_int64(&result, "/0", &i64), 0);
+  assert_int_equal(i64, 5);
+  uvow_value_clear(&result.value);
+  end(&x);
+}
+
+static uvow_next_t count_cb(uvow_call_t *made, const uvow_result_t *params,
+                            void *data) {
+  (void)made;
+  (void)params;
   ++*(int *)data;
   return uvow_next_none();
 }
 
 /* One whose task is still queued never runs. */
-static void test_cancel_queued(void **state) {
+TEST_CASE(test_cancel_queued) {
   fixture_t x;
   int ran = 0;
   uvow__msg_t msg;
   static const char text[] =
       "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"count\"}";
-  (void)state;
   uvow_peer_options_t options = default_options();
   start(&x, &options);
   uvow_methods_add(x.methods, "count", count_cb, &ran);
@@ -246,11 +295,10 @@ static void test_cancel_queued(void **state) {
 }
 
 /* Many, canceled in any order: the index grows with them. */
-static void test_cancel_many(void **state) {
+TEST_CASE(test_cancel_many) {
   enum { MANY = 150 };
   fixture_t x;
   char id[16];
-  (void)state;
   uvow_peer_options_t options = default_options();
   start(&x, &options);
   uvow_peer_t *peer = x.peer;
@@ -275,14 +323,44 @@ static void test_cancel_many(void **state) {
     assert_int_equal(peer->session.callee.count, 0);
     x.s.log[0] = '\0';
   }
-  assert_true(peer->session.callee.index_mask + 1 >= MANY);
+  assert_true(peer->session.callee.index.mask + 1 >= MANY);
+  end(&x);
+}
+
+/* Ids that would share one place, had the hash no seed: here they don't. */
+TEST_CASE(test_chosen_ids) {
+  enum { MANY = 200, LONGEST = 16 };
+  fixture_t x;
+  char id[16];
+  uvow_peer_options_t options = default_options();
+  start(&x, &options);
+  uvow__callee_t *callee = &x.peer->session.callee;
+  for (unsigned i = 0, chosen = 0; chosen < MANY; i++) {
+    uvow__slice_t text = {id, (size_t)snprintf(id, sizeof(id), "%u", i)};
+    if (uvow__hash_text(0, text) % 256)
+      continue;
+    uvow__msg_t msg = {0};
+    msg.kind = UVOW__MSG_CALL;
+    msg.name = UVOW__SLICE("\"wait\"");
+    msg.raw_id = text;
+    assert_int_equal(uvow__callee_begin(callee, &msg, NULL), 0);
+    chosen++;
+  }
+  uvow__callee_cancel(callee, UVOW__SLICE("none"));
+  assert_int_equal(callee->index.count, MANY);
+  for (size_t i = 0; i <= callee->index.mask; i++) {
+    int length = 0;
+    for (uvow__entry_t *at = callee->index.places[i]; at; at = at->next)
+      length++;
+    assert_in_range(length, 0, LONGEST);
+  }
+  uvow_peer_end(x.peer);
   end(&x);
 }
 
 /* A name with U+0000 is none that C could show. */
-static void test_nul(void **state) {
+TEST_CASE(test_nul) {
   fixture_t x;
-  (void)state;
   uvow_peer_options_t options = default_options();
   start(&x, &options);
   call(&x, "1", "a\\u0000b", "[]");
@@ -295,9 +373,8 @@ static void test_nul(void **state) {
 
 /* Unsent answers, above half of the bound: the peer isn't read until it has
  * read; above the whole, or for too long, it is ended. */
-static void test_pause(void **state) {
+TEST_CASE(test_pause) {
   fixture_t x;
-  (void)state;
   uvow_peer_options_t options = default_options();
   options.max_unsent_bytes = 200;
   options.stall_ms = 100;
@@ -338,16 +415,15 @@ static void test_pause(void **state) {
   script_advance(&x.s, 2);
   script_turns(&x.s);
   assert_int_equal(uvow_peer_state(x.peer), UVOW_PEER_CLOSED);
-  assert_int_equal(uvow_error_code(x.peer->why), UVOW_EOVERLOAD);
+  assert_int_equal(uvow_error_code(x.peer->life.why), UVOW_EOVERLOAD);
   x.raw->ops->pause(x.raw, 0);
   script_turns(&x.s);
   assert_non_null(strstr(x.s.log, "end:1013"));
   end(&x);
 }
 
-static void test_too_much(void **state) {
+TEST_CASE(test_too_much) {
   fixture_t x;
-  (void)state;
   uvow_peer_options_t options = default_options();
   options.max_unsent_bytes = 60;
   start(&x, &options);
@@ -368,9 +444,8 @@ static void test_too_much(void **state) {
 }
 
 /* What is no message is counted, and answered. */
-static void test_faults(void **state) {
+TEST_CASE(test_faults) {
   fixture_t x;
-  (void)state;
   uvow_peer_options_t options = default_options();
   start(&x, &options);
   say(&x, "{");
@@ -386,10 +461,17 @@ static void test_faults(void **state) {
 
 TEST_MODULE(callee) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_number),      cmocka_unit_test(test_bytes),
-      cmocka_unit_test(test_cancel),      cmocka_unit_test(test_cancel_queued),
-      cmocka_unit_test(test_cancel_many), cmocka_unit_test(test_nul),
-      cmocka_unit_test(test_pause),       cmocka_unit_test(test_too_much),
+      cmocka_unit_test(test_number),
+      cmocka_unit_test(test_bytes),
+      cmocka_unit_test(test_cancel_of_an_id_used_twice),
+      cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_kept_params),
+      cmocka_unit_test(test_cancel_queued),
+      cmocka_unit_test(test_cancel_many),
+      cmocka_unit_test(test_chosen_ids),
+      cmocka_unit_test(test_nul),
+      cmocka_unit_test(test_pause),
+      cmocka_unit_test(test_too_much),
       cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests_name("rpc/callee", tests, NULL, NULL);

@@ -1,17 +1,16 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/script.h"
 
 #include <stdio.h>
 
 static void watch_close(script_t *s, script_mark_t *mark) {
-  script_watch(uvow_client_close(s->client), mark);
+  script_watch(uvow_peer_close(s->client), mark);
 }
 
 /* R8: what is in flight finishes; then the close handshake; then the future. */
-static void test_drains(void **state) {
+TEST_CASE(test_drains) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t a = script_mark(&s, "a");
@@ -21,7 +20,7 @@ static void test_drains(void **state) {
   watch_close(&s, &closed);
   watch_close(&s, &closed);
   script_call(&s, "late", &b);
-  assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0),
+  assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()),
                    UVOW_ECLOSED);
   script_turns(&s);
   script_expect(&s, "b!ECLOSED:NOT");
@@ -44,13 +43,13 @@ static void test_drains(void **state) {
 }
 
 /* The drain has a deadline, and so has the handshake that follows it. */
-static void test_deadlines(void **state) {
+TEST_CASE(test_deadlines) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.close_timeout_ms = 2000;
+  test_connect_t options = script_options(&s);
+  options.peer.close_timeout_ms = 2000;
+  options.websocket.close_timeout_ms = 2000;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t closed = script_mark(&s, "closed");
@@ -76,9 +75,8 @@ static void test_deadlines(void **state) {
 }
 
 /* A cancel, or a timeout, of the last in flight ends the drain. */
-static void test_drained_by_cancel(void **state) {
+TEST_CASE(test_drained_by_cancel) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t closed = script_mark(&s, "closed");
@@ -97,30 +95,28 @@ static void test_drained_by_cancel(void **state) {
 }
 
 /* Before it's open: at once with nothing to send, else when that was sent. */
-static void test_before_open(void **state) {
-  (void)state;
+TEST_CASE(test_before_open) {
   for (int connected = 0; connected < 2; connected++) {
     script_t s;
     script_init(&s);
     assert_int_equal(script_client(&s, NULL), 0);
     script_mark_t ready = script_mark(&s, "ready");
     script_mark_t closed = script_mark(&s, "closed");
-    script_watch(uvow_client_ready(s.client), &ready);
+    script_watch(uvow_peer_ready(s.client), &ready);
     if (connected)
       script_connected(&s);
     watch_close(&s, &closed);
     assert_true(script_gone(&s));
     script_turns(&s);
     script_expect(&s, "ready!ECLOSED closed=");
-    script_watch(uvow_client_ready(s.client), &ready);
+    script_watch(uvow_peer_ready(s.client), &ready);
     script_turns(&s);
     script_expect(&s, "ready!ECLOSED");
     script_end(&s);
   }
 }
 
-static void test_before_open_with_work(void **state) {
-  (void)state;
+TEST_CASE(test_before_open_with_work) {
   for (int request = 0; request < 2; request++) {
     script_t s;
     script_init(&s);
@@ -130,7 +126,7 @@ static void test_before_open_with_work(void **state) {
     if (request)
       script_call(&s, "m", &a);
     else
-      assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0), 0);
+      assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()), 0);
     watch_close(&s, &closed);
     script_connected(&s);
     script_accept(&s);
@@ -150,16 +146,15 @@ static void test_before_open_with_work(void **state) {
 }
 
 /* A drain deadline before the connection is open: nothing was sent. */
-static void test_never_opens(void **state) {
+TEST_CASE(test_never_opens) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
   assert_int_equal(script_client(&s, NULL), 0);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t closed = script_mark(&s, "closed");
   script_call(&s, "m", &a);
-  assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0), 0);
+  assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()), 0);
   watch_close(&s, &closed);
   script_turns(&s);
   script_advance(&s, 5001);
@@ -168,9 +163,8 @@ static void test_never_opens(void **state) {
 }
 
 /* Closing what is lost already is fulfilled: it's gone. */
-static void test_after_lost(void **state) {
+TEST_CASE(test_after_lost) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t a = script_mark(&s, "a");
@@ -179,21 +173,20 @@ static void test_after_lost(void **state) {
   script_hang_up(&s, UV_ECONNRESET);
   watch_close(&s, &closed);
   script_call(&s, "m", &a);
-  script_watch(uvow_client_ready(s.client), &ready);
+  script_watch(uvow_peer_ready(s.client), &ready);
   script_turns(&s);
   script_expect(&s, "closed= a!ELOST:NOT ready!ELOST");
-  assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0),
+  assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()),
                    UVOW_ELOST);
   script_end(&s);
 }
 
 /* The server closes, with any code: echoed, and what is pending rejects with
  * that code at once, also while the stream is still there (R2). */
-static void test_by_server(void **state) {
+TEST_CASE(test_by_server) {
   static const int codes[] = {0,    1000, 1001, 1002, 1003, 1007,
                               1008, 1009, 1010, 1011, 1012, 1013,
                               1014, 3000, 3999, 4000, 4999};
-  (void)state;
   for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
     script_t s;
     uvow_result_t result;
@@ -217,7 +210,7 @@ static void test_by_server(void **state) {
     script_call(&s, "m", &a);
     script_turns(&s);
     script_expect(&s, "a!ELOST:NOT");
-    assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0),
+    assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()),
                      UVOW_ELOST);
     script_text(&s, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}");
     assert_false(script_gone(&s));
@@ -232,9 +225,8 @@ static void test_by_server(void **state) {
 }
 
 /* A server that closes its half and never the stream: for close_timeout_ms. */
-static void test_server_lingers(void **state) {
+TEST_CASE(test_server_lingers) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
   script_open_client(&s, NULL);
@@ -248,9 +240,8 @@ static void test_server_lingers(void **state) {
 }
 
 /* Both close at once. */
-static void test_crossing(void **state) {
+TEST_CASE(test_crossing) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t a = script_mark(&s, "a");
@@ -269,16 +260,15 @@ static void test_crossing(void **state) {
 }
 
 /* What was sent before a free still leaves, and then the goodbye. */
-static void test_free_flushes(void **state) {
-  (void)state;
+TEST_CASE(test_free_flushes) {
   for (int closing = 0; closing < 2; closing++) {
     script_t s;
     script_init(&s);
     script_open_client(&s, NULL);
-    assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0), 0);
+    assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()), 0);
     if (closing)
-      uvow_future_detach(uvow_client_close(s.client));
-    uvow_client_free(s.client);
+      uvow_future_detach(uvow_peer_close(s.client));
+    uvow_peer_unref(s.client);
     s.client = NULL;
     assert_true(script_gone(&s));
     script_expect_sent(&s, "{\"jsonrpc\":\"2.0\",\"method\":\"n\"}");
@@ -289,8 +279,7 @@ static void test_free_flushes(void **state) {
 }
 
 /* Freed with all kinds pending: each settles once, with its outcome. */
-static void test_free_pending(void **state) {
-  (void)state;
+TEST_CASE(test_free_pending) {
   for (int open = 0; open < 2; open++) {
     script_t s;
     script_init(&s);
@@ -298,14 +287,14 @@ static void test_free_pending(void **state) {
     script_mark_t a = script_mark(&s, "a");
     script_mark_t closed = script_mark(&s, "closed");
     assert_int_equal(script_client(&s, NULL), 0);
-    script_watch(uvow_client_ready(s.client), &ready);
+    script_watch(uvow_peer_ready(s.client), &ready);
     if (open) {
       script_connected(&s);
       script_accept(&s);
     }
     script_call(&s, "m", &a);
     watch_close(&s, &closed);
-    uvow_client_free(s.client);
+    uvow_peer_unref(s.client);
     s.client = NULL;
     script_turns(&s);
     script_expect(&s, open ? "ready= a!ECLOSED:MAYBE closed="
@@ -315,8 +304,7 @@ static void test_free_pending(void **state) {
 }
 
 /* The loop closes with all kinds pending. */
-static void test_loop_close_pending(void **state) {
-  (void)state;
+TEST_CASE(test_loop_close_pending) {
   for (int open = 0; open < 3; open++) {
     script_t s;
     script_init(&s);
@@ -324,7 +312,7 @@ static void test_loop_close_pending(void **state) {
     script_mark_t a = script_mark(&s, "a");
     script_mark_t closed = script_mark(&s, "closed");
     assert_int_equal(script_client(&s, NULL), 0);
-    script_watch(uvow_client_ready(s.client), &ready);
+    script_watch(uvow_peer_ready(s.client), &ready);
     if (open > 0)
       script_connected(&s);
     if (open > 1)
@@ -345,28 +333,36 @@ static void test_loop_close_pending(void **state) {
 
 static void act_free(script_mark_t *mark) {
   script_t *s = mark->s;
-  uvow_client_t *client = s->client;
+  uvow_peer_t *client = s->client;
   s->client = NULL;
-  uvow_client_free(client);
+  uvow_peer_unref(client);
 }
 
-static void free_on_event(uvow_client_t *client, const uvow_event_t *event,
-                          void *data) {
+static uvow_next_t free_on_event(uvow_call_t *call, const uvow_result_t *params,
+                                 void *data) {
   script_t *s = (script_t *)data;
-  script_log(s, "event:", event->name);
+  uvow_peer_t *peer = s->client;
+  (void)params;
+  assert_ptr_equal(uvow_call_peer(call), peer);
+  script_log(s, "event:", uvow_call_method(call));
   s->client = NULL;
-  uvow_client_free(client);
-  assert_string_equal(event->name, "e");
+  uvow_peer_unref(peer);
+  assert_string_equal(uvow_call_method(call), "e");
+  return uvow_next_none();
 }
 
-static void free_on_stray(uvow_client_t *client, uvow_stray_t stray,
-                          const char *bytes, size_t len, void *data) {
+static int free_on_stray(uvow_peer_t *peer, uvow_stray_t stray,
+                         uvow_slice_t message, const uvow_error_t *error,
+                         void *data) {
   script_t *s = (script_t *)data;
   char text[16];
-  snprintf(text, sizeof(text), "%d:%.*s", stray, (int)len, bytes);
+  (void)error;
+  snprintf(text, sizeof(text), "%d:%.*s", stray, (int)message.len,
+           message.bytes);
   s->client = NULL;
-  uvow_client_free(client);
+  uvow_peer_unref(peer);
   script_log(s, "stray:", text);
+  return stray == UVOW_STRAY_MALFORMED;
 }
 
 static uvow_next_t free_in_finally(void *data) {
@@ -376,24 +372,23 @@ static uvow_next_t free_in_finally(void *data) {
 
 static const char burst[] = "{\"jsonrpc\":\"2.0\",\"method\":\"e\"}";
 
-static void test_free_within(void **state) {
-  (void)state;
+TEST_CASE(test_free_within) {
   for (int where = 0; where < 5; where++) {
     script_t s;
     uint8_t bytes[256];
     script_init(&s);
-    uvow_client_options_t options = script_options(&s);
+    test_connect_t options = script_options(&s);
     options.on_event = free_on_event;
     if (where == 1)
       options.on_event = NULL;
-    options.on_stray = free_on_stray;
+    options.peer.on_stray = free_on_stray;
     script_mark_t a = script_mark(&s, "a");
     script_mark_t b = script_mark(&s, "b");
     script_mark_t f = script_mark(&s, NULL);
     assert_int_equal(script_client(&s, &options), 0);
     script_connected(&s);
     b.act = where == 4 ? act_free : NULL;
-    script_watch(uvow_client_ready(s.client), &b);
+    script_watch(uvow_peer_ready(s.client), &b);
     script_call(&s, "m", &a);
     if (where == 2)
       a.act = act_free;
@@ -439,8 +434,7 @@ static void act_close_loop(script_mark_t *mark) {
     uvow_loop_close(loop, NULL, NULL);
 }
 
-static void test_loop_close_within(void **state) {
-  (void)state;
+TEST_CASE(test_loop_close_within) {
   for (int nested = 0; nested < 2; nested++) {
     script_t s;
     script_init(&s);
@@ -465,9 +459,9 @@ static void test_loop_close_within(void **state) {
     s.loop = NULL;
     assert_int_equal(uvow_future_state(kept), UVOW_REJECTED);
     assert_null(script_request(&s, "m", NULL));
-    assert_null(uvow_client_close(s.client));
+    assert_null(uvow_peer_close(s.client));
     uvow_future_unref(kept);
-    uvow_client_free(s.client);
+    uvow_peer_unref(s.client);
     s.client = NULL;
     script_end(&s);
   }

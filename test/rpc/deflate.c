@@ -3,6 +3,7 @@
  * offered, agreed on and sent, and that every answer is the same as without.
  */
 #include "support/script.h"
+#include "support/serve.h"
 
 #include <stdio.h>
 
@@ -19,8 +20,10 @@ static uvow_deflate_options_t deflate_options(void) {
   return options;
 }
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -28,14 +31,11 @@ static uvow_next_t echo(const uvow_call_t *call, void *data) {
 static uvow_server_t *new_server(uvow_loop_t *loop,
                                  const uvow_deflate_options_t *deflate) {
   uvow_server_t *server = NULL;
-  uvow_server_options_t options;
-  memset(&options, 0, sizeof(options));
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.deflate = deflate;
-  options.max_message_bytes = 100000;
-  assert_int_equal(uvow_server_new(loop, &options, &server), 0);
-  assert_int_equal(uvow_server_method(server, "echo", echo, NULL, NULL), 0);
+  test_serve_t options = test_serve_options();
+  options.listener.deflate = deflate;
+  options.listener.max_message_bytes = 100000;
+  assert_int_equal(test_serve(loop, &options, &server), 0);
+  assert_int_equal(test_method(server, "echo", echo, NULL), 0);
   return server;
 }
 
@@ -60,11 +60,10 @@ typedef struct reply {
 
 static void on_reply(const uvow_result_t *result, void *data) {
   reply_t *reply = (reply_t *)data;
-  size_t len = 0;
-  const char *bytes = uvow_result_bytes(result, &len);
-  assert_non_null(bytes);
-  assert_int_equal(len, strlen(reply->text));
-  assert_memory_equal(bytes, reply->text, len);
+  uvow_slice_t got = uvow_result_bytes(result);
+  assert_non_null(got.bytes);
+  assert_int_equal(got.len, strlen(reply->text));
+  assert_memory_equal(got.bytes, reply->text, got.len);
   reply->calls++;
 }
 
@@ -76,8 +75,9 @@ static void echo_sizes(script_t *s) {
       reply_t reply = {text, 0};
       for (int n = 0; n < 2; n++)
         assert_int_equal(
-            uvow_future_done(uvow_client_request_bytes(s->client, "echo", text,
-                                                       sizes[i], NULL),
+            uvow_future_done(uvow_peer_request(s->client, "echo",
+                                               uvow_value_slice(&(uvow_slice_t){
+                                                   text, sizes[i]})),
                              on_reply, &reply),
             0);
       while (reply.calls < 2)
@@ -122,46 +122,40 @@ static const uvow_deflate_options_t *wish(int i, uvow_deflate_options_t *o) {
   return o;
 }
 
-static void answers_are_the_same_with_all_terms(void **state) {
-  (void)state;
+TEST_CASE(answers_are_the_same_with_all_terms) {
   for (int i = 0; i < 64; i++) {
     uvow_deflate_options_t own, peer;
     char url[64];
     script_t s;
     script_init(&s);
     uvow_server_t *server = new_server(s.loop, wish(i / 8, &own));
-    uvow_client_options_t options = script_options(&s);
+    test_connect_t options = script_options(&s);
     snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
              (unsigned)uvow_server_port(server));
     options.url = url;
-    options.deflate = wish(i % 8, &peer);
-    assert_int_equal(uvow_client_new(s.loop, &options, &s.client), 0);
+    options.websocket.deflate = wish(i % 8, &peer);
+    assert_int_equal(test_connect(s.loop, &options, &s.client), 0);
     echo_sizes(&s);
     uvow_server_free(server);
     script_end(&s);
   }
 }
 
-static void wrong_options_are_refused(void **state) {
-  (void)state;
+TEST_CASE(wrong_options_are_refused) {
   uvow_deflate_options_t deflate = deflate_options();
-  uvow_server_options_t server_options;
+  test_serve_t server_options = test_serve_options();
   uvow_server_t *server = NULL;
   script_t s;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  memset(&server_options, 0, sizeof(server_options));
-  server_options.size = sizeof(server_options);
-  server_options.protocol = uvow_protocol_jsonrpc2();
-  options.deflate = server_options.deflate = &deflate;
+  test_connect_t options = script_options(&s);
+  options.websocket.deflate = server_options.listener.deflate = &deflate;
   deflate.level = 10;
   assert_int_equal(script_client(&s, &options), UVOW_EINVAL);
-  assert_int_equal(uvow_server_new(s.loop, &server_options, &server),
-                   UVOW_EINVAL);
+  assert_int_equal(test_serve(s.loop, &server_options, &server), UVOW_EINVAL);
   deflate = deflate_options();
   deflate.client_max_window_bits = 8; /* of a server's peer, it may be */
   assert_int_equal(script_client(&s, &options), UVOW_EINVAL);
-  assert_int_equal(uvow_server_new(s.loop, &server_options, &server), 0);
+  assert_int_equal(test_serve(s.loop, &server_options, &server), 0);
   uvow_server_free(server);
   script_end(&s);
 }
@@ -170,9 +164,9 @@ static void wrong_options_are_refused(void **state) {
 static void shake(script_t *s, const uvow_deflate_options_t *deflate,
                   const char *offer, const char *answer) {
   char text[512];
-  uvow_client_options_t options = script_options(s);
-  options.deflate = deflate;
-  options.max_message_bytes = 1000;
+  test_connect_t options = script_options(s);
+  options.websocket.deflate = deflate;
+  options.websocket.max_message_bytes = 1000;
   assert_int_equal(script_client(s, &options), 0);
   script_connected(s);
   size_t len = script_accept_text(s, text, sizeof(text));
@@ -181,8 +175,7 @@ static void shake(script_t *s, const uvow_deflate_options_t *deflate,
   script_feed(s, text, strlen(text));
 }
 
-static void a_client_says_what_it_wants(void **state) {
-  (void)state;
+TEST_CASE(a_client_says_what_it_wants) {
   static const char *const answers[] = {"", "Sec-WebSocket-Extensions: " D
                                             "; server_no_context_takeover\r\n"};
   uvow_deflate_options_t deflate = deflate_options();
@@ -197,8 +190,10 @@ static void a_client_says_what_it_wants(void **state) {
       script_mark_t a = script_mark(&s, "a");
       size_t before = s.sent_len;
       char *text = make_text(len, 0);
-      script_watch(uvow_client_request_bytes(s.client, "m", text, len, NULL),
-                   &a);
+      script_watch(
+          uvow_peer_request(s.client, "m",
+                            uvow_value_slice(&(uvow_slice_t){text, len})),
+          &a);
       free(text);
       script_turns(&s);
       int packed = agreed && len == 300;
@@ -243,24 +238,26 @@ static size_t make_growing(char *text, size_t len, uint32_t seed) {
 
 /* What just fits into the backlog, but not into the connection once it's
  * compressed: it fails, and nothing waits for ever behind it. */
-static void what_grows_over_the_limit_does_not_hang(void **state) {
+TEST_CASE(what_grows_over_the_limit_does_not_hang) {
   int sent = 0;
-  (void)state;
   for (uint32_t seed = 0; seed < 64; seed++) {
     char text[512];
     script_t s;
     script_init(&s);
     uvow_deflate_options_t deflate = deflate_options();
-    uvow_client_options_t options = script_options(&s);
+    test_connect_t options = script_options(&s);
     script_mark_t a = script_mark(&s, "a");
     script_mark_t b = script_mark(&s, "b");
     size_t len = make_growing(text, 252 + seed % 8 * 2, seed);
     deflate.client_max_window_bits = 9;
     deflate.level = 1;
-    options.deflate = &deflate;
-    options.max_unsent_bytes = strlen(AROUND) + len + 16;
+    options.websocket.deflate = &deflate;
+    options.websocket.max_unsent_bytes = strlen(AROUND) + len + 16;
     assert_int_equal(script_client(&s, &options), 0);
-    script_watch(uvow_client_request_bytes(s.client, "m", text, len, NULL), &a);
+    script_watch(
+        uvow_peer_request(s.client, "m",
+                          uvow_value_slice(&(uvow_slice_t){text, len})),
+        &a);
     script_connected(&s);
     len = script_accept_text(&s, text, sizeof(text));
     snprintf(text + len - 2, sizeof(text) - len + 2,
@@ -286,8 +283,7 @@ static void what_grows_over_the_limit_does_not_hang(void **state) {
 }
 
 /* Refuses an answer, and says how it ended. */
-static void a_client_refuses_what_it_did_not_offer(void **state) {
-  (void)state;
+TEST_CASE(a_client_refuses_what_it_did_not_offer) {
   uvow_deflate_options_t deflate = deflate_options();
   static const char *const answers[] = {"Sec-WebSocket-Extensions: x\r\n",
                                         "Sec-WebSocket-Extensions: " D
@@ -298,7 +294,7 @@ static void a_client_refuses_what_it_did_not_offer(void **state) {
     script_init(&s);
     shake(&s, i < 2 ? &deflate : NULL, i < 2 ? D : "GET", answers[i]);
     script_mark_t a = script_mark(&s, "a");
-    script_watch(uvow_client_ready(s.client), &a);
+    script_watch(uvow_peer_ready(s.client), &a);
     script_turns(&s);
     script_expect(&s, "a!EPROTO");
     assert_int_equal(script_gone(&s), 1);
@@ -306,8 +302,7 @@ static void a_client_refuses_what_it_did_not_offer(void **state) {
   }
 }
 
-static void a_bomb_is_answered_with_1009(void **state) {
-  (void)state;
+TEST_CASE(a_bomb_is_answered_with_1009) {
   uvow_deflate_options_t deflate = deflate_options();
   /* 1001 times "a", in 11 bytes. */
   static const char bomb[] = "\x4a\x4c\x1c\x05\xa3\x60\x14\x0c\x7b\x00\x00";
@@ -315,12 +310,19 @@ static void a_bomb_is_answered_with_1009(void **state) {
   script_init(&s);
   shake(&s, &deflate, D, "Sec-WebSocket-Extensions: " D "\r\n");
   script_mark_t a = script_mark(&s, "a");
-  script_watch(script_request(&s, "m", "[]"), &a);
+  uvow_future_t *f = script_request(&s, "m", "[]");
+  script_watch(uvow_future_ref(f), &a);
   script_turns(&s);
   script_next(&s);
   script_frame(&s, 0xC1, bomb, sizeof(bomb) - 1);
   script_turns(&s);
   script_expect(&s, "a!ETOOBIG:MAYBE");
+  uvow_result_t result;
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  assert_non_null(strstr(uvow_error_message(result.error),
+                         "inflated message over the limit: at least 1001 "
+                         "bytes, and max_message_bytes is 1000"));
+  uvow_future_unref(f);
   script_expect_sent(&s, "close:1009");
   script_end(&s);
 }
@@ -404,7 +406,8 @@ static int no_random(void *ctx, uint8_t *bytes, size_t len) {
 static void put_frame(uvow__buf_t *out, uvow__deflate_t *deflate,
                       const char *text, size_t len) {
   static const uvow__framer_callbacks_t none = {NULL, NULL, NULL, NULL};
-  uvow__framer_config_t config = {0, 0, 0, no_random, deflate};
+  uvow__mask_keys_t keys = {0};
+  uvow__framer_config_t config = {0, 0, 0, no_random, deflate, NULL, 0, &keys};
   uvow__framer_t framer;
   assert_int_equal(
       uvow__framer_init(&framer, &uvow__mem_default, &config, &none, NULL), 0);
@@ -412,8 +415,7 @@ static void put_frame(uvow__buf_t *out, uvow__deflate_t *deflate,
   uvow__framer_done(&framer);
 }
 
-static void a_server_agrees_and_compresses(void **state) {
-  (void)state;
+TEST_CASE(a_server_agrees_and_compresses) {
   static const struct {
     const char *offer;
     const char *answer; /* NULL: none */
@@ -466,8 +468,7 @@ static void a_server_agrees_and_compresses(void **state) {
   }
 }
 
-static void a_server_refuses_a_malformed_offer(void **state) {
-  (void)state;
+TEST_CASE(a_server_refuses_a_malformed_offer) {
   uvow_deflate_options_t deflate = deflate_options();
   script_t s;
   raw_t raw;

@@ -49,13 +49,12 @@ static uvow__slice_t text(const char *literal) {
 }
 
 /* An answer reaches its own future; the id is free, and a duplicate then. */
-static void test_answer(void **state) {
+TEST_CASE(test_answer) {
   fixture_t x;
   uvow__request_t *request;
-  (void)state;
   start(&x, 10);
   assert_null(uvow__dispatcher_find(&x.d, 1));
-  assert_int_equal(uvow__dispatcher_classify(&x.d, 1), UVOW__STRAY_UNKNOWN);
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 1), UVOW_STRAY_UNKNOWN);
   script_mark_t a = script_mark(&x.s, "a");
   script_mark_t b = script_mark(&x.s, "b");
   script_watch(take(&x, 0, &request), &a);
@@ -68,10 +67,10 @@ static void test_answer(void **state) {
   uvow__dispatcher_fulfill(uvow__dispatcher_find(&x.d, 2), text("[2]"), &none);
   assert_int_equal(x.d.sent, 0);
   assert_null(uvow__dispatcher_find(&x.d, 2));
-  assert_int_equal(uvow__dispatcher_classify(&x.d, 2), UVOW__STRAY_DUPLICATE);
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 2), UVOW_STRAY_DUPLICATE);
   uvow__dispatcher_fulfill(uvow__dispatcher_find(&x.d, 1), text("[1]"), &none);
-  assert_int_equal(uvow__dispatcher_classify(&x.d, 3), UVOW__STRAY_UNKNOWN);
-  assert_int_equal(uvow__dispatcher_classify(&x.d, 0), UVOW__STRAY_UNKNOWN);
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 3), UVOW_STRAY_UNKNOWN);
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 0), UVOW_STRAY_UNKNOWN);
   script_turns(&x.s);
   script_expect(&x.s, "b=[2] a=[1]");
   assert_int_equal(x.d.count.answered, 2);
@@ -81,10 +80,9 @@ static void test_answer(void **state) {
 
 /* A terminal callback on a pending request takes no link: it's in the request
  * itself. It keeps its place among the others; a second one takes a link. */
-static void test_the_end_is_in_the_request(void **state) {
+TEST_CASE(test_the_end_is_in_the_request) {
   fixture_t x;
   uvow__request_t *request;
-  (void)state;
   start(&x, 10);
   script_mark_t a = script_mark(&x.s, "a");
   script_mark_t b = script_mark(&x.s, "b");
@@ -109,10 +107,9 @@ static void test_the_end_is_in_the_request(void **state) {
 }
 
 /* Whoever kept a reference may cancel it; the end hears of that, once. */
-static void test_the_end_of_a_canceled_request(void **state) {
+TEST_CASE(test_the_end_of_a_canceled_request) {
   fixture_t x;
   uvow__request_t *request;
-  (void)state;
   start(&x, 10);
   script_mark_t a = script_mark(&x.s, "a");
   uvow_future_t *f = take(&x, 0, &request);
@@ -129,11 +126,10 @@ static void test_the_end_of_a_canceled_request(void **state) {
 
 /* What was given up, or failed for another reason, wasn't answered: an answer
  * to it is late, not a duplicate. */
-static void test_late(void **state) {
+TEST_CASE(test_late) {
   fixture_t x;
   uvow__request_t *request;
   uvow__error_spec_t spec = {0};
-  (void)state;
   start(&x, 10);
   script_mark_t a = script_mark(&x.s, "a");
   script_mark_t b = script_mark(&x.s, "b");
@@ -157,7 +153,7 @@ static void test_late(void **state) {
   script_turns(&x.s);
   script_expect(&x.s, "b!ECANCELED:NOT c!ELOST:MAYBE");
   for (uint64_t id = 1; id <= 3; id++)
-    assert_int_equal(uvow__dispatcher_classify(&x.d, id), UVOW__STRAY_LATE);
+    assert_int_equal(uvow__dispatcher_classify(&x.d, id), UVOW_STRAY_LATE);
   assert_int_equal(x.given_up, 2);
   assert_int_equal(x.d.count.timed_out, 1);
   assert_int_equal(x.d.count.canceled, 1);
@@ -166,12 +162,11 @@ static void test_late(void **state) {
 }
 
 /* Rejections come in the order of the requests, each with its outcome. */
-static void test_fail_all(void **state) {
+TEST_CASE(test_fail_all) {
   fixture_t x;
   uvow__request_t *request;
   uvow__error_spec_t spec = {0};
   script_mark_t marks[100];
-  (void)state;
   start(&x, 1000);
   for (int i = 0; i < 100; i++) {
     marks[i] = script_mark(&x.s, "");
@@ -220,9 +215,8 @@ static void settled_in_order(uvow__dispatcher_t *d,
 
 /* Ids so far apart that each stands in a turn of the ring of its own, or many
  * in one: the walk and the end of all are in the order of the requests. */
-static void test_the_oldest_first(void **state) {
+TEST_CASE(test_the_oldest_first) {
   static const uint64_t gaps[] = {1, 2, 63, 64, 65, 4095, 4096, 4097, 20000};
-  (void)state;
   for (size_t g = 0; g <= sizeof(gaps) / sizeof(*gaps); g++) {
     fixture_t x;
     uvow__request_t *request;
@@ -261,11 +255,10 @@ static void test_the_oldest_first(void **state) {
   }
 }
 
-static void test_limits(void **state) {
+TEST_CASE(test_limits) {
   fixture_t x;
   uvow__request_t *request;
   uvow_future_t *f;
-  (void)state;
   start(&x, 2);
   uvow_future_t *a = take(&x, 0, &request);
   uvow_future_t *b = take(&x, 0, &request);
@@ -285,7 +278,7 @@ static void test_limits(void **state) {
                    UVOW_ECLOSED);
   assert_int_equal(uvow_future_cancel(e), 0);
   assert_int_equal(uvow__dispatcher_classify(&x.d, UINT64_C(0x1FFFFFFFFFFFFF)),
-                   UVOW__STRAY_LATE);
+                   UVOW_STRAY_LATE);
   uvow_future_unref(a);
   uvow_future_unref(b);
   uvow_future_unref(c);
@@ -295,11 +288,10 @@ static void test_limits(void **state) {
 
 /* A request that never ends keeps its id while many thousand pass by: its slot
  * is skipped each time round, and the ring doesn't grow for it. */
-static void test_one_old(void **state) {
+TEST_CASE(test_one_old) {
   fixture_t x;
   uvow__request_t *request;
   uvow__request_t *old;
-  (void)state;
   start(&x, 100);
   uvow_future_t *f = take(&x, 0, &old);
   for (uint64_t i = 0; i < 100000; i++) {
@@ -314,7 +306,7 @@ static void test_one_old(void **state) {
   }
   assert_int_equal(x.d.mask, 63);
   assert_true(x.d.next_id > 100000);
-  assert_int_equal(uvow__dispatcher_classify(&x.d, 3), UVOW__STRAY_LATE);
+  assert_int_equal(uvow__dispatcher_classify(&x.d, 3), UVOW_STRAY_LATE);
   assert_int_equal(uvow_future_cancel(f), 0);
   uvow_future_unref(f);
   end(&x);
@@ -324,7 +316,7 @@ static void test_one_old(void **state) {
 
 /* Against a plain table: no id lives twice, none is lost, whatever the ring
  * does meanwhile. */
-static void test_random(void **state) {
+TEST_CASE(test_random) {
   fixture_t x;
   static struct {
     uint64_t id;
@@ -334,7 +326,6 @@ static void test_random(void **state) {
   size_t count = 0;
   uint32_t seed = 12345;
   uint64_t last = 0;
-  (void)state;
   start(&x, MODEL);
   for (int i = 0; i < 200000; i++) {
     seed = seed * 1664525u + 1013904223u;
@@ -380,10 +371,9 @@ static uvow_next_t reuse(const uvow_result_t *result, void *data) {
   return uvow_next_future(f);
 }
 
-static void test_reuse_in_continuation(void **state) {
+TEST_CASE(test_reuse_in_continuation) {
   fixture_t x;
   uvow__request_t *request;
-  (void)state;
   start(&x, 1);
   script_mark_t a = script_mark(&x.s, "a");
   script_watch(uvow_future_then(take(&x, 0, &request), reuse, &x), &a);
@@ -394,11 +384,10 @@ static void test_reuse_in_continuation(void **state) {
 }
 
 /* A payload is checked only where json is wanted. */
-static void test_payload(void **state) {
+TEST_CASE(test_payload) {
   static const char *const bad[] = {"{]", "[1", "tru", "", "\"\\ud800\""};
   fixture_t x;
   uvow__request_t *request;
-  (void)state;
   start(&x, 10);
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
     for (int json = 0; json < 2; json++) {
@@ -428,11 +417,10 @@ static void test_payload(void **state) {
 }
 
 /* The loop is closed: nothing is registered, what is live is settled. */
-static void test_closed_loop(void **state) {
+TEST_CASE(test_closed_loop) {
   fixture_t x;
   uvow__request_t *request;
   uvow_future_t *f;
-  (void)state;
   start(&x, 10);
   script_mark_t a = script_mark(&x.s, "a");
   script_watch(take(&x, 30000, &request), &a);

@@ -3,6 +3,7 @@
 #include "rpc/server.h"
 
 #include "support/script.h"
+#include "support/serve.h"
 
 #include <stdio.h>
 
@@ -20,29 +21,37 @@ static void on_cancel(void *data) {
   ((fixture_t *)data)->canceled++;
 }
 
-static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t wait_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   fixture_t *x = (fixture_t *)data;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &x->promise);
+  (void)params;
   uvow_promise_on_cancel(x->promise, on_cancel, x, NULL);
   return uvow_next_future(f);
 }
 
-static uvow_next_t echo_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t echo_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
 /* Asks its caller, whichever side that is. */
-static uvow_next_t ask_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t ask_cb(uvow_call_t *call, const uvow_result_t *params,
+                          void *data) {
   uvow_peer_t *peer = uvow_call_peer(call);
+  (void)params;
   (void)data;
   assert_int_equal(uvow_peer_state(peer), UVOW_PEER_OPEN);
   return uvow_next_future(uvow_peer_request(
       peer, "echo", uvow_value_bytes(uvow_call_loop(call), "[7]", 3)));
 }
 
-static uvow_next_t told_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t told_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
+  (void)params;
   script_log(&((fixture_t *)data)->s, "told:", uvow_call_method(call));
   return uvow_next_none();
 }
@@ -65,18 +74,17 @@ static void start(fixture_t *x) {
   assert_int_equal(uvow_methods_add(x->methods, "echo", echo_cb, x), 0);
   assert_int_equal(uvow_methods_add(x->methods, "ask", ask_cb, x), 0);
   assert_int_equal(uvow_methods_add(x->methods, "told", told_cb, x), 0);
-  uvow_server_options_t served = {.size = sizeof(served)};
-  served.protocol = uvow_protocol_jsonrpc2();
-  served.methods = x->methods;
-  served.on_state = on_state;
-  served.data = x;
-  assert_int_equal(uvow_server_new(x->s.loop, &served, &x->server), 0);
+  test_serve_t served = test_serve_options();
+  served.peer.methods = x->methods;
+  served.peer.on_state = on_state;
+  served.peer.data = x;
+  assert_int_equal(test_serve(x->s.loop, &served, &x->server), 0);
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/room?a=1",
            (unsigned)uvow_server_port(x->server));
-  uvow_client_options_t options = script_options(&x->s);
+  test_connect_t options = script_options(&x->s);
   options.url = url;
-  options.methods = x->methods;
-  assert_int_equal(uvow_client_new(x->s.loop, &options, &x->s.client), 0);
+  options.peer.methods = x->methods;
+  assert_int_equal(test_connect(x->s.loop, &options, &x->s.client), 0);
   while (!x->peer)
     assert_true(uv_run(&x->s.uv, UV_RUN_ONCE));
 }
@@ -97,13 +105,15 @@ static void ask(fixture_t *x, const char *method, const char *expected) {
   script_expect(&x->s, expected);
 }
 
-static void test_both_ways(void **state) {
+TEST_CASE(test_both_ways) {
   fixture_t x;
-  (void)state;
   start(&x);
-  assert_string_equal(uvow_peer_target(x.peer), "/room?a=1");
-  assert_string_equal(uvow_peer_header(x.peer, "upgrade"), "websocket");
-  assert_null(uvow_peer_header(x.peer, "Cookie"));
+  assert_string_equal(uvow_websocket_target(uvow_peer_websocket(x.peer)),
+                      "/room?a=1");
+  assert_string_equal(
+      uvow_websocket_header(uvow_peer_websocket(x.peer), "upgrade"),
+      "websocket");
+  assert_null(uvow_websocket_header(uvow_peer_websocket(x.peer), "Cookie"));
   ask(&x, "echo", "=[1]");
   ask(&x, "ask", "=[7]"); /* the client's method asks the server's */
   ask(&x, "none", "!EREMOTE:ANSWERED");
@@ -115,21 +125,21 @@ static void test_both_ways(void **state) {
 }
 
 /* What has a method's name is its; the rest is on_event's. */
-static void test_events(void **state) {
+TEST_CASE(test_events) {
   fixture_t x;
-  (void)state;
   start(&x);
   assert_int_equal(uvow_peer_notify(x.peer, "told", uvow_value_none()), 0);
   assert_int_equal(uvow_peer_notify(x.peer, "other", uvow_value_none()), 0);
-  ask(&x, "echo", "told:told event:other() =[1]");
+  ask(&x, "echo",
+      "told:told "
+      "event?{\"jsonrpc\":\"2.0\",\"method\":\"other\"} =[1]");
   assert_int_equal(script_stats(&x.s).events, 2);
   end(&x);
 }
 
 /* The server's request is given up: the client's method is canceled. */
-static void test_cancel(void **state) {
+TEST_CASE(test_cancel) {
   fixture_t x;
-  (void)state;
   start(&x);
   uvow_future_t *f = uvow_peer_request(x.peer, "wait", uvow_value_none());
   while (!x.promise)
@@ -144,8 +154,7 @@ static void test_cancel(void **state) {
 }
 
 /* A client that closes answers what it was asked; a server's peer too. */
-static void test_close(void **state) {
-  (void)state;
+TEST_CASE(test_close) {
   for (int i = 0; i < 2; i++) {
     fixture_t x;
     start(&x);
@@ -154,7 +163,7 @@ static void test_close(void **state) {
     script_watch(uvow_peer_request(x.peer, "wait", uvow_value_none()), &a);
     while (!x.promise)
       assert_true(uv_run(&x.s.uv, UV_RUN_ONCE));
-    script_watch(i ? uvow_peer_close(x.peer) : uvow_client_close(x.s.client),
+    script_watch(i ? uvow_peer_close(x.peer) : uvow_peer_close(x.s.client),
                  &closed);
     script_turns(&x.s);
     assert_int_equal(closed.calls, 0);
@@ -168,9 +177,8 @@ static void test_close(void **state) {
 }
 
 /* A peer that was kept outlives its server. */
-static void test_kept(void **state) {
+TEST_CASE(test_kept) {
   fixture_t x;
-  (void)state;
   start(&x);
   script_mark_t a = script_mark(&x.s, "a");
   script_watch(uvow_peer_request(x.peer, "wait", uvow_value_none()), &a);
@@ -185,22 +193,24 @@ static void test_kept(void **state) {
   uvow_promise_drop(x.promise);
   assert_int_equal(uvow_peer_notify(x.peer, "n", uvow_value_none()),
                    UVOW_ECLOSED);
-  assert_string_equal(uvow_peer_target(x.peer), "/room?a=1");
+  assert_string_equal(uvow_websocket_target(uvow_peer_websocket(x.peer)),
+                      "/room?a=1");
   end(&x);
 }
 
 /* The face of a client, which its methods see, outlives it too. */
 static uvow_peer_t *face;
 
-static uvow_next_t keep_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t keep_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
+  (void)params;
   (void)data;
   face = uvow_peer_ref(uvow_call_peer(call));
   return uvow_next_none();
 }
 
-static void test_face(void **state) {
+TEST_CASE(test_face) {
   fixture_t x;
-  (void)state;
   start(&x);
   assert_int_equal(uvow_methods_add(x.methods, "keep", keep_cb, &x), 0);
   ask(&x, "keep", "=null");
@@ -215,8 +225,8 @@ static void test_face(void **state) {
   assert_int_equal(uvow_peer_walk(face, NULL, NULL), 0);
   assert_int_equal(uvow_peer_notify(face, "none", uvow_value_none()), 0);
   uvow_peer_end(face);
-  assert_int_equal(uvow_client_state(x.s.client), UVOW_CLIENT_CLOSED);
-  uvow_client_free(x.s.client);
+  assert_int_equal(uvow_peer_state(x.s.client), UVOW_PEER_CLOSED);
+  uvow_peer_unref(x.s.client);
   x.s.client = NULL;
   assert_int_equal(uvow_peer_state(face), UVOW_PEER_CLOSED);
   script_watch(uvow_peer_request(face, "m", uvow_value_none()), &a);
@@ -226,52 +236,11 @@ static void test_face(void **state) {
   end(&x);
 }
 
-/* A session of CDP that ends takes its requests with it, no others. */
-static void test_session_end(void **state) {
-  script_t s;
-  (void)state;
-  for (int said = 0; said < 2; said++) {
-    script_init(&s);
-    uvow_client_options_t options = script_options(&s);
-    uvow_request_options_t in_a = {.size = sizeof(in_a), .session = "a"};
-    uvow_request_options_t in_b = {.size = sizeof(in_b), .session = "b"};
-    options.protocol = uvow_protocol_cdp();
-    options.on_event = NULL;
-    script_open_client(&s, &options);
-    script_mark_t a = script_mark(&s, "a");
-    script_mark_t b = script_mark(&s, "b");
-    script_mark_t c = script_mark(&s, "c");
-    script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &in_a), &a);
-    script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &in_b), &b);
-    script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, NULL), &c);
-    script_turns(&s);
-    if (said)
-      script_text(&s,
-                  "{\"method\":\"Target.detachedFromTarget\",\"params\":{"
-                  "\"sessionId\":\"\\u0061\"}}");
-    else
-      assert_int_equal(uvow_client_end_session(s.client, "a"), 0);
-    script_turns(&s);
-    script_expect(&s, "a!ECLOSED:MAYBE");
-    script_text(&s, "{\"method\":\"Target.detachedFromTarget\"}");
-    assert_int_equal(uvow_client_end_session(s.client, "none"), 0);
-    assert_int_equal(uvow_client_end_session(NULL, "a"), UVOW_EINVAL);
-    assert_int_equal(uvow_client_end_session(s.client, NULL), UVOW_EINVAL);
-    script_turns(&s);
-    uvow_client_free(s.client);
-    s.client = NULL;
-    script_turns(&s);
-    script_expect(&s, "b!ECLOSED:MAYBE c!ECLOSED:MAYBE");
-    script_end(&s);
-  }
-}
-
 TEST_MODULE(equal) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_both_ways),   cmocka_unit_test(test_events),
-      cmocka_unit_test(test_cancel),      cmocka_unit_test(test_close),
-      cmocka_unit_test(test_kept),        cmocka_unit_test(test_face),
-      cmocka_unit_test(test_session_end),
+      cmocka_unit_test(test_both_ways), cmocka_unit_test(test_events),
+      cmocka_unit_test(test_cancel),    cmocka_unit_test(test_close),
+      cmocka_unit_test(test_kept),      cmocka_unit_test(test_face),
   };
   return cmocka_run_group_tests_name("rpc/equal", tests, NULL, NULL);
 }

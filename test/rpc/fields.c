@@ -37,10 +37,9 @@ static void hold_text(const char *text) {
   hold(uvow_value_bytes(s.loop, text, strlen(text)));
 }
 
-static void reads_numbers(void **state) {
+TEST_CASE(reads_numbers) {
   int64_t i64 = 42;
   double f64 = 42;
-  (void)state;
   hold_text("{\"a\":[1,-2.50,1e2,9223372036854775808,1e400,\"1\",true]}");
   assert_int_equal(uvow_result_get_int64(&result, "/a/0", &i64), 0);
   assert_int_equal(i64, 1);
@@ -61,10 +60,9 @@ static void reads_numbers(void **state) {
   assert_true(f64 == 9223372036854775808.0);
 }
 
-static void reads_bools_and_slices(void **state) {
+TEST_CASE(reads_bools_and_slices) {
   int flag = 42;
   uvow_slice_t slice = {"x", 1};
-  (void)state;
   hold_text(" {\"a\": true, \"b\" : false , \"c\": [ 1, {} ] } ");
   assert_int_equal(uvow_result_get_bool(&result, "/b", &flag), 0);
   assert_int_equal(flag, 0);
@@ -84,13 +82,11 @@ static void reads_bools_and_slices(void **state) {
 }
 
 /* All at once: each stays what it is, asked again or not, and the bytes too. */
-static void reads_texts(void **state) {
+TEST_CASE(reads_texts) {
   static const char text[] =
       "{\"a\":\"plain\",\"b\":\"\\u00e4\\n\\\"\",\"c\":"
       "\"\",\"d\":\"\\ud83d\\ude00\",\"e\":\"x\\u0000\",\"f\":1}";
   const char *a = "default", *b = a, *c = a, *d = a, *e = a, *again = a;
-  size_t len;
-  (void)state;
   hold_text(text);
   assert_int_equal(uvow_result_get_text(&result, "/a", &a), 0);
   assert_int_equal(uvow_result_get_text(&result, "/b", &b), 0);
@@ -106,8 +102,9 @@ static void reads_texts(void **state) {
   assert_string_equal(c, "");
   assert_string_equal(d, "\xf0\x9f\x98\x80");
   assert_string_equal(e, "default");
-  assert_memory_equal(uvow_result_bytes(&result, &len), text, strlen(text));
-  assert_int_equal(len, strlen(text));
+  uvow_slice_t whole = uvow_result_bytes(&result);
+  assert_int_equal(whole.len, strlen(text));
+  assert_memory_equal(whole.bytes, text, whole.len);
   hold_text("\"\\ud800\""); /* no tree holds it */
   assert_null(uvow_result_json(&result));
   assert_int_equal(uvow_result_get_text(&result, "", &a), 0);
@@ -118,22 +115,27 @@ static void reads_texts(void **state) {
   assert_string_equal(a, "x");
 }
 
-static void reads_base64(void **state) {
+/* Bytes of a value, as a user sees them. */
+static uvow_slice_t bytes_of(const uvow_value_t *value) {
+  uvow_result_t of_value = {0};
+  void *ptr;
+  assert_int_equal(uvow_value_get_ptr(value, &uvow_type_bytes, &ptr), 0);
+  of_value.value = *value;
+  return uvow_result_bytes(&of_value);
+}
+
+TEST_CASE(reads_base64) {
   uvow_value_t value = uvow_value_int64(42);
-  (void)state;
   hold_text(
       "[\"aGVsbG8=\",\"\",\"aGV\\u0073bA==\",\"aGVsbG8\",\"a===\",\"?\"]");
   static const char *const expected[] = {"hello", "", "hell"};
   for (size_t i = 0; i < 3; i++) {
     char pointer[] = "/0";
-    void *ptr;
-    size_t len;
     pointer[1] = (char)('0' + i);
     assert_int_equal(uvow_result_get_base64(&result, pointer, &value), 0);
-    assert_int_equal(uvow_value_get_ptr(&value, &uvow_type_payload, &ptr), 0);
-    const char *bytes = uvow_payload_bytes((uvow_payload_t *)ptr, &len);
-    assert_int_equal(len, strlen(expected[i]));
-    assert_memory_equal(bytes, expected[i], len);
+    uvow_slice_t got = bytes_of(&value);
+    assert_int_equal(got.len, strlen(expected[i]));
+    assert_memory_equal(got.bytes, expected[i], got.len);
     uvow_value_clear(&value);
   }
   value = uvow_value_int64(42);
@@ -166,7 +168,7 @@ static void expect_code(const char *pointer, int code) {
   assert_int_equal(uvow_json_walk_next(&walk, &item), 0);
 }
 
-static void faults(void **state) {
+TEST_CASE(faults) {
   static const char *const bad[] = {"",
                                     " ",
                                     "{",
@@ -174,7 +176,6 @@ static void faults(void **state) {
                                     "{\"a\":1}x",
                                     "{\"a\":1,\"b\":tru}",
                                     "{\"a\":\"\xff\"}"};
-  (void)state;
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
     hold_text(bad[i]);
     expect_code("/a", UVOW_EPAYLOAD);
@@ -206,14 +207,12 @@ static void faults(void **state) {
 }
 
 /* What a walk shows: its items' numbers, or the texts of their names. */
-static void walks(void **state) {
+TEST_CASE(walks) {
   uvow_result_t item;
   int64_t i64 = 0;
   int64_t sum = 0;
   const char *first = NULL;
   const char *name;
-  size_t len;
-  (void)state;
   hold_text(
       "{\"a\":[{\"n\":1,\"t\":\"x\\n\"},{\"n\":2,\"t\":\"y\"}],\"\\n\":5}");
   uvow_json_walk_t walk = uvow_result_walk(&result, "/a");
@@ -222,7 +221,7 @@ static void walks(void **state) {
     assert_int_equal(uvow_result_get_text(&item, "/t", &name), 0);
     assert_int_equal(walk.key.len, 0);
     assert_int_equal(uvow_result_getf(&item, "{s:I}", "n", &i64), 0);
-    assert_memory_equal(uvow_result_bytes(&item, &len), "{\"n\":", 5);
+    assert_memory_equal(uvow_result_bytes(&item).bytes, "{\"n\":", 5);
     assert_null(uvow_result_json(&item));
     first = first ? first : name;
     sum += i64;
@@ -249,14 +248,13 @@ static void walks(void **state) {
   assert_int_equal(uvow_json_walk_next(&walk, NULL), 0);
 }
 
-static void getf(void **state) {
+TEST_CASE(getf) {
   const char *name = NULL;
   const char *nick = "none";
   int age = 0, flag = 0;
   int64_t big = 0;
   double f = 0, g = 0;
   uvow_slice_t raw;
-  (void)state;
   hold_text(
       "{\"name\":\"a\\tb\",\"age\":7,\"big\":9007199254740993,\"ok\":true,"
       "\"at\":[1,2.5],\"raw\":{\"x\":[]},\"no\":null}");
@@ -287,10 +285,10 @@ static void getf(void **state) {
   assert_int_equal(uvow_result_getf(&result, "{s:i}", "age", &age), UVOW_ETYPE);
 }
 
-static void values_by_a_format(void **state) {
+TEST_CASE(values_by_a_format) {
   uvow__buf_t out;
+  uvow__slice_t text;
   int64_t i64;
-  (void)state;
   hold(uvow_value_jsonf(s.loop, "{s:i,s:[s,o]}", "a", 1, "b", "x",
                         json_pack("[i]", 2)));
   assert_int_equal(uvow_result_get_int64(&result, "/b/1/0", &i64), 0);
@@ -298,17 +296,55 @@ static void values_by_a_format(void **state) {
   uvow_value_t none = uvow_value_jsonf(s.loop, "{s:i", "a", 1);
   assert_string_equal(uvow_value_type_name(&none), "no value");
   uvow__buf_init(&out, &uvow__mem_default, 100);
-  assert_int_equal(uvow__value_to_json(&none, &out), UVOW_EINVAL);
+  assert_int_equal(uvow__value_text(&none, &out, &text), UVOW_EINVAL);
   uvow__buf_done(&out);
   uvow_promise_t *promise;
   uvow_future_t *f = uvow_promise_new(s.loop, &promise);
   uvow_promise_fulfill(promise, none);
   assert_int_equal(uvow_future_peek(f, &result), 0);
-  assert_int_equal(uvow_error_code(result.error), UVOW_ETYPE);
+  assert_int_equal(uvow_error_code(result.error), UVOW_EINVAL);
   uvow_value_clear(&none);
   uvow_future_detach(f);
   script_turns(&s);
-  script_expect_unhandled(&s, "UVOW_ETYPE");
+  script_expect_unhandled(&s, "UVOW_EINVAL");
+}
+
+/* Without a loop there's no value, but what it takes is taken. */
+TEST_CASE(no_value_without_a_loop) {
+  uvow_value_t none = uvow_value_jsonf(NULL, "{s:o}", "a", json_pack("[i]", 2));
+  assert_string_equal(uvow_value_type_name(&none), "no value");
+  assert_int_equal(uvow_next_jsonf(NULL, "{}").code, UVOW_EINVAL);
+  none = uvow_value_bytes(NULL, "1", 1);
+  assert_string_equal(uvow_value_type_name(&none), "no value");
+  uvow_value_clear(&none);
+}
+
+/* What a stream of bytes brings is read as an answer is: its fields, its tree,
+ * and once for all who have it. */
+TEST_CASE(reads_counted_bytes) {
+  static const char text[] = "{\"n\":7,\"t\":\"a\\nb\",\"o\":[1]}";
+  const char *name = NULL;
+  const char *again = NULL;
+  int64_t i64 = 0;
+  uvow__bytes_t *bytes =
+      uvow__bytes_new(uvow__runtime_of(s.loop), sizeof(text) - 1);
+  assert_non_null(bytes);
+  memcpy(uvow__bytes_room(bytes), text, sizeof(text) - 1);
+  hold(uvow__bytes_value(bytes));
+  assert_int_equal(uvow_result_get_int64(&result, "/n", &i64), 0);
+  assert_int_equal(i64, 7);
+  assert_int_equal(uvow_result_get_text(&result, "/t", &name), 0);
+  assert_string_equal(name, "a\nb");
+  assert_int_equal(uvow_result_get_text(&result, "/t", &again), 0);
+  assert_ptr_equal(name, again);
+  assert_int_equal(json_object_size(uvow_result_json(&result)), 3);
+  assert_int_equal(uvow_result_get_int64(&result, "/t", &i64), UVOW_ETYPE);
+  bytes = uvow__bytes_new(uvow__runtime_of(s.loop), 1);
+  assert_non_null(bytes);
+  *uvow__bytes_room(bytes) = '[';
+  hold(uvow__bytes_value(bytes));
+  assert_int_equal(uvow_result_get_int64(&result, "/0", &i64), UVOW_EPAYLOAD);
+  assert_null(uvow_result_json(&result));
 }
 
 static uvow_next_t twice(const uvow_result_t *r, void *data) {
@@ -319,10 +355,9 @@ static uvow_next_t twice(const uvow_result_t *r, void *data) {
                  : uvow_next_jsonf(r->loop, "{s:I", "n", n);
 }
 
-static void next_by_a_format(void **state) {
+TEST_CASE(next_by_a_format) {
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
-  (void)state;
   uvow_future_t *f =
       uvow_future_fulfilled(s.loop, uvow_value_jsonf(s.loop, "{s:i}", "n", 21));
   script_watch(uvow_future_then(f, twice, NULL), &a);
@@ -333,19 +368,17 @@ static void next_by_a_format(void **state) {
   script_expect(&s, "a={\"n\":42} b!EINVAL");
 }
 
-static void requests_by_a_format(void **state) {
+TEST_CASE(requests_by_a_format) {
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
-  (void)state;
   script_open_client(&s, NULL);
   script_watch(
-      uvow_client_requestf(s.client, "add", "{s:i,s:s}", "x", 1, "y", "\n"),
-      &a);
-  script_watch(uvow_client_requestf(s.client, "add", "[f,o]", 1e300 * 1e300,
-                                    json_array()),
-               &b);
-  assert_int_equal(uvow_client_notifyf(s.client, "note", "[b,n]", 1), 0);
-  assert_int_equal(uvow_client_notifyf(s.client, "note", "[", 1), UVOW_EINVAL);
+      uvow_peer_requestf(s.client, "add", "{s:i,s:s}", "x", 1, "y", "\n"), &a);
+  script_watch(
+      uvow_peer_requestf(s.client, "add", "[f,o]", 1e300 * 1e300, json_array()),
+      &b);
+  assert_int_equal(uvow_peer_notifyf(s.client, "note", "[b,n]", 1), 0);
+  assert_int_equal(uvow_peer_notifyf(s.client, "note", "[", 1), UVOW_EINVAL);
   script_turns(&s);
   script_expect_sent(&s,
                      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\","
@@ -356,14 +389,42 @@ static void requests_by_a_format(void **state) {
   script_expect_sent(&s, "");
   script_text(&s, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"n\":3}}");
   script_expect(&s, "b!EINVAL:NOT a={\"n\":3}");
-  assert_null(uvow_client_requestf(NULL, "m", "[o]", json_array()));
-  assert_int_equal(uvow_client_notifyf(NULL, "m", "[o]", json_array()),
+  assert_null(uvow_peer_requestf(NULL, "m", "[o]", json_array()));
+  assert_int_equal(uvow_peer_notifyf(NULL, "m", "[o]", json_array()),
                    UVOW_EINVAL);
-  uvow_client_free(s.client);
+  uvow_peer_unref(s.client);
   s.client = NULL;
 }
 
 /* Whatever can't be had: nothing leaks, and a getter says so. */
+/* What uvow_loop_error says of a getter that failed. */
+TEST_CASE(says_why) {
+  static const struct {
+    const char *text, *pointer, *says;
+    int rc;
+  } rows[] = {{"{\"a\":true}", "/a", "pointer leads to no integer", UVOW_ETYPE},
+              {"{\"a\":true}", "/b", "pointer leads to no integer", UVOW_ETYPE},
+              {"{\"a\":true}", "a", "pointer is no JSON Pointer", UVOW_EINVAL},
+              {"{\"a\":tru}", "/a", "the result isn't JSON", UVOW_EPAYLOAD}};
+  int64_t i64 = 0;
+  const char *text = NULL;
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    hold_text(rows[i].text);
+    int rc = uvow_result_get_int64(&result, rows[i].pointer, &i64);
+    assert_int_equal(rc, rows[i].rc);
+    const uvow_error_t *why = uvow_loop_error(s.loop);
+    assert_int_equal(uvow_error_code(why), rc);
+    assert_non_null(strstr(uvow_error_message(why), rows[i].says));
+  }
+  hold_text("[1]");
+  assert_int_equal(uvow_result_getf(&result, "{s:s}", "a", &text), UVOW_ETYPE);
+  assert_non_null(strstr(uvow_error_message(uvow_loop_error(s.loop)),
+                         "the result isn't as the format says"));
+  assert_int_equal(uvow_result_getf(&result, "[q]", &text), UVOW_EINVAL);
+  assert_non_null(
+      strstr(uvow_error_message(uvow_loop_error(s.loop)), "format is wrong"));
+}
+
 static void body(test_alloc_t *alloc, void *data) {
   static const char text[] =
       "{\"a\":\"a text that is longer than a block\\n\",\"b\":\"aGVsbG8=\"}";
@@ -389,22 +450,35 @@ static void body(test_alloc_t *alloc, void *data) {
   script_quit(&own);
 }
 
-static void each_allocation_may_fail(void **state) {
-  (void)state;
+TEST_CASE(each_allocation_may_fail) {
   test_alloc_sweep(body, NULL);
+}
+
+TEST_CASE(no_value_has_no_bytes) {
+  uvow_result_t empty = {0};
+  uvow_slice_t bytes = uvow_result_bytes(&empty);
+  assert_null(bytes.bytes);
+  assert_int_equal(bytes.len, 0);
+  assert_null(uvow_result_bytes(NULL).bytes);
+  assert_null(uvow_result_json(NULL));
+  assert_null(uvow_result_keep(NULL).type);
 }
 
 TEST_MODULE(fields) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
       TEST(reads_numbers),
+      TEST(no_value_has_no_bytes),
       TEST(reads_bools_and_slices),
       TEST(reads_texts),
       TEST(reads_base64),
       TEST(faults),
       TEST(walks),
       TEST(getf),
+      TEST(says_why),
       TEST(values_by_a_format),
+      TEST(no_value_without_a_loop),
+      TEST(reads_counted_bytes),
       TEST(next_by_a_format),
       TEST(requests_by_a_format),
       cmocka_unit_test(each_allocation_may_fail),

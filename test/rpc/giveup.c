@@ -1,6 +1,6 @@
 /* R6: what is given up before it left is NOT_SENT, and never leaves; and what
  * the server still works on may count. */
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/link.h"
 
@@ -18,24 +18,25 @@ typedef struct fan {
   uvow_future_t *all;
 } fan_t;
 
-static void fan_out(fan_t *x, const uvow_client_options_t *options,
+static void fan_out(fan_t *x, const test_connect_t *options,
                     uint32_t timeout_ms) {
   uvow_request_options_t own = {.size = sizeof(own), .timeout_ms = timeout_ms};
   uvow_future_t *parts[COUNT];
   script_open_client(&x->s, options);
   for (int i = 0; i < COUNT; i++) {
-    parts[i] = uvow_client_request_bytes(x->s.client, "m", NULL, 0, &own);
+    parts[i] =
+        uvow_peer_request_with(x->s.client, "m", uvow_value_none(), &own);
     x->parts[i] = uvow_future_ref(parts[i]);
   }
   x->all = uvow_future_all(x->s.loop, parts, COUNT);
 }
 
-static uvow_client_options_t begin(fan_t *x) {
+static test_connect_t begin(fan_t *x) {
   memset(x, 0, sizeof(*x));
   script_init(&x->s);
   script_drive_clock(&x->s);
-  uvow_client_options_t options = script_options(&x->s);
-  options.max_in_flight = CAP;
+  test_connect_t options = script_options(&x->s);
+  options.peer.max_in_flight = CAP;
   x->marks[COUNT] = script_mark(&x->s, "all");
   return options;
 }
@@ -84,11 +85,10 @@ static void finish_blind(fan_t *x) {
 }
 
 /* Each of them, the latest first, the oldest first. */
-static void test_each_is_canceled(void **state) {
-  (void)state;
+TEST_CASE(test_each_is_canceled) {
   for (int backwards = 0; backwards < 2; backwards++) {
     fan_t x;
-    uvow_client_options_t options = begin(&x);
+    test_connect_t options = begin(&x);
     fan_out(&x, &options, 0);
     script_turns(&x.s);
     expect_sent(&x, 1, CAP);
@@ -102,10 +102,9 @@ static void test_each_is_canceled(void **state) {
   }
 }
 
-static void test_a_gathering_is_canceled(void **state) {
+TEST_CASE(test_a_gathering_is_canceled) {
   fan_t x;
-  (void)state;
-  uvow_client_options_t options = begin(&x);
+  test_connect_t options = begin(&x);
   fan_out(&x, &options, 0);
   let_go_of_parts(&x);
   script_turns(&x.s);
@@ -117,10 +116,9 @@ static void test_a_gathering_is_canceled(void **state) {
   finish_blind(&x);
 }
 
-static void test_a_gathering_times_out(void **state) {
+TEST_CASE(test_a_gathering_times_out) {
   fan_t x;
-  (void)state;
-  uvow_client_options_t options = begin(&x);
+  test_connect_t options = begin(&x);
   fan_out(&x, &options, 0);
   let_go_of_parts(&x);
   script_watch(uvow_future_timeout(x.all, 100), &x.marks[COUNT]);
@@ -133,10 +131,9 @@ static void test_a_gathering_times_out(void **state) {
 
 /* One fails, so that `all` gives up the others: the answer's own slot isn't
  * filled either, as all that it causes comes first. */
-static void test_one_fails(void **state) {
+TEST_CASE(test_one_fails) {
   fan_t x;
-  (void)state;
-  uvow_client_options_t options = begin(&x);
+  test_connect_t options = begin(&x);
   fan_out(&x, &options, 0);
   let_go_of_parts(&x);
   script_watch(x.all, &x.marks[COUNT]);
@@ -151,10 +148,9 @@ static void test_one_fails(void **state) {
 }
 
 /* All deadlines come at once. */
-static void test_all_time_out(void **state) {
+TEST_CASE(test_all_time_out) {
   fan_t x;
-  (void)state;
-  uvow_client_options_t options = begin(&x);
+  test_connect_t options = begin(&x);
   fan_out(&x, &options, 50);
   script_watch(x.all, &x.marks[COUNT]);
   script_turns(&x.s);
@@ -165,11 +161,10 @@ static void test_all_time_out(void **state) {
 }
 
 /* What wasn't given up has its turn, in the same turn of the loop. */
-static void test_the_others_go_on(void **state) {
+TEST_CASE(test_the_others_go_on) {
   fan_t x;
   script_mark_t other;
-  (void)state;
-  uvow_client_options_t options = begin(&x);
+  test_connect_t options = begin(&x);
   fan_out(&x, &options, 0);
   let_go_of_parts(&x);
   other = script_mark(&x.s, "other");
@@ -187,11 +182,10 @@ static void test_the_others_go_on(void **state) {
 }
 
 /* count_unanswered: a slot is free when the server has answered. */
-static void test_unanswered_requests_count(void **state) {
+TEST_CASE(test_unanswered_requests_count) {
   fan_t x;
-  (void)state;
-  uvow_client_options_t options = begin(&x);
-  options.count_unanswered = 1;
+  test_connect_t options = begin(&x);
+  options.peer.count_unanswered = 1;
   fan_out(&x, &options, 0);
   uvow_future_detach(x.all);
   script_turns(&x.s);
@@ -217,15 +211,14 @@ static void test_unanswered_requests_count(void **state) {
 }
 
 /* A new connection owes nothing. */
-static void test_a_lost_connection_owes_nothing(void **state) {
+TEST_CASE(test_a_lost_connection_owes_nothing) {
   fan_t x;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   (void)begin(&x);
-  uvow_client_options_t options = link_options(&x.s, &reconnect);
-  options.on_state = NULL;
-  options.max_in_flight = CAP;
-  options.count_unanswered = 1;
+  test_connect_t options = link_options(&x.s, &reconnect);
+  options.peer.on_state = NULL;
+  options.peer.max_in_flight = CAP;
+  options.peer.count_unanswered = 1;
   fan_out(&x, &options, 0);
   uvow_future_detach(x.all);
   script_turns(&x.s);
@@ -244,15 +237,14 @@ static void test_a_lost_connection_owes_nothing(void **state) {
 
 /* As many as the ring has slots for, and more: an id that is owed for keeps its
  * slot, whatever comes and goes meanwhile. */
-static void test_many_are_owed(void **state) {
+TEST_CASE(test_many_are_owed) {
   script_t s;
   char text[80];
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_in_flight = 200;
-  options.on_stray = NULL;
-  options.count_unanswered = 1;
+  test_connect_t options = script_options(&s);
+  options.peer.max_in_flight = 200;
+  options.peer.on_stray = NULL;
+  options.peer.count_unanswered = 1;
   script_open_client(&s, &options);
   for (int i = 0; i < 199; i++) {
     uvow_future_t *f = script_request(&s, "m", NULL);

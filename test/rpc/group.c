@@ -1,7 +1,7 @@
 /* Groups of peers in memory. */
 #include "rpc/peer.h"
 
-#include "support/script.h"
+#include "support/parts.h"
 
 enum { PAIRS = 3 };
 
@@ -14,8 +14,10 @@ typedef struct crowd {
   int walked;
 } crowd_t;
 
-static uvow_next_t note_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t note_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   crowd_t *x = (crowd_t *)data;
+  (void)params;
   static const char *const names[PAIRS] = {"0:", "1:", "2:"};
   for (int i = 0; i < PAIRS; i++)
     if (uvow_call_peer(call) == x->theirs[i])
@@ -30,7 +32,7 @@ static void start_with(crowd_t *x, size_t max_unsent) {
   x->methods = uvow_methods_new(x->s.loop);
   assert_int_equal(uvow_methods_add(x->methods, NULL, note_cb, x), 0);
   options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
   options.methods = x->methods;
   options.max_unsent_bytes = max_unsent;
   x->group = uvow_group_new(x->s.loop);
@@ -56,9 +58,8 @@ static void end(crowd_t *x) {
   script_end(&x->s);
 }
 
-static void test_notify(void **state) {
+TEST_CASE(test_notify) {
   crowd_t x;
-  (void)state;
   start(&x);
   assert_int_equal(uvow_group_add(x.group, x.ours[0]), 0); /* once */
   assert_int_equal(uvow_group_notify(x.group, "a", uvow_value_none()), 0);
@@ -79,10 +80,28 @@ static void test_notify(void **state) {
   end(&x);
 }
 
-static void test_bad_arguments(void **state) {
+TEST_CASE(test_format) {
+  crowd_t x;
+  start(&x);
+  script_mark_t a = script_mark(&x.s, "a");
+  parts_read(uvow_peer_events(x.theirs[1], "f"), &a);
+  assert_int_equal(uvow_group_notifyf(x.group, "f", "{s:i}", "x", 1), 0);
+  script_turns(&x.s);
+  script_expect(&x.s, "0:f a:{\"x\":1} 1:f 2:f");
+  assert_int_equal(uvow_group_notifyf(x.group, "f", "{s", "x"), UVOW_EINVAL);
+  assert_int_equal(uvow_group_notifyf(x.group, "f", NULL), 0);
+  assert_int_equal(uvow_group_notifyf(NULL, "f", "{s:i}", "x", 1), UVOW_EINVAL);
+  script_turns(&x.s);
+  x.s.log[0] = '\0';
+  uvow_peer_end(x.theirs[1]);
+  script_turns(&x.s);
+  script_expect(&x.s, "a=");
+  end(&x);
+}
+
+TEST_CASE(test_bad_arguments) {
   crowd_t x;
   uvow_value_t none = uvow_value_none();
-  (void)state;
   start(&x);
   assert_null(uvow_group_new(NULL));
   assert_int_equal(uvow_group_add(NULL, x.ours[0]), UVOW_EINVAL);
@@ -114,9 +133,8 @@ static void end_all(uvow_peer_t *peer, void *data) {
   }
 }
 
-static void test_walk(void **state) {
+TEST_CASE(test_walk) {
   crowd_t x;
-  (void)state;
   start(&x);
   assert_int_equal(uvow_group_walk(x.group, end_all, &x), PAIRS);
   assert_int_equal(x.walked, PAIRS);
@@ -124,9 +142,8 @@ static void test_walk(void **state) {
 }
 
 /* One that doesn't read is ended; the others are told. */
-static void test_slow(void **state) {
+TEST_CASE(test_slow) {
   crowd_t x;
-  (void)state;
   start_with(&x, 80);
   uvow__channel_t *slow = x.theirs[1]->session.callee.channel;
   slow->ops->pause(slow, 1);
@@ -137,6 +154,11 @@ static void test_slow(void **state) {
   script_expect(&x.s, "0:n 2:n 0:n 2:n 0:n 2:n");
   assert_int_equal(uvow_peer_state(x.ours[1]), UVOW_PEER_CLOSED);
   assert_int_equal(uvow_group_walk(x.group, NULL, NULL), 2);
+  slow->ops->pause(slow, 0);
+  script_turns(&x.s);
+  assert_int_equal(uvow_peer_state(x.theirs[1]), UVOW_PEER_CLOSED);
+  assert_int_equal(uvow_error_status(x.theirs[1]->life.why), 1013);
+  x.s.log[0] = '\0';
   end(&x);
 }
 
@@ -147,7 +169,7 @@ static void body(test_alloc_t *alloc, void *data) {
   (void)data;
   script_init_with(&s, alloc);
   options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
   uvow_group_t *group = s.loop ? uvow_group_new(s.loop) : NULL;
   if (group && uvow_peer_pair(s.loop, &options, &options, &a, &b) == 0) {
     size_t in = uvow_group_add(group, a) == 0;
@@ -161,16 +183,15 @@ static void body(test_alloc_t *alloc, void *data) {
   script_quit(&s);
 }
 
-static void test_no_memory(void **state) {
-  (void)state;
+TEST_CASE(test_no_memory) {
   test_alloc_sweep(body, NULL);
 }
 
 TEST_MODULE(group) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_notify),    cmocka_unit_test(test_bad_arguments),
-      cmocka_unit_test(test_walk),      cmocka_unit_test(test_slow),
-      cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_notify),        cmocka_unit_test(test_format),
+      cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_walk),
+      cmocka_unit_test(test_slow),          cmocka_unit_test(test_no_memory),
   };
   return cmocka_run_group_tests_name("rpc/group", tests, NULL, NULL);
 }

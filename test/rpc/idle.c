@@ -3,6 +3,7 @@
  * allocator, and for wss those of OpenSSL too. A request was answered on each,
  * so what comes with the first message is there.
  */
+#include "support/serve.h"
 #include "support/tls_peer.h"
 
 #include <stdio.h>
@@ -76,7 +77,7 @@ typedef struct both {
   end_t client;
   end_t server;
   uvow_server_t *listening;
-  uvow_client_t *clients[COUNT + 1];
+  uvow_peer_t *clients[COUNT + 1];
   uvow_deflate_options_t deflate;
   int with_deflate;
   char params[1000]; /* of the request: what is worth compressing */
@@ -94,21 +95,23 @@ static void run_both(both_t *both) {
   run_turn(&both->client);
 }
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
 static void init_end(end_t *end, int is_server, int tls) {
-  uvow_loop_options_t options = {0};
+  uvow_loop_options_t options = {.size = sizeof(options)};
   uvow_tls_options_t tls_of = tls_options(is_server);
   test_alloc_init_sized(&end->alloc);
   end->openssl = &accounts[is_server];
-  options.size = sizeof(options);
   options.allocator = &end->alloc.allocator;
   assert_int_equal(uv_loop_init(&end->uv), 0);
-  assert_int_equal(uvow_loop_new(&end->uv, &options, &end->loop), 0);
+  end->loop = uvow_loop_new(&end->uv, &options);
+  assert_non_null(end->loop);
   if (tls)
     assert_int_equal(uvow_tls_new(end->loop, &tls_of, &end->tls, NULL), 0);
 }
@@ -124,7 +127,7 @@ static void done_end(end_t *end) {
 }
 
 static void init(both_t *both, int tls, int with_deflate) {
-  uvow_server_options_t options = {0};
+  test_serve_t options = test_serve_options();
   memset(both, 0, sizeof(*both));
   both->deflate.size = sizeof(both->deflate);
   both->with_deflate = with_deflate;
@@ -133,14 +136,11 @@ static void init(both_t *both, int tls, int with_deflate) {
   both->params[sizeof(both->params) - 1] = ']';
   init_end(&both->client, 0, tls);
   init_end(&both->server, 1, tls);
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.tls = both->server.tls;
-  options.deflate = with_deflate ? &both->deflate : NULL;
-  assert_int_equal(
-      uvow_server_new(both->server.loop, &options, &both->listening), 0);
-  assert_int_equal(
-      uvow_server_method(both->listening, "echo", echo, NULL, NULL), 0);
+  options.listener.tls = both->server.tls;
+  options.listener.deflate = with_deflate ? &both->deflate : NULL;
+  assert_int_equal(test_serve(both->server.loop, &options, &both->listening),
+                   0);
+  assert_int_equal(test_method(both->listening, "echo", echo, NULL), 0);
 }
 
 static void on_answer(const uvow_result_t *result, void *data) {
@@ -152,24 +152,25 @@ static void on_answer(const uvow_result_t *result, void *data) {
 /* A client that has had an answer. */
 static void connect_one(both_t *both, int i) {
   char url[64];
-  uvow_client_options_t options = {0};
+  test_connect_t options =
+      test_connect_options(uvow_protocol_by_name("jsonrpc2"));
   int before = both->answered;
   snprintf(url, sizeof(url), "%s://127.0.0.1:%u/",
            both->client.tls ? "wss" : "ws",
            (unsigned)uvow_server_port(both->listening));
-  options.size = sizeof(options);
   options.url = url;
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.tls = both->client.tls;
-  options.deflate = both->with_deflate ? &both->deflate : NULL;
+  options.websocket.tls = both->client.tls;
+  options.websocket.deflate = both->with_deflate ? &both->deflate : NULL;
   account = both->client.openssl;
-  assert_int_equal(
-      uvow_client_new(both->client.loop, &options, &both->clients[i]), 0);
+  assert_int_equal(test_connect(both->client.loop, &options, &both->clients[i]),
+                   0);
   account = NULL;
   assert_int_equal(
-      uvow_future_done(uvow_client_request_bytes(
-                           both->clients[i], "echo", both->params,
-                           both->with_deflate ? sizeof(both->params) : 2, NULL),
+      uvow_future_done(uvow_peer_request(
+                           both->clients[i], "echo",
+                           uvow_value_slice(&(uvow_slice_t){
+                               both->params,
+                               both->with_deflate ? sizeof(both->params) : 2})),
                        on_answer, both),
       0);
   while (both->answered == before)
@@ -178,7 +179,7 @@ static void connect_one(both_t *both, int i) {
 
 static void done(both_t *both) {
   for (int i = 0; i <= COUNT; i++)
-    uvow_client_free(both->clients[i]);
+    uvow_peer_unref(both->clients[i]);
   uvow_server_free(both->listening);
   done_end(&both->client);
   done_end(&both->server);
@@ -218,18 +219,16 @@ static void measure(int tls, int with_deflate, held_t *ret_client,
   done(&both);
 }
 
-static void ws_is_small(void **state) {
+TEST_CASE(ws_is_small) {
   held_t client, server;
-  (void)state;
   measure(0, 0, &client, &server);
   assert_true(client.uvow <= 8 * KIB);
   assert_true(server.uvow <= 8 * KIB);
   assert_int_equal(client.openssl + server.openssl, 0);
 }
 
-static void wss_holds_what_openssl_needs(void **state) {
+TEST_CASE(wss_holds_what_openssl_needs) {
   held_t client, server;
-  (void)state;
   measure(1, 0, &client, &server);
   assert_true(client.uvow <= 8 * KIB);
   assert_true(server.uvow <= 8 * KIB);
@@ -239,9 +238,8 @@ static void wss_holds_what_openssl_needs(void **state) {
 
 /* As include/uvow/deflate.h states; the rest is that of ws, with capacity for a
  * longer message. */
-static void deflate_holds_its_two_windows(void **state) {
+TEST_CASE(deflate_holds_its_two_windows) {
   held_t client, server;
-  (void)state;
   for (int tls = 0; tls < 2; tls++) {
     measure(tls, 1, &client, &server);
     assert_true(client.uvow > 301 * KIB && client.uvow <= (301 + 12) * KIB);

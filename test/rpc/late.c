@@ -1,6 +1,6 @@
 /* R4: a deadline that is noticed late expires only after what had come by then
  * was read. The clock jumps; bytes wait in the socket. */
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/link.h"
 
@@ -10,21 +10,20 @@
 
 #define ANSWER(id) "{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"result\":" #id "}"
 
-static void begin(script_t *s, uvow_client_options_t *options) {
+static void begin(script_t *s, test_connect_t *options) {
   script_init(s);
   script_drive_clock(s);
   *options = script_options(s);
-  options->timeout_ms = 300;
-  options->connect_timeout_ms = 300;
+  options->peer.timeout_ms = 300;
+  options->websocket.connect_timeout_ms = 300;
 }
 
 /* The answer came in time, however late the deadline is noticed. */
-static void an_answer_that_is_there_counts(void **state) {
+TEST_CASE(an_answer_that_is_there_counts) {
   static const uint64_t jumps[] = {301, 305, 307, 400, 5000, 100000000};
-  (void)state;
   for (size_t i = 0; i < sizeof(jumps) / sizeof(*jumps); i++) {
     script_t s;
-    uvow_client_options_t options;
+    test_connect_t options;
     begin(&s, &options);
     script_open_client(&s, &options);
     script_mark_t a = script_mark(&s, "a");
@@ -47,12 +46,11 @@ static void an_answer_that_is_there_counts(void **state) {
 }
 
 /* So do the futures that hang on it, with deadlines of their own. */
-static void a_timeout_of_a_future_waits_too(void **state) {
+TEST_CASE(a_timeout_of_a_future_waits_too) {
   script_t s;
-  uvow_client_options_t options;
-  (void)state;
+  test_connect_t options;
   begin(&s, &options);
-  options.timeout_ms = UVOW_NO_TIMEOUT;
+  options.peer.timeout_ms = UVOW_NO_TIMEOUT;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_watch(uvow_future_timeout(script_request(&s, "m", NULL), 50), &a);
@@ -65,17 +63,17 @@ static void a_timeout_of_a_future_waits_too(void **state) {
 
 /* What becomes due while the rest is looked for isn't late: it waits for its
  * own time, and its own look. */
-static void one_look_is_for_what_was_due(void **state) {
+TEST_CASE(one_look_is_for_what_was_due) {
   script_t s;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_request_options_t later = {.size = sizeof(later), .timeout_ms = 1000};
-  (void)state;
   begin(&s, &options);
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
   script_call(&s, "m", &a);
-  script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &later), &b);
+  script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &later),
+               &b);
   script_turns(&s);
   s.now_ns += UINT64_C(600) * 1000000;
   uvow__runtime_enter(&s.loop->rt);
@@ -91,16 +89,15 @@ static void one_look_is_for_what_was_due(void **state) {
 }
 
 /* The handshake's answer was there too. */
-static void connecting_looks_once_more(void **state) {
-  (void)state;
+TEST_CASE(connecting_looks_once_more) {
   for (int there = 0; there < 2; there++) {
     script_t s;
-    uvow_client_options_t options;
+    test_connect_t options;
     char text[512];
     begin(&s, &options);
     script_mark_t ready = script_mark(&s, "ready");
     assert_int_equal(script_client(&s, &options), 0);
-    script_watch(uvow_client_ready(s.client), &ready);
+    script_watch(uvow_peer_ready(s.client), &ready);
     script_connected(&s);
     script_turns(&s);
     size_t len = script_accept_text(&s, text, sizeof(text));
@@ -113,13 +110,12 @@ static void connecting_looks_once_more(void **state) {
 }
 
 /* And a peer that has said something isn't dead. */
-static void keep_alive_looks_once_more(void **state) {
-  (void)state;
+TEST_CASE(keep_alive_looks_once_more) {
   for (int there = 0; there < 2; there++) {
     script_t s;
-    uvow_client_options_t options;
+    test_connect_t options;
     begin(&s, &options);
-    options.dead_ms = 1000;
+    options.websocket.dead_ms = 1000;
     script_open_client(&s, &options);
     script_turns(&s);
     if (there)
@@ -127,18 +123,17 @@ static void keep_alive_looks_once_more(void **state) {
     script_advance(&s, 50000);
     script_advance(&s, 2);
     s.log[0] = '\0';
-    assert_int_equal(uvow_client_state(s.client),
-                     there ? UVOW_CLIENT_OPEN : UVOW_CLIENT_CLOSED);
+    assert_int_equal(uvow_peer_state(s.client),
+                     there ? UVOW_PEER_OPEN : UVOW_PEER_CLOSED);
     script_end(&s);
   }
 }
 
 /* The client may be freed, and the loop closed, between. */
-static void what_waits_for_a_look_can_go(void **state) {
-  (void)state;
+TEST_CASE(what_waits_for_a_look_can_go) {
   for (int i = 0; i < 2; i++) {
     script_t s;
-    uvow_client_options_t options;
+    test_connect_t options;
     begin(&s, &options);
     script_open_client(&s, &options);
     script_mark_t a = script_mark(&s, "a");
@@ -149,7 +144,7 @@ static void what_waits_for_a_look_can_go(void **state) {
     uvow__runtime_expire(&s.loop->rt);
     uvow__runtime_leave(&s.loop->rt);
     if (i == 0) {
-      uvow_client_free(s.client);
+      uvow_peer_unref(s.client);
       s.client = NULL;
       script_turns(&s);
       script_expect(&s, "a!ECLOSED:MAYBE");
@@ -165,7 +160,7 @@ static void what_waits_for_a_look_can_go(void **state) {
 
 /* A deadline as a point in time: the earlier one holds; one that has passed
  * sends nothing. */
-static void a_deadline_may_be_a_point_in_time(void **state) {
+TEST_CASE(a_deadline_may_be_a_point_in_time) {
   static const struct {
     uint32_t timeout_ms;
     int64_t left_ms;
@@ -176,10 +171,9 @@ static void a_deadline_may_be_a_point_in_time(void **state) {
       {50, 100, 50}, {100, 50, 50},     {UVOW_NO_TIMEOUT, 70, 70},
       {100, 0, 0},   {100, -100000, 0}, {0, INT64_MAX / 2, 1000000},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
     script_t s;
-    uvow_client_options_t options;
+    test_connect_t options;
     begin(&s, &options);
     script_open_client(&s, &options);
     script_mark_t a = script_mark(&s, "a");
@@ -187,7 +181,8 @@ static void a_deadline_may_be_a_point_in_time(void **state) {
     own.timeout_ms = rows[i].timeout_ms;
     own.deadline_at_ms =
         (uint64_t)((int64_t)uvow_loop_now(s.loop) + rows[i].left_ms);
-    script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &own), &a);
+    script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &own),
+                 &a);
     script_turns(&s);
     if (rows[i].due == 0) {
       script_expect(&s, "a!ETIMEDOUT:NOT");

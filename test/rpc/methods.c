@@ -13,8 +13,10 @@ static void on_destroy(void *data) {
   destroyed++;
 }
 
-static uvow_next_t cb(const uvow_call_t *call, void *data) {
+static uvow_next_t cb(uvow_call_t *call, const uvow_result_t *params,
+                      void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_none();
 }
@@ -33,11 +35,10 @@ static uvow_methods_t *new_methods(script_t *s) {
 }
 
 /* Many names, each found, and its data its own. */
-static void test_many(void **state) {
+TEST_CASE(test_many) {
   script_t s;
   static int data[500];
   char name[32];
-  (void)state;
   uvow_methods_t *methods = new_methods(&s);
   assert_null(uvow__methods_find(methods, slice("m")));
   for (int i = 0; i < 500; i++) {
@@ -69,10 +70,9 @@ static void test_many(void **state) {
 }
 
 /* A name is bytes: a prefix, or one with a NUL, is another. */
-static void test_names(void **state) {
+TEST_CASE(test_names) {
   script_t s;
   uvow__slice_t nul = {"a\0b", 3};
-  (void)state;
   uvow_methods_t *methods = new_methods(&s);
   assert_int_equal(uvow_methods_add(methods, "a", cb, NULL), 0);
   assert_int_equal(uvow_methods_add(methods, "", cb, NULL), 0);
@@ -85,10 +85,9 @@ static void test_names(void **state) {
 }
 
 /* NULL as name is for all that no other has; it is replaced as they are. */
-static void test_default_entry(void **state) {
+TEST_CASE(test_default_entry) {
   script_t s;
   int a, b;
-  (void)state;
   uvow_methods_t *methods = new_methods(&s);
   assert_int_equal(uvow__methods_set(methods, NULL, cb, &a, on_destroy), 0);
   assert_ptr_equal(uvow__methods_find(methods, slice("m"))->data, &a);
@@ -104,9 +103,8 @@ static void test_default_entry(void **state) {
   assert_int_equal(destroyed, 1);
 }
 
-static void test_bad_arguments(void **state) {
+TEST_CASE(test_bad_arguments) {
   script_t s;
-  (void)state;
   uvow_methods_t *methods = new_methods(&s);
   assert_int_equal(uvow_methods_add(NULL, "m", cb, NULL), UVOW_EINVAL);
   assert_int_equal(uvow_methods_add(methods, "m", NULL, NULL), UVOW_EINVAL);
@@ -122,9 +120,8 @@ static void test_bad_arguments(void **state) {
 }
 
 /* A table that outlives its loop. */
-static void test_after_the_loop(void **state) {
+TEST_CASE(test_after_the_loop) {
   script_t s;
-  (void)state;
   uvow_methods_t *methods = new_methods(&s);
   assert_int_equal(uvow_methods_own(methods, NULL, on_destroy), 0);
   assert_int_equal(uvow__methods_set(methods, "m", cb, NULL, on_destroy), 0);
@@ -163,10 +160,9 @@ static void destroy_plugin(void *data) {
   assert_int_equal(uvow_methods_add(plugin->methods, "a", cb, NULL), 0);
 }
 
-static void test_destroy_adds(void **state) {
+TEST_CASE(test_destroy_adds) {
   script_t s;
   plugin_t plugin = {NULL, 3};
-  (void)state;
   plugin.methods = new_methods(&s);
   assert_int_equal(
       uvow__methods_set(plugin.methods, "a", cb, &plugin, destroy_plugin), 0);
@@ -204,8 +200,7 @@ static void body(test_alloc_t *alloc, void *data) {
   script_quit(&s);
 }
 
-static void test_no_memory(void **state) {
-  (void)state;
+TEST_CASE(test_no_memory) {
   test_alloc_sweep(body, NULL);
 }
 

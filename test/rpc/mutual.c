@@ -66,7 +66,7 @@ static void on_settled(const uvow_result_t *result, void *data) {
   ask(side);
 }
 
-static uvow_value_t params(world_t *w, unsigned depth) {
+static uvow_value_t make_params(world_t *w, unsigned depth) {
   char text[700];
   unsigned len = chance(w, 600);
   int head = snprintf(text, sizeof(text), "[%u,\"", depth);
@@ -78,8 +78,8 @@ static uvow_value_t params(world_t *w, unsigned depth) {
 static void ask(side_t *side) {
   while (side->asked < side->quota && side->in_flight < AT_ONCE) {
     world_t *w = side->world;
-    uvow_future_t *f =
-        uvow_peer_request(side->peer, "work", params(w, chance(w, w->depth)));
+    uvow_future_t *f = uvow_peer_request(side->peer, "work",
+                                         make_params(w, chance(w, w->depth)));
     side->asked++;
     side->in_flight++;
     assert_int_equal(uvow_future_done(f, on_settled, side), 0);
@@ -87,14 +87,15 @@ static void ask(side_t *side) {
 }
 
 /* Answers with as much as came, or asks its caller for what it asks in turn. */
-static uvow_next_t work_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t work_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   world_t *w = (world_t *)data;
-  const char *text = uvow_payload_bytes(uvow_call_params(call), NULL);
-  unsigned depth = (unsigned)(text[1] - '0');
+  uvow_slice_t text = uvow_result_bytes(params);
+  unsigned depth = (unsigned)(text.bytes[1] - '0');
   if (depth == 0)
     return uvow_next_pass();
-  return uvow_next_future(
-      uvow_peer_request(uvow_call_peer(call), "work", params(w, depth - 1)));
+  return uvow_next_future(uvow_peer_request(uvow_call_peer(call), "work",
+                                            make_params(w, depth - 1)));
 }
 
 static void count_pauses(side_t *side) {
@@ -126,7 +127,7 @@ static int run_world(unsigned seed) {
   uvow_methods_t *methods = uvow_methods_new(w.s.loop);
   assert_int_equal(uvow_methods_add(methods, "work", work_cb, &w), 0);
   options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
   options.methods = methods;
   int both = (int)chance(&w, 2);
   w.depth = both ? 4 : 1;
@@ -164,9 +165,8 @@ static int run_world(unsigned seed) {
   return w.pauses;
 }
 
-static void nobody_waits_for_ever(void **state) {
+TEST_CASE(nobody_waits_for_ever) {
   int pauses = 0;
-  (void)state;
   for (unsigned seed = 1; seed <= SEEDS; seed++)
     pauses += run_world(seed);
   assert_true(pauses > 0); /* else nothing was tried */

@@ -1,6 +1,7 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "rpc/server.h"
+#include "support/serve.h"
 #include "support/tls_peer.h"
 
 #include <stdio.h>
@@ -36,20 +37,26 @@ static uvow_next_t later(const uvow_result_t *result, void *data) {
   return uvow_next_value(uvow_value_int64(1));
 }
 
-static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t wait_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   uvow_loop_t *loop = uvow_call_loop(call);
+  (void)params;
   (void)data;
   return uvow_next_future(uvow_future_then(
       uvow_future_fulfilled(loop, uvow_value_none()), later, NULL));
 }
 
-static uvow_next_t pass_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t pass_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
+  (void)call;
   (void)data;
-  (void)uvow_call_json(call);
+  (void)uvow_result_json(params);
   return uvow_next_pass();
 }
 
-static uvow_next_t fail_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t fail_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
+  (void)params;
   (void)data;
   return uvow_next_error(
       uvow_error_new_peer(uvow_call_loop(call), 5, "no \xC3\xA9", "[1]", 3));
@@ -76,12 +83,11 @@ static void expect(session_t *x, uvow_future_t *f) {
 static uvow_next_t ask_again(const uvow_result_t *result, void *data) {
   session_t *x = (session_t *)data;
   (void)result;
-  return uvow_next_future(
-      uvow_client_request(x->s.client, "pass",
-                          json_pack("[s]",
-                                    "a text of some length, so that "
-                                    "it needs memory of its own"),
-                          NULL));
+  return uvow_next_future(uvow_peer_request(
+      x->s.client, "pass",
+      uvow_value_json(json_pack("[s]",
+                                "a text of some length, so that "
+                                "it needs memory of its own"))));
 }
 
 /* Until all that was promised is settled: it may take turns, not time. */
@@ -115,60 +121,59 @@ static int prepare(session_t *x) {
 
 static int listen_here(session_t *x) {
   const char *subprotocols[] = {"a"};
-  uvow_server_options_t options = {0};
-  options.tls = x->theirs;
-  options.deflate = x->way->deflate;
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.subprotocols = subprotocols;
-  options.subprotocol_count = 1;
-  int rc = uvow_server_new(x->s.loop, &options, &x->server);
+  test_serve_t options = test_serve_options();
+  options.listener.tls = x->theirs;
+  options.listener.deflate = x->way->deflate;
+  options.listener.subprotocols = subprotocols;
+  options.listener.subprotocol_count = 1;
+  int rc = test_serve(x->s.loop, &options, &x->server);
   if (rc == 0)
-    rc = uvow_server_method(x->server, "pass", pass_cb, x, NULL);
+    rc = test_method(x->server, "pass", pass_cb, x);
   if (rc == 0)
-    rc = uvow_server_method(x->server, "wait", wait_cb, x, NULL);
+    rc = test_method(x->server, "wait", wait_cb, x);
   if (rc == 0)
-    rc = uvow_server_method(x->server, "fail", fail_cb, x, NULL);
+    rc = test_method(x->server, "fail", fail_cb, x);
   return rc;
 }
 
 static int connect_here(session_t *x) {
   const char *subprotocols[] = {"a", "b"};
-  uvow_header_t header = {"X-A", "b"};
+  uvow_header_t header = {sizeof(uvow_header_t), "X-A", "b"};
   char url[64];
-  uvow_client_options_t options = script_options(&x->s);
+  test_connect_t options = script_options(&x->s);
   snprintf(url, sizeof(url), "%s://127.0.0.1:%u/", x->way->tls ? "wss" : "ws",
            (unsigned)uvow_server_port(x->server));
-  options.tls = x->ours;
-  options.deflate = x->way->deflate;
+  options.websocket.tls = x->ours;
+  options.websocket.deflate = x->way->deflate;
   options.url = url;
-  options.subprotocols = subprotocols;
-  options.subprotocol_count = 2;
-  options.headers = &header;
-  options.header_count = 1;
-  return uvow_client_new(x->s.loop, &options, &x->s.client);
+  options.websocket.subprotocols = subprotocols;
+  options.websocket.subprotocol_count = 2;
+  options.websocket.headers = &header;
+  options.websocket.header_count = 1;
+  return test_connect(x->s.loop, &options, &x->s.client);
 }
 
 static void talk(session_t *x) {
-  uvow_client_t *client = x->s.client;
-  expect(x, uvow_client_ready(client));
-  expect(x, uvow_client_request(client, "fail", json_array(), NULL));
+  uvow_peer_t *client = x->s.client;
+  expect(x, uvow_peer_ready(client));
+  expect(x, uvow_peer_request(client, "fail", uvow_value_json(json_array())));
   expect(x, uvow_future_then(
-                uvow_client_request_bytes(client, "pass", "[1]", 3, NULL),
+                uvow_peer_request(client, "pass", uvow_value_raw("[1]")),
                 ask_again, x));
-  (void)uvow_client_notify(client, "pass", json_array());
+  (void)uvow_peer_notify(client, "pass", uvow_value_json(json_array()));
   while (x->settled < x->promised)
     if (!uv_run(&x->s.uv, UV_RUN_ONCE) && x->settled < x->promised)
       fail_msg("allocation %zu: nothing is left to happen",
                x->s.alloc->fail_at);
   expect(x, script_request(&x->s, "wait", NULL));
   uvow_future_t *f = script_request(&x->s, "wait", NULL);
-  (void)uvow_server_publish(x->server, "event", "{}", 2);
+  (void)uvow_group_notify(uvow_server_peers(x->server), "event",
+                          uvow_value_raw("{}"));
   run(x);
   if (f)
     (void)uvow_future_cancel(f);
   uvow_future_unref(f);
-  expect(x, uvow_client_close(client));
+  expect(x, uvow_peer_close(client));
   expect(x, uvow_server_close(x->server));
   while (x->settled < x->promised)
     if (!uv_run(&x->s.uv, UV_RUN_ONCE) && x->settled < x->promised)
@@ -206,23 +211,19 @@ static void sweep(int tls, int with_deflate) {
   assert_true(way.whole >= 1); /* sockets: not every run allocates as often */
 }
 
-static void test_session(void **state) {
-  (void)state;
+TEST_CASE(test_session) {
   sweep(0, 0);
 }
 
-static void test_deflate(void **state) {
-  (void)state;
+TEST_CASE(test_deflate) {
   sweep(0, 1);
 }
 
-static void test_tls(void **state) {
-  (void)state;
+TEST_CASE(test_tls) {
   sweep(1, 0);
 }
 
-static void test_tls_and_deflate(void **state) {
-  (void)state;
+TEST_CASE(test_tls_and_deflate) {
   sweep(1, 1);
 }
 
@@ -255,8 +256,7 @@ static void script_body(test_alloc_t *alloc, void *data) {
   assert_int_equal(a.calls, promised);
 }
 
-static void test_client(void **state) {
-  (void)state;
+TEST_CASE(test_client) {
   test_alloc_sweep(script_body, NULL);
 }
 

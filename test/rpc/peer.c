@@ -23,22 +23,28 @@ static void on_cancel(void *data) {
   uvow_promise_drop(promise);
 }
 
-static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t wait_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   pair_t *x = (pair_t *)data;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &x->promise);
+  (void)params;
   uvow_promise_on_cancel(x->promise, on_cancel, x, NULL);
   return uvow_next_future(f);
 }
 
-static uvow_next_t echo_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t echo_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   pair_t *x = (pair_t *)data;
+  (void)params;
   if (!uvow_call_wants_answer(call))
     script_log(&x->s, "told:", uvow_call_method(call));
   return uvow_next_pass();
 }
 
 /* Asks its caller, and answers what that answers. */
-static uvow_next_t ask_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t ask_cb(uvow_call_t *call, const uvow_result_t *params,
+                          void *data) {
+  (void)params;
   (void)data;
   return uvow_next_future(
       uvow_peer_request(uvow_call_peer(call), "echo",
@@ -49,7 +55,7 @@ static void on_state(uvow_peer_t *peer, const uvow_peer_change_t *change,
                      void *data) {
   pair_t *x = (pair_t *)data;
   assert_int_equal(change->size, sizeof(*change));
-  assert_int_equal(uvow_peer_state(peer), peer->state);
+  assert_int_equal(uvow_peer_state(peer), peer->life.state);
   script_log(&x->s, uvow_peer_state_name(change->state),
              change->why ? uvow_err_name(uvow_error_code(change->why)) : "");
 }
@@ -57,7 +63,7 @@ static void on_state(uvow_peer_t *peer, const uvow_peer_change_t *change,
 static uvow_peer_options_t default_options(pair_t *x) {
   uvow_peer_options_t options = {0};
   options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
   options.methods = x->methods;
   return options;
 }
@@ -97,9 +103,8 @@ static void ask(pair_t *x, uvow_peer_t *peer, const char *method,
       mark);
 }
 
-static void test_both_ways(void **state) {
+TEST_CASE(test_both_ways) {
   pair_t x;
-  (void)state;
   start(&x);
   script_mark_t a = script_mark(&x.s, "a");
   script_mark_t b = script_mark(&x.s, "b");
@@ -113,9 +118,8 @@ static void test_both_ways(void **state) {
   end(&x);
 }
 
-static void test_params(void **state) {
+TEST_CASE(test_params) {
   pair_t x;
-  (void)state;
   start(&x);
   script_mark_t a = script_mark(&x.s, "a");
   uvow_loop_t *loop = x.s.loop;
@@ -139,8 +143,7 @@ static void test_params(void **state) {
 
 /* A request that is given up is canceled at the peer, unless it is told not to
  * be; its answer then is late. */
-static void test_cancel(void **state) {
-  (void)state;
+TEST_CASE(test_cancel) {
   for (int quiet = 0; quiet < 2; quiet++) {
     pair_t x;
     prepare(&x);
@@ -170,9 +173,8 @@ static void test_cancel(void **state) {
   }
 }
 
-static void test_deadline(void **state) {
+TEST_CASE(test_deadline) {
   pair_t x;
-  (void)state;
   prepare(&x);
   uvow_peer_options_t options = default_options(&x);
   options.timeout_ms = 50;
@@ -200,9 +202,8 @@ static void test_deadline(void **state) {
 }
 
 /* States are told, each once, to who was there when it came about. */
-static void test_states(void **state) {
+TEST_CASE(test_states) {
   pair_t x;
-  (void)state;
   prepare(&x);
   uvow_peer_options_t options = default_options(&x);
   uvow_peer_options_t quiet = options;
@@ -227,9 +228,8 @@ static void test_states(void **state) {
 
 /* Closing: what is under way, both ways, is answered; what is new, refused;
  * whoever asks has a future of its own. */
-static void test_close(void **state) {
+TEST_CASE(test_close) {
   pair_t x;
-  (void)state;
   start(&x);
   script_mark_t a = script_mark(&x.s, "a");
   script_mark_t b = script_mark(&x.s, "b");
@@ -258,9 +258,8 @@ static void test_close(void **state) {
 }
 
 /* What isn't answered in time is given up, on both sides. */
-static void test_close_late(void **state) {
+TEST_CASE(test_close_late) {
   pair_t x;
-  (void)state;
   start(&x);
   script_mark_t a = script_mark(&x.s, "a");
   script_mark_t closed = script_mark(&x.s, "closed");
@@ -280,9 +279,11 @@ static void test_close_late(void **state) {
 
 /* The last owner's release ends it, without a word; within its own method too.
  */
-static uvow_next_t unref_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t unref_cb(uvow_call_t *call, const uvow_result_t *params,
+                            void *data) {
   pair_t *x = (pair_t *)data;
   uvow_peer_t *b = x->b;
+  (void)params;
   assert_ptr_equal(uvow_call_peer(call), b);
   x->b = NULL;
   uvow_peer_unref(b);
@@ -291,9 +292,8 @@ static uvow_next_t unref_cb(const uvow_call_t *call, void *data) {
   return uvow_next_pass();
 }
 
-static void test_unref(void **state) {
+TEST_CASE(test_unref) {
   pair_t x;
-  (void)state;
   start(&x);
   script_mark_t a = script_mark(&x.s, "a");
   script_mark_t b = script_mark(&x.s, "b");
@@ -314,9 +314,8 @@ static void count_destroy(void *data) {
   ((pair_t *)data)->destroyed++;
 }
 
-static void test_data(void **state) {
+TEST_CASE(test_data) {
   pair_t x;
-  (void)state;
   start(&x);
   assert_null(uvow_peer_data(x.a));
   assert_null(uvow_peer_data(NULL));
@@ -331,15 +330,14 @@ static void test_data(void **state) {
   assert_int_equal(x.destroyed, 2); /* later */
   script_turns(&x.s);
   assert_int_equal(x.destroyed, 3);
-  assert_string_equal(uvow_peer_target(x.b), "");
-  assert_null(uvow_peer_header(x.b, "Host"));
+  assert_string_equal(uvow_websocket_target(uvow_peer_websocket(x.b)), "");
+  assert_null(uvow_websocket_header(uvow_peer_websocket(x.b), "Host"));
   end(&x);
 }
 
 /* A peer outlives its loop. */
-static void test_loop_close(void **state) {
+TEST_CASE(test_loop_close) {
   pair_t x;
-  (void)state;
   start(&x);
   script_mark_t a = script_mark(&x.s, "a");
   ask(&x, x.a, "wait", &a);
@@ -364,9 +362,8 @@ static void log_pending(const uvow_pending_t *pending, void *data) {
   script_log((script_t *)data, "pending:", pending->method);
 }
 
-static void test_walk(void **state) {
+TEST_CASE(test_walk) {
   pair_t x;
-  (void)state;
   start(&x);
   script_mark_t a = script_mark(&x.s, "a");
   ask(&x, x.a, "wait", &a);
@@ -382,9 +379,8 @@ static void test_walk(void **state) {
   end(&x);
 }
 
-static void test_bad_options(void **state) {
+TEST_CASE(test_bad_options) {
   pair_t x;
-  (void)state;
   prepare(&x);
   uvow_peer_options_t good = default_options(&x);
   uvow_peer_options_t bad = good;
@@ -436,8 +432,7 @@ static void body(test_alloc_t *alloc, void *data) {
   assert_int_equal(a.calls, promised);
 }
 
-static void test_no_memory(void **state) {
-  (void)state;
+TEST_CASE(test_no_memory) {
   test_alloc_sweep(body, NULL);
 }
 

@@ -1,6 +1,7 @@
 /* A client and a server, and between them a proxy of the test's own, on TCP. */
 #include "websocket/tunnel.h"
 
+#include "support/serve.h"
 #include "support/tls_peer.h"
 
 #include <stdio.h>
@@ -108,14 +109,16 @@ static void on_unlistened(void *ctx) {
 static const uvow__listener_callbacks_t listener_callbacks = {on_incoming,
                                                               on_unlistened};
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
 
 static void serve(relay_t *relay, int secure) {
-  uvow_server_options_t options = {0};
+  test_serve_t options = test_serve_options();
   uvow_tls_options_t theirs = tls_options(1);
   uvow_tls_options_t ours = tls_options(0);
   memset(relay, 0, sizeof(*relay));
@@ -128,28 +131,26 @@ static void serve(relay_t *relay, int secure) {
     assert_int_equal(uvow_tls_new(relay->s.loop, &theirs, &relay->theirs, NULL),
                      0);
   }
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
   static const char *const hosts[] = {"localhost", "nowhere.test"};
-  options.hosts = hosts;
-  options.host_count = 2;
-  options.tls = relay->theirs;
-  assert_int_equal(uvow_server_new(relay->s.loop, &options, &relay->server), 0);
-  uvow_server_method(relay->server, "echo", echo, NULL, NULL);
+  options.listener.hosts = hosts;
+  options.listener.host_count = 2;
+  options.listener.tls = relay->theirs;
+  assert_int_equal(test_serve(relay->s.loop, &options, &relay->server), 0);
+  test_method(relay->server, "echo", echo, NULL);
   assert_int_equal(uvow__tcp_listen(relay->s.loop, "127.0.0.1", 0,
                                     &listener_callbacks, relay,
                                     &relay->listener),
                    0);
-  assert_int_equal(uvow__tcp_port(relay->listener, &relay->port), 0);
+  assert_int_equal(uvow__listens_at(relay->listener, &relay->port), 0);
 }
 
 static void end_relay(relay_t *relay) {
-  uvow_client_free(relay->s.client);
+  uvow_peer_unref(relay->s.client);
   relay->s.client = NULL;
   uvow_server_free(relay->server);
   script_until(&relay->s, &relay->client.closed);
   script_until(&relay->s, &relay->target.closed);
-  uvow__tcp_unlisten(relay->listener);
+  uvow__unlisten(relay->listener);
   script_until(&relay->s, &relay->unlistened);
   uvow_tls_unref(relay->ours);
   uvow_tls_unref(relay->theirs);
@@ -158,25 +159,23 @@ static void end_relay(relay_t *relay) {
   script_end(&relay->s);
 }
 
-static void ws_and_wss_go_through_a_proxy(void **state) {
-  (void)state;
+TEST_CASE(ws_and_wss_go_through_a_proxy) {
   for (int secure = 0; secure < 2; secure++) {
     relay_t relay;
     char proxy[64];
     serve(&relay, secure);
-    uvow_client_options_t options = script_options(&relay.s);
+    test_connect_t options = script_options(&relay.s);
     snprintf(proxy, sizeof(proxy), "http://u:p@127.0.0.1:%u",
              (unsigned)relay.port);
     /* Only the proxy knows who that is. */
     options.url = secure ? "wss://localhost:7" : "ws://nowhere.test:7";
-    options.proxy = proxy;
-    options.tls = relay.ours;
-    assert_int_equal(uvow_client_new(relay.s.loop, &options, &relay.s.client),
-                     0);
+    options.websocket.proxy = proxy;
+    options.websocket.tls = relay.ours;
+    assert_int_equal(test_connect(relay.s.loop, &options, &relay.s.client), 0);
     for (int i = 0; i < 3; i++) {
       script_mark_t a = script_mark(&relay.s, "a");
       script_watch(
-          uvow_client_request_bytes(relay.s.client, "echo", "[\"x\"]", 5, NULL),
+          uvow_peer_request(relay.s.client, "echo", uvow_value_raw("[\"x\"]")),
           &a);
       script_until(&relay.s, &a.done);
       script_expect(&relay.s, "a=[\"x\"]");

@@ -1,4 +1,4 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/link.h"
 
@@ -8,7 +8,7 @@
 #define NOTE "{\"jsonrpc\":\"2.0\",\"method\":\"n\"}"
 
 static void note(script_t *s, int code) {
-  assert_int_equal(uvow_client_notify_bytes(s->client, "n", NULL, 0), code);
+  assert_int_equal(uvow_peer_notify(s->client, "n", uvow_value_none()), code);
 }
 
 /* An array of n bytes, as JSON text. */
@@ -22,19 +22,19 @@ static char *array_of(char *text, size_t n) {
 
 /* R6: no more than max_in_flight wait for an answer; the others take their
  * turn, first come, first served, whatever gives a place up. */
-static void test_the_cap_on_requests_in_flight_is_kept(void **state) {
+TEST_CASE(test_the_cap_on_requests_in_flight_is_kept) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = script_options(&s);
+  test_connect_t options = script_options(&s);
   uvow_request_options_t soon = {.size = sizeof(soon), .timeout_ms = 10};
-  options.max_in_flight = 2;
+  options.peer.max_in_flight = 2;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   uvow_future_t *f = script_request(&s, "m", NULL);
   script_watch(uvow_future_ref(f), &a);
-  script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &soon), &a);
+  script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &soon),
+               &a);
   for (int i = 3; i <= 6; i++)
     script_call(&s, "m", &a);
   script_turns(&s);
@@ -73,12 +73,11 @@ static uvow_next_t again(const uvow_result_t *result, void *data) {
 }
 
 /* A request that a continuation makes comes behind those that wait. */
-static void test_a_message_never_overtakes_another(void **state) {
+TEST_CASE(test_a_message_never_overtakes_another) {
   script_t s;
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_in_flight = 1;
+  test_connect_t options = script_options(&s);
+  options.peer.max_in_flight = 1;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
@@ -102,20 +101,21 @@ static void test_a_message_never_overtakes_another(void **state) {
 }
 
 /* What was given up while it waited never leaves, and frees its place. */
-static void test_what_is_given_up_never_leaves(void **state) {
+TEST_CASE(test_what_is_given_up_never_leaves) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = script_options(&s);
+  test_connect_t options = script_options(&s);
   uvow_request_options_t soon = {.size = sizeof(soon), .timeout_ms = 10};
-  options.max_in_flight = 1;
-  options.max_queued = 2;
+  options.peer.max_in_flight = 1;
+  options.peer.max_queued = 2;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "m", &a);
-  script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &soon), &a);
-  script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &soon), &a);
+  script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &soon),
+               &a);
+  script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &soon),
+               &a);
   script_call(&s, "m", &a);
   script_turns(&s);
   script_expect(&s, "a!EOVERLOAD:NOT");
@@ -137,12 +137,11 @@ static void test_what_is_given_up_never_leaves(void **state) {
 
 /* R6: one more than max_queued is refused at once, notifications are counted;
  * what is refused was never sent. */
-static void test_the_queue_is_bounded(void **state) {
+TEST_CASE(test_the_queue_is_bounded) {
   script_t s;
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_queued = 3;
+  test_connect_t options = script_options(&s);
+  options.peer.max_queued = 3;
   assert_int_equal(script_client(&s, &options), 0);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "m", &a);
@@ -169,13 +168,12 @@ static void test_the_queue_is_bounded(void **state) {
   script_end(&s);
 }
 
-static void test_pending_requests_are_bounded(void **state) {
+TEST_CASE(test_pending_requests_are_bounded) {
   script_t s;
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_pending = 3;
-  options.max_in_flight = 2;
+  test_connect_t options = script_options(&s);
+  options.peer.max_pending = 3;
+  options.peer.max_in_flight = 2;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   for (int i = 0; i < 4; i++)
@@ -194,14 +192,13 @@ static void test_pending_requests_are_bounded(void **state) {
 
 /* R6: what waits in the queue, in the connection and in the stream's own hands
  * is within max_unsent_bytes, all of it together. */
-static void test_unsent_bytes_are_bounded(void **state) {
+TEST_CASE(test_unsent_bytes_are_bounded) {
   script_t s;
   char text[512];
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_unsent_bytes = 1000;
-  options.max_in_flight = 8;
+  test_connect_t options = script_options(&s);
+  options.websocket.max_unsent_bytes = 1000;
+  options.peer.max_in_flight = 8;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   s.block = 1;
@@ -232,14 +229,13 @@ static void test_unsent_bytes_are_bounded(void **state) {
 }
 
 /* Half of it in the connection, half in the queue: it's one bound. */
-static void test_the_queue_and_the_connection_share_a_bound(void **state) {
+TEST_CASE(test_the_queue_and_the_connection_share_a_bound) {
   script_t s;
   char text[601];
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_unsent_bytes = 1000;
-  options.max_in_flight = 1;
+  test_connect_t options = script_options(&s);
+  options.websocket.max_unsent_bytes = 1000;
+  options.peer.max_in_flight = 1;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   s.block = 1;
@@ -262,13 +258,12 @@ static void test_the_queue_and_the_connection_share_a_bound(void **state) {
 
 /* Nor can the peer make us keep more, with pings whose pongs it doesn't read.
  */
-static void test_pongs_are_bounded_too(void **state) {
+TEST_CASE(test_pongs_are_bounded_too) {
   script_t s;
   char text[901];
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_unsent_bytes = 1000;
+  test_connect_t options = script_options(&s);
+  options.websocket.max_unsent_bytes = 1000;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   s.block = 1;
@@ -292,13 +287,12 @@ static void test_pongs_are_bounded_too(void **state) {
 }
 
 /* The queue's share is within it too, before the connection is open. */
-static void test_queued_bytes_are_bounded(void **state) {
+TEST_CASE(test_queued_bytes_are_bounded) {
   script_t s;
   char text[512];
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_unsent_bytes = 1000;
+  test_connect_t options = script_options(&s);
+  options.websocket.max_unsent_bytes = 1000;
   assert_int_equal(script_client(&s, &options), 0);
   script_mark_t a = script_mark(&s, "a");
   for (int i = 0; i < 4; i++)
@@ -318,16 +312,15 @@ static void test_queued_bytes_are_bounded(void **state) {
 }
 
 /* Requests that ended while nothing could leave take no room any more. */
-static void test_the_dead_take_no_room(void **state) {
+TEST_CASE(test_the_dead_take_no_room) {
   script_t s;
   char text[512];
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = script_options(&s);
+  test_connect_t options = script_options(&s);
   uvow_request_options_t soon = {.size = sizeof(soon), .timeout_ms = 10};
-  options.max_unsent_bytes = 2000;
-  options.connect_timeout_ms = 100000;
+  options.websocket.max_unsent_bytes = 2000;
+  options.websocket.connect_timeout_ms = 100000;
   assert_int_equal(script_client(&s, &options), 0);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t quiet = script_mark(&s, NULL);
@@ -335,10 +328,14 @@ static void test_the_dead_take_no_room(void **state) {
   script_call(&s, "m", &a); /* it lives, in front of all of them */
   note(&s, 0);
   for (int i = 0; i < 20; i++) {
-    script_watch(uvow_client_request_bytes(s.client, "m", text, 200, &soon),
-                 &quiet);
-    script_watch(uvow_client_request_bytes(s.client, "m", text, 200, &soon),
-                 &quiet);
+    script_watch(
+        uvow_peer_request_with(
+            s.client, "m", uvow_value_slice(&(uvow_slice_t){text, 200}), &soon),
+        &quiet);
+    script_watch(
+        uvow_peer_request_with(
+            s.client, "m", uvow_value_slice(&(uvow_slice_t){text, 200}), &soon),
+        &quiet);
     script_turns(&s);
     assert_int_equal(quiet.calls, 2 * i);
     script_advance(&s, 11);
@@ -355,25 +352,24 @@ static void test_the_dead_take_no_room(void **state) {
 }
 
 /* A drain future is fulfilled when half of the room is free. */
-static void test_drained_waits_for_half_of_the_room(void **state) {
+TEST_CASE(test_drained_waits_for_half_of_the_room) {
   script_t s;
   char text[512];
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_unsent_bytes = 1000;
+  test_connect_t options = script_options(&s);
+  options.websocket.max_unsent_bytes = 1000;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t d = script_mark(&s, "drained");
-  script_watch(uvow_client_drained(s.client), &d);
+  script_watch(uvow_peer_room(s.client), &d);
   script_turns(&s);
   script_expect(&s, "drained="); /* nothing waits */
   s.block = 1;
   script_watch(script_request(&s, "m", array_of(text, 400)), &a);
   script_turns(&s);
   script_watch(script_request(&s, "m", array_of(text, 300)), &a);
-  script_watch(uvow_client_drained(s.client), &d);
-  script_watch(uvow_client_drained(s.client), &d); /* both are told */
+  script_watch(uvow_peer_room(s.client), &d);
+  script_watch(uvow_peer_room(s.client), &d); /* both are told */
   script_turns(&s);
   script_expect(&s, "");
   script_unblock(&s); /* the first has left, the second is being written */
@@ -385,53 +381,51 @@ static void test_drained_waits_for_half_of_the_room(void **state) {
   /* All at once, in one turn: it was too much, and has left at once. */
   script_watch(script_request(&s, "m", array_of(text, 300)), &a);
   script_watch(script_request(&s, "m", array_of(text, 300)), &a);
-  script_watch(uvow_client_drained(s.client), &d);
+  script_watch(uvow_peer_room(s.client), &d);
   assert_true(script_stats(&s).unsent_bytes > 500);
   script_turns(&s);
   script_expect(&s, "drained=");
   for (int i = 1; i <= 4; i++)
     link_answer(&s, i);
   script_expect(&s, "a=1 a=2 a=3 a=4");
-  assert_null(uvow_client_drained(NULL));
+  assert_null(uvow_peer_room(NULL));
   script_end(&s);
 }
 
-static void test_drained_rejects_when_the_client_ends(void **state) {
+TEST_CASE(test_drained_rejects_when_the_client_ends) {
   script_t s;
   char text[512];
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_unsent_bytes = 500;
+  test_connect_t options = script_options(&s);
+  options.websocket.max_unsent_bytes = 500;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t d = script_mark(&s, "drained");
   s.block = 1;
   script_watch(script_request(&s, "m", array_of(text, 400)), &a);
   script_turns(&s);
-  script_watch(uvow_client_drained(s.client), &d);
+  script_watch(uvow_peer_room(s.client), &d);
   script_hang_up(&s, UV_ECONNRESET);
   script_expect(&s, "a!ELOST:MAYBE drained!ELOST");
-  script_watch(uvow_client_drained(s.client), &d);
+  script_watch(uvow_peer_room(s.client), &d);
   script_turns(&s);
   script_expect(&s, "drained!ELOST");
   script_end(&s);
 }
 
 /* R8: close lets what waits for its turn have it. */
-static void test_close_drains_the_queue(void **state) {
+TEST_CASE(test_close_drains_the_queue) {
   script_t s;
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_in_flight = 1;
+  test_connect_t options = script_options(&s);
+  options.peer.max_in_flight = 1;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t closed = script_mark(&s, "closed");
   script_call(&s, "m", &a);
   script_call(&s, "m", &a);
   note(&s, 0);
-  script_watch(uvow_client_close(s.client), &closed);
+  script_watch(uvow_peer_close(s.client), &closed);
   note(&s, UVOW_ECLOSED);
   script_turns(&s);
   script_expect_sent(&s, TEXT(1));

@@ -1,46 +1,46 @@
 /* F15: ready, drained and close give each asker a future of its own. */
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/script.h"
 
 #include <uvow/combine.h>
 
-typedef uvow_future_t *(*ask_t)(uvow_client_t *client);
+typedef uvow_future_t *(*ask_t)(uvow_peer_t *client);
 
-static const ask_t asks[] = {uvow_client_ready, uvow_client_drained,
-                             uvow_client_close};
+static const ask_t asks[] = {uvow_peer_ready, uvow_peer_room, uvow_peer_close};
 enum { ASKS = sizeof(asks) / sizeof(*asks) };
 
 /* Whatever is asked for is pending: it doesn't read, and isn't open. */
 static void begin(script_t *s) {
   script_init(s);
   script_drive_clock(s);
-  uvow_client_options_t options = script_options(s);
-  options.max_unsent_bytes = 400;
-  options.close_timeout_ms = 60000;
-  options.timeout_ms = UVOW_NO_TIMEOUT;
-  options.connect_timeout_ms = 100000;
+  test_connect_t options = script_options(s);
+  options.websocket.max_unsent_bytes = 400;
+  options.peer.close_timeout_ms = 60000;
+  options.peer.timeout_ms = UVOW_NO_TIMEOUT;
+  options.websocket.connect_timeout_ms = 100000;
   assert_int_equal(script_client(s, &options), 0);
   script_connected(s);
   char params[300];
   memset(params, ' ', sizeof(params));
   params[0] = '[';
   params[sizeof(params) - 1] = ']';
-  assert_int_equal(
-      uvow_client_notify_bytes(s->client, "n", params, sizeof(params)), 0);
+  assert_int_equal(uvow_peer_notify(s->client, "n",
+                                    uvow_value_slice(&(uvow_slice_t){
+                                        params, sizeof(params)})),
+                   0);
 }
 
 /* It gets what it waits for. */
 static void finish(script_t *s, ask_t ask) {
-  if (ask == uvow_client_close)
+  if (ask == uvow_peer_close)
     script_advance(s, 60001);
   else
     script_accept(s);
   script_turns(s);
 }
 
-static void a_cancel_is_ones_own(void **state) {
-  (void)state;
+TEST_CASE(a_cancel_is_ones_own) {
   for (int i = 0; i < ASKS; i++) {
     script_t s;
     begin(&s);
@@ -63,8 +63,7 @@ static void a_cancel_is_ones_own(void **state) {
   }
 }
 
-static void a_timeout_is_ones_own(void **state) {
-  (void)state;
+TEST_CASE(a_timeout_is_ones_own) {
   for (int i = 0; i < ASKS; i++) {
     script_t s;
     begin(&s);
@@ -84,18 +83,17 @@ static void a_timeout_is_ones_own(void **state) {
 }
 
 /* A close whose only asker has gone goes on. */
-static void a_canceled_close_still_closes(void **state) {
+TEST_CASE(a_canceled_close_still_closes) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t closed = script_mark(&s, "closed");
-  uvow_future_t *f = uvow_client_close(s.client);
+  uvow_future_t *f = uvow_peer_close(s.client);
   uvow_future_cancel(f);
   uvow_future_unref(f);
   script_turns(&s);
   script_expect_sent(&s, "close:1000");
-  script_watch(uvow_client_close(s.client), &closed);
+  script_watch(uvow_peer_close(s.client), &closed);
   script_close_frame(&s, 1000);
   script_hang_up(&s, 0);
   script_turns(&s);
@@ -104,8 +102,7 @@ static void a_canceled_close_still_closes(void **state) {
 }
 
 /* Without memory there's no future, and nothing else happens. */
-static void no_memory_gives_null(void **state) {
-  (void)state;
+TEST_CASE(no_memory_gives_null) {
   for (int i = 0; i < ASKS; i++) {
     script_t s;
     begin(&s);

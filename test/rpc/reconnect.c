@@ -1,4 +1,4 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/link.h"
 
@@ -29,8 +29,8 @@ static void measure_pauses(uint64_t seed, unsigned pauses[PAUSES]) {
   uvow_reconnect_options_t reconnect;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
   reconnect.base_ms = 10;
   reconnect.max_ms = 40;
   s.loop->rt.rng = seed;
@@ -43,13 +43,12 @@ static void measure_pauses(uint64_t seed, unsigned pauses[PAUSES]) {
 }
 
 /* R7: each pause is between 0 and a bound that doubles up to max_ms. */
-static void test_pauses_grow_with_full_jitter(void **state) {
+TEST_CASE(test_pauses_grow_with_full_jitter) {
   static const unsigned bounds[PAUSES] = {10, 20, 40, 40, 40};
   unsigned least[PAUSES] = {99, 99, 99, 99, 99};
   unsigned most[PAUSES] = {0};
   unsigned pauses[PAUSES];
   unsigned again[PAUSES];
-  (void)state;
   for (uint64_t seed = 0; seed < SEEDS; seed++) {
     measure_pauses(seed, pauses);
     for (int i = 0; i < PAUSES; i++) {
@@ -68,14 +67,13 @@ static void test_pauses_grow_with_full_jitter(void **state) {
 }
 
 /* A good connection: the next row of attempts begins with a short pause. */
-static void test_an_open_connection_resets_the_pauses(void **state) {
+TEST_CASE(test_an_open_connection_resets_the_pauses) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
   reconnect.base_ms = 2;
   reconnect.max_ms = 900;
   assert_int_equal(script_client(&s, &options), 0);
@@ -92,13 +90,12 @@ static void test_an_open_connection_resets_the_pauses(void **state) {
   script_end(&s);
 }
 
-static void test_attempts_are_bounded(void **state) {
+TEST_CASE(test_attempts_are_bounded) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
+  test_connect_t options = link_options(&s, &reconnect);
   reconnect.max_attempts = 3;
   assert_int_equal(script_client(&s, &options), 0);
   refuse(&s); /* the first one counts */
@@ -121,7 +118,7 @@ static void test_attempts_are_bounded(void **state) {
                 "state:WAITING!ECONNREFUSED state:CONNECTING "
                 "state:WAITING!ECONNREFUSED state:CONNECTING "
                 "a!ECONNREFUSED:NOT state:CLOSED!ECONNREFUSED");
-  assert_int_equal(uvow_client_state(s.client), UVOW_CLIENT_CLOSED);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_CLOSED);
   script_advance(&s, 100000);
   assert_int_equal(s.connects, 6);
   assert_int_equal(script_stats(&s).connected, 1);
@@ -131,15 +128,14 @@ static void test_attempts_are_bounded(void **state) {
 
 /* No attempt begins later than total_ms after the connection was lost, however
  * long a pause is drawn; and one begins then at the latest. */
-static void test_total_time_is_bounded(void **state) {
-  (void)state;
+TEST_CASE(test_total_time_is_bounded) {
   for (uint64_t seed = 0; seed < 20; seed++) {
     script_t s;
     uvow_reconnect_options_t reconnect;
     script_init(&s);
     script_drive_clock(&s);
-    uvow_client_options_t options = link_options(&s, &reconnect);
-    options.on_state = NULL;
+    test_connect_t options = link_options(&s, &reconnect);
+    options.peer.on_state = NULL;
     reconnect.base_ms = 80;
     reconnect.max_ms = 10000;
     reconnect.total_ms = 200;
@@ -159,22 +155,21 @@ static void test_total_time_is_bounded(void **state) {
     }
     assert_in_range(last, 100, 202);
     script_expect(&s, "a!ECONNREFUSED:NOT");
-    assert_int_equal(uvow_client_state(s.client), UVOW_CLIENT_CLOSED);
+    assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_CLOSED);
     script_end(&s);
   }
 }
 
-static void test_the_first_connection_may_fail(void **state) {
+TEST_CASE(test_the_first_connection_may_fail) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
+  test_connect_t options = link_options(&s, &reconnect);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t ready = script_mark(&s, "ready");
   assert_int_equal(script_client(&s, &options), 0);
-  script_watch(uvow_client_ready(s.client), &ready);
+  script_watch(uvow_peer_ready(s.client), &ready);
   script_call(&s, "m", &a);
   refuse(&s);
   script_turns(&s);
@@ -190,13 +185,12 @@ static void test_the_first_connection_may_fail(void **state) {
 }
 
 /* What fails at once is an attempt that failed, as any other. */
-static void test_a_transport_may_fail_at_once(void **state) {
+TEST_CASE(test_a_transport_may_fail_at_once) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
+  test_connect_t options = link_options(&s, &reconnect);
   s.connect_error = UV_EMFILE;
   assert_int_equal(script_client(&s, &options), 0);
   script_turns(&s);
@@ -210,13 +204,12 @@ static void test_a_transport_may_fail_at_once(void **state) {
 }
 
 /* Only an attempt to reconnect can be renewed: a bad URL stays one. */
-static void test_a_bad_url_ends_it(void **state) {
+TEST_CASE(test_a_bad_url_ends_it) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
+  test_connect_t options = link_options(&s, &reconnect);
   options.url = "http://x";
   script_mark_t a = script_mark(&s, "a");
   assert_int_equal(script_client(&s, &options), 0);
@@ -228,14 +221,13 @@ static void test_a_bad_url_ends_it(void **state) {
 
 /* A malformed handshake, an HTTP error: attempts that failed, with the cause.
  */
-static void test_a_refused_handshake_is_tried_again(void **state) {
+TEST_CASE(test_a_refused_handshake_is_tried_again) {
   static const char busy[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
+  test_connect_t options = link_options(&s, &reconnect);
   assert_int_equal(script_client(&s, &options), 0);
   script_connected(&s);
   script_feed(&s, busy, sizeof(busy) - 1);
@@ -250,55 +242,53 @@ static void test_a_refused_handshake_is_tried_again(void **state) {
   script_end(&s);
 }
 
-static void test_states_are_told_with_causes(void **state) {
+TEST_CASE(test_states_are_told_with_causes) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
+  test_connect_t options = link_options(&s, &reconnect);
   script_mark_t closed = script_mark(&s, "closed");
   assert_int_equal(script_client(&s, &options), 0);
-  assert_int_equal(uvow_client_state(s.client), UVOW_CLIENT_CONNECTING);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_CONNECTING);
   script_turns(&s);
   script_expect(&s, "state:CONNECTING");
   link_up(&s);
-  assert_int_equal(uvow_client_state(s.client), UVOW_CLIENT_OPEN);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_OPEN);
   script_expect(&s, "state:OPEN");
   script_hang_up(&s, UV_ECONNRESET);
-  assert_int_equal(uvow_client_state(s.client), UVOW_CLIENT_WAITING);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_WAITING);
   script_expect(&s, "state:WAITING!ELOST");
   link_again(&s);
   script_expect(&s, "state:CONNECTING state:OPEN");
-  script_watch(uvow_client_close(s.client), &closed);
+  script_watch(uvow_peer_close(s.client), &closed);
   script_turns(&s);
   script_expect(&s, "state:CLOSING");
   script_close_frame(&s, 1000);
   script_hang_up(&s, 0);
-  script_expect(&s, "state:CLOSED!ECLOSED closed=");
+  script_expect(&s, "state:CLOSED closed=");
   assert_int_equal(script_stats(&s).connected, 2);
   assert_int_equal(script_stats(&s).lost, 1);
   script_end(&s);
 }
 
 /* Whoever asks while there's no connection gets a future of the next one. */
-static void test_ready_is_of_the_next_connection(void **state) {
+TEST_CASE(test_ready_is_of_the_next_connection) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
   script_mark_t c = script_mark(&s, "c");
   link_open(&s, &options);
-  script_watch(uvow_client_ready(s.client), &a);
+  script_watch(uvow_peer_ready(s.client), &a);
   script_turns(&s);
   script_expect(&s, "a=");
   script_hang_up(&s, 0);
-  script_watch(uvow_client_ready(s.client), &b);
+  script_watch(uvow_peer_ready(s.client), &b);
   link_wait(&s);
   refuse(&s);
   script_turns(&s);
@@ -306,8 +296,8 @@ static void test_ready_is_of_the_next_connection(void **state) {
   link_again(&s);
   script_expect(&s, "b=");
   script_hang_up(&s, 0);
-  script_watch(uvow_client_ready(s.client), &c);
-  uvow_future_detach(uvow_client_close(s.client));
+  script_watch(uvow_peer_ready(s.client), &c);
+  uvow_future_detach(uvow_peer_close(s.client));
   script_turns(&s);
   script_expect(&s, "c!ECLOSED");
   script_end(&s);
@@ -315,15 +305,14 @@ static void test_ready_is_of_the_next_connection(void **state) {
 
 /* 1001 going away, 1012 restart: in order for the connection, but what was in
  * flight gets no answer; it settles when the close frame comes. */
-static void test_the_server_goes_away(void **state) {
+TEST_CASE(test_the_server_goes_away) {
   static const int codes[] = {1001, 1012, 0};
-  (void)state;
   for (size_t i = 0; i < 3; i++) {
     script_t s;
     uvow_reconnect_options_t reconnect;
     script_init(&s);
     script_drive_clock(&s);
-    uvow_client_options_t options = link_options(&s, &reconnect);
+    test_connect_t options = link_options(&s, &reconnect);
     script_mark_t a = script_mark(&s, "a");
     script_mark_t b = script_mark(&s, "b");
     script_mark_t c = script_mark(&s, "c");
@@ -332,7 +321,7 @@ static void test_the_server_goes_away(void **state) {
     link_call_idempotent(&s, "b", &b);
     script_turns(&s);
     script_close_frame(&s, codes[i]);
-    script_expect(&s, "state:WAITING!ECLOSED a!ELOST:MAYBE");
+    script_expect(&s, "a!ELOST:MAYBE state:WAITING!ECLOSED");
     script_call(&s, "c", &c); /* between its close frame and its end */
     script_turns(&s);
     assert_non_null(s.stream);

@@ -1,4 +1,4 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/link.h"
 
@@ -19,8 +19,7 @@ typedef struct plan {
   script_mark_t mark;
 } plan_t;
 
-static uvow_next_t on_renew(uvow_client_t *client, uint32_t attempt,
-                            void *data) {
+static uvow_next_t on_renew(uvow_peer_t *client, uint32_t attempt, void *data) {
   script_t *s = (script_t *)data;
   plan_t *plan = (plan_t *)s->extra;
   uvow_future_t *future = plan->future;
@@ -29,8 +28,8 @@ static uvow_next_t on_renew(uvow_client_t *client, uint32_t attempt,
   plan->attempt = attempt;
   plan->future = NULL;
   if (plan->renewal.url || plan->renewal.headers)
-    uvow_client_set_target(client, plan->renewal.url, plan->renewal.headers,
-                           plan->renewal.header_count);
+    uvow_peer_set_target(client, plan->renewal.url, plan->renewal.headers,
+                         plan->renewal.header_count);
   if (plan->act)
     plan->act(plan);
   if (future)
@@ -38,7 +37,7 @@ static uvow_next_t on_renew(uvow_client_t *client, uint32_t attempt,
   return plan->code ? uvow_next_code(plan->code, NULL) : uvow_next_pass();
 }
 
-static void begin(script_t *s, plan_t *plan, uvow_client_options_t *options,
+static void begin(script_t *s, plan_t *plan, test_connect_t *options,
                   uvow_reconnect_options_t *reconnect) {
   memset(plan, 0, sizeof(*plan));
   script_init(s);
@@ -47,12 +46,12 @@ static void begin(script_t *s, plan_t *plan, uvow_client_options_t *options,
   plan->mark = script_mark(s, "closed");
   s->extra = plan;
   *options = link_options(s, reconnect);
-  options->renew = on_renew;
+  options->peer.renew = on_renew;
 }
 
 /* A client whose connection is open and proven. */
 static void open_and_prove(script_t *s, plan_t *plan,
-                           const uvow_client_options_t *options) {
+                           const test_connect_t *options) {
   link_open(s, options);
   link_prove(s);
   plan->calls = 0;
@@ -71,19 +70,18 @@ static const char *read_handshake(script_t *s) {
 #define expect_in(text, part) assert_non_null(strstr((text), (part)))
 #define expect_not_in(text, part) assert_null(strstr((text), (part)))
 
-static void test_a_new_url_and_headers_are_used(void **state) {
+TEST_CASE(test_a_new_url_and_headers_are_used) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  uvow_header_t first = {"Authorization", "old"};
+  uvow_header_t first = {sizeof(uvow_header_t), "Authorization", "old"};
   char value[16] = "new";
   char url[64] = "ws://other:77/path";
-  uvow_header_t fresh = {"Authorization", value};
-  (void)state;
+  uvow_header_t fresh = {sizeof(uvow_header_t), "Authorization", value};
   begin(&s, &plan, &options, &reconnect);
-  options.headers = &first;
-  options.header_count = 1;
+  options.websocket.headers = &first;
+  options.websocket.header_count = 1;
   link_open(&s, &options);
   assert_int_equal(plan.calls, 1); /* for the first one too */
   assert_int_equal(plan.attempt, 1);
@@ -120,23 +118,21 @@ static void test_a_new_url_and_headers_are_used(void **state) {
   script_end(&s);
 }
 
-static void test_set_target_is_for_the_next_attempt(void **state) {
+TEST_CASE(test_set_target_is_for_the_next_attempt) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  uvow_header_t header = {"X-Token", "t2"};
-  uvow_header_t nameless = {NULL, "t2"};
-  (void)state;
+  uvow_header_t header = {sizeof(uvow_header_t), "X-Token", "t2"};
+  uvow_header_t nameless = {sizeof(uvow_header_t), NULL, "t2"};
   begin(&s, &plan, &options, &reconnect);
-  options.renew = NULL;
+  options.peer.renew = NULL;
   link_open(&s, &options);
-  assert_int_equal(uvow_client_set_target(s.client, "ws://b/", &header, 1), 0);
-  assert_int_equal(uvow_client_set_target(s.client, NULL, NULL, 0), 0);
-  assert_int_equal(uvow_client_set_target(s.client, "ws://c/", &nameless, 1),
+  assert_int_equal(uvow_peer_set_target(s.client, "ws://b/", &header, 1), 0);
+  assert_int_equal(uvow_peer_set_target(s.client, NULL, NULL, 0), 0);
+  assert_int_equal(uvow_peer_set_target(s.client, "ws://c/", &nameless, 1),
                    UVOW_EINVAL);
-  assert_int_equal(uvow_client_set_target(NULL, "ws://c/", NULL, 0),
-                   UVOW_EINVAL);
+  assert_int_equal(uvow_peer_set_target(NULL, "ws://c/", NULL, 0), UVOW_EINVAL);
   script_hang_up(&s, 0);
   link_wait(&s);
   const char *text = read_handshake(&s);
@@ -147,12 +143,11 @@ static void test_set_target_is_for_the_next_attempt(void **state) {
 }
 
 /* The callback's error is the attempt's; the next one comes after a pause. */
-static void test_an_error_fails_the_attempt(void **state) {
+TEST_CASE(test_an_error_fails_the_attempt) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   begin(&s, &plan, &options, &reconnect);
   reconnect.max_attempts = 3;
   open_and_prove(&s, &plan, &options);
@@ -177,14 +172,13 @@ static void test_an_error_fails_the_attempt(void **state) {
   script_end(&s);
 }
 
-static void test_a_bad_new_url_fails_the_attempt(void **state) {
+TEST_CASE(test_a_bad_new_url_fails_the_attempt) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  uvow_header_t host = {"Host", "x"};
-  uvow_header_t nameless = {NULL, "x"};
-  (void)state;
+  uvow_header_t host = {sizeof(uvow_header_t), "Host", "x"};
+  uvow_header_t nameless = {sizeof(uvow_header_t), NULL, "x"};
   begin(&s, &plan, &options, &reconnect);
   open_and_prove(&s, &plan, &options);
   plan.renewal.url = "http://x";
@@ -203,20 +197,20 @@ static void test_a_bad_new_url_fails_the_attempt(void **state) {
   plan.renewal.headers = NULL;
   s.log[0] = '\0';
   /* The headers of the second attempt are still there, and still wrong. */
-  assert_int_equal(uvow_client_set_target(s.client, NULL, &nameless, 0), 0);
+  assert_int_equal(uvow_peer_set_target(s.client, NULL, &nameless, 0), 0);
   link_again(&s);
   script_expect(&s, "state:CONNECTING state:OPEN");
   script_end(&s);
 }
 
 static void act_free(plan_t *plan) {
-  uvow_client_t *client = plan->s->client;
+  uvow_peer_t *client = plan->s->client;
   plan->s->client = NULL;
-  uvow_client_free(client);
+  uvow_peer_unref(client);
 }
 
 static void act_close(plan_t *plan) {
-  script_watch(uvow_client_close(plan->s->client), &plan->mark);
+  script_watch(uvow_peer_close(plan->s->client), &plan->mark);
 }
 
 static void act_free_and_fail(plan_t *plan) {
@@ -225,12 +219,11 @@ static void act_free_and_fail(plan_t *plan) {
 }
 
 /* As in all callbacks, whatever it then returns. */
-static void test_it_may_free_the_client(void **state) {
-  (void)state;
+TEST_CASE(test_it_may_free_the_client) {
   for (int i = 0; i < 2; i++) {
     script_t s;
     plan_t plan;
-    uvow_client_options_t options;
+    test_connect_t options;
     uvow_reconnect_options_t reconnect;
     begin(&s, &plan, &options, &reconnect);
     open_and_prove(&s, &plan, &options);
@@ -249,12 +242,11 @@ static void test_it_may_free_the_client(void **state) {
 }
 
 /* A clean stop: what is queued is told, no attempt follows. */
-static void test_it_may_close_the_client(void **state) {
+TEST_CASE(test_it_may_close_the_client) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   begin(&s, &plan, &options, &reconnect);
   open_and_prove(&s, &plan, &options);
   script_mark_t a = script_mark(&s, "a");
@@ -268,18 +260,17 @@ static void test_it_may_close_the_client(void **state) {
   assert_int_equal(plan.mark.calls, 1);
   assert_int_equal(a.calls, 1);
   expect_in(s.log, "a!ECLOSED:NOT");
-  expect_in(s.log, "state:CLOSED!ECLOSED");
+  expect_in(s.log, "state:CLOSED");
   s.log[0] = '\0';
   script_end(&s);
 }
 
 /* Close in a pause: at once, with what is queued, and no attempt follows. */
-static void test_close_in_a_pause_is_at_once(void **state) {
+TEST_CASE(test_close_in_a_pause_is_at_once) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   begin(&s, &plan, &options, &reconnect);
   open_and_prove(&s, &plan, &options);
   script_mark_t a = script_mark(&s, "a");
@@ -288,14 +279,14 @@ static void test_close_in_a_pause_is_at_once(void **state) {
   script_turns(&s);
   script_hang_up(&s, 0);
   script_call(&s, "queued", &a);
-  assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0), 0);
+  assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()), 0);
   script_turns(&s);
   script_expect(&s, "state:WAITING!ELOST");
-  script_watch(uvow_client_close(s.client), &plan.mark);
+  script_watch(uvow_peer_close(s.client), &plan.mark);
   script_turns(&s);
   script_expect(&s,
                 "state:CLOSING b!ECLOSED:MAYBE a!ECLOSED:NOT "
-                "state:CLOSED!ECLOSED closed=");
+                "state:CLOSED closed=");
   script_advance(&s, 100000);
   assert_int_equal(s.connects, 1);
   assert_int_equal(plan.calls, 0);
@@ -303,18 +294,17 @@ static void test_close_in_a_pause_is_at_once(void **state) {
   script_end(&s);
 }
 
-static void test_free_in_a_pause(void **state) {
+TEST_CASE(test_free_in_a_pause) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   begin(&s, &plan, &options, &reconnect);
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_hang_up(&s, 0);
   script_call(&s, "queued", &a);
-  uvow_client_free(s.client);
+  uvow_peer_unref(s.client);
   s.client = NULL;
   script_advance(&s, 100000);
   script_expect(&s, "state:WAITING!ELOST a!ECLOSED:NOT");
@@ -322,12 +312,11 @@ static void test_free_in_a_pause(void **state) {
   script_end(&s); /* the pause holds the loop no more */
 }
 
-static void test_the_loop_closes_in_a_pause(void **state) {
+TEST_CASE(test_the_loop_closes_in_a_pause) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   begin(&s, &plan, &options, &reconnect);
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
@@ -342,31 +331,53 @@ static void test_the_loop_closes_in_a_pause(void **state) {
   free(s.own_alloc.allocator.data);
 }
 
-/* E2: a pause holds the loop as an open connection does, and lets it go as
- * that does; a client that is held again holds it again. */
-static void test_a_pause_holds_the_loop_until_unref(void **state) {
+static void act_close_loop(plan_t *plan) {
+  uvow_loop_close(plan->s->loop, NULL, NULL);
+}
+
+TEST_CASE(test_it_may_close_the_loop) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  (void)state;
+  begin(&s, &plan, &options, &reconnect);
+  open_and_prove(&s, &plan, &options);
+  plan.act = act_close_loop;
+  script_hang_up(&s, 0);
+  while (plan.calls < 1)
+    script_advance(&s, 1);
+  uvow_peer_unref(s.client);
+  s.loop = NULL;
+  script_quit(&s);
+  assert_int_equal(plan.calls, 1);
+  assert_int_equal(s.alloc->live, 0);
+  free(s.own_alloc.allocator.data);
+}
+
+/* E2: a pause holds the loop as an open connection does, and lets it go as
+ * that does; a client that is held again holds it again. */
+TEST_CASE(test_a_pause_holds_the_loop_until_unref) {
+  script_t s;
+  plan_t plan;
+  test_connect_t options;
+  uvow_reconnect_options_t reconnect;
   begin(&s, &plan, &options, &reconnect);
   link_open(&s, &options);
   script_hang_up(&s, 0);
   script_turns(&s);
   assert_true(uv_loop_alive(&s.uv));
   assert_int_equal(s.loop->rt.holds, 1);
-  uvow_client_unref(s.client);
-  uvow_client_unref(s.client);
+  uvow_peer_hold_loop(s.client, 0);
+  uvow_peer_hold_loop(s.client, 0);
   assert_int_equal(s.loop->rt.holds, 0);
   script_turns(&s);
   assert_false(uv_run(&s.uv, UV_RUN_DEFAULT));
-  uvow_client_ref(s.client);
-  uvow_client_ref(s.client);
+  uvow_peer_hold_loop(s.client, 1);
+  uvow_peer_hold_loop(s.client, 1);
   assert_int_equal(s.loop->rt.holds, 1);
   script_turns(&s);
   assert_true(uv_loop_alive(&s.uv));
-  uvow_client_unref(s.client);
+  uvow_peer_hold_loop(s.client, 0);
   link_again(&s); /* whoever runs the loop on gets a connection all the same */
   assert_int_equal(s.held, 0);
   script_hang_up(&s, 0);
@@ -378,14 +389,13 @@ static void test_a_pause_holds_the_loop_until_unref(void **state) {
 }
 
 /* R4: the deadline doesn't stop while there is no connection. */
-static void test_a_deadline_expires_in_a_pause(void **state) {
+TEST_CASE(test_a_deadline_expires_in_a_pause) {
   script_t s;
   plan_t plan;
-  uvow_client_options_t options;
+  test_connect_t options;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   begin(&s, &plan, &options, &reconnect);
-  options.timeout_ms = 50;
+  options.peer.timeout_ms = 50;
   reconnect.base_ms = reconnect.max_ms = 100000;
   s.loop->rt.rng = 1;
   link_open(&s, &options);
@@ -415,6 +425,7 @@ TEST_MODULE(renew) {
       cmocka_unit_test(test_a_bad_new_url_fails_the_attempt),
       cmocka_unit_test(test_it_may_free_the_client),
       cmocka_unit_test(test_it_may_close_the_client),
+      cmocka_unit_test(test_it_may_close_the_loop),
       cmocka_unit_test(test_close_in_a_pause_is_at_once),
       cmocka_unit_test(test_free_in_a_pause),
       cmocka_unit_test(test_the_loop_closes_in_a_pause),

@@ -1,4 +1,4 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/link.h"
 
@@ -9,14 +9,13 @@
 
 /* R2: what was sent settles as it must, at once; what was not stays; what may
  * be done twice is sent again, before all that waits, in its order. */
-static void test_what_was_lost_is_sent_again_if_idempotent(void **state) {
+TEST_CASE(test_what_was_lost_is_sent_again_if_idempotent) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
@@ -31,7 +30,7 @@ static void test_what_was_lost_is_sent_again_if_idempotent(void **state) {
   script_hang_up(&s, UV_ECONNRESET);
   script_expect(&s, "a!ELOST:MAYBE c!ELOST:MAYBE");
   script_call(&s, "e", &e);
-  assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0), 0);
+  assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()), 0);
   assert_int_equal(script_stats(&s).in_flight, 0);
   assert_int_equal(script_stats(&s).queued, 3);
   link_again(&s);
@@ -54,14 +53,13 @@ static void test_what_was_lost_is_sent_again_if_idempotent(void **state) {
 }
 
 /* A request is sent again for each loss, max_resends times. */
-static void test_each_loss_sends_again(void **state) {
+TEST_CASE(test_each_loss_sends_again) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
   reconnect.max_resends = 3;
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
@@ -88,9 +86,8 @@ static void test_each_loss_sends_again(void **state) {
 }
 
 /* Without another connection there's nothing to send on, idempotent or not. */
-static void test_nothing_is_sent_again_without_reconnect(void **state) {
+TEST_CASE(test_nothing_is_sent_again_without_reconnect) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t a = script_mark(&s, "a");
@@ -104,25 +101,26 @@ static void test_nothing_is_sent_again_without_reconnect(void **state) {
 }
 
 /* R2: it waits, but it was sent once: however it ends, it says so. */
-static void test_what_waits_again_may_have_been_executed(void **state) {
+TEST_CASE(test_what_waits_again_may_have_been_executed) {
   script_t s;
   uvow_reconnect_options_t reconnect;
   uvow_request_options_t soon = {
       .size = sizeof(soon), .idempotent = 1, .timeout_ms = 10};
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
   reconnect.max_attempts = 2;
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
   script_mark_t c = script_mark(&s, "c");
   script_mark_t d = script_mark(&s, "d");
-  uvow_future_t *f = uvow_client_request_bytes(s.client, "a", NULL, 0, &soon);
+  uvow_future_t *f =
+      uvow_peer_request_with(s.client, "a", uvow_value_none(), &soon);
   script_watch(uvow_future_ref(f), &a);
-  script_watch(uvow_client_request_bytes(s.client, "b", NULL, 0, &soon), &b);
+  script_watch(uvow_peer_request_with(s.client, "b", uvow_value_none(), &soon),
+               &b);
   link_call_idempotent(&s, "c", &c);
   script_turns(&s);
   script_hang_up(&s, 0);
@@ -142,17 +140,16 @@ static void test_what_waits_again_may_have_been_executed(void **state) {
 
 /* R3: what comes late on the old connection touches nothing of the new one,
  * nor does an answer to what this connection never carried. */
-static void test_a_late_answer_settles_nothing(void **state) {
+TEST_CASE(test_a_late_answer_settles_nothing) {
   static const char answers[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":0}";
   script_t s;
   uvow_reconnect_options_t reconnect;
   uint8_t burst[128] = {0x88, 0};
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
-  options.max_in_flight = 1;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
+  options.peer.max_in_flight = 1;
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
@@ -179,36 +176,34 @@ static void test_a_late_answer_settles_nothing(void **state) {
 }
 
 /* The old connection's timers have gone with it. */
-static void test_old_timers_are_gone(void **state) {
+TEST_CASE(test_old_timers_are_gone) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
-  options.dead_ms = 3000;
-  options.connect_timeout_ms = 500;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
+  options.websocket.dead_ms = 3000;
+  options.websocket.connect_timeout_ms = 500;
   link_open(&s, &options);
   script_advance(&s, 2900);
   script_close_frame(&s, 1012);
   script_hang_up(&s, 0);
   link_again(&s);
   script_advance(&s, 2800); /* each of the old ones is due */
-  assert_int_equal(uvow_client_state(s.client), UVOW_CLIENT_OPEN);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_OPEN);
   assert_false(script_gone(&s));
   script_end(&s);
 }
 
 /* The oldest first, also if it has outlived a turn of the ring. */
-static void test_they_are_sent_again_in_order(void **state) {
+TEST_CASE(test_they_are_sent_again_in_order) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t quiet = script_mark(&s, NULL);
@@ -236,15 +231,14 @@ static void test_they_are_sent_again_in_order(void **state) {
 }
 
 /* R6: what is sent again keeps to the cap on requests in flight too. */
-static void test_the_cap_holds_for_what_is_sent_again(void **state) {
+TEST_CASE(test_the_cap_holds_for_what_is_sent_again) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
-  options.max_in_flight = 2;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
+  options.peer.max_in_flight = 2;
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   for (int i = 0; i < 4; i++)
@@ -268,30 +262,32 @@ static void test_the_cap_holds_for_what_is_sent_again(void **state) {
 
 /* More than may wait to be written waits to be sent again: it leaves in pieces,
  * without an answer in between. */
-static void test_more_than_may_be_unsent_is_sent_again(void **state) {
+TEST_CASE(test_more_than_may_be_unsent_is_sent_again) {
   script_t s;
   uvow_reconnect_options_t reconnect;
   char big[200];
   uvow_request_options_t again = {.size = sizeof(again), .idempotent = 1};
-  (void)state;
   memset(big, '1', sizeof(big));
   big[0] = '[';
   big[sizeof(big) - 1] = ']';
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
-  options.max_unsent_bytes = 600;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
+  options.websocket.max_unsent_bytes = 600;
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   for (int i = 0; i < 8; i++) {
-    script_watch(
-        uvow_client_request_bytes(s.client, "m", big, sizeof(big), &again), &a);
+    script_watch(uvow_peer_request_with(
+                     s.client, "m",
+                     uvow_value_slice(&(uvow_slice_t){big, sizeof(big)}),
+                     &again),
+                 &a);
     script_turns(&s);
   }
   script_hang_up(&s, 0);
   assert_true(script_stats(&s).unsent_bytes > 600);
-  assert_int_equal(uvow_client_notify_bytes(s.client, "n", NULL, 0),
+  assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_none()),
                    UVOW_EOVERLOAD);
   link_again(&s);
   script_turns(&s);
@@ -315,28 +311,29 @@ static void body(test_alloc_t *alloc, void *data) {
   script_init_with(&s, alloc);
   if (s.loop) {
     script_drive_clock(&s);
-    uvow_client_options_t options = link_options(&s, &reconnect);
+    test_connect_t options = link_options(&s, &reconnect);
     uvow_request_options_t again = {.size = sizeof(again), .idempotent = 1};
     int made = 0;
     script_mark_t a = script_mark(&s, NULL);
     if (script_client(&s, &options) == 0) {
       for (int i = 0; i < 3; i++)
-        made += uvow_future_done(uvow_client_request_bytes(
-                                     s.client, "m", NULL, 0, i ? &again : NULL),
+        made += uvow_future_done(uvow_peer_request_with(s.client, "m",
+                                                        uvow_value_none(),
+                                                        i ? &again : NULL),
                                  script_done, &a) == 0;
       script_connected(&s);
       if (s.stream && s.sent)
         script_accept(&s);
       script_turns(&s);
       script_hang_up(&s, 0);
-      uvow_client_notify_bytes(s.client, "n", NULL, 0);
+      uvow_peer_notify(s.client, "n", uvow_value_none());
       script_advance(&s, 101);
       s.sent_len = s.sent_at = 0;
       script_connected(&s);
       if (s.stream && s.sent_len)
         script_accept(&s);
       link_check_stats(&s);
-      uvow_client_free(s.client);
+      uvow_peer_unref(s.client);
       s.client = NULL;
       script_turns(&s);
     }
@@ -345,8 +342,7 @@ static void body(test_alloc_t *alloc, void *data) {
   script_quit(&s);
 }
 
-static void test_memory_may_fail(void **state) {
-  (void)state;
+TEST_CASE(test_memory_may_fail) {
   test_alloc_sweep(body, NULL);
 }
 

@@ -3,7 +3,7 @@
  * in the notes on it (1 to 18): each a test that ours doesn't have it. The
  * protocol is the article's own.
  */
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/link.h"
 
@@ -14,16 +14,16 @@
 
 #define ASK(id) "{\"type\":\"get\",\"callback_id\":" #id "}"
 
-static uvow_client_options_t article(script_t *s) {
-  uvow_client_options_t options = script_options(s);
-  options.protocol = uvow_protocol_callback_id();
+static test_connect_t article(script_t *s) {
+  test_connect_t options = script_options(s);
+  options.peer.protocol = uvow_protocol_by_name("callback_id");
   return options;
 }
 
 static void begin(script_t *s) {
   script_init(s);
   script_drive_clock(s);
-  uvow_client_options_t options = article(s);
+  test_connect_t options = article(s);
   script_open_client(s, &options);
 }
 
@@ -35,10 +35,9 @@ static void answer(script_t *s, int id) {
 }
 
 /* `delete ...callbackID` deleted nothing: 100 answers left 100 entries. */
-static void seed_1_entries_are_deleted_after_their_answer(void **state) {
+TEST_CASE(seed_1_entries_are_deleted_after_their_answer) {
   script_t s;
   size_t live = 0;
-  (void)state;
   begin(&s);
   script_mark_t quiet = script_mark(&s, NULL);
   for (int id = 1; id <= 1000; id++) {
@@ -58,9 +57,8 @@ static void seed_1_entries_are_deleted_after_their_answer(void **state) {
 }
 
 /* A wrap overwrote live entries: the old one's answer resolved the new one. */
-static void seed_2_no_live_request_loses_its_id(void **state) {
+TEST_CASE(seed_2_no_live_request_loses_its_id) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t old = script_mark(&s, "old");
   script_mark_t quiet = script_mark(&s, NULL);
@@ -77,9 +75,8 @@ static void seed_2_no_live_request_loses_its_id(void **state) {
 }
 
 /* Ids went 10000, 0, though the first was 1. */
-static void seed_3_ids_begin_at_1_and_never_come_again(void **state) {
+TEST_CASE(seed_3_ids_begin_at_1_and_never_come_again) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "get", &a);
@@ -106,9 +103,8 @@ static void seed_3_ids_begin_at_1_and_never_come_again(void **state) {
 }
 
 /* `result: false` resolved, with undefined. */
-static void seed_4_a_refusal_rejects(void **state) {
+TEST_CASE(seed_4_a_refusal_rejects) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "get", &a);
@@ -119,11 +115,10 @@ static void seed_4_a_refusal_rejects(void **state) {
 
 /* To send before open threw, and left an entry; what can't be serialised too.
  */
-static void seed_5_a_request_may_come_before_open(void **state) {
+TEST_CASE(seed_5_a_request_may_come_before_open) {
   script_t s;
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = article(&s);
+  test_connect_t options = article(&s);
   assert_int_equal(script_client(&s, &options), 0);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "get", &a);
@@ -131,7 +126,8 @@ static void seed_5_a_request_may_come_before_open(void **state) {
   json_object_set_new(endless, "self", json_array());
   json_array_append(json_object_get(endless, "self"), endless);
   json_incref(endless); /* to take the circle apart */
-  script_watch(uvow_client_request(s.client, "get", endless, NULL), &a);
+  script_watch(uvow_peer_request(s.client, "get", uvow_value_json(endless)),
+               &a);
   script_turns(&s);
   assert_int_equal(script_stats(&s).pending, 1);
   json_array_clear(json_object_get(endless, "self"));
@@ -145,11 +141,10 @@ static void seed_5_a_request_may_come_before_open(void **state) {
 }
 
 /* A null frame was a TypeError, malformed JSON an uncaught SyntaxError. */
-static void seed_6_nonsense_hurts_nobody(void **state) {
+TEST_CASE(seed_6_nonsense_hurts_nobody) {
   static const char *const nonsense[] = {
       "null", "{", "", "[]", "5", "\"x\"", "{}", "{\"result\":true}"};
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "get", &a);
@@ -164,11 +159,10 @@ static void seed_6_nonsense_hurts_nobody(void **state) {
 }
 
 /* "1" and [1] were as good as 1. */
-static void seed_7_an_id_is_not_coerced(void **state) {
+TEST_CASE(seed_7_an_id_is_not_coerced) {
   static const char *const ids[] = {"\"1\"", "[1]", "1.0", "1e0", "true", "01"};
   script_t s;
   char text[80];
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "get", &a);
@@ -186,18 +180,19 @@ static void seed_7_an_id_is_not_coerced(void **state) {
 }
 
 /* The caller's object got the id: sent again, its first entry was lost. */
-static void seed_8_the_callers_request_is_left_alone(void **state) {
+TEST_CASE(seed_8_the_callers_request_is_left_alone) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
   json_t *params = json_pack("{si}", "limit", 5);
   json_t *before = json_deep_copy(params);
-  script_watch(uvow_client_request(s.client, "get", json_incref(params), NULL),
-               &a);
-  script_watch(uvow_client_request(s.client, "get", json_incref(params), NULL),
-               &b);
+  script_watch(
+      uvow_peer_request(s.client, "get", uvow_value_json(json_incref(params))),
+      &a);
+  script_watch(
+      uvow_peer_request(s.client, "get", uvow_value_json(json_incref(params))),
+      &b);
   script_turns(&s);
   assert_true(json_equal(params, before));
   json_decref(before);
@@ -217,9 +212,8 @@ static uvow_next_t fail_next(const uvow_result_t *result, void *data) {
 }
 
 /* `$apply` was given undefined: resolution ran outside its error handling. */
-static void seed_9_a_continuations_error_is_handled(void **state) {
+TEST_CASE(seed_9_a_continuations_error_is_handled) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
@@ -233,9 +227,8 @@ static void seed_9_a_continuations_error_is_handled(void **state) {
 }
 
 /* No onclose, no onerror: pending forever. */
-static void seed_10_a_lost_connection_settles_all(void **state) {
+TEST_CASE(seed_10_a_lost_connection_settles_all) {
   static const int codes[] = {0, UV_ECONNRESET};
-  (void)state;
   for (size_t i = 0; i < 2; i++) {
     script_t s;
     begin(&s);
@@ -249,9 +242,8 @@ static void seed_10_a_lost_connection_settles_all(void **state) {
 }
 
 /* `time` was stored, and never looked at. */
-static void seed_11_a_request_times_out(void **state) {
+TEST_CASE(seed_11_a_request_times_out) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "get", &a);
@@ -264,9 +256,8 @@ static void seed_11_a_request_times_out(void **state) {
 }
 
 /* Unknown answers, duplicates, events vanished without a word. */
-static void seed_12_nothing_vanishes(void **state) {
+TEST_CASE(seed_12_nothing_vanishes) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "get", &a);
@@ -283,9 +274,8 @@ static void seed_12_nothing_vanishes(void **state) {
 }
 
 /* An entry was found again after its answer, so a duplicate resolved again. */
-static void seed_13_a_duplicate_resolves_nothing(void **state) {
+TEST_CASE(seed_13_a_duplicate_resolves_nothing) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, NULL);
   script_call(&s, "get", &a);
@@ -298,24 +288,26 @@ static void seed_13_a_duplicate_resolves_nothing(void **state) {
   script_end(&s);
 }
 
-static void on_message(const uvow_client_t *client, const char *bytes,
-                       size_t len, void *data) {
+static void on_message(const uvow_peer_t *client, uvow_slice_t message,
+                       int is_outgoing, void *data) {
   char text[128];
   (void)client;
-  snprintf(text, sizeof(text), "%.*s", (int)len, bytes);
+  if (is_outgoing)
+    return;
+  snprintf(text, sizeof(text), "%.*s", (int)message.len, message.bytes);
   script_log((script_t *)data, "whole:", text);
 }
 
 /* Only `data` survived: a refusal's reason didn't, nor what else there was. */
-static void seed_14_the_rest_of_the_envelope_is_kept(void **state) {
+TEST_CASE(seed_14_the_rest_of_the_envelope_is_kept) {
   script_t s;
   uvow_result_t result;
   size_t len;
-  (void)state;
   script_init(&s);
-  uvow_trace_t trace = {.data = &s, .on_message = on_message};
-  uvow_client_options_t options = article(&s);
-  options.trace = &trace;
+  uvow_trace_t trace = {
+      .size = sizeof(trace), .data = &s, .on_message = on_message};
+  test_connect_t options = article(&s);
+  options.peer.trace = &trace;
   script_open_client(&s, &options);
   uvow_future_t *f = script_request(&s, "get", NULL);
   uvow_future_t *g = uvow_future_ref(f);
@@ -336,16 +328,15 @@ static void seed_14_the_rest_of_the_envelope_is_kept(void **state) {
 }
 
 /* No cancel, no limit, no close, no reconnect. */
-static void seed_15_there_is_a_way_out(void **state) {
+TEST_CASE(seed_15_there_is_a_way_out) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.protocol = uvow_protocol_callback_id();
-  options.on_state = NULL;
-  options.max_pending = 2;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.protocol = uvow_protocol_by_name("callback_id");
+  options.peer.on_state = NULL;
+  options.peer.max_pending = 2;
   link_open(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   uvow_future_t *f = script_request(&s, "get", NULL);
@@ -359,7 +350,7 @@ static void seed_15_there_is_a_way_out(void **state) {
   script_hang_up(&s, 0);
   link_again(&s);
   script_expect(&s, "a!ELOST:MAYBE");
-  script_watch(uvow_client_close(s.client), &a);
+  script_watch(uvow_peer_close(s.client), &a);
   script_turns(&s);
   script_expect_sent(&s, "close:1000");
   script_close_frame(&s, 1000);
@@ -369,9 +360,8 @@ static void seed_15_there_is_a_way_out(void **state) {
 }
 
 /* It logged all that came and went. */
-static void seed_16_nothing_is_printed(void **state) {
+TEST_CASE(seed_16_nothing_is_printed) {
   script_t s;
-  (void)state;
   begin(&s);
   fflush(NULL);
   FILE *file = tmpfile();
@@ -409,13 +399,12 @@ static uvow_next_t take_name(const uvow_result_t *result, void *data) {
 
 /* The handler got the event, not its JSON; and the article's own sample of an
  * answer was none. */
-static void seed_17_a_continuation_gets_the_data(void **state) {
+TEST_CASE(seed_17_a_continuation_gets_the_data) {
   script_t s;
-  (void)state;
   begin(&s);
   script_mark_t a = script_mark(&s, NULL);
   script_watch(
-      uvow_future_then(uvow_client_request(s.client, "get", NULL, NULL),
+      uvow_future_then(uvow_peer_request(s.client, "get", uvow_value_none()),
                        take_name, &s),
       &a);
   script_text(&s, "{'result': true, callback_id: 1, data: []}");
@@ -429,11 +418,9 @@ static void seed_17_a_continuation_gets_the_data(void **state) {
 }
 
 /* `$scope.customers = promise` relied on being unwrapped. */
-static void seed_18_a_future_is_not_its_value(void **state) {
+TEST_CASE(seed_18_a_future_is_not_its_value) {
   script_t s;
   uvow_result_t result;
-  size_t len;
-  (void)state;
   begin(&s);
   uvow_future_t *f = script_request(&s, "get", NULL);
   script_turns(&s);
@@ -442,7 +429,7 @@ static void seed_18_a_future_is_not_its_value(void **state) {
   answer(&s, 1);
   assert_int_equal(uvow_future_state(f), UVOW_FULFILLED);
   assert_int_equal(uvow_future_peek(f, &result), 0);
-  assert_memory_equal(uvow_result_bytes(&result, &len), "1", 1);
+  assert_memory_equal(uvow_result_bytes(&result).bytes, "1", 1);
   uvow_future_unref(f);
   script_end(&s);
 }

@@ -1,6 +1,7 @@
 #include "rpc/server.h"
 
 #include "support/script.h"
+#include "support/serve.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,34 +16,32 @@ typedef struct fixture {
   uvow_server_t *server;
   uvow_promise_t *promise; /* of `wait` */
   int canceled;
-  int destroyed;
 } fixture_t;
 
-static uvow_server_options_t server_options(void) {
-  uvow_server_options_t options = {0};
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
+static test_serve_t server_options(void) {
+  test_serve_t options = test_serve_options();
   return options;
 }
 
-static int new_client(fixture_t *x, uvow_client_t **ret_client) {
+static int new_client(fixture_t *x, uvow_peer_t **ret_client) {
   char url[64];
-  uvow_client_options_t options = script_options(&x->s);
+  test_connect_t options = script_options(&x->s);
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
            (unsigned)uvow_server_port(x->server));
   options.url = url;
-  return uvow_client_new(x->s.loop, &options, ret_client);
+  return test_connect(x->s.loop, &options, ret_client);
 }
 
-static uvow_next_t wait_cb(const uvow_call_t *call, void *data);
+static uvow_next_t wait_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data);
 
-static void start(fixture_t *x, const uvow_server_options_t *options) {
-  uvow_server_options_t own = server_options();
+static void start(fixture_t *x, const test_serve_t *options) {
+  test_serve_t own = server_options();
   memset(x, 0, sizeof(*x));
   script_init(&x->s);
-  assert_int_equal(
-      uvow_server_new(x->s.loop, options ? options : &own, &x->server), 0);
-  assert_int_equal(uvow_server_method(x->server, "wait", wait_cb, x, NULL), 0);
+  assert_int_equal(test_serve(x->s.loop, options ? options : &own, &x->server),
+                   0);
+  assert_int_equal(test_method(x->server, "wait", wait_cb, x), 0);
   assert_int_equal(new_client(x, &x->s.client), 0);
 }
 
@@ -62,13 +61,13 @@ static void ask(fixture_t *x, const char *method, const char *params,
 
 /* Until the server has so many peers. */
 static void until_peers(fixture_t *x, size_t peers) {
-  while (uvow_server_peers(x->server) != peers)
+  while (test_peers(x->server) != peers)
     assert_true(uv_run(&x->s.uv, UV_RUN_ONCE));
 }
 
 /* The same, with those that it refuses. */
 static void until_listed(fixture_t *x, size_t peers) {
-  while (x->server->peer_count != peers)
+  while (test_guests(x->server) != peers)
     assert_true(uv_run(&x->s.uv, UV_RUN_ONCE));
 }
 
@@ -81,10 +80,12 @@ static void on_connected(uv_connect_t *connect, int status) {
 
 static const uvow_type_t other = {sizeof(uvow_type_t), "other", NULL, NULL};
 
-static uvow_next_t answer_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t answer_cb(uvow_call_t *call, const uvow_result_t *params,
+                             void *data) {
   const char *name = uvow_call_method(call);
   uvow_loop_t *loop = uvow_call_loop(call);
   assert_int_equal(uvow_call_wants_answer(call), 1);
+  (void)params;
   (void)data;
   switch (name[0]) {
   case 'i':
@@ -104,11 +105,11 @@ static uvow_next_t answer_cb(const uvow_call_t *call, void *data) {
   case 'J':
     return uvow_next_json(NULL);
   case 'b':
-    return uvow_next_bytes(loop, "{\"x\": 1}", 8);
+    return uvow_next_value(uvow_value_bytes(loop, "{\"x\": 1}", 8));
   case 'B':
-    return uvow_next_bytes(loop, "[1", 2);
+    return uvow_next_value(uvow_value_bytes(loop, "[1", 2));
   case 'F':
-    return uvow_next_bytes(loop, "1,\"id\":2", 8);
+    return uvow_next_value(uvow_value_bytes(loop, "1,\"id\":2", 8));
   case 'e':
     return uvow_next_error(uvow_error_new(loop, UVOW_ECANCELED, "in words"));
   case 'E':
@@ -171,35 +172,32 @@ static const answer_case_t answer_cases[] = {
     {"unknown method", NULL, -32601, "Method not found"},
 };
 
-static void test_answers(void **state) {
+TEST_CASE(test_answers) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
   for (size_t i = 0; i < sizeof(answer_cases) / sizeof(*answer_cases); i++) {
     const answer_case_t *c = &answer_cases[i];
     uvow_result_t result;
-    const char *bytes;
-    size_t len;
     script_mark_t a = script_mark(&x.s, NULL);
     if (c->method[0] != 'u')
-      assert_int_equal(
-          uvow_server_method(x.server, c->method, answer_cb, NULL, NULL), 0);
+      assert_int_equal(test_method(x.server, c->method, answer_cb, NULL), 0);
     uvow_future_t *f = script_request(&x.s, c->method, "[5]");
     script_watch(uvow_future_ref(f), &a);
     script_until(&x.s, &a.done);
     assert_int_equal(uvow_future_peek(f, &result), 0);
     if (c->value) {
       assert_null(result.error);
-      bytes = uvow_result_bytes(&result, &len);
-      assert_int_equal(len, strlen(c->value));
-      assert_memory_equal(bytes, c->value, len);
+      uvow_slice_t got = uvow_result_bytes(&result);
+      assert_int_equal(got.len, strlen(c->value));
+      assert_memory_equal(got.bytes, c->value, got.len);
     } else {
       assert_non_null(result.error);
       assert_int_equal(uvow_error_code(result.error), UVOW_EREMOTE);
       assert_int_equal(uvow_error_peer_code(result.error), c->code);
       if (!strstr(uvow_error_message(result.error), c->message))
         fail_msg("%s: %s", c->method, uvow_error_message(result.error));
-      bytes = uvow_error_data(result.error, &len);
+      size_t len;
+      (void)uvow_error_data(result.error, &len);
       assert_int_equal(len, c->code == 42 ? 3 : 0);
     }
     uvow_future_unref(f);
@@ -217,15 +215,19 @@ static void on_cancel(void *data) {
   uvow_promise_drop(promise);
 }
 
-static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t wait_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   fixture_t *x = (fixture_t *)data;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &x->promise);
+  (void)params;
   uvow_promise_on_cancel(x->promise, on_cancel, x, NULL);
   return uvow_next_future(f);
 }
 
-static uvow_next_t note_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t note_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   fixture_t *x = (fixture_t *)data;
+  (void)params;
   script_log(&x->s, "called:", uvow_call_method(call));
   if (uvow_call_wants_answer(call))
     script_log(&x->s, "wants", "");
@@ -243,16 +245,14 @@ static uvow_next_t note_cb(const uvow_call_t *call, void *data) {
 }
 
 /* A notification has no answer, whatever its method returns. */
-static void test_notification(void **state) {
+TEST_CASE(test_notification) {
   static const char *const names[] = {"v", "f", "e", "r", "unknown"};
   fixture_t x;
-  (void)state;
   start(&x, NULL);
   for (int i = 0; i < 4; i++)
-    assert_int_equal(uvow_server_method(x.server, names[i], note_cb, &x, NULL),
-                     0);
+    assert_int_equal(test_method(x.server, names[i], note_cb, &x), 0);
   for (int i = 0; i < 5; i++)
-    assert_int_equal(uvow_client_notify_bytes(x.s.client, names[i], NULL, 0),
+    assert_int_equal(uvow_peer_notify(x.s.client, names[i], uvow_value_none()),
                      0);
   ask(&x, "v", NULL, "called:v called:f called:e called:r called:v wants =1");
   script_turns(&x.s);
@@ -260,11 +260,10 @@ static void test_notification(void **state) {
 }
 
 /* An answer comes when the future does, in any order. */
-static void test_pending(void **state) {
+TEST_CASE(test_pending) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
-  assert_int_equal(uvow_server_method(x.server, "v", note_cb, &x, NULL), 0);
+  assert_int_equal(test_method(x.server, "v", note_cb, &x), 0);
   script_mark_t a = script_mark(&x.s, "a");
   script_call(&x.s, "wait", &a);
   ask(&x, "v", NULL, "called:v wants =1");
@@ -277,15 +276,14 @@ static void test_pending(void **state) {
 }
 
 /* A peer goes while its call is being answered: that future is canceled. */
-static void test_peer_gone(void **state) {
+TEST_CASE(test_peer_gone) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
   script_mark_t a = script_mark(&x.s, "a");
   script_call(&x.s, "wait", &a);
   while (!x.promise)
     uv_run(&x.s.uv, UV_RUN_ONCE);
-  uvow_client_free(x.s.client);
+  uvow_peer_unref(x.s.client);
   x.s.client = NULL;
   until_peers(&x, 0);
   assert_int_equal(x.canceled, 1);
@@ -295,69 +293,49 @@ static void test_peer_gone(void **state) {
 }
 
 /* Names, ids and params that don't fit into a call are kept outside of it. */
-static uvow_next_t echo_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t echo_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   fixture_t *x = (fixture_t *)data;
   char text[64];
-  size_t len;
-  uvow_payload_bytes(uvow_call_params(call), &len);
+  size_t len = uvow_result_bytes(params).len;
   snprintf(text, sizeof(text), "%zu/%zu", strlen(uvow_call_method(call)), len);
   script_log(&x->s, "", text);
   return uvow_next_pass();
 }
 
-static void test_long_names(void **state) {
+TEST_CASE(test_long_names) {
   fixture_t x;
   char name[201];
-  (void)state;
   start(&x, NULL);
   static const size_t lengths[] = {1, 62, 63, 64, 65, 200};
   for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
     char expected[64];
     memset(name, 'n', sizeof(name));
     name[lengths[i]] = '\0';
-    assert_int_equal(uvow_server_method(x.server, name, echo_cb, &x, NULL), 0);
+    assert_int_equal(test_method(x.server, name, echo_cb, &x), 0);
     snprintf(expected, sizeof(expected), "%zu/3 =[1]", lengths[i]);
     ask(&x, name, "[1]", expected);
   }
-  assert_int_equal(uvow_server_method(x.server, "a\"\n", echo_cb, &x, NULL), 0);
+  assert_int_equal(test_method(x.server, "a\"\n", echo_cb, &x), 0);
   ask(&x, "a\"\n", NULL, "3/0 =null");
   end(&x);
 }
 
-static void on_destroy(void *data) {
-  ((fixture_t *)data)->destroyed++;
-}
-
-static void test_methods(void **state) {
+/* Methods may come, and be replaced, while it serves. */
+TEST_CASE(test_methods) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
-  assert_int_equal(uvow_server_method(NULL, "m", note_cb, &x, on_destroy),
-                   UVOW_EINVAL);
-  assert_int_equal(uvow_server_method(x.server, NULL, note_cb, &x, on_destroy),
-                   UVOW_EINVAL);
-  assert_int_equal(uvow_server_method(x.server, "m", NULL, &x, on_destroy),
-                   UVOW_EINVAL);
-  assert_int_equal(x.destroyed, 3);
-  assert_int_equal(uvow_server_method(x.server, "m", answer_cb, &x, on_destroy),
-                   0);
-  assert_int_equal(uvow_server_method(x.server, "m", note_cb, &x, on_destroy),
-                   0);
-  assert_int_equal(x.destroyed, 3); /* later */
+  ask(&x, "m", NULL, "!EREMOTE:ANSWERED");
+  assert_int_equal(test_method(x.server, "m", answer_cb, &x), 0);
+  assert_int_equal(test_method(x.server, "m", note_cb, &x), 0);
   ask(&x, "m", NULL, "called:m wants =1");
-  assert_int_equal(x.destroyed, 4);
-  uvow_server_free(x.server);
-  x.server = NULL;
-  script_turns(&x.s);
-  assert_int_equal(x.destroyed, 5);
   end(&x);
 }
 
-static void test_close_without_peers(void **state) {
+TEST_CASE(test_close_without_peers) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
-  uvow_client_free(x.s.client);
+  uvow_peer_unref(x.s.client);
   x.s.client = NULL;
   script_mark_t closed = script_mark(&x.s, "closed");
   script_watch(uvow_server_close(x.server), &closed);
@@ -366,21 +344,30 @@ static void test_close_without_peers(void **state) {
   assert_null(uvow_server_close(NULL));
   uvow_server_free(NULL);
   assert_int_equal(uvow_server_port(NULL), 0);
-  assert_int_equal(uvow_server_peers(NULL), 0);
+  assert_null(uvow_server_peers(NULL));
   end(&x);
 }
 
-static void test_publish(void **state) {
+TEST_CASE(test_publish) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
-  assert_int_equal(uvow_server_method(x.server, "v", note_cb, &x, NULL), 0);
-  assert_int_equal(uvow_server_publish(x.server, "e", NULL, 0), 0);
+  assert_int_equal(test_method(x.server, "v", note_cb, &x), 0);
+  assert_int_equal(
+      uvow_group_notify(uvow_server_peers(x.server), "e", uvow_value_none()),
+      0);
   ask(&x, "v", NULL, "called:v wants =1");
-  assert_int_equal(uvow_server_publish(x.server, "e", "[1]", 3), 0);
-  assert_int_equal(uvow_server_publish(x.server, "e", "1]", 2), UVOW_EINVAL);
-  assert_int_equal(uvow_server_publish(x.server, NULL, "[1]", 3), UVOW_EINVAL);
-  assert_int_equal(uvow_server_publish(NULL, "e", "[1]", 3), UVOW_EINVAL);
+  assert_int_equal(uvow_group_notify(uvow_server_peers(x.server), "e",
+                                     uvow_value_raw("[1]")),
+                   0);
+  assert_int_equal(
+      uvow_group_notify(uvow_server_peers(x.server), "e", uvow_value_raw("1]")),
+      UVOW_EINVAL);
+  assert_int_equal(uvow_group_notify(uvow_server_peers(x.server), NULL,
+                                     uvow_value_raw("[1]")),
+                   UVOW_EINVAL);
+  assert_int_equal(
+      uvow_group_notify(uvow_server_peers(NULL), "e", uvow_value_raw("[1]")),
+      UVOW_EINVAL);
   while (script_stats(&x.s).events == 0)
     uv_run(&x.s.uv, UV_RUN_ONCE);
   script_turns(&x.s);
@@ -390,11 +377,10 @@ static void test_publish(void **state) {
 
 /* ---- limits ---- */
 
-static void test_max_calls(void **state) {
+TEST_CASE(test_max_calls) {
   fixture_t x;
-  (void)state;
-  uvow_server_options_t options = server_options();
-  options.max_calls = 1;
+  test_serve_t options = server_options();
+  options.peer.max_calls = 1;
   start(&x, &options);
   script_mark_t a = script_mark(&x.s, "a");
   script_call(&x.s, "wait", &a);
@@ -429,24 +415,23 @@ static void see_full(const uvow_result_t *result, void *data) {
   seen->done = 1;
 }
 
-static void test_max_peers(void **state) {
+TEST_CASE(test_max_peers) {
   fixture_t x;
-  uvow_client_t *second;
-  (void)state;
-  uvow_server_options_t options = server_options();
-  options.max_peers = 1;
+  uvow_peer_t *second;
+  test_serve_t options = server_options();
+  options.listener.max_peers = 1;
   start(&x, &options);
-  assert_int_equal(uvow_server_method(x.server, "v", note_cb, &x, NULL), 0);
+  assert_int_equal(test_method(x.server, "v", note_cb, &x), 0);
   ask(&x, "v", NULL, "called:v wants =1");
   assert_int_equal(new_client(&x, &second), 0);
   fullness_t seen = {0};
-  assert_int_equal(uvow_future_done(uvow_client_ready(second), see_full, &seen),
+  assert_int_equal(uvow_future_done(uvow_peer_ready(second), see_full, &seen),
                    0);
   script_until(&x.s, &seen.done);
   assert_int_equal(seen.status, 503);
   assert_string_equal(seen.retry_after, "5");
-  assert_int_equal(uvow_server_peers(x.server), 1);
-  uvow_client_free(second);
+  assert_int_equal(test_peers(x.server), 1);
+  uvow_peer_unref(second);
   ask(&x, "v", NULL, "called:v wants =1");
   until_listed(&x, 1);
   end(&x);
@@ -454,16 +439,15 @@ static void test_max_peers(void **state) {
 
 /* Who says nothing is refused too: the ones above a bound are closed at once,
  * and when the others are gone there is room again. */
-static void test_surplus_is_bounded(void **state) {
+TEST_CASE(test_surplus_is_bounded) {
   enum { COUNT = 70, BOUND = 64 };
   fixture_t x;
   uv_tcp_t tcp[COUNT];
   uv_connect_t connects[COUNT];
   struct sockaddr_in address;
   int connected = 0;
-  (void)state;
-  uvow_server_options_t options = server_options();
-  options.max_peers = 1;
+  test_serve_t options = server_options();
+  options.listener.max_peers = 1;
   start(&x, &options);
   until_peers(&x, 1);
   uv_ip4_addr("127.0.0.1", uvow_server_port(x.server), &address);
@@ -474,55 +458,57 @@ static void test_surplus_is_bounded(void **state) {
                                     (struct sockaddr *)&address, on_connected),
                      0);
   }
-  while (connected < COUNT || x.server->surplus < BOUND)
+  while (connected < COUNT || x.server->listener->surplus < BOUND)
     assert_true(uv_run(&x.s.uv, UV_RUN_ONCE));
   for (int i = 0; i < 4; i++) {
     uv_run(&x.s.uv, UV_RUN_NOWAIT);
-    assert_int_equal(x.server->peer_count, 1 + BOUND);
-    assert_int_equal(uvow_server_peers(x.server), 1);
+    assert_int_equal(test_guests(x.server), 1 + BOUND);
+    assert_int_equal(test_peers(x.server), 1);
   }
   for (int i = 0; i < COUNT; i++)
     uv_close((uv_handle_t *)&tcp[i], NULL);
   until_listed(&x, 1);
-  assert_int_equal(x.server->surplus, 0);
+  assert_int_equal(x.server->listener->surplus, 0);
   end(&x);
 }
 
 /* It listens where it was told to, once. */
-static void test_listen(void **state) {
+TEST_CASE(test_listen) {
   script_t s;
   uvow_server_t *server = NULL;
   uvow_server_t *second = NULL;
-  (void)state;
   script_init(&s);
-  uvow_server_options_t options = server_options();
-  assert_int_equal(uvow_server_new(NULL, &options, &server), UVOW_EINVAL);
-  assert_int_equal(uvow_server_new(s.loop, NULL, &server), UVOW_EINVAL);
-  assert_int_equal(uvow_server_new(s.loop, &options, NULL), UVOW_EINVAL);
-  options.host = "localhost";
-  assert_int_equal(uvow_server_new(s.loop, &options, &server), UVOW_EINVAL);
-  options.host = "127.0.0.1";
-  options.subprotocol_count = 1;
-  assert_int_equal(uvow_server_new(s.loop, &options, &server), UVOW_EINVAL);
-  options.subprotocol_count = 0;
-  options.protocol = NULL;
-  assert_int_equal(uvow_server_new(s.loop, &options, &server), UVOW_EINVAL);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.size--;
-  assert_int_equal(uvow_server_new(s.loop, &options, &server), UVOW_EINVAL);
-  options.size++;
-  assert_int_equal(uvow_server_new(s.loop, &options, &server), 0);
-  options.port = uvow_server_port(server);
-  assert_true(options.port > 0);
-  assert_int_equal(uvow_server_new(s.loop, &options, &second), UV_EADDRINUSE);
+  test_serve_t options = server_options();
+  assert_null(uvow_server_new(NULL, &options.peer));
+  assert_null(
+      uvow_server_new(uvow_listener_new(s.loop, &options.listener), NULL));
+  assert_int_equal(uvow_error_code(uvow_loop_error(s.loop)), UVOW_EINVAL);
+  options.listener.host = "localhost";
+  assert_int_equal(test_serve(s.loop, &options, &server), UVOW_EINVAL);
+  options.listener.host = "127.0.0.1";
+  options.listener.subprotocol_count = 1;
+  assert_int_equal(test_serve(s.loop, &options, &server), UVOW_EINVAL);
+  options.listener.subprotocol_count = 0;
+  options.peer.protocol = NULL;
+  assert_int_equal(test_serve(s.loop, &options, &server), UVOW_EINVAL);
+  options.peer.protocol = uvow_protocol_by_name("jsonrpc2");
+  options.peer.size = 0;
+  assert_int_equal(test_serve(s.loop, &options, &server), UVOW_EINVAL);
+  options.peer.size = sizeof(options.peer);
+  options.listener.size = 0;
+  assert_int_equal(test_serve(s.loop, &options, &server), UVOW_EINVAL);
+  options.listener.size = sizeof(options.listener);
+  assert_int_equal(test_serve(s.loop, &options, &server), 0);
+  options.listener.port = uvow_server_port(server);
+  assert_true(options.listener.port > 0);
+  assert_int_equal(test_serve(s.loop, &options, &second), UV_EADDRINUSE);
   assert_null(second);
   uvow_server_free(server);
   script_end(&s);
 }
 
 /* The loop is closed with a server that has peers and calls; freed after. */
-static void test_loop_close(void **state) {
-  (void)state;
+TEST_CASE(test_loop_close) {
   for (int within = 0; within < 2; within++) {
     fixture_t x;
     start(&x, NULL);
@@ -537,10 +523,10 @@ static void test_loop_close(void **state) {
     assert_int_equal(a.calls, 1);
     if (within)
       script_turns(&x.s);
-    assert_int_equal(uvow_server_peers(x.server), 0);
+    assert_int_equal(test_peers(x.server), 0);
     assert_null(uvow_server_close(x.server));
     uvow_server_free(x.server);
-    uvow_client_free(x.s.client);
+    uvow_peer_unref(x.s.client);
     x.server = NULL;
     x.s.client = NULL;
     script_end(&x.s);

@@ -2,6 +2,7 @@
 #include "rpc/server.h"
 
 #include "support/script.h"
+#include "support/serve.h"
 
 #include <stdio.h>
 
@@ -17,31 +18,30 @@ typedef struct fixture {
   int late; /* calls that came after the close */
 } fixture_t;
 
-static uvow_server_options_t server_options(void) {
-  uvow_server_options_t options = {0};
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
+static test_serve_t server_options(void) {
+  test_serve_t options = test_serve_options();
   return options;
 }
 
-static int new_client(fixture_t *x, uvow_client_t **ret_client) {
+static int new_client(fixture_t *x, uvow_peer_t **ret_client) {
   char url[64];
-  uvow_client_options_t options = script_options(&x->s);
+  test_connect_t options = script_options(&x->s);
   snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
            (unsigned)uvow_server_port(x->server));
   options.url = url;
-  return uvow_client_new(x->s.loop, &options, ret_client);
+  return test_connect(x->s.loop, &options, ret_client);
 }
 
-static uvow_next_t wait_cb(const uvow_call_t *call, void *data);
+static uvow_next_t wait_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data);
 
-static void start(fixture_t *x, const uvow_server_options_t *options) {
-  uvow_server_options_t own = server_options();
+static void start(fixture_t *x, const test_serve_t *options) {
+  test_serve_t own = server_options();
   memset(x, 0, sizeof(*x));
   script_init(&x->s);
-  assert_int_equal(
-      uvow_server_new(x->s.loop, options ? options : &own, &x->server), 0);
-  assert_int_equal(uvow_server_method(x->server, "wait", wait_cb, x, NULL), 0);
+  assert_int_equal(test_serve(x->s.loop, options ? options : &own, &x->server),
+                   0);
+  assert_int_equal(test_method(x->server, "wait", wait_cb, x), 0);
   assert_int_equal(new_client(x, &x->s.client), 0);
 }
 
@@ -58,9 +58,11 @@ static void on_cancel(void *data) {
   uvow_promise_drop(promise);
 }
 
-static uvow_next_t wait_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t wait_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   fixture_t *x = (fixture_t *)data;
   uvow_future_t *f = uvow_promise_new(uvow_call_loop(call), &x->promise);
+  (void)params;
   uvow_promise_on_cancel(x->promise, on_cancel, x, NULL);
   return uvow_next_future(f);
 }
@@ -71,23 +73,22 @@ static void until_waiting(fixture_t *x) {
 }
 
 /* Freed, or its loop closed, within one of its methods. */
-static uvow_next_t free_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t free_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   fixture_t *x = (fixture_t *)data;
   uvow_server_t *server = x->server;
   x->server = NULL;
   uvow_server_free(server);
   assert_string_equal(uvow_call_method(call), "free");
-  uvow_payload_bytes(uvow_call_params(call), NULL);
-  return uvow_next_bytes(uvow_call_loop(call), "1", 1);
+  assert_int_equal(uvow_result_bytes(params).len, 0);
+  return uvow_next_value(uvow_value_bytes(uvow_call_loop(call), "1", 1));
 }
 
-static void test_freed_within(void **state) {
+TEST_CASE(test_freed_within) {
   fixture_t x;
-  (void)state;
   for (int i = 0; i < 2; i++) {
     start(&x, NULL);
-    assert_int_equal(uvow_server_method(x.server, "free", free_cb, &x, NULL),
-                     0);
+    assert_int_equal(test_method(x.server, "free", free_cb, &x), 0);
     script_mark_t a = script_mark(&x.s, "a");
     script_mark_t b = script_mark(&x.s, "b");
     script_call(&x.s, "wait", &a);
@@ -108,22 +109,21 @@ static void free_on_cancel(void *data) {
   on_cancel(x);
 }
 
-static void test_freed_on_cancel(void **state) {
-  (void)state;
+TEST_CASE(test_freed_on_cancel) {
   for (int how = 0; how < 4; how++) {
     fixture_t x;
-    uvow_client_t *second = NULL;
-    uvow_server_options_t options = server_options();
-    options.close_timeout_ms = 1;
+    uvow_peer_t *second = NULL;
+    test_serve_t options = server_options();
+    options.listener.close_timeout_ms = options.peer.close_timeout_ms = 1;
     start(&x, &options);
     assert_int_equal(new_client(&x, &second), 0);
     script_mark_t a = script_mark(&x.s, NULL);
     script_call(&x.s, "wait", &a);
-    while (!x.promise || uvow_server_peers(x.server) < 2)
+    while (!x.promise || test_peers(x.server) < 2)
       uv_run(&x.s.uv, UV_RUN_ONCE);
     uvow_promise_on_cancel(x.promise, free_on_cancel, &x, NULL);
     if (how == 0) {
-      uvow_client_free(x.s.client);
+      uvow_peer_unref(x.s.client);
       x.s.client = NULL;
     } else if (how == 1) {
       uvow_future_detach(uvow_server_close(x.server));
@@ -138,9 +138,9 @@ static void test_freed_on_cancel(void **state) {
     }
     while (!x.canceled)
       uv_run(&x.s.uv, UV_RUN_ONCE);
-    uvow_client_free(second);
+    uvow_peer_unref(second);
     if (how == 3) {
-      uvow_client_free(x.s.client);
+      uvow_peer_unref(x.s.client);
       x.s.client = NULL;
       x.s.loop = NULL;
     }
@@ -162,7 +162,7 @@ static void destroy_mine(void *ptr) {
   const mine_t *mine = (const mine_t *)ptr;
   fixture_t *x = mine->x;
   uvow_server_t *server = x->server;
-  uvow_client_t *client = x->s.client;
+  uvow_peer_t *client = x->s.client;
   x->destroyed++;
   switch (mine->way) {
   case FREE_SERVER:
@@ -174,7 +174,7 @@ static void destroy_mine(void *ptr) {
     break;
   default:
     x->s.client = NULL;
-    uvow_client_free(client);
+    uvow_peer_unref(client);
     break;
   }
 }
@@ -182,22 +182,22 @@ static void destroy_mine(void *ptr) {
 static const uvow_type_t mine_type = {sizeof(uvow_type_t), "mine", NULL,
                                       destroy_mine};
 
-static uvow_next_t mine_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t mine_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   uvow_value_t value = uvow_value_ptr(&mine_type, data);
+  (void)params;
   if (uvow_call_method(call)[0] == 'v')
     return uvow_next_value(value);
   return uvow_next_future(uvow_future_fulfilled(uvow_call_loop(call), value));
 }
 
-static void test_freed_in_destroy(void **state) {
-  (void)state;
+TEST_CASE(test_freed_in_destroy) {
   for (int i = 0; i < 2 * WAYS; i++) {
     fixture_t x;
     mine_t mine = {&x, (way_t)(i / 2)};
     start(&x, NULL);
-    assert_int_equal(uvow_server_method(x.server, i % 2 ? "value" : "future",
-                                        mine_cb, &mine, NULL),
-                     0);
+    assert_int_equal(
+        test_method(x.server, i % 2 ? "value" : "future", mine_cb, &mine), 0);
     script_mark_t a = script_mark(&x.s, NULL);
     script_call(&x.s, i % 2 ? "value" : "future", &a);
     script_until(&x.s, &a.done);
@@ -205,7 +205,7 @@ static void test_freed_in_destroy(void **state) {
       assert_true(uv_run(&x.s.uv, UV_RUN_ONCE));
     assert_int_equal(x.destroyed, 1);
     uvow_server_free(x.server);
-    uvow_client_free(x.s.client);
+    uvow_peer_unref(x.s.client);
     x.server = NULL;
     x.s.client = NULL;
     if (mine.way == CLOSE_LOOP)
@@ -214,19 +214,20 @@ static void test_freed_in_destroy(void **state) {
   }
 }
 
-static uvow_next_t late_cb(const uvow_call_t *call, void *data) {
+static uvow_next_t late_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
   (void)call;
+  (void)params;
   ((fixture_t *)data)->late++;
   return uvow_next_none();
 }
 
 /* What is under way is answered; what comes now is refused; then each peer gets
  * 1001. Whoever asked has a future of its own. */
-static void test_close(void **state) {
+TEST_CASE(test_close) {
   fixture_t x;
-  (void)state;
   start(&x, NULL);
-  assert_int_equal(uvow_server_method(x.server, "late", late_cb, &x, NULL), 0);
+  assert_int_equal(test_method(x.server, "late", late_cb, &x), 0);
   script_mark_t a = script_mark(&x.s, "a");
   script_mark_t late = script_mark(&x.s, "late");
   script_mark_t closed = script_mark(&x.s, "closed");
@@ -245,18 +246,17 @@ static void test_close(void **state) {
   uvow_promise_fulfill(x.promise, uvow_value_int64(7));
   script_until(&x.s, &closed.done);
   script_expect(&x.s, "a=7 closed=");
-  assert_int_equal(uvow_server_peers(x.server), 0);
+  assert_int_equal(test_peers(x.server), 0);
   assert_int_equal(x.canceled, 0);
   end(&x);
 }
 
 /* What isn't answered in time is given up. */
-static void test_close_late(void **state) {
+TEST_CASE(test_close_late) {
   fixture_t x;
   uvow_result_t result;
-  (void)state;
-  uvow_server_options_t options = server_options();
-  options.close_timeout_ms = 1;
+  test_serve_t options = server_options();
+  options.listener.close_timeout_ms = options.peer.close_timeout_ms = 1;
   start(&x, &options);
   script_mark_t closed = script_mark(&x.s, "closed");
   uvow_future_t *f = script_request(&x.s, "wait", NULL);

@@ -1,4 +1,4 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/link.h"
 
@@ -6,7 +6,7 @@
 
 /* After all that the next test does. */
 static void expect_counts(const script_t *s) {
-  uvow_client_stats_t stats = script_stats(s);
+  uvow_peer_stats_t stats = script_stats(s);
   assert_int_equal(stats.requests, 7);
   assert_int_equal(stats.answered, 2);
   assert_int_equal(stats.timed_out, 1);
@@ -24,17 +24,16 @@ static void expect_counts(const script_t *s) {
 }
 
 /* R10: at every step all counts add up, and each request is counted once. */
-static void test_counts_add_up_at_every_step(void **state) {
+TEST_CASE(test_counts_add_up_at_every_step) {
   script_t s;
   uvow_reconnect_options_t reconnect;
   uvow_request_options_t soon = {.size = sizeof(soon), .timeout_ms = 10};
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
-  options.max_in_flight = 4;
-  options.on_stray = NULL;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
+  options.peer.max_in_flight = 4;
+  options.peer.on_stray = NULL;
   options.on_event = NULL;
   script_mark_t quiet = script_mark(&s, NULL);
   assert_int_equal(script_client(&s, &options), 0);
@@ -54,7 +53,7 @@ static void test_counts_add_up_at_every_step(void **state) {
   link_check_stats(&s);
   script_text(&s, "{\"jsonrpc\":\"2.0\",\"id\":2}"); /* answered by nonsense */
   link_check_stats(&s);
-  script_watch(uvow_client_request_bytes(s.client, "m", NULL, 0, &soon),
+  script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &soon),
                &quiet);                             /* 4 */
   uvow_future_t *f = script_request(&s, "m", NULL); /* 5 */
   script_watch(uvow_future_ref(f), &quiet);
@@ -76,7 +75,7 @@ static void test_counts_add_up_at_every_step(void **state) {
   expect_counts(&s);
   link_answer(&s, 6);
   script_hang_up(&s, 0);
-  uvow_future_detach(uvow_client_close(s.client));
+  uvow_future_detach(uvow_peer_close(s.client));
   script_turns(&s);
   link_check_stats(&s);
   assert_int_equal(script_stats(&s).pending, 0);
@@ -85,12 +84,11 @@ static void test_counts_add_up_at_every_step(void **state) {
 }
 
 /* A connection that ends as it was asked to isn't lost. */
-static void test_a_closed_connection_is_not_lost(void **state) {
+TEST_CASE(test_a_closed_connection_is_not_lost) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
-  uvow_future_detach(uvow_client_close(s.client));
+  uvow_future_detach(uvow_peer_close(s.client));
   script_turns(&s);
   script_close_frame(&s, 1000);
   script_hang_up(&s, 0);
@@ -109,41 +107,32 @@ static void round_trip(script_t *s, script_mark_t *mark, uint64_t us) {
 }
 
 /* Percentiles of the time from sending to answer, within 3 %. */
-static void test_round_trips_are_measured(void **state) {
+TEST_CASE(test_round_trips_are_measured) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
   script_open_client(&s, NULL);
   script_mark_t quiet = script_mark(&s, NULL);
   assert_int_equal(script_stats(&s).rtt_p50_us, 0);
-  assert_int_equal(uvow_client_rtt_us(s.client, 0.5), 0);
   for (uint64_t i = 1; i <= 100; i++)
     round_trip(&s, &quiet, i * 100);
-  uvow_client_stats_t stats = script_stats(&s);
+  uvow_peer_stats_t stats = script_stats(&s);
   assert_in_range(stats.rtt_p50_us, 5000, 5200);
   assert_in_range(stats.rtt_p90_us, 9000, 9300);
   assert_in_range(stats.rtt_p99_us, 9900, 10200);
   assert_int_equal(stats.rtt_max_us, 10000);
-  assert_in_range(uvow_client_rtt_us(s.client, 0.25), 2500, 2600);
-  assert_in_range(uvow_client_rtt_us(s.client, 0), 100, 104);
-  assert_int_equal(uvow_client_rtt_us(s.client, 1), 10000);
-  assert_int_equal(uvow_client_rtt_us(s.client, 1.1), 0);
-  assert_int_equal(uvow_client_rtt_us(s.client, -0.1), 0);
-  assert_int_equal(uvow_client_rtt_us(NULL, 0.5), 0);
   script_end(&s);
 }
 
 /* The queue isn't part of a round trip, nor what was lost with a connection. */
-static void test_waiting_is_no_round_trip(void **state) {
+TEST_CASE(test_waiting_is_no_round_trip) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
-  options.connect_timeout_ms = 10000;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
+  options.websocket.connect_timeout_ms = 10000;
   script_mark_t quiet = script_mark(&s, NULL);
   assert_int_equal(script_client(&s, &options), 0);
   link_call_idempotent(&s, "m", &quiet);
@@ -170,19 +159,18 @@ static void write_pending(const uvow_pending_t *pending, void *data) {
 }
 
 /* R10: all that isn't settled, the oldest first, with what would be said. */
-static void test_pending_requests_can_be_walked(void **state) {
+TEST_CASE(test_pending_requests_can_be_walked) {
   script_t s;
   uvow_reconnect_options_t reconnect;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = link_options(&s, &reconnect);
-  options.on_state = NULL;
-  options.max_in_flight = 2;
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
+  options.peer.max_in_flight = 2;
   script_mark_t quiet = script_mark(&s, NULL);
   link_open(&s, &options);
-  assert_int_equal(uvow_client_walk_pending(s.client, write_pending, &s), 0);
-  assert_int_equal(uvow_client_walk_pending(NULL, write_pending, &s), 0);
+  assert_int_equal(uvow_peer_walk(s.client, write_pending, &s), 0);
+  assert_int_equal(uvow_peer_walk(NULL, write_pending, &s), 0);
   link_call_idempotent(&s, "a", &quiet);
   script_turns(&s);
   s.now_ns += 7000;
@@ -190,12 +178,12 @@ static void test_pending_requests_can_be_walked(void **state) {
   script_call(&s, "c", &quiet);
   script_turns(&s);
   s.now_ns += 3000;
-  assert_int_equal(uvow_client_walk_pending(s.client, write_pending, &s), 3);
+  assert_int_equal(uvow_peer_walk(s.client, write_pending, &s), 3);
   script_expect(&s,
                 "1(a,10us,out,idem,MAYBE) 2(b,3us,out,MAYBE) "
                 "3(c,0us,NOT)");
   script_hang_up(&s, 0);
-  assert_int_equal(uvow_client_walk_pending(s.client, write_pending, &s), 2);
+  assert_int_equal(uvow_peer_walk(s.client, write_pending, &s), 2);
   script_expect(&s, "1(a,0us,idem,MAYBE) 3(c,0us,NOT)");
   link_again(&s);
   link_answer(&s, 3);
@@ -207,8 +195,8 @@ static void test_pending_requests_can_be_walked(void **state) {
   script_call(&s, "last", &quiet); /* 1 has been passed by the ring */
   script_turns(&s);
   s.now_ns = s.loop->rt.clock(&s.loop->rt);
-  assert_int_equal(uvow_client_walk_pending(s.client, NULL, NULL), 2);
-  assert_int_equal(uvow_client_walk_pending(s.client, write_pending, &s), 2);
+  assert_int_equal(uvow_peer_walk(s.client, NULL, NULL), 2);
+  assert_int_equal(uvow_peer_walk(s.client, write_pending, &s), 2);
   assert_int_equal(strncmp(s.log, "1(a,", 4), 0);
   assert_non_null(strstr(s.log, " 70(last,"));
   s.log[0] = '\0';
@@ -216,10 +204,9 @@ static void test_pending_requests_can_be_walked(void **state) {
 }
 
 /* More names than are kept share one, and nothing else changes. */
-static void test_too_many_methods_share_a_name(void **state) {
+TEST_CASE(test_too_many_methods_share_a_name) {
   script_t s;
   char name[32];
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t quiet = script_mark(&s, NULL);
@@ -230,7 +217,7 @@ static void test_too_many_methods_share_a_name(void **state) {
     if (i <= UVOW__INTERN_MAX)
       link_answer(&s, i);
   }
-  assert_int_equal(uvow_client_walk_pending(s.client, write_pending, &s), 1);
+  assert_int_equal(uvow_peer_walk(s.client, write_pending, &s), 1);
   assert_non_null(strstr(s.log, "4097((other),"));
   s.log[0] = '\0';
   link_answer(&s, UVOW__INTERN_MAX + 1);

@@ -1,7 +1,8 @@
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/script.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 #define ANSWER(id, result)                                                     \
@@ -9,7 +10,7 @@
 
 static void expect_counts(const script_t *s, unsigned late, unsigned duplicate,
                           unsigned unknown, unsigned malformed) {
-  uvow_client_stats_t stats = script_stats(s);
+  uvow_peer_stats_t stats = script_stats(s);
   assert_int_equal(stats.late, late);
   assert_int_equal(stats.duplicate, duplicate);
   assert_int_equal(stats.unknown, unknown);
@@ -17,9 +18,8 @@ static void expect_counts(const script_t *s, unsigned late, unsigned duplicate,
 }
 
 /* R3: each kind is counted apart and shown with its bytes; none is fatal. */
-static void test_kinds(void **state) {
+TEST_CASE(test_kinds) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t a = script_mark(&s, "a");
@@ -61,7 +61,7 @@ static void test_kinds(void **state) {
 }
 
 /* Ids that are none of ours are never taken for one of ours. */
-static void test_ids(void **state) {
+TEST_CASE(test_ids) {
   static const char *const ids[] = {"\"1\"",  "[1]",
                                     "1.0",    "1e0",
                                     "0",      "-1",
@@ -70,7 +70,6 @@ static void test_ids(void **state) {
                                     "null",   "{\"id\":1}",
                                     "1.0000", "4294967297.0"};
   script_t s;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t a = script_mark(&s, "a");
@@ -97,7 +96,7 @@ static void test_ids(void **state) {
 
 /* An answer with a live id that is no answer rejects that request, with the
  * bytes; it isn't shown as a stray: it was delivered. */
-static void test_envelope(void **state) {
+TEST_CASE(test_envelope) {
   static const char *const texts[] = {
       "{\"jsonrpc\":\"2.0\",\"id\":%d}",
       "{\"jsonrpc\":\"1.0\",\"id\":%d,\"result\":1}",
@@ -109,7 +108,6 @@ static void test_envelope(void **state) {
   };
   script_t s;
   uvow_result_t result;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
@@ -137,15 +135,15 @@ static void test_envelope(void **state) {
 
 /* A result that isn't JSON: refused, with its bytes, where json was asked for;
  * else delivered as it is. */
-static void test_payload(void **state) {
+TEST_CASE(test_payload) {
   script_t s;
   uvow_result_t result;
   size_t len;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
   script_mark_t a = script_mark(&s, "a");
-  uvow_future_t *f = uvow_client_request(s.client, "m", NULL, NULL);
+  uvow_future_t *f =
+      uvow_peer_request(s.client, "m", uvow_value_json(json_array()));
   script_watch(uvow_future_ref(f), &a);
   script_call(&s, "m", &a);
   script_turns(&s);
@@ -163,11 +161,10 @@ static void test_payload(void **state) {
 }
 
 /* What wasn't sent can't be answered: the server guesses. */
-static void test_guessed(void **state) {
+TEST_CASE(test_guessed) {
   script_t s;
   char text[512 + 128];
   uint8_t bytes[512 + 128];
-  (void)state;
   script_init(&s);
   assert_int_equal(script_client(&s, NULL), 0);
   script_connected(&s);
@@ -188,12 +185,11 @@ static void test_guessed(void **state) {
 
 /* Nor can what still waits for its turn; and an id that shares the slot of a
  * live one isn't that one. */
-static void test_not_its_own(void **state) {
+TEST_CASE(test_not_its_own) {
   script_t s;
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.max_in_flight = 1;
+  test_connect_t options = script_options(&s);
+  options.peer.max_in_flight = 1;
   script_open_client(&s, &options);
   script_mark_t a = script_mark(&s, "a");
   script_mark_t b = script_mark(&s, "b");
@@ -214,12 +210,11 @@ static void test_not_its_own(void **state) {
 }
 
 /* Without a hook they are counted all the same. */
-static void test_no_hook(void **state) {
+TEST_CASE(test_no_hook) {
   script_t s;
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.on_stray = NULL;
+  test_connect_t options = script_options(&s);
+  options.peer.on_stray = NULL;
   options.on_event = NULL;
   script_open_client(&s, &options);
   script_text(&s, "x");

@@ -1,4 +1,5 @@
 /* wss: a client and a server of ours on loopback, through the public API. */
+#include "support/serve.h"
 #include "support/tls_peer.h"
 
 #include <stdio.h>
@@ -15,8 +16,10 @@ typedef struct both {
   char url[64];
 } both_t;
 
-static uvow_next_t echo(const uvow_call_t *call, void *data) {
+static uvow_next_t echo(uvow_call_t *call, const uvow_result_t *params,
+                        void *data) {
   (void)call;
+  (void)params;
   (void)data;
   return uvow_next_pass();
 }
@@ -29,31 +32,28 @@ static uvow_tls_t *make_tls(both_t *both, const uvow_tls_options_t *options) {
 
 /* theirs: NULL: plain ws. */
 static void serve(both_t *both, const uvow_tls_options_t *theirs) {
-  uvow_server_options_t options = {0};
+  test_serve_t options = test_serve_options();
   script_init(&both->s);
   both->server = NULL;
   both->ours = NULL;
   both->theirs = theirs ? make_tls(both, theirs) : NULL;
-  options.size = sizeof(options);
-  options.protocol = uvow_protocol_jsonrpc2();
-  options.tls = both->theirs;
-  assert_int_equal(uvow_server_new(both->s.loop, &options, &both->server), 0);
-  assert_int_equal(uvow_server_method(both->server, "echo", echo, NULL, NULL),
-                   0);
+  options.listener.tls = both->theirs;
+  assert_int_equal(test_serve(both->s.loop, &options, &both->server), 0);
+  assert_int_equal(test_method(both->server, "echo", echo, NULL), 0);
 }
 
-static uvow_client_options_t options_for(both_t *both, const char *scheme) {
-  uvow_client_options_t options = script_options(&both->s);
+static test_connect_t options_for(both_t *both, const char *scheme) {
+  test_connect_t options = script_options(&both->s);
   snprintf(both->url, sizeof(both->url), "%s://127.0.0.1:%u/", scheme,
            (unsigned)uvow_server_port(both->server));
   options.url = both->url;
-  options.tls = both->ours;
+  options.websocket.tls = both->ours;
   return options;
 }
 
 static void connect_to(both_t *both, const char *scheme) {
-  uvow_client_options_t options = options_for(both, scheme);
-  assert_int_equal(uvow_client_new(both->s.loop, &options, &both->s.client), 0);
+  test_connect_t options = options_for(both, scheme);
+  assert_int_equal(test_connect(both->s.loop, &options, &both->s.client), 0);
 }
 
 static void start(both_t *both) {
@@ -76,8 +76,7 @@ static void expect_echo(both_t *both, const char *text) {
   script_mark_t a = script_mark(&both->s, "");
   char expected[64];
   snprintf(expected, sizeof(expected), "=%s", text);
-  script_watch(uvow_client_request_bytes(both->s.client, "echo", text,
-                                         strlen(text), NULL),
+  script_watch(uvow_peer_request(both->s.client, "echo", uvow_value_raw(text)),
                &a);
   script_until(&both->s, &a.done);
   script_expect(&both->s, expected);
@@ -96,11 +95,11 @@ static void expect_refused(both_t *both, int code, const char *word) {
   script_mark_t a = script_mark(&both->s, "");
   char expected[64];
   snprintf(expected, sizeof(expected), "!%s:NOT", uvow_err_name(code) + 5);
-  script_watch(uvow_client_request_bytes(both->s.client, "echo", "[]", 2, NULL),
+  script_watch(uvow_peer_request(both->s.client, "echo", uvow_value_raw("[]")),
                &a);
   script_until(&both->s, &a.done);
   script_expect(&both->s, expected);
-  uvow_future_t *ready = uvow_client_ready(both->s.client);
+  uvow_future_t *ready = uvow_peer_ready(both->s.client);
   assert_int_equal(uvow_future_done(ready, look_for, (void *)(uintptr_t)word),
                    0);
   script_turns(&both->s);
@@ -109,13 +108,12 @@ static void expect_refused(both_t *both, int code, const char *word) {
 static uvow_tls_stats_t stats_of(const uvow_tls_t *tls) {
   uvow_tls_stats_t stats = {0};
   stats.size = sizeof(stats);
-  assert_int_equal(uvow_tls_stats(tls, &stats), 0);
+  assert_int_equal(uvow_tls_get_stats(tls, &stats), 0);
   return stats;
 }
 
-static void a_request_is_answered(void **state) {
+TEST_CASE(a_request_is_answered) {
   both_t both;
-  (void)state;
   start(&both);
   expect_echo(&both, "[1,2]");
   expect_echo(&both, "[3]");
@@ -124,14 +122,13 @@ static void a_request_is_answered(void **state) {
   end(&both);
 }
 
-static void both_close_in_order(void **state) {
+TEST_CASE(both_close_in_order) {
   both_t both;
-  (void)state;
   start(&both);
   script_mark_t a = script_mark(&both.s, "client");
   script_mark_t b = script_mark(&both.s, "server");
   expect_echo(&both, "[1]");
-  script_watch(uvow_client_close(both.s.client), &a);
+  script_watch(uvow_peer_close(both.s.client), &a);
   script_until(&both.s, &a.done);
   script_watch(uvow_server_close(both.server), &b);
   script_until(&both.s, &b.done);
@@ -139,9 +136,8 @@ static void both_close_in_order(void **state) {
   end(&both);
 }
 
-static void the_server_may_close_first(void **state) {
+TEST_CASE(the_server_may_close_first) {
   both_t both;
-  (void)state;
   start(&both);
   script_mark_t b = script_mark(&both.s, "server");
   expect_echo(&both, "[1]");
@@ -151,15 +147,14 @@ static void the_server_may_close_first(void **state) {
   end(&both);
 }
 
-static void the_second_connection_resumes(void **state) {
+TEST_CASE(the_second_connection_resumes) {
   both_t both;
-  (void)state;
   start(&both);
   for (int i = 0; i < 3; i++) {
     expect_echo(&both, "[1]");
     assert_int_equal(stats_of(both.ours).resumed, i);
     assert_int_equal(stats_of(both.theirs).resumed, i);
-    uvow_client_free(both.s.client);
+    uvow_peer_unref(both.s.client);
     both.s.client = NULL;
     if (i < 2)
       connect_to(&both, "wss");
@@ -175,17 +170,15 @@ typedef struct sum {
 
 static void compare(const uvow_result_t *result, void *data) {
   sum_t *sum = (sum_t *)data;
-  size_t len;
-  const char *bytes = uvow_result_bytes(result, &len);
-  assert_int_equal(len, BIG);
-  assert_memory_equal(bytes, sum->text, BIG);
+  uvow_slice_t got = uvow_result_bytes(result);
+  assert_int_equal(got.len, BIG);
+  assert_memory_equal(got.bytes, sum->text, BIG);
   sum->done = 1;
 }
 
-static void much_goes_to_and_fro(void **state) {
+TEST_CASE(much_goes_to_and_fro) {
   char *text = (char *)malloc(BIG);
   both_t both;
-  (void)state;
   assert_non_null(text);
   for (size_t i = 0; i < BIG; i++)
     text[i] = (char)('a' + i * 7 % 26);
@@ -193,54 +186,52 @@ static void much_goes_to_and_fro(void **state) {
   memcpy(text + BIG - 2, "\"]", 2);
   start(&both);
   sum_t sum = {text, 0};
-  assert_int_equal(uvow_future_done(uvow_client_request_bytes(
-                                        both.s.client, "echo", text, BIG, NULL),
-                                    compare, &sum),
-                   0);
+  assert_int_equal(
+      uvow_future_done(
+          uvow_peer_request(both.s.client, "echo",
+                            uvow_value_slice(&(uvow_slice_t){text, BIG})),
+          compare, &sum),
+      0);
   script_until(&both.s, &sum.done);
   free(text);
   end(&both);
 }
 
-static void verification_is_on_by_default(void **state) {
+TEST_CASE(verification_is_on_by_default) {
   uvow_tls_options_t theirs = tls_options(1);
   both_t both;
-  (void)state;
   serve(&both, &theirs);
   connect_to(&both, "wss");
   expect_refused(&both, UVOW_ECERT, "unknown issuer: /CN=Test CA");
   end(&both);
 }
 
-static void clients_without_a_context_share_one(void **state) {
+TEST_CASE(clients_without_a_context_share_one) {
   uvow_tls_options_t theirs = tls_options(1);
-  uvow_client_t *other = NULL;
+  uvow_peer_t *other = NULL;
   both_t both;
-  (void)state;
   serve(&both, &theirs);
   connect_to(&both, "wss");
-  uvow_client_options_t options = options_for(&both, "wss");
-  assert_int_equal(uvow_client_new(both.s.loop, &options, &other), 0);
-  assert_non_null(both.s.client->tls);
-  assert_ptr_equal(other->tls, both.s.client->tls);
-  uvow_client_free(other);
+  test_connect_t options = options_for(&both, "wss");
+  assert_int_equal(test_connect(both.s.loop, &options, &other), 0);
+  assert_non_null(both.s.client->link->config->tls);
+  assert_ptr_equal(other->link->config->tls, both.s.client->link->config->tls);
+  uvow_peer_unref(other);
   end(&both);
 }
 
-static void ws_takes_no_context(void **state) {
+TEST_CASE(ws_takes_no_context) {
   both_t both;
-  (void)state;
   serve(&both, NULL);
   connect_to(&both, "ws");
   expect_echo(&both, "[1]");
-  assert_null(both.s.client->tls);
+  assert_null(both.s.client->link->config->tls);
   end(&both);
 }
 
-static void a_plain_server_is_named(void **state) {
+TEST_CASE(a_plain_server_is_named) {
   uvow_tls_options_t ours = tls_options(0);
   both_t both;
-  (void)state;
   serve(&both, NULL);
   both.ours = make_tls(&both, &ours);
   connect_to(&both, "wss");
@@ -248,10 +239,9 @@ static void a_plain_server_is_named(void **state) {
   end(&both);
 }
 
-static void a_plain_client_is_refused(void **state) {
+TEST_CASE(a_plain_client_is_refused) {
   uvow_tls_options_t theirs = tls_options(1);
   both_t both;
-  (void)state;
   serve(&both, &theirs);
   connect_to(&both, "ws");
   expect_refused(&both, UVOW_ELOST, "");
@@ -259,11 +249,10 @@ static void a_plain_client_is_refused(void **state) {
   end(&both);
 }
 
-static void a_client_without_its_certificate_hears_so(void **state) {
+TEST_CASE(a_client_without_its_certificate_hears_so) {
   uvow_tls_options_t theirs = tls_options(1);
   uvow_tls_options_t ours = tls_options(0);
   both_t both;
-  (void)state;
   theirs.ca_pem = tls_certs()->ca->pem;
   theirs.client_certs = UVOW_TLS_CLIENT_CERT_REQUIRED;
   for (int version = UVOW_TLS_1_2; version <= UVOW_TLS_1_3; version++) {
@@ -285,59 +274,52 @@ static void a_client_without_its_certificate_hears_so(void **state) {
   }
 }
 
-static void contexts_of_another_role_or_loop_are_refused(void **state) {
+TEST_CASE(contexts_of_another_role_or_loop_are_refused) {
   uvow_tls_options_t theirs = tls_options(1);
   uvow_tls_options_t ours = tls_options(0);
-  uvow_client_t *client = NULL;
+  uvow_peer_t *client = NULL;
   uvow_server_t *server = NULL;
-  uvow_server_options_t wrong = {0};
+  test_serve_t wrong = test_serve_options();
   both_t both;
   both_t other;
-  (void)state;
   serve(&both, &theirs);
   serve(&other, &theirs);
   both.ours = make_tls(&both, &ours);
-  uvow_client_options_t options = options_for(&both, "wss");
-  options.tls = both.theirs;
-  assert_int_equal(uvow_client_new(both.s.loop, &options, &client),
-                   UVOW_EINVAL);
-  options.tls = both.ours;
-  assert_int_equal(uvow_client_new(other.s.loop, &options, &client),
-                   UVOW_EINVAL);
-  wrong.size = sizeof(wrong);
-  wrong.protocol = uvow_protocol_jsonrpc2();
-  wrong.tls = both.ours;
-  assert_int_equal(uvow_server_new(both.s.loop, &wrong, &server), UVOW_EINVAL);
-  wrong.tls = both.theirs;
-  assert_int_equal(uvow_server_new(other.s.loop, &wrong, &server), UVOW_EINVAL);
+  test_connect_t options = options_for(&both, "wss");
+  options.websocket.tls = both.theirs;
+  assert_int_equal(test_connect(both.s.loop, &options, &client), UVOW_EINVAL);
+  options.websocket.tls = both.ours;
+  assert_int_equal(test_connect(other.s.loop, &options, &client), UVOW_EINVAL);
+  wrong.listener.tls = both.ours;
+  assert_int_equal(test_serve(both.s.loop, &wrong, &server), UVOW_EINVAL);
+  wrong.listener.tls = both.theirs;
+  assert_int_equal(test_serve(other.s.loop, &wrong, &server), UVOW_EINVAL);
   end(&both);
   end(&other);
 }
 
-static void it_may_be_freed_in_the_handshake(void **state) {
+TEST_CASE(it_may_be_freed_in_the_handshake) {
   both_t both;
-  (void)state;
   for (int turns = 0; turns < 6; turns++) {
     start(&both);
     for (int i = 0; i < turns; i++)
       uv_run(&both.s.uv, UV_RUN_NOWAIT);
-    uvow_client_free(both.s.client);
+    uvow_peer_unref(both.s.client);
     both.s.client = NULL;
     end(&both);
   }
 }
 
-static void a_handshake_has_its_time(void **state) {
+TEST_CASE(a_handshake_has_its_time) {
   uvow_tls_options_t ours = tls_options(0);
   script_t s;
   uvow_tls_t *tls = NULL;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
   assert_int_equal(uvow_tls_new(s.loop, &ours, &tls, NULL), 0);
-  uvow_client_options_t options = script_options(&s);
+  test_connect_t options = script_options(&s);
   options.url = "wss://localhost/";
-  options.tls = tls;
+  options.websocket.tls = tls;
   assert_int_equal(script_client(&s, &options), 0);
   script_mark_t a = script_mark(&s, "");
   script_call(&s, "m", &a);

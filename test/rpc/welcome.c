@@ -1,6 +1,7 @@
 /* A server that decides on handshakes: by origin, and by the user's word. */
 #include "rpc/server.h"
 
+#include "support/serve.h"
 #include "support/support.h"
 
 #include <stdio.h>
@@ -20,10 +21,9 @@ typedef struct door {
   int ended;
   char came[70000];
   size_t len;
-  void (*act)(struct door *door, uvow_handshake_t *handshake);
+  uvow_next_t (*act)(struct door *door, uvow_websocket_t *ws);
   int asked;
-  int (*on_request)(void *ctx, uvow__http_t *http); /* instead of its own */
-  uvow_server_options_t options;
+  test_serve_t options;
 } door_t;
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
@@ -46,11 +46,10 @@ static void on_connect(uv_connect_t *connect, int status) {
   door->connected = 1;
 }
 
-static void on_handshake(uvow_handshake_t *handshake, void *data) {
+static uvow_next_t on_handshake(uvow_websocket_t *ws, void *data) {
   door_t *door = (door_t *)data;
   door->asked++;
-  if (door->act)
-    door->act(door, handshake);
+  return door->act ? door->act(door, ws) : uvow_next_none();
 }
 
 /* A loop; what its server is made of is in options. */
@@ -64,23 +63,20 @@ static void door_init(door_t *door, test_alloc_t *alloc) {
   assert_int_equal(uv_loop_init(&door->uv), 0);
   options.size = sizeof(options);
   options.allocator = &door->alloc->allocator;
-  (void)uvow_loop_new(&door->uv, &options, &door->loop);
-  door->options.size = sizeof(door->options);
+  door->loop = uvow_loop_new(&door->uv, &options);
+  door->options = test_serve_options();
   static const char *const any[] = {"*"};
-  door->options.protocol = uvow_protocol_jsonrpc2();
-  door->options.hosts = any;
-  door->options.host_count = 1;
-  door->options.on_handshake = on_handshake;
-  door->options.data = door;
+  door->options.listener.hosts = any;
+  door->options.listener.host_count = 1;
+  door->options.listener.on_handshake = on_handshake;
+  door->options.listener.data = door->options.peer.data = door;
 }
 
 static int door_open(door_t *door) {
   struct sockaddr_in address;
-  int rc = uvow_server_new(door->loop, &door->options, &door->server);
+  int rc = test_serve(door->loop, &door->options, &door->server);
   if (rc)
     return rc;
-  if (door->on_request)
-    door->server->config.on_request = door->on_request;
   assert_int_equal(uv_tcp_init(&door->uv, &door->tcp), 0);
   door->tcp.data = door->connect.data = door;
   uv_ip4_addr("127.0.0.1", uvow_server_port(door->server), &address);
@@ -152,31 +148,31 @@ static void expect_in(const door_t *door, const char *text) {
     fail_msg("\"%s\" isn't in \"%s\"", text, door->came);
 }
 
-static void look(door_t *door, uvow_handshake_t *handshake) {
+static uvow_next_t look(door_t *door, uvow_websocket_t *ws) {
   (void)door;
   for (int twice = 0; twice < 2; twice++) {
-    assert_string_equal(uvow_handshake_target(handshake), "/a?b=c%20");
-    assert_string_equal(uvow_handshake_header(handshake, "x-token"), "t 1");
-    assert_string_equal(uvow_handshake_header(handshake, "X-EMPTY"), "");
-    assert_string_equal(uvow_handshake_header(handshake, "Host"), "h");
-    assert_null(uvow_handshake_header(handshake, "X-Toke"));
-    assert_null(uvow_handshake_header(handshake, NULL));
-    assert_true(uvow_handshake_offers(handshake, "one"));
-    assert_true(uvow_handshake_offers(handshake, "two"));
-    assert_true(uvow_handshake_offers(handshake, "three"));
-    assert_false(uvow_handshake_offers(handshake, "four"));
-    assert_false(uvow_handshake_offers(handshake, "One"));
-    assert_non_null(uvow_handshake_header(handshake, "Sec-WebSocket-Protocol"));
+    assert_string_equal(uvow_websocket_target(ws), "/a?b=c%20");
+    assert_string_equal(uvow_websocket_header(ws, "x-token"), "t 1");
+    assert_string_equal(uvow_websocket_header(ws, "X-EMPTY"), "");
+    assert_string_equal(uvow_websocket_header(ws, "Host"), "h");
+    assert_null(uvow_websocket_header(ws, "X-Toke"));
+    assert_null(uvow_websocket_header(ws, NULL));
+    assert_int_equal(uvow_websocket_choose(ws, "one"), 0);
+    assert_int_equal(uvow_websocket_choose(ws, "three"), 0);
+    assert_int_equal(uvow_websocket_choose(ws, "four"), UVOW_EINVAL);
+    assert_int_equal(uvow_websocket_choose(ws, "One"), UVOW_EINVAL);
+    assert_int_equal(uvow_websocket_choose(ws, NULL), 0);
+    assert_non_null(uvow_websocket_header(ws, "Sec-WebSocket-Protocol"));
   }
+  return uvow_next_none();
 }
 
 #define OFFER                                                                  \
   "X-Token: \tt 1 \r\nX-Empty:\r\nX-Token: 2\r\n"                              \
   "Sec-WebSocket-Protocol: one, two\r\nSec-WebSocket-Protocol:three\r\n"
 
-static void test_shown(void **state) {
+TEST_CASE(test_shown) {
   door_t door;
-  (void)state;
   door_init(&door, NULL);
   door.act = look;
   door_ask(&door, "/a?b=c%20", OFFER);
@@ -184,29 +180,30 @@ static void test_shown(void **state) {
   expect_in(&door, "HTTP/1.1 101 ");
   assert_null(strstr(door.came, "Protocol:"));
   assert_int_equal(door.asked, 1);
-  assert_int_equal(uvow_server_peers(door.server), 1);
+  assert_int_equal(test_peers(door.server), 1);
   door_end(&door);
 }
 
-static void choose(door_t *door, uvow_handshake_t *handshake) {
+static uvow_next_t choose(door_t *door, uvow_websocket_t *ws) {
   (void)door;
-  assert_int_equal(uvow_handshake_choose(handshake, "four"), UVOW_EINVAL);
-  assert_int_equal(uvow_handshake_choose(handshake, "three"), 0);
+  assert_int_equal(uvow_websocket_choose(ws, "four"), UVOW_EINVAL);
+  assert_int_equal(uvow_websocket_choose(ws, "three"), 0);
+  return uvow_next_none();
 }
 
-static void choose_none(door_t *door, uvow_handshake_t *handshake) {
+static uvow_next_t choose_none(door_t *door, uvow_websocket_t *ws) {
   (void)door;
-  assert_int_equal(uvow_handshake_choose(handshake, NULL), 0);
+  assert_int_equal(uvow_websocket_choose(ws, NULL), 0);
+  return uvow_next_none();
 }
 
-static void test_subprotocol(void **state) {
+TEST_CASE(test_subprotocol) {
   static const char *const own[] = {"two"};
-  (void)state;
   for (int i = 0; i < 3; i++) {
     door_t door;
     door_init(&door, NULL);
-    door.options.subprotocols = own;
-    door.options.subprotocol_count = 1;
+    door.options.listener.subprotocols = own;
+    door.options.listener.subprotocol_count = 1;
     door.act = i == 0 ? NULL : i == 1 ? choose : choose_none;
     door_ask(&door, "/", OFFER);
     door_until(&door, "\r\n\r\n");
@@ -220,19 +217,20 @@ static void test_subprotocol(void **state) {
   }
 }
 
-static void refuse(door_t *door, uvow_handshake_t *handshake) {
+static uvow_next_t refuse(door_t *door, uvow_websocket_t *ws) {
   (void)door;
-  assert_int_equal(uvow_handshake_refuse(handshake, 500, NULL), 0);
-  assert_int_equal(uvow_handshake_refuse(handshake, 401, "who are you?"), 0);
+  assert_int_equal(uvow_websocket_refuse(ws, 500, NULL), 0);
+  assert_int_equal(uvow_websocket_refuse(ws, 401, "who are you?"), 0);
+  return uvow_next_code(UVOW_EINVAL, NULL);
 }
 
-static void refuse_badly(door_t *door, uvow_handshake_t *handshake) {
+static uvow_next_t refuse_badly(door_t *door, uvow_websocket_t *ws) {
   (void)door;
-  assert_int_equal(uvow_handshake_refuse(handshake, 200, "no"), UVOW_EINVAL);
+  assert_int_equal(uvow_websocket_refuse(ws, 200, "no"), UVOW_EINVAL);
+  return uvow_next_code(UVOW_EINVAL, NULL);
 }
 
-static void test_refused(void **state) {
-  (void)state;
+TEST_CASE(test_refused) {
   for (int i = 0; i < 2; i++) {
     door_t door;
     door_init(&door, NULL);
@@ -240,31 +238,30 @@ static void test_refused(void **state) {
     door_ask(&door, "/", OFFER);
     door_until(&door, NULL);
     expect_in(&door, i ? "HTTP/1.1 403 " : "HTTP/1.1 401 ");
-    expect_in(&door, i ? "\r\n\r\nno\n" : "\r\n\r\nwho are you?\n");
-    while (uvow_server_peers(door.server))
+    expect_in(&door, i ? "\r\n\r\nrefused\n" : "\r\n\r\nwho are you?\n");
+    while (test_guests(door.server))
       uv_run(&door.uv, UV_RUN_ONCE);
     door_end(&door);
   }
 }
 
 /* The callback may end all that it is about. */
-static void free_server(door_t *door, uvow_handshake_t *handshake) {
+static uvow_next_t free_server(door_t *door, uvow_websocket_t *ws) {
   uvow_server_free(door->server);
   door->server = NULL;
-  assert_string_equal(uvow_handshake_target(handshake), "");
-  assert_null(uvow_handshake_header(handshake, "Host"));
-  assert_false(uvow_handshake_offers(handshake, "one"));
-  assert_int_equal(uvow_handshake_choose(handshake, "one"), UVOW_EINVAL);
-  assert_int_equal(uvow_handshake_refuse(handshake, 404, "late"), 0);
+  assert_string_equal(uvow_websocket_target(ws), "/");
+  assert_int_equal(uvow_websocket_choose(ws, "one"), UVOW_EINVAL);
+  assert_int_equal(uvow_websocket_refuse(ws, 404, "late"), UVOW_EINVAL);
+  return uvow_next_none();
 }
 
-static void close_server(door_t *door, uvow_handshake_t *handshake) {
-  (void)handshake;
+static uvow_next_t close_server(door_t *door, uvow_websocket_t *ws) {
+  (void)ws;
   uvow_future_detach(uvow_server_close(door->server));
+  return uvow_next_none();
 }
 
-static void test_end_within(void **state) {
-  (void)state;
+TEST_CASE(test_end_within) {
   for (int i = 0; i < 2; i++) {
     door_t door;
     door_init(&door, NULL);
@@ -278,15 +275,14 @@ static void test_end_within(void **state) {
 }
 
 /* What follows the request at once isn't lost: a call is answered. */
-static void test_early_bytes(void **state) {
+TEST_CASE(test_early_bytes) {
   static const char call[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}";
-  (void)state;
   for (int asked = 0; asked < 2; asked++) {
     door_t door;
     char text[4096];
     door_init(&door, NULL);
     if (!asked)
-      door.options.on_handshake = NULL;
+      door.options.listener.on_handshake = NULL;
     assert_int_equal(door_open(&door), 0);
     size_t len = door_request(text, sizeof(text), "/", "");
     text[len++] = (char)0x81;
@@ -301,72 +297,66 @@ static void test_early_bytes(void **state) {
   }
 }
 
-static int await_for_ever(void *ctx, uvow__http_t *http) {
-  (void)ctx;
-  (void)http;
-  return UVOW__AWAIT;
+static uvow_next_t await_for_ever(door_t *door, uvow_websocket_t *ws) {
+  (void)ws;
+  return uvow_next_future(uvow_future_delay(door->loop, 600000));
 }
 
 /* While nobody answers, the deadline goes on, and what comes has a limit. */
-static void test_awaiting(void **state) {
+TEST_CASE(test_awaiting) {
   static char much[UVOW__EARLY_MAX + 1];
-  (void)state;
   for (int in_time = 0; in_time < 2; in_time++) {
     door_t door;
     door_init(&door, NULL);
-    door.on_request = await_for_ever;
-    door.options.handshake_timeout_ms = in_time ? 600000 : 1;
+    door.act = await_for_ever;
+    door.options.listener.handshake_timeout_ms = in_time ? 600000 : 1;
     door_ask(&door, "/", "");
     if (in_time) {
       door_write(&door, much, UVOW__EARLY_MAX);
       for (int i = 0; i < 10; i++)
         uv_run(&door.uv, UV_RUN_NOWAIT);
-      assert_int_equal(uvow_server_peers(door.server), 1);
+      assert_int_equal(test_guests(door.server), 1);
       door_write(&door, much, 1);
     }
     door_until(&door, NULL);
     assert_int_equal(door.len, 0);
-    assert_int_equal(uvow_server_peers(door.server), 0);
+    assert_int_equal(test_guests(door.server), 0);
     door_end(&door);
   }
 }
 
-static void test_origins(void **state) {
+TEST_CASE(test_origins) {
   static const char *const origins[] = {"https://app.test", "http://b:81"};
-  static const char *const with_none[] = {"https://app.test", ""};
   static const struct {
     const char *headers;
     int ok;
-    int ok_with_none;
   } cases[] = {
-      {"Origin: https://app.test\r\n", 1, 1},
-      {"Origin: HTTPS://App.test\r\n", 1, 1},
-      {"Origin: http://b:81\r\n", 1, 0},
-      {"Origin: http://b\r\n", 0, 0},
-      {"Origin: https://app.test.evil\r\n", 0, 0},
-      {"Origin: https://app.tes\r\n", 0, 0},
-      {"Origin: null\r\n", 0, 0},
-      {"", 0, 1},
-      {"Origin: https://app.test\r\nOrigin: https://app.test\r\n", 0, 0},
+      {"Origin: https://app.test\r\n", 1},
+      {"Origin: HTTPS://App.test\r\n", 1},
+      {"Origin: http://b:81\r\n", 1},
+      {"Origin: http://b\r\n", 0},
+      {"Origin: http://h\r\n", 1}, /* its own page */
+      {"Origin: https://app.test.evil\r\n", 0},
+      {"Origin: https://app.tes\r\n", 0},
+      {"Origin: null\r\n", 0},
+      {"", 1},
+      {"Origin: https://app.test\r\nOrigin: https://app.test\r\n", 0},
   };
-  (void)state;
-  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-    for (int none = 0; none < 2; none++) {
-      door_t door;
-      int ok = none ? cases[i].ok_with_none : cases[i].ok;
-      door_init(&door, NULL);
-      door.options.origins = none ? with_none : origins;
-      door.options.origin_count = 2;
-      door_ask(&door, "/", cases[i].headers);
-      door_until(&door, "\r\n\r\n");
-      expect_in(&door, ok ? "HTTP/1.1 101 " : "HTTP/1.1 403 ");
-      assert_int_equal(door.asked, ok); /* the user isn't bothered */
-      door_end(&door);
-    }
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    door_t door;
+    door_init(&door, NULL);
+    door.options.listener.origins = origins;
+    door.options.listener.origin_count = 2;
+    door_ask(&door, "/", cases[i].headers);
+    door_until(&door, "\r\n\r\n");
+    expect_in(&door, cases[i].ok ? "HTTP/1.1 101 " : "HTTP/1.1 403 ");
+    assert_int_equal(door.asked, cases[i].ok); /* the user isn't bothered */
+    door_end(&door);
+  }
 }
 
 /* By default: its own pages, and no name but localhost on a loopback address. */
-static void test_default_hosts_and_origins(void **state) {
+TEST_CASE(test_default_hosts_and_origins) {
   static const char *const named[] = {"app.test"};
   static const struct {
     const char *headers;
@@ -389,15 +379,14 @@ static void test_default_hosts_and_origins(void **state) {
       {"Host: app.test\r\nOrigin: https://app.test\r\n", 0, 1},
       {"Host: app.test\r\nOrigin: https://evil\r\n", 0, 0},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
     for (int name = 0; name < 2; name++) {
       door_t door;
       char text[512];
       int ok = name ? cases[i].ok_with_name : cases[i].ok;
       door_init(&door, NULL);
-      door.options.hosts = name ? named : NULL;
-      door.options.host_count = (size_t)name;
+      door.options.listener.hosts = name ? named : NULL;
+      door.options.listener.host_count = (size_t)name;
       int len = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s%s",
                          cases[i].headers, request_end + sizeof("Host: h\r"));
       assert_int_equal(door_open(&door), 0);
@@ -409,8 +398,7 @@ static void test_default_hosts_and_origins(void **state) {
 }
 
 /* A head over 64 KiB, or of too many fields: 431; and it isn't awaited. */
-static void test_head_size(void **state) {
-  (void)state;
+TEST_CASE(test_head_size) {
   for (int many = 0; many < 2; many++) {
     door_t door;
     char line[1024];
@@ -424,35 +412,36 @@ static void test_head_size(void **state) {
       door_write(&door, line, many ? 5 : sizeof(line));
     door_until(&door, NULL);
     expect_in(&door, "HTTP/1.1 431 ");
+    expect_in(&door, many ? "its head has more than 100 fields"
+                          : "its head has more than 65536 bytes");
     assert_int_equal(door.asked, 0);
     door_end(&door);
   }
 }
 
 /* A byte now and then doesn't help: the time is for the whole handshake. */
-static void test_slow_client(void **state) {
+TEST_CASE(test_slow_client) {
   door_t door;
-  (void)state;
   door_init(&door, NULL);
-  door.options.handshake_timeout_ms = 1;
+  door.options.listener.handshake_timeout_ms = 1;
   assert_int_equal(door_open(&door), 0);
   door_write(&door, "GET / HTTP/1.1\r\nHo", 18);
   door_until(&door, NULL); /* by itself: nothing else ends it */
   assert_int_equal(door.asked, 0);
-  assert_int_equal(uvow_server_peers(door.server), 0);
+  assert_int_equal(test_guests(door.server), 0);
   door_end(&door);
 }
 
 static void sweep(test_alloc_t *alloc, void *data) {
   static const char *const own[] = {"two"};
-  static const char *const origins[] = {"", "http://o"};
+  static const char *const origins[] = {"http://p", "http://o"};
   door_t door;
   door_init(&door, alloc);
   door.act = data ? refuse_badly : NULL;
-  door.options.subprotocols = own;
-  door.options.subprotocol_count = 1;
-  door.options.origins = origins;
-  door.options.origin_count = 2;
+  door.options.listener.subprotocols = own;
+  door.options.listener.subprotocol_count = 1;
+  door.options.listener.origins = origins;
+  door.options.listener.origin_count = 2;
   if (door.loop && door_open(&door) == 0) {
     char text[2048];
     door_write(&door, text, door_request(text, sizeof(text), "/", OFFER));
@@ -461,8 +450,7 @@ static void sweep(test_alloc_t *alloc, void *data) {
   door_done(&door);
 }
 
-static void test_oom(void **state) {
-  (void)state;
+TEST_CASE(test_oom) {
   test_alloc_sweep(sweep, NULL);
 }
 

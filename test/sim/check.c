@@ -1,10 +1,10 @@
 /* What must be true after each step, and at the end of a world. */
-#include "wire.h"
+#include "streams.h"
 
 #include <stdio.h>
 
 #define COUNT(name, settles)                                                   \
-  { #name, offsetof(uvow_client_stats_t, name), (settles) }
+  { #name, offsetof(uvow_peer_stats_t, name), (settles) }
 
 static const struct {
   const char *name;
@@ -15,23 +15,23 @@ static const struct {
               COUNT(unknown, 0),   COUNT(malformed, 0), COUNT(resent, 0),
               COUNT(connected, 0), COUNT(lost, 0)};
 
-static uint64_t count_at(const uvow_client_stats_t *stats, size_t offset) {
+static uint64_t count_at(const uvow_peer_stats_t *stats, size_t offset) {
   uint64_t count;
   memcpy(&count, (const char *)stats + offset, sizeof(count));
   return count;
 }
 
 static void check_counts(sim_t *s) {
-  uvow_client_stats_t stats;
+  uvow_peer_stats_t stats;
   memset(&stats, 0, sizeof(stats));
   stats.size = sizeof(stats);
-  uvow_client_stats(s->client, &stats);
+  uvow_peer_get_stats(s->client, &stats);
   for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
     uint64_t is = count_at(&stats, counts[i].offset);
     uint64_t wanted = count_at(&s->expect, counts[i].offset);
     uint64_t more = counts[i].settles ? s->blurred : 0;
     if (s->closing &&
-        counts[i].offset == offsetof(uvow_client_stats_t, connected))
+        counts[i].offset == offsetof(uvow_peer_stats_t, connected))
       more = 1; /* opened for what was queued: no state */
     if (is < wanted || is > wanted + more)
       sim_fail(s, "stats say %llu %s, the model %llu", (unsigned long long)is,
@@ -85,7 +85,7 @@ static void visit(const uvow_pending_t *pending, void *data) {
 
 static void check_pending(sim_t *s) {
   walk_t walk = {s, 0, 0};
-  size_t said = uvow_client_walk_pending(s->client, visit, &walk);
+  size_t said = uvow_peer_walk(s->client, visit, &walk);
   if (said != s->live || walk.count != s->live)
     sim_fail(s, "the walk found %zu pending, the model has %zu", walk.count,
              s->live);
@@ -122,10 +122,10 @@ static void check_deadline(sim_t *s, const sim_request_t *r) {
 
 /* Who waits for room waits no longer than there is none. */
 static void check_drained(sim_t *s) {
-  uvow_client_stats_t stats;
+  uvow_peer_stats_t stats;
   memset(&stats, 0, sizeof(stats));
   stats.size = sizeof(stats);
-  uvow_client_stats(s->client, &stats);
+  uvow_peer_get_stats(s->client, &stats);
   for (sim_watch_t *watch = s->watches; watch; watch = watch->next)
     if (watch->calls == 0 && strcmp(watch->name, "drained") == 0 &&
         stats.unsent_bytes <= s->config.max_unsent / 2)
@@ -135,8 +135,8 @@ static void check_drained(sim_t *s) {
 
 /* What waits, waits for a reason: an answer, room, or the connection. */
 static void check_idle(sim_t *s) {
-  const uvow__connection_t *c = s->client->connection;
-  if (s->state == UVOW_CLIENT_OPEN && c && uvow__connection_is_open(c) &&
+  const uvow__connection_t *c = uvow__peer_connection(s->client);
+  if (s->state == UVOW_PEER_OPEN && c && uvow__connection_is_open(c) &&
       !uvow__connection_unsent(c) && s->live > s->in_flight &&
       s->in_flight + s->owed < s->config.max_in_flight &&
       !(s->alloc_failed && s->config.count_unanswered))
@@ -151,7 +151,7 @@ static void check_watches(sim_t *s) {
 
 /* E2: an open client keeps the loop going, by a stream or by a timer. */
 static void check_held(sim_t *s) {
-  int over = s->state == UVOW_CLIENT_CLOSED || s->unref || s->loop_closing;
+  int over = s->state == UVOW_PEER_CLOSED || s->unref || s->loop_closing;
   if (!over && !s->loop->rt.holds && !sim_wire_alive(s->link))
     sim_fail(s, "nothing keeps the loop going, in state %d with %zu pending",
              (int)s->state, s->live);
@@ -160,8 +160,7 @@ static void check_held(sim_t *s) {
 /* R9: silence ends a connection, in time. */
 static void check_dead(sim_t *s) {
   const sim_link_t *link = s->link;
-  if (sim_wire_alive(link) && s->config.dead_ms &&
-      s->state == UVOW_CLIENT_OPEN &&
+  if (sim_wire_alive(link) && s->config.dead_ms && s->state == UVOW_PEER_OPEN &&
       link->silent_ms > 3 * (uint64_t)s->config.dead_ms)
     sim_fail(s, "link %d: silent for %llu ms, and alive", link->number,
              (unsigned long long)link->silent_ms);
@@ -176,6 +175,8 @@ void sim_check(sim_t *s) {
   check_watches(s);
   if (!s->client || s->loop_closed)
     return;
+  sim_adopt(s);
+  sim_streams_check(s);
   check_counts(s);
   check_pending(s);
   check_held(s);
@@ -186,9 +187,9 @@ void sim_check(sim_t *s) {
     sim_fail(s, "the application wasn't told %d:%u",
              s->notices[s->notice_first].kind,
              s->notices[s->notice_first].code);
-  if (uvow_client_state(s->client) != s->state)
+  if (uvow_peer_state(s->client) != s->state)
     sim_fail(s, "the client is in state %d, the hook said %d",
-             (int)uvow_client_state(s->client), (int)s->state);
+             (int)uvow_peer_state(s->client), (int)s->state);
 }
 
 void sim_check_end(sim_t *s) {
@@ -202,6 +203,7 @@ void sim_check_end(sim_t *s) {
   for (sim_watch_t *watch = s->watches; watch; watch = watch->next)
     if (watch->calls != 1)
       sim_fail(s, "%s was settled %d times", watch->name, watch->calls);
+  sim_streams_check_end(s);
   if (s->live)
     sim_fail(s, "%zu requests pend at the end", s->live);
   if (s->alloc.live)

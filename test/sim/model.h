@@ -7,7 +7,8 @@
 
 #include <uvow.h>
 
-#include "rpc/client.h"
+#include "rpc/peer.h"
+#include "support/connect.h"
 
 #include "frames.h"
 #include "random.h"
@@ -23,6 +24,7 @@ typedef enum sim_protocol {
   SIM_JSONRPC2,
   SIM_CALLBACK_ID,
   SIM_CDP,
+  SIM_PARTS, /* described as data: has partial answers */
   SIM_PROTOCOLS
 } sim_protocol_t;
 
@@ -53,13 +55,27 @@ typedef struct sim_config {
   uint32_t acts;       /* callbacks that do something, likewise */
   uint32_t ends;       /* close, free, loop close: likewise */
   uint32_t big;        /* long payloads, likewise */
+  uint32_t streams;    /* one step in so many is about streams; 0: none */
 } sim_config_t;
+
+typedef struct sim_sub sim_sub_t; /* a stream, see streams.h */
+
+/* Who made a request. */
+typedef enum sim_role {
+  SIM_WORK, /* the application */
+  SIM_SUBSCRIBES,
+  SIM_UNSUBSCRIBES,
+  SIM_ASKS_PARTS
+} sim_role_t;
 
 /* A request, and all that is known of it. */
 typedef struct sim_request {
   sim_t *sim;
   uint64_t id; /* 0: it never had a slot */
   uint32_t nonce;
+  sim_role_t role;
+  sim_sub_t *sub; /* of what isn't SIM_WORK */
+  int renewal;    /* made by the client, as it has reconnected */
   uint64_t made_ns;
   uint32_t timeout_ms; /* 0: none */
   int idempotent;
@@ -99,13 +115,16 @@ typedef enum sim_what {
   SIM_ANSWER_BAD,    /* an envelope that breaks the protocol, with an id */
   SIM_STRAY,         /* nothing that the protocol knows */
   SIM_EVENT,
-  SIM_CALL
+  SIM_CALL,
+  SIM_TICK, /* an event of a subscription's */
+  SIM_PART  /* a partial answer */
 } sim_what_t;
 
 typedef struct sim_message {
   sim_what_t what;
-  uint64_t id;    /* of an answer */
+  uint64_t id;    /* of an answer; of a tick, its key */
   uint32_t nonce; /* of its request; of an event, its number */
+  sim_sub_t *sub; /* of a tick (NULL: nobody's) or part */
   size_t end;     /* where its frame ends in `down` */
   size_t len;
   char *text;
@@ -118,6 +137,14 @@ typedef struct sim_todo {
 } sim_todo_t;
 
 typedef struct sim_stream sim_stream_t;
+
+/* What has happened to streams. */
+typedef struct sim_tally {
+  uint64_t streams;
+  uint64_t items;
+  uint64_t gaps;
+  uint64_t renewed;
+} sim_tally_t;
 
 /* One connection: both directions, and the server's end. */
 typedef struct sim_link {
@@ -145,7 +172,9 @@ typedef struct sim_link {
   sim_todo_t *todo;
   size_t todo_count;
   size_t todo_cap;
+  uint32_t keys;       /* of subscriptions: how many were given out */
   uint32_t last_order; /* of the last message for the first time */
+  uint32_t renewed;    /* the number of the last that was made again, and 1 */
   uint64_t silent_ms;  /* since the client last got a byte */
 } sim_link_t;
 
@@ -160,7 +189,7 @@ enum {
 
 /* What the application is to be told. */
 typedef struct sim_notice {
-  int kind; /* 1: event, 2: stray, 3: state */
+  int kind; /* 1: event, 2: stray, 3: state, 4: tick */
   uint32_t code;
 } sim_notice_t;
 
@@ -173,6 +202,7 @@ typedef struct sim_watch {
   const char *name;
   int calls;
   int64_t left_ms; /* until it must be over; 0: any time */
+  int64_t most_ms; /* what is left when the server has read something */
 } sim_watch_t;
 
 struct sim {
@@ -192,11 +222,13 @@ struct sim {
   int looking; /* what has come is to be read before anything expires */
   uint64_t now_ns;
   uvow__transport_t transport;
-  uvow_client_t *client; /* NULL: freed, or never made */
-  int closing;           /* uvow_client_close was called */
+  uvow_peer_t *client;     /* NULL: freed, or never made */
+  uvow_peer_t *in_session; /* of it; or NULL */
+  int closing;             /* uvow_peer_close was called */
   int unref;
-  uvow_client_state_t state;
-  uvow_client_state_t told_state;
+  int faulted; /* an error without an id is being read */
+  uvow_peer_state_t state;
+  uvow_peer_state_t told_state;
   sim_link_t **links;
   size_t link_count;
   sim_link_t *link;   /* the last one; NULL: none */
@@ -204,6 +236,12 @@ struct sim {
   sim_request_t **requests;
   size_t request_count;
   size_t request_cap;
+  sim_request_t *asking; /* its call has yet to return */
+  sim_sub_t **subs;
+  size_t sub_count;
+  int subscribing; /* uvow_peer_subscribe is on the stack */
+  uvow_protocol_t *described;
+  sim_tally_t tally;
   sim_request_t *by_id[SIM_IDS];
   uint64_t last_id;
   size_t live;      /* registered and not settled */
@@ -215,7 +253,7 @@ struct sim {
   uint32_t order;  /* of the last message that was made */
   uint32_t events; /* numbers of the server's events */
   uint32_t told_events;
-  uvow_client_stats_t expect;
+  uvow_peer_stats_t expect;
   uint64_t blurred; /* settled without memory: as what, nobody knows */
   uint64_t repeats; /* late or duplicate: the slot was taken since */
   sim_request_t *answering;
@@ -248,9 +286,12 @@ void sim_leave(sim_t *s);
 /* model.c */
 void sim_trace_hooks(sim_t *s, uvow_trace_t *ret);
 void sim_expect_notice(sim_t *s, int kind, uint32_t code);
+void sim_expect_stray(sim_t *s, uint32_t kind);
 void sim_took_notice(sim_t *s, int kind, uint32_t code);
 /* A request that got a slot. */
 void sim_registered(sim_t *s, sim_request_t *request, uint64_t id);
+/* Learns of requests that the client has made by itself. */
+void sim_adopt(sim_t *s);
 sim_request_t *sim_request_of(sim_t *s, uint64_t id);
 /* After each step: what must always be true. */
 void sim_check(sim_t *s);
@@ -258,6 +299,9 @@ void sim_check(sim_t *s);
 void sim_check_end(sim_t *s);
 
 /* user.c */
+sim_request_t *sim_new_request(sim_t *s);
+/* Something, or nothing, from within a callback. */
+void sim_user_act(sim_t *s);
 void sim_user_request(sim_t *s);
 void sim_user_notify(sim_t *s);
 void sim_user_cancel(sim_t *s);

@@ -2,7 +2,7 @@
  * The model server: a client's opposite that breaks every promise a server
  * makes, and remembers what it has executed.
  */
-#include "server.h"
+#include "streams.h"
 
 #include <stdio.h>
 
@@ -46,7 +46,10 @@ static void execute(sim_link_t *link, sim_request_t *r) {
     sim_fail(s, "request %u is executed again without a reconnect", r->nonce);
   if (!r->sent)
     sim_fail(s, "request %u is executed, the hook said nothing", r->nonce);
-  check_order(link, r->order);
+  if (r->sub)
+    sim_streams_execute(link, r);
+  if (!r->renewal)
+    check_order(link, r->order);
   r->executed++;
   r->executed_on = link->number;
   todo_add(link, r);
@@ -67,18 +70,22 @@ static void take_cancel(sim_link_t *link, const char *text) {
   sim_t *s = link->sim;
   unsigned long long id = 0;
   char expected[128];
-  const char *at = strstr(text, "\"id\":");
+  int parts = s->config.protocol == SIM_PARTS;
+  const char *at = strstr(text, parts ? "\"cancel\":" : "\"id\":");
   if (at)
-    sscanf(at, "\"id\":%llu", &id);
+    sscanf(strchr(at, ':'), ":%llu", &id);
   snprintf(expected, sizeof(expected),
-           "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\","
-           "\"params\":{\"id\":%llu}}",
+           parts ? "{\"cancel\":%llu}"
+                 : "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\","
+                   "\"params\":{\"id\":%llu}}",
            id);
   sim_request_t *r = sim_request_of(s, id);
   if (strcmp(text, expected) || !s->config.send_cancel || !r || !r->settled ||
       r->outcome == UVOW_ANSWERED || r->sent_on != link->number)
     sim_fail(s, "a cancel that must not be: %s", text);
   r->cancel_on = 0;
+  if (r->sub)
+    sim_streams_canceled(link, r);
   for (size_t i = 0; i < link->todo_count; i++)
     if (link->todo[i].id == id && !sim_one_in(&s->random, 4)) {
       todo_take(link, i);
@@ -93,7 +100,7 @@ static void take_text(sim_link_t *link, const char *text, size_t len) {
   const char *at =
       strstr(text, s->config.protocol == SIM_CALLBACK_ID ? "\"callback_id\":"
                                                          : "\"id\":");
-  if (strstr(text, "$/cancelRequest")) {
+  if (strstr(text, "$/cancelRequest") || strstr(text, "{\"cancel\":")) {
     take_cancel(link, text);
     return;
   }
@@ -101,7 +108,7 @@ static void take_text(sim_link_t *link, const char *text, size_t len) {
     take_note(link, text);
     return;
   }
-  if (strstr(text, "-32601") || strstr(text, "{\"result\":false"))
+  if (strstr(text, "\"code\":-32") || strstr(text, "{\"result\":false"))
     return; /* to the server's own call */
   if (at)
     sscanf(strchr(at, ':'), ":%llu", &id);
@@ -206,12 +213,16 @@ static void say(sim_link_t *link, const sim_message_t *message) {
 
 static void answer(sim_link_t *link, size_t at) {
   sim_t *s = link->sim;
-  sim_message_t message = {SIM_ANSWER, 0, 0, 0, 0, NULL};
+  sim_message_t message = {SIM_ANSWER, 0, 0, NULL, 0, 0, NULL};
   sim_todo_t todo = todo_take(link, at);
   message.id = todo.id;
   message.nonce = todo.nonce;
   if (!s->calm && sim_one_in(&s->random, 6))
     message.what = (sim_what_t)sim_below(&s->random, SIM_ANSWER_BAD + 1);
+  if (message.what == SIM_ANSWER_BAD && s->config.protocol == SIM_PARTS)
+    message.what = SIM_ANSWER_ERROR; /* it would name no request */
+  if (message.what != SIM_ANSWER)
+    sim_streams_refused(sim_request_of(s, message.id));
   say(link, &message);
 }
 
@@ -228,15 +239,18 @@ void sim_server_answer_all(sim_link_t *link) {
 /* Something that no request waits for. */
 static void say_stray(sim_link_t *link) {
   sim_t *s = link->sim;
-  sim_message_t message = {SIM_ANSWER, 0, 0, 0, 0, NULL};
+  sim_message_t message = {SIM_ANSWER, 0, 0, NULL, 0, 0, NULL};
+  const sim_request_t *of;
   const char *text;
   switch (sim_below(&s->random, 4)) {
   case 0: /* of any request there ever was: late, duplicate, too early */
     if (s->last_id == 0)
       return;
     message.id = 1 + sim_below(&s->random, s->last_id);
-    message.nonce =
-        s->by_id[message.id] ? s->by_id[message.id]->nonce : UINT32_MAX;
+    of = s->by_id[message.id];
+    message.nonce = of ? of->nonce : UINT32_MAX;
+    if (of && of->sub && !of->settled)
+      return; /* it would be believed */
     say(link, &message);
     break;
   case 1:
@@ -259,7 +273,8 @@ static void say_stray(sim_link_t *link) {
 static void violate(sim_link_t *link) {
   sim_t *s = link->sim;
   static const uint8_t long_frame[] = {0x81, 127, 0, 0, 0, 0, 0, 0, 0, 1, 'x'};
-  static const uint8_t too_big[] = {0x82, 127, 0, 0, 1, 0, 0, 0, 0, 0};
+  /* With as much of it as is read to see whose it is. */
+  static const uint8_t too_big[10 + 512] = {0x82, 127, 0, 0, 1};
   static const uint8_t garbage[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
   uint32_t which = sim_below(&s->random, 9);
   sim_trace(s, "server breaks rule %u", which);
@@ -287,13 +302,13 @@ static void violate(sim_link_t *link) {
 }
 
 static void say_event(sim_link_t *link) {
-  sim_message_t message = {SIM_EVENT, 0, 0, 0, 0, NULL};
+  sim_message_t message = {SIM_EVENT, 0, 0, NULL, 0, 0, NULL};
   message.nonce = ++link->sim->events;
   say(link, &message);
 }
 
 static void say_call(sim_link_t *link) {
-  sim_message_t message = {SIM_CALL, 0, 0, 0, 0, NULL};
+  sim_message_t message = {SIM_CALL, 0, 0, NULL, 0, 0, NULL};
   say(link, &message);
 }
 
@@ -323,6 +338,8 @@ void sim_server_act(sim_t *s) {
   sim_link_t *link = s->link;
   if (!sim_wire_alive(link) || !link->shaken || !link->down_open)
     return;
+  if (sim_one_in(&s->random, s->config.streams))
+    sim_streams_say(link);
   uint32_t dice = sim_below(&s->random, 20);
   if (dice < 8 && link->todo_count)
     answer(link, 0);

@@ -8,7 +8,7 @@
  * replays one and prints all that happens. A violation prints the seed, the
  * step and the last lines of the trace, and ends the program.
  */
-#include "wire.h"
+#include "streams.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -84,12 +84,12 @@ static void on_death(void) {
 
 static uint64_t clock_cb(uvow__runtime_t *rt) {
   const uvow_loop_t *loop = (const uvow_loop_t *)(void *)rt;
-  return ((const sim_t *)loop->unhandled_data)->now_ns;
+  return ((const sim_t *)loop->user_data)->now_ns;
 }
 
 static void wake_cb(uvow__runtime_t *rt) {
   uvow_loop_t *loop = (uvow_loop_t *)(void *)rt;
-  ((sim_t *)loop->unhandled_data)->wanted = 1;
+  ((sim_t *)loop->user_data)->wanted = 1;
 }
 
 void sim_enter(sim_t *s) {
@@ -106,7 +106,7 @@ void sim_turn(sim_t *s) {
     s->wanted = 0;
     uvow__loop_turn(s->loop);
   }
-  sim_wire_reap(s);
+  sim_wire_free_closed(s);
 }
 
 static void unhandled_cb(uvow_loop_t *loop, const uvow_error_t *error,
@@ -117,14 +117,14 @@ static void unhandled_cb(uvow_loop_t *loop, const uvow_error_t *error,
 }
 
 static void fill_random(sim_t *s) {
-  for (size_t i = 0; i < sizeof(s->loop->random); i++)
-    s->loop->random[i] = (unsigned char)sim_next(&s->random);
-  s->loop->random_left = sizeof(s->loop->random);
+  for (size_t i = 0; i < sizeof(s->loop->random.block); i++)
+    s->loop->random.block[i] = (unsigned char)sim_next(&s->random);
+  s->loop->random.left = sizeof(s->loop->random.block);
 }
 
 static void look_cb(uvow__runtime_t *rt) {
   const uvow_loop_t *loop = (const uvow_loop_t *)(void *)rt;
-  ((sim_t *)loop->unhandled_data)->looking = 1;
+  ((sim_t *)loop->user_data)->looking = 1;
 }
 
 static void make_loop(sim_t *s, uv_loop_t *uv) {
@@ -133,9 +133,10 @@ static void make_loop(sim_t *s, uv_loop_t *uv) {
   options.size = sizeof(options);
   options.allocator = &s->alloc.allocator;
   options.on_unhandled = unhandled_cb;
-  options.unhandled_data = s;
+  options.data = s;
   s->uv = uv;
-  if (uvow_loop_new(uv, &options, &s->loop))
+  s->loop = uvow_loop_new(uv, &options);
+  if (!s->loop)
     abort();
   s->now_ns = (uint64_t)1000 * SIM_NS_PER_MS;
   s->loop->rt.clock = clock_cb;
@@ -148,43 +149,49 @@ static void make_loop(sim_t *s, uv_loop_t *uv) {
 
 /* The client. */
 
-static void on_event(uvow_client_t *client, const uvow_event_t *event,
-                     void *data) {
+static uvow_next_t on_event(uvow_call_t *call, const uvow_result_t *params,
+                            void *data) {
   sim_t *s = (sim_t *)data;
   unsigned number = 0;
   char text[64] = "";
-  size_t len = 0;
-  const char *bytes = uvow_payload_bytes(event->payload, &len);
-  (void)client;
-  if (bytes && len < sizeof(text))
-    memcpy(text, bytes, len);
-  if (strcmp(event->name, "ev") || sscanf(text, "{\"n\":%u}", &number) != 1)
-    sim_fail(s, "an event %s: %s", event->name, text);
+  uvow_slice_t got = uvow_result_bytes(params);
+  const char *name = uvow_call_method(call);
+  if (uvow_call_wants_answer(call))
+    return test_event_end(call);
+  if (strcmp(name, "tick") == 0)
+    return sim_streams_told(s, got);
+  if (got.bytes && got.len < sizeof(text))
+    memcpy(text, got.bytes, got.len);
+  if (strcmp(name, "ev") || sscanf(text, "{\"n\":%u}", &number) != 1)
+    sim_fail(s, "an event %s: %s", name, text);
   sim_took_notice(s, 1, number);
+  return uvow_next_none();
 }
 
-static void on_stray(uvow_client_t *client, uvow_stray_t stray,
-                     const char *bytes, size_t len, void *data) {
+static int on_stray(uvow_peer_t *client, uvow_stray_t stray,
+                    uvow_slice_t message, const uvow_error_t *error,
+                    void *data) {
   (void)client;
-  (void)bytes;
-  (void)len;
+  (void)error;
+  if (stray == UVOW_STRAY_EVENT && sim_streams_stray((sim_t *)data, message))
+    return 0;
   sim_took_notice((sim_t *)data, 2, (uint32_t)stray);
+  return 0;
 }
 
-static void on_state(uvow_client_t *client, const uvow_client_change_t *change,
+static void on_state(uvow_peer_t *client, const uvow_peer_change_t *change,
                      void *data) {
   (void)client;
   sim_took_notice((sim_t *)data, 3, (uint32_t)change->state);
 }
 
 static void make_client(sim_t *s) {
-  static const uvow_protocol_t *(*const protocols[])(void) = {
-      uvow_protocol_jsonrpc2, uvow_protocol_callback_id, uvow_protocol_cdp};
-  uvow_client_options_t options;
+  static const char *const protocols[] = {"jsonrpc2", "callback_id", "cdp",
+                                          NULL};
+  test_connect_t options = test_connect_options(NULL);
   uvow_reconnect_options_t reconnect;
   uvow_trace_t trace;
   const sim_config_t *c = &s->config;
-  memset(&options, 0, sizeof(options));
   memset(&reconnect, 0, sizeof(reconnect));
   memset(&trace, 0, sizeof(trace));
   sim_trace_hooks(s, &trace);
@@ -194,32 +201,39 @@ static void make_client(sim_t *s) {
   reconnect.max_attempts = c->max_attempts;
   reconnect.max_resends = c->max_resends;
   reconnect.after_fatal = UVOW_AFTER_FATAL_GO_ON;
-  options.size = sizeof(options);
   options.url = "ws://sim.example/sim";
-  options.protocol = protocols[c->protocol]();
-  options.timeout_ms = c->timeout_ms;
-  options.connect_timeout_ms = c->connect_ms;
-  options.close_timeout_ms = c->close_ms;
-  options.max_message_bytes = c->max_message;
-  options.max_unsent_bytes = c->max_unsent;
-  options.max_pending = c->max_pending;
-  options.max_in_flight = c->max_in_flight;
-  options.max_queued = c->max_queued;
-  options.ping_ms = c->ping_ms;
-  options.dead_ms = c->dead_ms;
-  options.send_cancel = c->send_cancel;
-  options.count_unanswered = c->count_unanswered;
-  options.reconnect = c->reconnect ? &reconnect : NULL;
-  options.trace = &trace;
+  if (c->protocol == SIM_PARTS)
+    s->described = sim_text_protocol();
+  options.peer.protocol = s->described
+                              ? s->described
+                              : uvow_protocol_by_name(protocols[c->protocol]);
+  options.peer.timeout_ms = c->timeout_ms;
+  options.websocket.connect_timeout_ms = c->connect_ms;
+  options.peer.close_timeout_ms = options.websocket.close_timeout_ms =
+      c->close_ms;
+  options.websocket.max_message_bytes = c->max_message;
+  options.websocket.max_unsent_bytes = c->max_unsent;
+  options.peer.max_pending = c->max_pending;
+  options.peer.max_in_flight = c->max_in_flight;
+  options.peer.max_queued = c->max_queued;
+  options.websocket.ping_ms = c->ping_ms;
+  options.websocket.dead_ms = c->dead_ms;
+  options.peer.no_cancel = !c->send_cancel;
+  options.peer.count_unanswered = c->count_unanswered;
+  options.peer.reconnect = c->reconnect ? &reconnect : NULL;
+  options.peer.trace = &trace;
   options.on_event = on_event;
-  options.on_stray = on_stray;
-  options.on_state = on_state;
-  options.data = s;
+  options.peer.on_stray = on_stray;
+  options.peer.on_state = on_state;
+  options.peer.data = s;
   /* The state hook is called before there is a client to speak of. */
-  s->client = (uvow_client_t *)(void *)s;
-  int rc = uvow__client_new(s->loop, &options, &s->transport, &s->client);
+  s->client = (uvow_peer_t *)(void *)s;
+  int rc = test_connect_on(s->loop, &options, &s->transport, &s->client);
   if (rc)
     sim_fail(s, "no client: %s", uvow_err_name(rc));
+  sim_streams_name(s);
+  if (c->protocol == SIM_CDP)
+    s->in_session = uvow_peer_within(s->client, "{s:s}", "sessionId", "S");
 }
 
 /* A world, from its seed to its end. */
@@ -247,15 +261,18 @@ static void finish(sim_t *s) {
     sim_user_release(s);
   sim_user_free(s);
   sim_user_release(s);
+  sim_streams_release(s);
+  uvow_protocol_unref(s->described);
   sim_check_end(s);
 }
 
 /* What has happened in all worlds: a simulation in which nothing happens proves
  * nothing. */
-static uvow_client_stats_t totals;
+static uvow_peer_stats_t totals;
+static sim_tally_t tally;
 
 static void add_totals(const sim_t *s) {
-  const uvow_client_stats_t *e = &s->expect;
+  const uvow_peer_stats_t *e = &s->expect;
   totals.requests += e->requests;
   totals.answered += e->answered;
   totals.timed_out += e->timed_out;
@@ -269,10 +286,15 @@ static void add_totals(const sim_t *s) {
   totals.resent += e->resent;
   totals.connected += e->connected;
   totals.lost += e->lost;
+  tally.streams += s->tally.streams;
+  tally.items += s->tally.items;
+  tally.gaps += s->tally.gaps;
+  tally.renewed += s->tally.renewed;
 }
 
-#define SHOW(name)                                                             \
-  printf("# %12llu " #name "\n", (unsigned long long)totals.name)
+#define SHOW_OF(what, name)                                                    \
+  printf("# %12llu " #name "\n", (unsigned long long)(what).name)
+#define SHOW(name) SHOW_OF(totals, name)
 
 static void print_totals(void) {
   SHOW(requests);
@@ -288,6 +310,10 @@ static void print_totals(void) {
   SHOW(events);
   SHOW(connected);
   SHOW(lost);
+  SHOW_OF(tally, streams);
+  SHOW_OF(tally, items);
+  SHOW_OF(tally, gaps);
+  SHOW_OF(tally, renewed);
 }
 
 static void free_world(sim_t *s) {
@@ -296,6 +322,7 @@ static void free_world(sim_t *s) {
   for (size_t i = 0; i < s->request_count; i++)
     free(s->requests[i]);
   free(s->requests);
+  sim_streams_done(s);
   while (s->watches) {
     sim_watch_t *watch = s->watches;
     s->watches = watch->next;
@@ -336,7 +363,7 @@ static void run_world(uint64_t seed, int tracing) {
     sim_check(s);
     if (!s->loop_closing)
       fill_random(s);
-    if (s->state == UVOW_CLIENT_CLOSED && s->config.steps > s->step + 10)
+    if (s->state == UVOW_PEER_CLOSED && s->config.steps > s->step + 10)
       s->config.steps = s->step + 10; /* little happens any more */
   }
   finish(s);

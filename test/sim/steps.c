@@ -1,5 +1,5 @@
 /* What happens in a world: one random thing after another. */
-#include "wire.h"
+#include "streams.h"
 
 #include <stdio.h>
 
@@ -17,7 +17,7 @@ static void user(sim_t *s) {
     sim_user_watch(s);
   else if (dice < 36 && s->client) {
     s->unref = !s->unref;
-    (s->unref ? uvow_client_unref : uvow_client_ref)(s->client);
+    uvow_peer_hold_loop(s->client, !s->unref);
   } else if (!sim_one_in(&s->random, s->config.ends))
     return;
   else if (dice < 38)
@@ -63,6 +63,7 @@ static void look(sim_t *s) {
 void sim_advance(sim_t *s, uint64_t ms) {
   int64_t most = (int64_t)s->config.close_ms + 2;
   sim_turn(s);
+  sim_adopt(s);
   s->now_ns += ms * SIM_NS_PER_MS;
   if (sim_one_in(&s->random, 3))
     s->now_ns += sim_below(&s->random, 3 * SIM_NS_PER_MS);
@@ -140,7 +141,7 @@ static void break_network(sim_t *s) {
     if (sim_one_in(&s->random, 2))
       sim_wire_cut(link);
     sim_wire_end(link, codes[sim_below(&s->random, 4)]);
-  } else if (dice < 8) { /* a middle box forgets the connection */
+  } else if (dice < 8) { /* a middle box no_takeover the connection */
     sim_wire_cut(link);
   } else if (dice < 9) {
     link->up_open = 0;
@@ -176,6 +177,8 @@ void sim_step(sim_t *s) {
     break_memory(s);
   if (sim_one_in(&s->random, s->config.faults))
     break_network(s);
+  if (!s->loop_closing && sim_one_in(&s->random, s->config.streams))
+    sim_streams_act(s);
   if (dice < 30)
     users(s);
   else if (dice < 55)
@@ -205,12 +208,13 @@ static void answer_everything(sim_t *s, sim_link_t *link) {
 /* All that the client wrote has arrived: what had to be said was said. */
 static void check_said(sim_t *s, const sim_link_t *link) {
   if (!sim_wire_alive(link) || !link->up_open || !link->shaken ||
-      sim_bytes_left(&link->up) || s->state != UVOW_CLIENT_OPEN)
+      sim_bytes_left(&link->up) || s->state != UVOW_PEER_OPEN)
     return;
   for (size_t i = 0; i < s->request_count; i++)
     if (s->requests[i]->cancel_on == link->number && !s->alloc_failed)
       sim_fail(s, "the server wasn't told that request %u is canceled",
                s->requests[i]->nonce);
+  sim_streams_check_said(s, link);
   for (uint32_t i = 0; i < s->notes && s->link_count == 1; i++)
     if (!s->note_seen[i] && !s->live && !s->alloc_failed)
       sim_fail(s, "notification %u never came", i);
@@ -219,6 +223,7 @@ static void check_said(sim_t *s, const sim_link_t *link) {
 /* A round in which all that can move moves. */
 static void calm_round(sim_t *s) {
   sim_link_t *link = s->link;
+  sim_streams_read_all(s);
   if (sim_wire_alive(link)) {
     int cut = !link->down_open || (!link->up_open && !link->farewell);
     link->stalled = 0;

@@ -1,5 +1,5 @@
 /* What the messages look like: see server.h. */
-#include "server.h"
+#include "streams.h"
 
 #include <stdio.h>
 
@@ -21,6 +21,10 @@ static size_t put_data(uint32_t nonce, size_t pad, char *text, size_t cap) {
 size_t sim_text_params(const sim_t *s, const sim_request_t *r, char *text,
                        size_t cap) {
   (void)s;
+  if (r->role == SIM_UNSUBSCRIBES)
+    return (size_t)snprintf(text, cap, "{\"k\":%u}", r->sub->key);
+  if (r->sub)
+    return (size_t)snprintf(text, cap, "{\"s\":%u}", r->sub->number);
   text[0] = '{';
   return 1 + put_data(r->nonce, r->pad, text + 1, cap - 1);
 }
@@ -28,19 +32,29 @@ size_t sim_text_params(const sim_t *s, const sim_request_t *r, char *text,
 size_t sim_text_call(const sim_t *s, const sim_request_t *r, char *text,
                      size_t cap) {
   unsigned long long id = r->id;
+  char method[32];
   size_t at;
+  sim_streams_method(r, method);
   if (s->config.protocol == SIM_CALLBACK_ID) {
-    at = (size_t)snprintf(text, cap, "{\"type\":\"work\",");
-    at += put_data(r->nonce, r->pad, text + at, cap - at) - 1;
-    return at +
-           (size_t)snprintf(text + at, cap - at, ",\"callback_id\":%llu}", id);
+    at = (size_t)snprintf(text, cap, "{\"type\":\"%s\"", method);
+    size_t end = at + sim_text_params(s, r, text + at, cap - at) - 1;
+    text[at] = ','; /* what is within the braces */
+    return end + (size_t)snprintf(text + end, cap - end,
+                                  ",\"callback_id\":%llu}", id);
   }
   at = (size_t)snprintf(
-      text, cap, "{%s\"id\":%llu,\"method\":\"work\",\"params\":",
-      s->config.protocol == SIM_JSONRPC2 ? "\"jsonrpc\":\"2.0\"," : "", id);
+      text, cap, "{%s\"id\":%llu,\"%s\":\"%s\",\"params\":",
+      s->config.protocol == SIM_JSONRPC2 ? "\"jsonrpc\":\"2.0\"," : "", id,
+      s->config.protocol == SIM_PARTS ? "call" : "method", method);
   at += sim_text_params(s, r, text + at, cap - at);
   return at + (size_t)snprintf(text + at, cap - at, "%s}",
                                r->session ? ",\"sessionId\":\"S\"" : "");
+}
+
+static const char *result_name(const sim_t *s) {
+  static const char *const names[SIM_PROTOCOLS] = {"result", "data", "result",
+                                                   "ok"};
+  return names[s->config.protocol];
 }
 
 /* What comes after the id, or before it. */
@@ -48,11 +62,9 @@ static int put_outcome(const sim_t *s, const sim_message_t *m, char *text,
                        size_t cap) {
   switch (m->what) {
   case SIM_ANSWER:
-    return snprintf(text, cap, "\"%s\":{",
-                    s->config.protocol == SIM_CALLBACK_ID ? "data" : "result");
+    return snprintf(text, cap, "\"%s\":{", result_name(s));
   case SIM_ANSWER_BROKEN:
-    return snprintf(text, cap, "\"%s\":{\"x\":tru,",
-                    s->config.protocol == SIM_CALLBACK_ID ? "data" : "result");
+    return snprintf(text, cap, "\"%s\":{\"x\":tru,", result_name(s));
   case SIM_ANSWER_ERROR:
     return s->config.protocol == SIM_CALLBACK_ID
                ? snprintf(text, cap, "\"data\":{")
@@ -99,15 +111,61 @@ size_t sim_text_event(const sim_t *s, uint32_t number, char *text, size_t cap) {
                             number);
   default:
     return (size_t)snprintf(
-        text, cap, "{\"method\":\"ev\",\"params\":{\"n\":%u}}", number);
+        text, cap, "{\"%s\":\"ev\",\"params\":{\"n\":%u}}",
+        s->config.protocol == SIM_PARTS ? "event" : "method", number);
   }
+}
+
+/* What an event of a subscription's begins with, to its value. */
+static const char *tick_head(const sim_t *s) {
+  static const char *const heads[SIM_PROTOCOLS] = {
+      "{\"jsonrpc\":\"2.0\",\"method\":\"tick\",\"params\":",
+      "{\"type\":\"tick\",\"data\":", "{\"method\":\"tick\",\"params\":",
+      "{\"event\":\"tick\",\"params\":"};
+  return heads[s->config.protocol];
+}
+
+size_t sim_text_tick(const sim_link_t *link, const sim_message_t *m, char *text,
+                     size_t cap) {
+  return (size_t)snprintf(text, cap,
+                          "%s{\"k\":%llu,\"s\":%u,\"l\":%d,\"n\":%u}}",
+                          tick_head(link->sim), (unsigned long long)m->id,
+                          m->sub ? m->sub->number : 0, link->number, m->nonce);
+}
+
+size_t sim_text_part(const sim_message_t *m, char *text, size_t cap) {
+  return (size_t)snprintf(text, cap, "{\"id\":%llu,\"part\":{\"n\":%u}}",
+                          (unsigned long long)m->id, m->nonce);
+}
+
+static const char parts[] =
+    "{\"name\":\"parts\","
+    "\"call\":{\"id\":\"$id\",\"call\":\"$method\",\"params\":\"$params\"},"
+    "\"notify\":{\"event\":\"$method\",\"params\":\"$params\"},"
+    "\"cancel\":{\"cancel\":\"$id\"},"
+    "\"reply\":{\"id\":\"$id\",\"ok\":\"$value\"},"
+    "\"reply_error\":{\"id\":\"$id\",\"error\":\"$error\"},"
+    "\"rules\":["
+    "{\"when\":{\"/part\":true},\"is\":\"partial\",\"id\":\"/id\","
+    "\"value\":\"/part\"},"
+    "{\"when\":{\"/ok\":true},\"is\":\"ok\",\"id\":\"/id\",\"value\":\"/ok\"},"
+    "{\"when\":{\"/error\":true},\"is\":\"error\",\"id\":\"/id\","
+    "\"code\":\"/error/code\",\"message\":\"/error/message\"},"
+    "{\"when\":{\"/call\":true},\"is\":\"call\",\"id\":\"/id\","
+    "\"name\":\"/call\",\"value\":\"/params\"},"
+    "{\"when\":{\"/event\":true},\"is\":\"event\",\"name\":\"/event\","
+    "\"value\":\"/params\"}]}";
+
+uvow_protocol_t *sim_text_protocol(void) {
+  return uvow_protocol_parse(parts, sizeof(parts) - 1, NULL);
 }
 
 size_t sim_text_ask(const sim_t *s, char *text, size_t cap) {
   static const char *const texts[SIM_PROTOCOLS] = {
       "{\"jsonrpc\":\"2.0\",\"id\":\"s1\",\"method\":\"ask\"}",
       "{\"type\":\"ask\",\"callback_id\":5}",
-      "{\"id\":\"s1\",\"method\":\"ask\",\"params\":{}}"};
+      "{\"id\":\"s1\",\"method\":\"ask\",\"params\":{}}",
+      "{\"id\":\"s1\",\"call\":\"ask\"}"};
   return (size_t)snprintf(text, cap, "%s", texts[s->config.protocol]);
 }
 

@@ -2,7 +2,7 @@
  * The application: makes requests, hangs chains on them, cancels, drops,
  * closes, frees; also from within its own callbacks.
  */
-#include "server.h"
+#include "streams.h"
 
 #include <stdio.h>
 
@@ -21,7 +21,7 @@ enum {
   CHAINS
 };
 
-static void act(sim_t *s) {
+void sim_user_act(sim_t *s) {
   uint32_t dice = sim_below(&s->random, 24);
   if (s->calm || !sim_one_in(&s->random, s->config.acts))
     return;
@@ -47,7 +47,6 @@ static void act(sim_t *s) {
 static void check_result(sim_request_t *r, const uvow_result_t *result) {
   sim_t *s = r->sim;
   char nonce[32];
-  size_t len = 0;
   char text[200];
   if (result->error) {
     int code = uvow_error_code(result->error);
@@ -68,14 +67,14 @@ static void check_result(sim_request_t *r, const uvow_result_t *result) {
                r->code, code);
     return;
   }
-  const char *bytes = uvow_result_bytes(result, &len);
-  if (!r->settled || r->code || !bytes)
+  uvow_slice_t got = uvow_result_bytes(result);
+  if (!r->settled || r->code || !got.bytes)
     sim_fail(s, "request %u: the hook said %d, its future a value", r->nonce,
              r->code);
   if (r->json && !uvow_result_json(result))
     sim_fail(s, "request %u: fulfilled without JSON", r->nonce);
-  size_t part = len < sizeof(text) - 1 ? len : sizeof(text) - 1;
-  memcpy(text, bytes, part);
+  size_t part = got.len < sizeof(text) - 1 ? got.len : sizeof(text) - 1;
+  memcpy(text, got.bytes, part);
   text[part] = '\0';
   int n = snprintf(nonce, sizeof(nonce), "\"n\":%u", r->nonce);
   const char *at = strstr(text, nonce);
@@ -90,7 +89,7 @@ static void on_done(const uvow_result_t *result, void *data) {
             result->error ? uvow_err_name(uvow_error_code(result->error))
                           : "a value");
   check_result(r, result);
-  act(r->sim);
+  sim_user_act(r->sim);
 }
 
 static uvow_next_t on_link(const uvow_result_t *result, void *data) {
@@ -98,14 +97,14 @@ static uvow_next_t on_link(const uvow_result_t *result, void *data) {
   if (++r->link_calls > 1)
     sim_fail(r->sim, "request %u: a link ran twice", r->nonce);
   check_result(r, result);
-  act(r->sim);
+  sim_user_act(r->sim);
   return uvow_next_pass();
 }
 
 static uvow_next_t on_finally(void *data) {
   sim_request_t *r = (sim_request_t *)data;
   r->finally_calls++;
-  act(r->sim);
+  sim_user_act(r->sim);
   return uvow_next_none();
 }
 
@@ -159,7 +158,7 @@ static void use(sim_request_t *r, uvow_future_t *f) {
   }
 }
 
-static sim_request_t *new_request(sim_t *s) {
+sim_request_t *sim_new_request(sim_t *s) {
   sim_request_t *r = (sim_request_t *)calloc(1, sizeof(*r));
   if (s->request_count == s->request_cap) {
     s->request_cap = s->request_cap ? s->request_cap * 2 : 64;
@@ -171,11 +170,18 @@ static sim_request_t *new_request(sim_t *s) {
   s->requests[s->request_count++] = r;
   r->made_ns = s->now_ns;
   r->order = ++s->order;
+  r->timeout_ms = s->config.timeout_ms;
+  return r;
+}
+
+static sim_request_t *new_request(sim_t *s) {
+  sim_request_t *r = sim_new_request(s);
   r->idempotent = sim_one_in(&s->random, s->config.idempotent);
   r->json = sim_one_in(&s->random, 3);
-  r->session = s->config.protocol == SIM_CDP ? sim_one_in(&s->random, 3) : 0;
+  if (s->config.protocol == SIM_CDP)
+    r->session = sim_one_in(&s->random, 3) && s->in_session &&
+                 uvow_peer_state(s->in_session) != UVOW_PEER_CLOSED;
   r->chain = (int)sim_below(&s->random, CHAINS);
-  r->timeout_ms = s->config.timeout_ms;
   if (!r->json && sim_one_in(&s->random, s->config.big))
     r->pad =
         sim_below(&s->random,
@@ -187,11 +193,11 @@ static sim_request_t *new_request(sim_t *s) {
 
 static uvow_future_t *send_request(sim_t *s, sim_request_t *r) {
   static char params[SIM_TEXT_MAX];
+  uvow_peer_t *peer = r->session ? s->in_session : s->client;
   uvow_request_options_t options;
   memset(&options, 0, sizeof(options));
   options.size = sizeof(options);
   options.idempotent = r->idempotent;
-  options.session = r->session ? "S" : NULL;
   uint32_t dice = sim_below(&s->random, 4);
   if (dice == 0)
     options.timeout_ms = UVOW_NO_TIMEOUT;
@@ -200,26 +206,28 @@ static uvow_future_t *send_request(sim_t *s, sim_request_t *r) {
   if (dice < 2)
     r->timeout_ms = dice ? options.timeout_ms : 0;
   if (r->json)
-    return uvow_client_request(s->client, "work",
-                               json_pack("{s:I}", "n", (json_int_t)r->nonce),
-                               &options);
+    return uvow_peer_request_with(
+        peer, "work",
+        uvow_value_json(json_pack("{s:I}", "n", (json_int_t)r->nonce)),
+        &options);
   size_t len = sim_text_params(s, r, params, sizeof(params));
-  return uvow_client_request_bytes(s->client, "work", params, len, &options);
+  return uvow_peer_request_with(
+      peer, "work", uvow_value_slice(&(uvow_slice_t){params, len}), &options);
 }
 
-static uvow_client_stats_t stats_of(const sim_t *s) {
-  uvow_client_stats_t stats;
+static uvow_peer_stats_t stats_of(const sim_t *s) {
+  uvow_peer_stats_t stats;
   memset(&stats, 0, sizeof(stats));
   stats.size = sizeof(stats);
-  uvow_client_stats(s->client, &stats);
+  uvow_peer_get_stats(s->client, &stats);
   return stats;
 }
 
 /* R6: a limit that was reached, or none. */
 static void check_limits(sim_t *s, const sim_request_t *r, int code,
-                         const uvow_client_stats_t *before, size_t notes) {
+                         const uvow_peer_stats_t *before, size_t notes) {
   const sim_config_t *c = &s->config;
-  uvow_client_stats_t after = stats_of(s);
+  uvow_peer_stats_t after = stats_of(s);
   size_t queued = before->queued + notes;
   if (code == UVOW_EOVERLOAD) {
     if (before->pending < c->max_pending && queued < c->max_queued &&
@@ -258,7 +266,7 @@ static void check_refusal(sim_t *s, const sim_request_t *r,
 
 /* What the client made of it: it has a slot now, or was refused. */
 static void learn(sim_t *s, sim_request_t *r, uvow_future_t *f,
-                  const uvow_client_stats_t *before, size_t notes) {
+                  const uvow_peer_stats_t *before, size_t notes) {
   uvow_result_t result;
   int code = 0;
   if (stats_of(s).requests > before->requests && !r->id)
@@ -293,10 +301,12 @@ static size_t notes_missing(const sim_t *s) {
 void sim_user_request(sim_t *s) {
   if (!s->client || s->request_count >= MAX_REQUESTS)
     return;
-  uvow_client_stats_t before = stats_of(s);
+  sim_adopt(s);
+  uvow_peer_stats_t before = stats_of(s);
   size_t notes = notes_missing(s);
-  sim_request_t *r = new_request(s);
+  sim_request_t *r = s->asking = new_request(s);
   uvow_future_t *f = send_request(s, r);
+  s->asking = NULL;
   learn(s, r, f, &before, notes);
   use(r, f);
 }
@@ -305,10 +315,13 @@ void sim_user_notify(sim_t *s) {
   char params[64];
   if (!s->client || s->notes >= SIM_NOTES)
     return;
+  sim_adopt(s);
   uint32_t number = s->notes++;
   s->note_order[number] = ++s->order;
   int len = snprintf(params, sizeof(params), "{\"n\":%u}", number);
-  int rc = uvow_client_notify_bytes(s->client, "note", params, (size_t)len);
+  int rc =
+      uvow_peer_notify(s->client, "note",
+                       uvow_value_slice(&(uvow_slice_t){params, (size_t)len}));
   sim_trace(s, "notify %u: %s", number, rc ? uvow_err_name(rc) : "made");
   s->note_seen[number] = rc != 0; /* then it may not come */
   if ((s->config.protocol == SIM_CDP && rc == 0) ||
@@ -362,7 +375,7 @@ static void on_watch(const uvow_result_t *result, void *data) {
             result->error ? uvow_err_name(uvow_error_code(result->error))
                           : "fulfilled");
   watch->calls++;
-  act(watch->sim);
+  sim_user_act(watch->sim);
 }
 
 static void watch_future(sim_t *s, uvow_future_t *f, const char *name,
@@ -370,7 +383,7 @@ static void watch_future(sim_t *s, uvow_future_t *f, const char *name,
   sim_watch_t *watch = (sim_watch_t *)calloc(1, sizeof(*watch));
   watch->sim = s;
   watch->name = name;
-  watch->left_ms = left_ms;
+  watch->left_ms = watch->most_ms = left_ms;
   if (uvow_future_done(f, on_watch, watch)) {
     free(watch);
     return;
@@ -383,9 +396,9 @@ void sim_user_watch(sim_t *s) {
   if (!s->client)
     return;
   if (sim_one_in(&s->random, 2))
-    watch_future(s, uvow_client_ready(s->client), "ready", 0);
+    watch_future(s, uvow_peer_ready(s->client), "ready", 0);
   else
-    watch_future(s, uvow_client_drained(s->client), "drained", 0);
+    watch_future(s, uvow_peer_room(s->client), "drained", 0);
 }
 
 void sim_user_close(sim_t *s) {
@@ -393,18 +406,19 @@ void sim_user_close(sim_t *s) {
     return;
   sim_trace(s, "close");
   s->closing = 1;
-  watch_future(s, uvow_client_close(s->client), "closed",
+  watch_future(s, uvow_peer_close(s->client), "closed",
                4 * (int64_t)s->config.close_ms + 10);
 }
 
 void sim_user_free(sim_t *s) {
-  uvow_client_t *client = s->client;
+  uvow_peer_t *client = s->client;
   if (!client)
     return;
   sim_trace(s, "free");
   s->closing = 1;
-  uvow_client_free(client);
-  s->client = NULL;
+  uvow_peer_unref(client);
+  uvow_peer_unref(s->in_session);
+  s->client = s->in_session = NULL;
   s->notice_count = 0;
 }
 

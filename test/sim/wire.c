@@ -9,7 +9,7 @@
  */
 #include "wire.h"
 
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 struct sim_stream {
   uvow__io_t stream; /* first */
@@ -139,7 +139,7 @@ void sim_wire_done(sim_t *s) {
   free(s->links);
 }
 
-void sim_wire_reap(sim_t *s) {
+void sim_wire_free_closed(sim_t *s) {
   while (s->dead) {
     sim_stream_t *stream = s->dead;
     const uvow__io_callbacks_t *callbacks = stream->stream.callbacks;
@@ -170,6 +170,13 @@ void sim_wire_connect(sim_link_t *link) {
   sim_leave(s);
 }
 
+/* A close has its time anew when the server reads. */
+static void note_read(sim_t *s) {
+  for (sim_watch_t *watch = s->watches; watch; watch = watch->next)
+    if (watch->left_ms > 0)
+      watch->left_ms = watch->most_ms;
+}
+
 void sim_wire_up(sim_link_t *link, size_t max) {
   size_t left = sim_bytes_left(&link->up);
   size_t part = left < max ? left : max;
@@ -179,6 +186,7 @@ void sim_wire_up(sim_link_t *link, size_t max) {
             left);
   sim_bytes_add(&link->rx, link->up.data + link->up.pos, part);
   link->up.pos += part;
+  note_read(link->sim);
   sim_server_read(link);
 }
 
@@ -187,7 +195,7 @@ static void check_read(sim_link_t *link) {
   sim_t *s = link->sim;
   size_t pos = link->down.pos;
   if (link->poison && pos >= link->poison && s->link == link &&
-      s->state == UVOW_CLIENT_OPEN)
+      s->state == UVOW_PEER_OPEN)
     sim_fail(s, "link %d: the client goes on after a violation", link->number);
   if (!sim_wire_alive(link) || (link->farewell && pos >= link->farewell))
     return;
@@ -218,7 +226,7 @@ void sim_wire_down(sim_link_t *link, size_t max) {
   sim_enter(s);
   stream->callbacks->on_read(stream->ctx, copy, part);
   free(copy);
-  if (!s->client || !s->client->connection)
+  if (!s->client || !uvow__peer_connection(s->client))
     link->leaving = 1;
   if (s->answering)
     sim_fail(s, "an answer to request %u did not settle it",
@@ -233,6 +241,7 @@ void sim_wire_drain(sim_link_t *link) {
     return;
   uvow__io_t *stream = &link->stream->stream;
   sim_trace(s, "link %d: drained", link->number);
+  note_read(s);
   sim_enter(s);
   stream->writing = 0;
   stream->callbacks->on_drained(stream->ctx);

@@ -20,7 +20,7 @@ void sim_wire_end(sim_link_t *link, int code);
 /* Both ends are cut: bytes on their way are lost. */
 void sim_wire_cut(sim_link_t *link);
 /* Calls back for streams that were closed. */
-void sim_wire_reap(sim_t *s);
+void sim_wire_free_closed(sim_t *s);
 
 /* Whether the client has a stream here that it didn't close, nor only waits to
  * close: after a violation, for what was sent to leave. */

@@ -37,4 +37,5 @@ void sim_draw_config(sim_t *s) {
   c->big = PICK(s, 0, 0, 0, 10);
   c->max_resends = PICK(s, 1, 1, 2, 5);
   c->count_unanswered = sim_one_in(&s->random, 4);
+  c->streams = PICK(s, 0, 3, 8);
 }

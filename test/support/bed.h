@@ -4,25 +4,29 @@
 #include "peer.h"
 #include "tls_peer.h"
 
-#include "websocket/connection.h"
+#include "websocket/listener.h"
 
 /*
- * One end of uvow's, on loopback, that sends back every message; against it, a
- * peer that plays by a script.
+ * One end of uvow's, on loopback, that sends back every message: a connection,
+ * or the public form of one. Against it, a peer that plays by a script.
  */
 typedef struct bed {
   uv_loop_t uv;
   uvow_loop_t *loop;
   test_alloc_t alloc;
   peer_t peer;
-  uvow__url_t url;
-  uvow__connection_config_t config;
+  uvow__target_t target;
+  uvow__ws_config_t config; /* counted once too often to be freed */
+  const uvow__transport_t *transport;
   uvow_tls_t *tls; /* NULL: it's plain */
   uvow__tls_transport_t tls_transport;
   uvow__listener_t *listener;
   uvow__connection_t *connection; /* NULL: ended */
-  int is_client;                  /* uvow's role */
-  int quiet;                      /* it sends nothing back */
+  int is_public; /* the end is a uvow_websocket_t, what it has is in ws */
+  uvow_websocket_t *ws;
+  uvow_listener_t *doors; /* of a public server */
+  int is_client;          /* uvow's role */
+  int quiet;              /* it sends nothing back */
   int ended;
   int code;   /* of the end */
   int status; /* the close code that it had */
@@ -62,7 +66,8 @@ typedef struct bed_case {
 #define BED_BAD_TEXT(name, send, expect)                                       \
   { name, send, expect " 88<03ef>", UVOW_EUTF8, 1007 }
 
-/* Each case in both roles: whole, byte by byte and in random pieces. */
+/* Each case in both roles: whole, byte by byte and in random pieces; and once
+ * each over the public form. */
 void bed_run(const bed_case_t *cases, size_t count);
 #define BED_RUN(cases) bed_run((cases), sizeof(cases) / sizeof(*(cases)))
 /* One case, one way. */

@@ -1,4 +1,4 @@
-/* Makes certificates: P-256, SHA-256, whatever is wrong with them. */
+/* Makes certificates: P-256 or RSA, SHA-256, whatever is wrong with them. */
 #include "certs.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #define OK(call) must((call) ? 1 : 0, #call)
@@ -67,7 +68,7 @@ cert_t *cert_new(const cert_spec_t *spec) {
   cert_t *cert = (cert_t *)calloc(1, sizeof(*cert));
   OK(cert);
   X509 *x509 = cert->x509 = X509_new();
-  cert->key = EVP_EC_gen("P-256");
+  cert->key = spec->is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
   OK(x509);
   OK(cert->key);
   OK(X509_set_version(x509, X509_VERSION_3));

@@ -22,8 +22,9 @@ typedef struct cert_spec {
   const char *hosts;    /* "DNS:localhost,IP:127.0.0.1"; NULL: none */
   const cert_t *issuer; /* NULL: itself */
   int is_ca;
-  long from; /* s from now; 0: a day ago */
-  long to;   /* s from now; 0: in ten days */
+  int is_rsa; /* its key, instead of P-256 */
+  long from;  /* s from now; 0: a day ago */
+  long to;    /* s from now; 0: in ten days */
 } cert_spec_t;
 
 /* Both are to be freed. */

@@ -34,6 +34,10 @@ int command_setup(void **state) {
   command_t *command = (command_t *)calloc(1, sizeof(*command));
   if (!command || uv_loop_init(&command->uv))
     return -1;
+#ifdef SIGPIPE
+  /* A command that has ended reads nothing of what is written to it. */
+  signal(SIGPIPE, SIG_IGN);
+#endif
   *state = command;
   return 0;
 }
@@ -101,5 +105,13 @@ int command_wait(command_t *command) {
 
 int command_run(command_t *command, const char *const *words) {
   command_start(command, words);
+  return command_wait(command);
+}
+
+int command_run_with(command_t *command, const char *input,
+                     const char *const *words) {
+  command_start(command, words);
+  process_say(&command->program, input);
+  process_end_input(&command->program);
   return command_wait(command);
 }

@@ -38,6 +38,12 @@ int command_run(command_t *command, const char *const *words);
 void command_start(command_t *command, const char *const *words);
 int command_wait(command_t *command);
 
+/* The same, with a text as its stdin. */
+int command_run_with(command_t *command, const char *input,
+                     const char *const *words);
+
+#define COMMAND_RUN_WITH(command, input, ...)                                  \
+  command_run_with((command), (input), (const char *const[]){__VA_ARGS__, NULL})
 #define COMMAND_RUN(command, ...)                                              \
   command_run((command), (const char *const[]){__VA_ARGS__, NULL})
 

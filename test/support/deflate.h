@@ -11,23 +11,23 @@ typedef struct deflate_pair {
   uvow__deflate_t server;
 } deflate_pair_t;
 
-static inline uvow__deflate_config_t deflate_agreed(int bits, int forgets,
+static inline uvow__deflate_config_t deflate_agreed(int bits, int no_takeover,
                                                     int level) {
   uvow__deflate_config_t config;
   memset(&config, 0, sizeof(config));
   config.terms.on = 1;
   config.terms.server_max_window_bits = (uint8_t)bits;
   config.terms.client_max_window_bits = (uint8_t)bits;
-  config.terms.server_no_context_takeover = (uint8_t)forgets;
-  config.terms.client_no_context_takeover = (uint8_t)forgets;
+  config.terms.server_no_context_takeover = (uint8_t)no_takeover;
+  config.terms.client_no_context_takeover = (uint8_t)no_takeover;
   config.level = (uint8_t)level;
   config.threshold = 1;
   return config;
 }
 
 static inline void deflate_start(deflate_pair_t *pair, const uvow__mem_t *mem,
-                                 int bits, int forgets, int level) {
-  uvow__deflate_config_t config = deflate_agreed(bits, forgets, level);
+                                 int bits, int no_takeover, int level) {
+  uvow__deflate_config_t config = deflate_agreed(bits, no_takeover, level);
   uvow__deflate_init(&pair->client, mem, &config);
   config.is_server = 1;
   uvow__deflate_init(&pair->server, mem, &config);
@@ -62,7 +62,7 @@ static inline int deflate_inflate_cut(uvow__deflate_t *deflate,
                                       size_t cut, size_t step,
                                       uvow__deflate_sink_t *sink) {
   int rc = uvow__deflate_inflate(deflate, bytes, cut, cut == len, sink);
-  while (!rc && cut < len) {
+  while (rc == 0 && cut < len) {
     size_t n = step && step < len - cut ? step : len - cut;
     rc = uvow__deflate_inflate(deflate, bytes + cut, n, cut + n == len, sink);
     cut += n;

@@ -28,21 +28,23 @@ const char *folder_file(const folder_t *folder, const char *name,
   return path;
 }
 
-void folder_remove(const folder_t *folder) {
+static void remove_all(const char *folder) {
   uv_fs_t req;
   uv_fs_t gone;
   uv_dirent_t entry;
-  char path[FOLDER_PATH];
-  assert_true(uv_fs_scandir(NULL, &req, folder->path, 0, NULL) >= 0);
+  char path[2 * FOLDER_PATH];
+  assert_true(uv_fs_scandir(NULL, &req, folder, 0, NULL) >= 0);
   while (uv_fs_scandir_next(&req, &entry) == 0) {
-    folder_file(folder, entry.name, NULL, path);
+    snprintf(path, sizeof(path), "%s/%s", folder, entry.name);
     if (entry.type == UV_DIRENT_DIR)
-      uv_fs_rmdir(NULL, &gone, path, NULL);
+      remove_all(path);
     else
       uv_fs_unlink(NULL, &gone, path, NULL);
-    uv_fs_req_cleanup(&gone);
   }
   uv_fs_req_cleanup(&req);
-  assert_int_equal(uv_fs_rmdir(NULL, &req, folder->path, NULL), 0);
-  uv_fs_req_cleanup(&req);
+  assert_int_equal(uv_fs_rmdir(NULL, &gone, folder, NULL), 0);
+}
+
+void folder_remove(const folder_t *folder) {
+  remove_all(folder->path);
 }

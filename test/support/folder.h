@@ -14,7 +14,7 @@ void folder_make(folder_t *folder);
 /* Writes a file into it (text NULL: only names it). Returns its path. */
 const char *folder_file(const folder_t *folder, const char *name,
                         const char *text, char path[FOLDER_PATH]);
-/* With all its files, and folders that are empty. */
+/* With all that is in it. */
 void folder_remove(const folder_t *folder);
 
 #endif

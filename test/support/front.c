@@ -54,6 +54,52 @@ static const char haproxy_config[] =
     "  http-request set-header X-Forwarded-Proto %s\n"
     "  server one 127.0.0.1:%u%s\n";
 
+/* Around what the how-to has: where to listen, what to write on stderr. */
+static const char nginx_around[] =
+    "daemon off;\nmaster_process off;\npid nginx.pid;\n"
+    "error_log stderr notice;\nevents { worker_connections 64; }\n"
+    "http {\n  access_log off;\n  client_body_temp_path body;\n"
+    "  proxy_temp_path proxy; fastcgi_temp_path fastcgi;\n"
+    "  uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n"
+    "  server {\n    listen 127.0.0.1:%u;\n%s  }\n}\n";
+static const char haproxy_around[] =
+    "global\n  log stderr format raw local0 info\n  nbthread 1\n%s"
+    "frontend front\n  bind fd@3\n  default_backend rpc\n";
+
+/* The how-to's block for a program, with the backend's port for its own. */
+static void read_howto(const front_options_t *options, char *ret, size_t size) {
+  static const char address[] = "127.0.0.1:9000";
+  const char *root = getenv("TEST_ROOT");
+  const char *mark =
+      options->program->is_nginx ? "\nnginx:\n\n```\n" : "\nhaproxy:\n\n```\n";
+  char path[1024], page[8192];
+  snprintf(path, sizeof(path), "%s/docs/howto/behind-a-proxy.md",
+           root ? root : "../..");
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+  fclose(file);
+  char *block = strstr(page, mark);
+  assert_non_null(block);
+  block += strlen(mark);
+  *strstr(block, "```") = '\0';
+  char *at = strstr(block, address);
+  assert_non_null(at);
+  snprintf(ret, size, "%.*s127.0.0.1:%u%s", (int)(at - block), block,
+           options->backend, at + strlen(address));
+}
+
+static void write_howto(const front_t *front, const front_options_t *options,
+                        char path[FOLDER_PATH]) {
+  char block[4096], text[6144];
+  read_howto(options, block, sizeof(block));
+  if (options->program->is_nginx)
+    snprintf(text, sizeof(text), nginx_around, front->port, block);
+  else
+    snprintf(text, sizeof(text), haproxy_around, block);
+  folder_file(&front->folder, "config", text, path);
+}
+
 static unsigned silence_of(const front_options_t *options) {
   return options->silence_ms ? options->silence_ms : 60000;
 }
@@ -133,7 +179,10 @@ static void run_haproxy(front_t *front, interop_t *it,
   uv_tcp_t socket;
   int closed = 0;
   front->port = listen_for_it(it, &socket);
-  write_haproxy(front, options, path);
+  if (options->howto)
+    write_howto(front, options, path);
+  else
+    write_haproxy(front, options, path);
   interop_run_with(it, args, &socket);
   socket.data = &closed;
   uv_close((uv_handle_t *)&socket, on_closed);
@@ -158,7 +207,10 @@ static void run_nginx(front_t *front, interop_t *it,
   char *line = NULL;
   for (int tries = 0; !line; tries++) {
     front->port = (unsigned)interop_free_port(it);
-    write_nginx(front, options, path);
+    if (options->howto)
+      write_howto(front, options, path);
+    else
+      write_nginx(front, options, path);
     interop_run(it, args);
     line = interop_line(it, "getrlimit"); /* it listens by then */
     if (!line && tries == 10)

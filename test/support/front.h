@@ -25,6 +25,7 @@ typedef struct front_options {
   const char *pem;     /* TLS in front: a certificate and its key, or NULL */
   const char *ca_pem;  /* TLS behind: trusts this, or NULL */
   unsigned silence_ms; /* how long the backend may say nothing; 0: for long */
+  int howto; /* 1: as docs/howto/behind-a-proxy.md has it, and nothing else */
 } front_options_t;
 
 typedef struct front {

@@ -1,6 +1,8 @@
 #ifndef UVOW_TEST_INTEROP_H
 #define UVOW_TEST_INTEROP_H
 
+#include "connect.h"
+#include "folder.h"
 #include "process.h"
 
 #include <jansson.h>
@@ -24,6 +26,8 @@ typedef struct answer {
   int code;            /* 0: fulfilled */
   uvow_error_t *error; /* NULL: fulfilled */
   json_t *json;        /* the value, or NULL */
+  uint64_t missed;     /* an item: how many are missing before it */
+  int is_end;          /* a stream's */
   void (*then)(struct answer *answer); /* optional: when it's told */
   void *data;                          /* then's */
 } answer_t;
@@ -41,14 +45,17 @@ struct interop {
   uv_loop_t uv;
   uvow_loop_t *loop;
   process_t process;
-  uvow_client_t *client;
+  uvow_peer_t *client;
   answer_t *answers; /* the newest first */
   size_t settled;
   heard_t *heard; /* the newest first */
   size_t heard_count;
   const char *name; /* a test's own */
   int finished;
-  char *log; /* all that the program said */
+  folder_t folder;         /* its path is empty: interop_folder wasn't called */
+  int is_down;             /* interop_down was called, and not interop_up */
+  uvow_promise_t *waiting; /* a renewal that waits for interop_up, or NULL */
+  char *log;               /* all that the program said */
   size_t log_len;
 };
 
@@ -58,6 +65,25 @@ int interop_teardown(void **state);
 /* A port that was free a moment ago, for a program that wants to be told one.
  * Another may be faster to take it: that alone is no reason to fail. */
 int interop_free_port(interop_t *it);
+/* Skips the test without npm's packages, or without a program: before it makes
+ * anything, which would leak. */
+void interop_need_npm(void);
+void interop_need(const char *program);
+/* Runs node with a script of test/interop and up to two arguments (or NULL),
+ * for which npm's packages must be there: else the test is skipped. */
+void interop_run_npm(interop_t *it, const char *script, const char *first,
+                     const char *second);
+/* The path of a file of npm's packages, as "angular/angular.min.js"; skips the
+ * test where there's none. */
+const char *interop_npm_path(const char *name, char *path, size_t size);
+/* Its text, to be freed. */
+char *interop_npm_file(const char *name, size_t *len);
+/* The ws URL of the port that it says it listens on. */
+void interop_listening(interop_t *it, const char *path, char *url, size_t size);
+/* A folder of the test's own, which is HOME too for what it runs from now on. */
+const folder_t *interop_folder(interop_t *it);
+/* What docs/examples/protocols describes under this name. Returns new. */
+uvow_protocol_t *interop_described(const char *name);
 /* Starts the program; skips the test without it. */
 void interop_run(interop_t *it, const char *const *args);
 /* The same with a socket for it: its descriptor 3. */
@@ -72,12 +98,23 @@ char *interop_line(interop_t *it, const char *text);
 char *interop_expect_line(interop_t *it, const char *text);
 
 /* Options with on_event and on_stray that fill it->heard. */
-uvow_client_options_t interop_options(interop_t *it, const char *url,
-                                      const uvow_protocol_t *protocol);
+test_connect_t interop_options(interop_t *it, const char *url,
+                               const uvow_protocol_t *protocol);
 /* Makes it->client, with these options. */
-void interop_connect_with(interop_t *it, const uvow_client_options_t *options);
+void interop_connect_with(interop_t *it, const test_connect_t *options);
 void interop_connect(interop_t *it, const char *url,
                      const uvow_protocol_t *protocol);
+
+/* A program that is killed, and started anew elsewhere. With interop_renew as
+ * options.peer.renew the client waits in between. */
+uvow_next_t interop_renew(uvow_peer_t *peer, uint32_t attempt, void *it);
+/* interop_connect, and again, without end. */
+void interop_connect_again(interop_t *it, const char *url,
+                           const uvow_protocol_t *protocol);
+/* Kills it, and waits until it has gone. */
+void interop_down(interop_t *it);
+/* It is there again, at this URL. */
+void interop_up(interop_t *it, const char *url);
 
 /* Requests. Takes params. Returned borrowed. */
 answer_t *interop_ask(interop_t *it, const char *method, json_t *params);
@@ -85,6 +122,8 @@ answer_t *interop_ask_with(interop_t *it, const char *method, json_t *params,
                            const uvow_request_options_t *options);
 /* The end of any future, as of a request. Takes f. */
 answer_t *interop_watch(interop_t *it, uvow_future_t *f);
+/* The next item of a stream, or its end. Borrows it. */
+answer_t *interop_next(interop_t *it, uvow_stream_t *stream);
 /* Runs the loop until it's told. */
 void interop_wait(answer_t *answer);
 void interop_wait_all(interop_t *it);
@@ -96,7 +135,7 @@ size_t interop_count(const interop_t *it, uvow_stray_t stray);
 const heard_t *interop_event(const interop_t *it, const char *name);
 
 /* The stats add up, and nothing waits. */
-uvow_client_stats_t interop_stats(const interop_t *it);
+uvow_peer_stats_t interop_stats(const interop_t *it);
 
 /* The end: everything is freed and closed, and every answer was told once. */
 void interop_finish(interop_t *it);

@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 
-static void on_state(uvow_client_t *client, const uvow_client_change_t *change,
+static void on_state(uvow_peer_t *client, const uvow_peer_change_t *change,
                      void *data) {
-  static const char *const names[] = {"",        "CONNECTING", "OPEN",
-                                      "WAITING", "CLOSING",    "CLOSED"};
+  static const char *const names[] = {
+      "", "CONNECTING", "OPENING", "OPEN", "WAITING", "CLOSING", "CLOSED"};
   char text[128];
   char error[64] = "";
   assert_int_equal(change->size, sizeof(*change));
@@ -17,18 +17,17 @@ static void on_state(uvow_client_t *client, const uvow_client_change_t *change,
   assert_true(client == ((script_t *)data)->client);
 }
 
-uvow_client_options_t link_options(script_t *s,
-                                   uvow_reconnect_options_t *reconnect) {
-  uvow_client_options_t options = script_options(s);
+test_connect_t link_options(script_t *s, uvow_reconnect_options_t *reconnect) {
+  test_connect_t options = script_options(s);
   memset(reconnect, 0, sizeof(*reconnect));
   reconnect->size = sizeof(*reconnect);
   reconnect->max_ms = 100;
-  options.reconnect = reconnect;
-  options.on_state = on_state;
+  options.peer.reconnect = reconnect;
+  options.peer.on_state = on_state;
   return options;
 }
 
-void link_open(script_t *s, const uvow_client_options_t *options) {
+void link_open(script_t *s, const test_connect_t *options) {
   assert_int_equal(script_client(s, options), 0);
   script_turns(s); /* renew comes first */
   link_up(s);
@@ -77,17 +76,17 @@ void link_prove(script_t *s) {
 void link_call_idempotent(script_t *s, const char *method,
                           script_mark_t *mark) {
   uvow_request_options_t options = {.size = sizeof(options), .idempotent = 1};
-  script_watch(uvow_client_request_bytes(s->client, method, NULL, 0, &options),
-               mark);
+  script_watch(
+      uvow_peer_request_with(s->client, method, uvow_value_none(), &options),
+      mark);
 }
 
 void link_check_stats(const script_t *s) {
-  uvow_client_stats_t stats = script_stats(s);
+  uvow_peer_stats_t stats = script_stats(s);
   assert_int_equal(stats.requests, stats.answered + stats.timed_out +
                                        stats.canceled + stats.failed +
                                        stats.pending);
   assert_int_equal(stats.pending, stats.in_flight + stats.queued);
-  assert_int_equal(stats.pending,
-                   uvow_client_walk_pending(s->client, NULL, NULL));
+  assert_int_equal(stats.pending, uvow_peer_walk(s->client, NULL, NULL));
   assert_true(stats.connected >= stats.lost);
 }

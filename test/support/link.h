@@ -8,10 +8,9 @@
 
 /* Options of a client that does: `reconnect` is filled in too (pauses up to
  * 100 ms), and must live until the client is made. */
-uvow_client_options_t link_options(script_t *s,
-                                   uvow_reconnect_options_t *reconnect);
+test_connect_t link_options(script_t *s, uvow_reconnect_options_t *reconnect);
 /* The client in s->client, opened; nothing of it is in log or sent. */
-void link_open(script_t *s, const uvow_client_options_t *options);
+void link_open(script_t *s, const test_connect_t *options);
 /* The stream that is there connects, and the handshake is answered. What the
  * client has sent so far can't be read any more. */
 void link_up(script_t *s);

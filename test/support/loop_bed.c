@@ -10,6 +10,11 @@ static void on_unhandled(uvow_loop_t *loop, const uvow_error_t *error,
            uvow_error_message(error));
 }
 
+static void on_leak(const uvow_future_info_t *info, void *data) {
+  (void)info;
+  ((loop_bed_t *)data)->leaks++;
+}
+
 static void on_closed(void *data) {
   loop_bed_t *bed = (loop_bed_t *)data;
   bed->closed = 1;
@@ -22,9 +27,11 @@ int loop_bed_open_with(loop_bed_t *bed, test_alloc_t *alloc) {
   bed->alloc = alloc;
   options.allocator = &alloc->allocator;
   options.on_unhandled = on_unhandled;
-  options.unhandled_data = bed;
+  options.on_leak = on_leak;
+  options.data = bed;
   assert_int_equal(uv_loop_init(&bed->uv), 0);
-  return uvow_loop_new(&bed->uv, &options, &bed->loop);
+  bed->loop = uvow_loop_new(&bed->uv, &options);
+  return bed->loop ? 0 : UVOW_ENOMEM;
 }
 
 void loop_bed_open(loop_bed_t *bed) {
@@ -35,9 +42,11 @@ void loop_bed_open(loop_bed_t *bed) {
   bed->alloc = alloc;
   options.allocator = &alloc->allocator;
   options.on_unhandled = on_unhandled;
-  options.unhandled_data = bed;
+  options.on_leak = on_leak;
+  options.data = bed;
   assert_int_equal(uv_loop_init(&bed->uv), 0);
-  assert_int_equal(uvow_loop_new(&bed->uv, &options, &bed->loop), 0);
+  bed->loop = uvow_loop_new(&bed->uv, &options);
+  assert_non_null(bed->loop);
 }
 
 void loop_bed_run(loop_bed_t *bed) {

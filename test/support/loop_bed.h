@@ -15,6 +15,7 @@ typedef struct loop_bed {
   uv_loop_t uv;
   uvow_loop_t *loop;
   int closed;
+  int leaks;             /* futures that are owned still as it closes */
   uvow_future_t *waited; /* the last one */
   char log[512];
   char unhandled[256];

@@ -129,6 +129,16 @@ void process_start_with(process_t *process, uv_loop_t *uv,
   fail_msg("%s can't be started: %s", args[0], uv_strerror(rc));
 }
 
+void process_say(process_t *process, const char *text) {
+  uv_buf_t buf = uv_buf_init((char *)(uintptr_t)text, (unsigned)strlen(text));
+  assert_int_equal(uv_try_write((uv_stream_t *)&process->in, &buf, 1),
+                   (int)strlen(text));
+}
+
+void process_end_input(process_t *process) {
+  close_handle((uv_handle_t *)&process->in);
+}
+
 void process_wait(process_t *process) {
   wait_for_handles(process);
 }

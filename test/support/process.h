@@ -48,6 +48,9 @@ void process_start(process_t *process, uv_loop_t *uv, const char *const *args,
 void process_start_with(process_t *process, uv_loop_t *uv,
                         const char *const *args, uv_tcp_t *socket,
                         process_line_cb on_line, void *data);
+/* Writes to its stdin, at once; ends that. */
+void process_say(process_t *process, const char *text);
+void process_end_input(process_t *process);
 /* Runs the loop until it has exited, and its output is read. */
 void process_wait(process_t *process);
 /* Kills it, if it still runs, and waits. */

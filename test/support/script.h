@@ -1,15 +1,16 @@
 #ifndef UVOW_TEST_SCRIPT_H
 #define UVOW_TEST_SCRIPT_H
 
+#include "connect.h"
 #include "support.h"
 
 #include <uv.h>
 
-#include <uvow/client.h>
+#include <uvow/peer.h>
 
 #include "net/loop.h"
 #include "net/io.h"
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 /*
  * A uv loop, uvow's loop on it, and a peer that the test plays: a stream
@@ -43,9 +44,9 @@ typedef struct script {
   unsigned cut;    /* feed: 0 whole, 1 bytes, else a seed */
   char text[8192]; /* what script_next read */
   char log[16384];
-  char unhandled[512];   /* codes that were reported */
-  uvow_client_t *client; /* of script_client */
-  void *extra;           /* of the test's own */
+  char unhandled[512]; /* codes that were reported */
+  uvow_peer_t *client; /* of script_client */
+  void *extra;         /* of the test's own */
 } script_t;
 
 void script_init(script_t *s);
@@ -65,11 +66,11 @@ void script_end(script_t *s);
 void script_quit(script_t *s);
 
 /* Options of a client for JSON-RPC; log of events and strays. */
-uvow_client_options_t script_options(script_t *s);
+test_connect_t script_options(script_t *s);
 /* A client on the script: s->client. NULL as options: those above. */
-int script_client(script_t *s, const uvow_client_options_t *options);
+int script_client(script_t *s, const test_connect_t *options);
 /* script_client, opened: the handshake is done and out of `sent`. */
-void script_open_client(script_t *s, const uvow_client_options_t *options);
+void script_open_client(script_t *s, const test_connect_t *options);
 
 /* The stream is connected. */
 void script_connected(script_t *s);
@@ -132,6 +133,6 @@ void script_call(script_t *s, const char *method, script_mark_t *mark);
 /* An error as it is logged, for people: "ELOST:MAYBE". */
 void script_describe(const uvow_error_t *error, char *text, size_t cap);
 
-uvow_client_stats_t script_stats(const script_t *s);
+uvow_peer_stats_t script_stats(const script_t *s);
 
 #endif

@@ -21,36 +21,39 @@ void script_expect_unhandled(script_t *s, const char *text) {
   s->unhandled[0] = '\0';
 }
 
-static void on_event(uvow_client_t *client, const uvow_event_t *event,
-                     void *data) {
+static uvow_next_t on_event(uvow_call_t *call, const uvow_result_t *params,
+                            void *data) {
   char text[512];
-  size_t len;
-  const char *bytes = uvow_payload_bytes(event->payload, &len);
-  (void)client;
-  snprintf(text, sizeof(text), "%s%s%s(%.*s)", event->name,
-           event->session ? "@" : "", event->session ? event->session : "",
-           (int)len, bytes ? bytes : "");
-  script_log((script_t *)data, "event:", text);
+  const char *session = uvow_call_session(call);
+  uvow_slice_t got = uvow_result_bytes(params);
+  if (!uvow_call_wants_answer(call)) {
+    snprintf(text, sizeof(text), "%s%s%s(%.*s)", uvow_call_method(call),
+             session ? "@" : "", session ? session : "", (int)got.len,
+             got.bytes ? got.bytes : "");
+    script_log((script_t *)data, "event:", text);
+  }
+  return test_event_end(call);
 }
 
-static void on_stray(uvow_client_t *client, uvow_stray_t stray,
-                     const char *bytes, size_t len, void *data) {
+static int on_stray(uvow_peer_t *peer, uvow_stray_t stray, uvow_slice_t message,
+                    const uvow_error_t *error, void *data) {
   static const char *const names[] = {
-      "", "late:", "duplicate:", "unknown:", "malformed:"};
+      "", "late:", "duplicate:", "unknown:", "malformed:", "fault:", "event?"};
   char text[512];
-  (void)client;
-  snprintf(text, sizeof(text), "%.*s", (int)len, bytes);
+  (void)peer;
+  assert_int_equal(error != NULL, stray == UVOW_STRAY_FAULT);
+  snprintf(text, sizeof(text), "%.*s", (int)message.len, message.bytes);
   script_log((script_t *)data, names[stray], text);
+  return 0;
 }
 
-uvow_client_options_t script_options(script_t *s) {
-  uvow_client_options_t options = {0};
-  options.size = sizeof(options);
+test_connect_t script_options(script_t *s) {
+  test_connect_t options =
+      test_connect_options(uvow_protocol_by_name("jsonrpc2"));
   options.url = "ws://127.0.0.1:1/";
-  options.protocol = uvow_protocol_jsonrpc2();
   options.on_event = on_event;
-  options.on_stray = on_stray;
-  options.data = s;
+  options.peer.on_stray = on_stray;
+  options.peer.data = s;
   return options;
 }
 
@@ -71,17 +74,16 @@ void script_describe(const uvow_error_t *error, char *text, size_t cap) {
 void script_done(const uvow_result_t *result, void *data) {
   script_mark_t *mark = (script_mark_t *)data;
   char text[512];
-  size_t len = 0;
   int64_t i64;
-  const char *bytes = uvow_result_bytes(result, &len);
+  uvow_slice_t got = uvow_result_bytes(result);
   text[0] = result->error ? '!' : '=';
   text[1] = '\0';
   if (result->error)
     script_describe(result->error, text + 1, sizeof(text) - 1);
   else if (uvow_value_get_int64(&result->value, &i64) == 0)
     snprintf(text + 1, sizeof(text) - 1, "%lld", (long long)i64);
-  else if (bytes)
-    snprintf(text + 1, sizeof(text) - 1, "%.*s", (int)len, bytes);
+  else if (got.bytes)
+    snprintf(text + 1, sizeof(text) - 1, "%.*s", (int)got.len, got.bytes);
   mark->calls++;
   mark->done = 1;
   if (mark->name)
@@ -97,17 +99,18 @@ void script_watch(uvow_future_t *f, script_mark_t *mark) {
 
 uvow_future_t *script_request(script_t *s, const char *method,
                               const char *params) {
-  return uvow_client_request_bytes(s->client, method, params,
-                                   params ? strlen(params) : 0, NULL);
+  return uvow_peer_request(
+      s->client, method,
+      uvow_value_slice(&(uvow_slice_t){params, params ? strlen(params) : 0}));
 }
 
 void script_call(script_t *s, const char *method, script_mark_t *mark) {
   script_watch(script_request(s, method, NULL), mark);
 }
 
-uvow_client_stats_t script_stats(const script_t *s) {
-  uvow_client_stats_t stats;
+uvow_peer_stats_t script_stats(const script_t *s) {
+  uvow_peer_stats_t stats;
   stats.size = sizeof(stats);
-  assert_int_equal(uvow_client_stats(s->client, &stats), 0);
+  assert_int_equal(uvow_peer_get_stats(s->client, &stats), 0);
   return stats;
 }

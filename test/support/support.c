@@ -62,6 +62,7 @@ static void alloc_free(void *ptr, void *data) {
 
 void test_alloc_init(test_alloc_t *alloc) {
   memset(alloc, 0, sizeof(*alloc));
+  alloc->allocator.size = sizeof(alloc->allocator);
   alloc->allocator.malloc_cb = alloc_malloc;
   alloc->allocator.realloc_cb = alloc_realloc;
   alloc->allocator.free_cb = alloc_free;

@@ -19,6 +19,16 @@
   int test_module_##name(void);                                                \
   int test_module_##name(void)
 
+/* A test that needs no fixture: TEST_CASE(name) { ... }. One with a set-up of
+ * its own is a function of cmocka's state. */
+#define TEST_CASE(name)                                                        \
+  static void test_case_##name(void);                                          \
+  static void name(void **state) {                                             \
+    (void)state;                                                               \
+    test_case_##name();                                                        \
+  }                                                                            \
+  static void test_case_##name(void)
+
 /* An allocator that counts, and fails when told to. */
 typedef struct test_alloc {
   uvow_allocator_t allocator; /* give this one away */

@@ -88,6 +88,8 @@ static void on_read(void *ctx, const uint8_t *bytes, size_t len) {
   pair->reads++;
   keep(&pair->got, &pair->got_len, bytes, len);
   act(pair, 2);
+  if (pair->act == 4)
+    pair->stream->ops->pause(pair->stream, 1);
 }
 
 static void on_drained(void *ctx) {
@@ -322,7 +324,7 @@ void tls_pair_close(tls_pair_t *pair) {
   script_turns(&pair->s);
 }
 
-static void forget_peer(tls_pair_t *pair) {
+static void free_peer(tls_pair_t *pair) {
   if (pair->peer) /* what it knows may be resumed */
     SSL_set_shutdown(pair->peer, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(pair->peer);
@@ -342,7 +344,7 @@ static void forget_peer(tls_pair_t *pair) {
 void tls_pair_reset(tls_pair_t *pair) {
   int was_open = pair->stream != NULL;
   tls_pair_close(pair);
-  forget_peer(pair);
+  free_peer(pair);
   if (was_open)
     assert_int_equal(pair->closed, 1);
   pair->opened = pair->drained = pair->ended = pair->closed = 0;
@@ -350,7 +352,7 @@ void tls_pair_reset(tls_pair_t *pair) {
 
 static void release(tls_pair_t *pair) {
   tls_pair_close(pair);
-  forget_peer(pair);
+  free_peer(pair);
   SSL_CTX_free(pair->peer_ctx);
   uvow_tls_unref(pair->tls);
 }

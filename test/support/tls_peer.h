@@ -20,7 +20,8 @@ typedef struct tls_pair {
   uvow_tls_t *tls;    /* ours */
   uvow__io_t *stream; /* NULL: none, or closed */
   int is_server;      /* our role */
-  int act;            /* close it in: 1 on_open, 2 on_read, 3 on_end */
+  int act;            /* close it in: 1 on_open, 2 on_read, 3 on_end; 4: pause
+                         it in on_read */
   const char *host;   /* of the server, for a client: "localhost" */
   uint16_t port;
   /* What was called back. */

@@ -1,5 +1,6 @@
 /* Children: their end, and how they are ended. */
 #include <signal.h>
+#include <unistd.h>
 
 #include <uvow/uv.h>
 
@@ -9,10 +10,10 @@ static uvow_process_t *spawn(loop_bed_t *bed, const char *script,
                              uint32_t grace_ms) {
   const char *args[] = {"sh", "-c", script, NULL};
   uvow_process_options_t options = {.size = sizeof(options)};
-  uvow_process_t *process = NULL;
   options.args = args;
   options.grace_ms = grace_ms;
-  assert_int_equal(uvow_spawn(bed->loop, &options, &process), 0);
+  uvow_process_t *process = uvow_spawn(bed->loop, &options);
+  assert_non_null(process);
   return process;
 }
 
@@ -24,9 +25,8 @@ static int64_t wait(loop_bed_t *bed, uvow_future_t *f) {
   return status;
 }
 
-static void its_status_is_known(void **state) {
+TEST_CASE(its_status_is_known) {
   loop_bed_t bed;
-  (void)state;
   loop_bed_open(&bed);
   uvow_process_t *process = spawn(&bed, "exit 7", 0);
   assert_true(uvow_process_pid(process) > 0);
@@ -45,9 +45,8 @@ static void its_status_is_known(void **state) {
   loop_bed_close(&bed, "closed");
 }
 
-static void a_signal_is_128_and_more(void **state) {
+TEST_CASE(a_signal_is_128_and_more) {
   loop_bed_t bed;
-  (void)state;
   loop_bed_open(&bed);
   uvow_process_t *process = spawn(&bed, "exec sleep 1000", 0);
   assert_int_equal(uvow_process_kill(process, SIGINT), 0);
@@ -56,9 +55,8 @@ static void a_signal_is_128_and_more(void **state) {
   loop_bed_close(&bed, "closed");
 }
 
-static void close_asks_first(void **state) {
+TEST_CASE(close_asks_first) {
   loop_bed_t bed;
-  (void)state;
   loop_bed_open(&bed);
   uvow_process_t *process = spawn(&bed, "exec sleep 1000", 0);
   uvow_future_t *f = uvow_process_close(process);
@@ -74,9 +72,8 @@ static void on_ready(uv_signal_t *signal, int signum) {
 }
 
 /* The child says when it ignores the signal. */
-static void close_kills_what_does_not_go(void **state) {
+TEST_CASE(close_kills_what_does_not_go) {
   loop_bed_t bed;
-  (void)state;
   loop_bed_open(&bed);
   uv_signal_t ready;
   uv_signal_init(&bed.uv, &ready);
@@ -92,9 +89,8 @@ static void close_kills_what_does_not_go(void **state) {
   loop_bed_close(&bed, "closed");
 }
 
-static void the_last_owner_lets_it_run(void **state) {
+TEST_CASE(the_last_owner_lets_it_run) {
   loop_bed_t bed;
-  (void)state;
   loop_bed_open(&bed);
   uvow_process_t *process = uvow_process_ref(spawn(&bed, "exit 3", 0));
   uvow_process_unref(process);
@@ -104,9 +100,8 @@ static void the_last_owner_lets_it_run(void **state) {
   loop_bed_close(&bed, "closed");
 }
 
-static void the_loop_closes_meanwhile(void **state) {
+TEST_CASE(the_loop_closes_meanwhile) {
   loop_bed_t bed;
-  (void)state;
   loop_bed_open(&bed);
   uvow_process_t *process = spawn(&bed, "exec sleep 1000", 100000);
   int pid = uvow_process_pid(process);
@@ -120,24 +115,59 @@ static void the_loop_closes_meanwhile(void **state) {
   (void)uv_kill(pid, SIGKILL);
 }
 
-static void spawns_that_cannot_be(void **state) {
+/* A session of its own; another user, which only root may make. */
+TEST_CASE(libuvs_flags) {
+  const char *args[] = {"sh", "-c", "exec sleep 1000", NULL};
+  uvow_process_options_t options = {.size = sizeof(options)};
+  loop_bed_t bed;
+  loop_bed_open(&bed);
+  options.args = args;
+  uvow_process_t *process = uvow_spawn(bed.loop, &options);
+  assert_int_equal(getpgid(uvow_process_pid(process)), getpgid(0));
+  assert_int_equal(wait(&bed, uvow_process_close(process)), 128 + SIGTERM);
+  uvow_process_unref(process);
+  options.flags = UV_PROCESS_DETACHED;
+  process = uvow_spawn(bed.loop, &options);
+  int pid = uvow_process_pid(process);
+  assert_int_equal(getpgid(pid), pid);
+  assert_int_equal(wait(&bed, uvow_process_close(process)), 128 + SIGTERM);
+  uvow_process_unref(process);
+  args[2] = "test `id -u` -eq 65534 && test `id -g` -eq 65534";
+  options.flags = UV_PROCESS_SETUID | UV_PROCESS_SETGID;
+  options.uid = options.gid = 65534;
+  process = uvow_spawn(bed.loop, &options);
+  if (getuid() == 0)
+    assert_int_equal(wait(&bed, uvow_process_exit(process)), 0);
+  else
+    assert_int_equal(uvow_error_code(uvow_loop_error(bed.loop)), UV_EPERM);
+  uvow_process_unref(process);
+  loop_bed_close(&bed, "closed");
+}
+
+static void expect_refusal(loop_bed_t *bed,
+                           const uvow_process_options_t *options, int code,
+                           const char *text) {
+  assert_null(uvow_spawn(bed->loop, options));
+  const uvow_error_t *error = uvow_loop_error(bed->loop);
+  assert_int_equal(uvow_error_code(error), code);
+  assert_non_null(strstr(uvow_error_message(error), text));
+}
+
+TEST_CASE(spawns_that_cannot_be) {
   const char *args[] = {"/no/such/program", NULL};
   const char *none[] = {NULL};
   uvow_process_options_t options = {.size = sizeof(options)};
-  uvow_process_t *process = NULL;
   loop_bed_t bed;
-  (void)state;
   loop_bed_open(&bed);
-  assert_int_equal(uvow_spawn(bed.loop, &options, &process), UVOW_EINVAL);
+  expect_refusal(&bed, &options, UVOW_EINVAL, "args must name a program");
   options.args = none;
-  assert_int_equal(uvow_spawn(bed.loop, &options, &process), UVOW_EINVAL);
+  expect_refusal(&bed, &options, UVOW_EINVAL, "args must name a program");
+  expect_refusal(&bed, NULL, UVOW_EINVAL, "options must not be NULL");
   options.args = args;
-  assert_int_equal(uvow_spawn(NULL, &options, &process), UVOW_EINVAL);
-  assert_int_equal(uvow_spawn(bed.loop, &options, NULL), UVOW_EINVAL);
-  assert_int_equal(uvow_spawn(bed.loop, &options, &process), UV_ENOENT);
-  options.size--;
-  assert_int_equal(uvow_spawn(bed.loop, &options, &process), UVOW_EINVAL);
-  assert_null(process);
+  assert_null(uvow_spawn(NULL, &options));
+  expect_refusal(&bed, &options, UV_ENOENT, "spawn /no/such/program: ");
+  options.size = 0;
+  expect_refusal(&bed, &options, UVOW_EINVAL, "options");
   assert_null(uvow_process_exit(NULL));
   assert_null(uvow_process_close(NULL));
   assert_int_equal(uvow_process_kill(NULL, SIGTERM), UVOW_EINVAL);
@@ -153,6 +183,7 @@ TEST_MODULE(process) {
       cmocka_unit_test(close_kills_what_does_not_go),
       cmocka_unit_test(the_last_owner_lets_it_run),
       cmocka_unit_test(the_loop_closes_meanwhile),
+      cmocka_unit_test(libuvs_flags),
       cmocka_unit_test(spawns_that_cannot_be),
   };
   return cmocka_run_group_tests_name("uv/process", tests, NULL, NULL);

@@ -21,16 +21,14 @@ static void expect(int code, const char *reason, size_t len,
 #define EXPECT(code, reason, message)                                          \
   expect((code), (reason), sizeof(reason) - 1, (message))
 
-static void the_code_and_the_reason_are_told(void **state) {
-  (void)state;
+TEST_CASE(the_code_and_the_reason_are_told) {
   EXPECT(1001, "going away", "closed by the peer: 1001 going away");
   EXPECT(4002, "token expired", "closed by the peer: 4002 token expired");
   EXPECT(1000, "gr\xc3\xbc\xc3\x9f dich",
          "closed by the peer: 1000 gr\xc3\xbc\xc3\x9f dich");
 }
 
-static void without_a_reason_the_code_says_it(void **state) {
-  (void)state;
+TEST_CASE(without_a_reason_the_code_says_it) {
   EXPECT(1000, "", "closed by the peer: 1000 normal closure");
   EXPECT(1001, "", "closed by the peer: 1001 going away");
   EXPECT(1007, "", "closed by the peer: 1007 invalid data");
@@ -40,8 +38,7 @@ static void without_a_reason_the_code_says_it(void **state) {
   expect(4999, NULL, 0, "closed by the peer: 4999");
 }
 
-static void control_characters_are_not_copied(void **state) {
-  (void)state;
+TEST_CASE(control_characters_are_not_copied) {
   EXPECT(1008, "a\x1b[2Jb\r\nc\td\x7f",
          "closed by the peer: 1008 a?[2Jb??c?d?");
   EXPECT(1008, "a\0b", "closed by the peer: 1008 a?b");
@@ -50,10 +47,9 @@ static void control_characters_are_not_copied(void **state) {
          "closed by the peer: 1008 ??[m?\xc2\xa0\xc2\xa9");
 }
 
-static void it_has_a_bound_between_characters(void **state) {
+TEST_CASE(it_has_a_bound_between_characters) {
   char reason[200];
   char message[200];
-  (void)state;
   memset(reason, 'x', sizeof(reason));
   snprintf(message, sizeof(message), "closed by the peer: 1011 %.*s", 123,
            reason);
@@ -65,10 +61,9 @@ static void it_has_a_bound_between_characters(void **state) {
 }
 
 /* A server's close frame, with all that's pending, and what comes later. */
-static void a_request_says_why_its_server_closed(void **state) {
+TEST_CASE(a_request_says_why_its_server_closed) {
   script_t s;
   uvow_result_t result;
-  (void)state;
   for (int later = 0; later < 2; later++) {
     script_init(&s);
     script_open_client(&s, NULL);
@@ -79,7 +74,7 @@ static void a_request_says_why_its_server_closed(void **state) {
     if (later) {
       uvow_future_unref(f);
       s.unhandled[0] = '\0';
-      f = uvow_client_ready(s.client);
+      f = uvow_peer_ready(s.client);
     }
     assert_int_equal(uvow_future_peek(f, &result), 0);
     assert_string_equal(uvow_error_message(result.error),
@@ -97,17 +92,16 @@ static void a_request_says_why_its_server_closed(void **state) {
 }
 
 /* The echo of our own close isn't the peer's doing. */
-static void what_we_closed_is_not_closed_by_the_peer(void **state) {
+TEST_CASE(what_we_closed_is_not_closed_by_the_peer) {
   script_t s;
   uvow_result_t result;
-  (void)state;
   script_init(&s);
   script_open_client(&s, NULL);
-  uvow_future_detach(uvow_client_close(s.client));
+  uvow_future_detach(uvow_peer_close(s.client));
   script_turns(&s);
   script_close_frame(&s, 1000);
   script_hang_up(&s, 0);
-  uvow_future_t *f = uvow_client_ready(s.client);
+  uvow_future_t *f = uvow_peer_ready(s.client);
   assert_int_equal(uvow_future_peek(f, &result), 0);
   assert_string_equal(uvow_error_message(result.error), "closed");
   uvow_future_unref(f);

@@ -7,16 +7,15 @@
 static void open_client(script_t *s, uint32_t ping_ms, uint32_t dead_ms) {
   script_init(s);
   script_drive_clock(s);
-  uvow_client_options_t options = script_options(s);
-  options.ping_ms = ping_ms ? ping_ms : UVOW_NO_TIMEOUT;
-  options.dead_ms = dead_ms ? dead_ms : UVOW_NO_TIMEOUT;
+  test_connect_t options = script_options(s);
+  options.websocket.ping_ms = ping_ms ? ping_ms : UVOW_NO_TIMEOUT;
+  options.websocket.dead_ms = dead_ms ? dead_ms : UVOW_NO_TIMEOUT;
   script_open_client(s, &options);
 }
 
 /* R9: a ping for each ping_ms of silence, and none while something comes. */
-static void test_silence_is_pinged(void **state) {
+TEST_CASE(test_silence_is_pinged) {
   script_t s;
-  (void)state;
   open_client(&s, 1000, 0);
   for (int i = 0; i < 2; i++) { /* the clock is rounded up */
     script_advance(&s, 995);
@@ -38,9 +37,8 @@ static void test_silence_is_pinged(void **state) {
 }
 
 /* A peer of which nothing came is lost, on time, with all that waits for it. */
-static void test_a_silent_peer_is_lost(void **state) {
+TEST_CASE(test_a_silent_peer_is_lost) {
   script_t s;
-  (void)state;
   open_client(&s, 0, 3000);
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "m", &a);
@@ -54,10 +52,9 @@ static void test_a_silent_peer_is_lost(void **state) {
 }
 
 /* Any byte counts: a pong, an event, half a frame, a ping of the peer's own. */
-static void test_any_byte_is_a_sign_of_life(void **state) {
+TEST_CASE(test_any_byte_is_a_sign_of_life) {
   static const uint8_t part[] = {0x81, 100, '{'};
   script_t s;
-  (void)state;
   open_client(&s, 1000, 3000);
   for (int i = 0; i < 4; i++) {
     for (int second = 0; second < 2; second++) {
@@ -86,9 +83,8 @@ static void test_any_byte_is_a_sign_of_life(void **state) {
 }
 
 /* What we send is no sign of life, however much it is. */
-static void test_a_dead_peer_is_noticed_while_we_send(void **state) {
+TEST_CASE(test_a_dead_peer_is_noticed_while_we_send) {
   script_t s;
-  (void)state;
   open_client(&s, 0, 1000);
   script_mark_t quiet = script_mark(&s, NULL);
   for (int ms = 0; ms < 1020; ms += 10) {
@@ -102,9 +98,8 @@ static void test_a_dead_peer_is_noticed_while_we_send(void **state) {
 }
 
 /* The same where nothing leaves any more: pings wait with all else. */
-static void test_a_peer_that_reads_nothing_is_noticed(void **state) {
+TEST_CASE(test_a_peer_that_reads_nothing_is_noticed) {
   script_t s;
-  (void)state;
   open_client(&s, 300, 1000);
   s.block = 1;
   script_mark_t a = script_mark(&s, "a");
@@ -117,9 +112,8 @@ static void test_a_peer_that_reads_nothing_is_noticed(void **state) {
 }
 
 /* Bytes that come move no timer: they only leave a note. */
-static void test_bytes_move_no_timer(void **state) {
+TEST_CASE(test_bytes_move_no_timer) {
   script_t s;
-  (void)state;
   open_client(&s, 1000, 3000);
   script_turns(&s);
   for (int i = 0; i < 100; i++) {
@@ -146,10 +140,9 @@ static void on_silence(uvow__silence_t *silence, int dead) {
 
 /* A loop that was blocked sees its timers first, and what came only then: it
  * must look again before it calls the peer dead. */
-static void test_a_blocked_loop_looks_twice(void **state) {
+TEST_CASE(test_a_blocked_loop_looks_twice) {
   script_t s;
   peer_t peer;
-  (void)state;
   memset(&peer, 0, sizeof(peer));
   script_init(&s);
   script_drive_clock(&s);
@@ -172,9 +165,8 @@ static void test_a_blocked_loop_looks_twice(void **state) {
 }
 
 /* A limit is kept to, whenever in a period the last byte came. */
-static void test_limits_count_from_the_last_byte(void **state) {
+TEST_CASE(test_limits_count_from_the_last_byte) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
   for (uint64_t last = 100; last < 2000; last += 300) {
@@ -200,9 +192,8 @@ static void test_limits_count_from_the_last_byte(void **state) {
 }
 
 /* Without an option there's neither ping nor end. */
-static void test_nothing_happens_unasked(void **state) {
+TEST_CASE(test_nothing_happens_unasked) {
   script_t s;
-  (void)state;
   open_client(&s, 0, 0);
   script_advance(&s, 1000000);
   script_expect_sent(&s, "");
@@ -212,15 +203,14 @@ static void test_nothing_happens_unasked(void **state) {
 }
 
 /* Nothing is sent before the handshake, nor after the close frame. */
-static void test_nothing_before_open_or_after_close(void **state) {
+TEST_CASE(test_nothing_before_open_or_after_close) {
   script_t s;
-  (void)state;
   script_init(&s);
   script_drive_clock(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.ping_ms = 100;
-  options.dead_ms = 100000;
-  options.close_timeout_ms = 2000;
+  test_connect_t options = script_options(&s);
+  options.websocket.ping_ms = 100;
+  options.websocket.dead_ms = 100000;
+  options.peer.close_timeout_ms = 2000;
   assert_int_equal(script_client(&s, &options), 0);
   script_mark_t closed = script_mark(&s, "closed");
   script_advance(&s, 1000);
@@ -230,7 +220,7 @@ static void test_nothing_before_open_or_after_close(void **state) {
   script_expect_sent(&s, "");
   script_advance(&s, 101);
   script_expect_sent(&s, "ping:");
-  script_watch(uvow_client_close(s.client), &closed);
+  script_watch(uvow_peer_close(s.client), &closed);
   script_turns(&s);
   script_expect_sent(&s, "close:1000");
   script_advance(&s, 1000);

@@ -78,7 +78,7 @@ static void check_text(const char *is, const char *expected) {
     assert_null(is);
 }
 
-static void a_proxy_has_a_url(void **state) {
+TEST_CASE(a_proxy_has_a_url) {
   static const good_t goods[] = {{"http://p", "p", 80, NULL, NULL},
                                  {"HTTP://P:3128/", "p", 3128, NULL, NULL},
                                  {"p:3128", "p", 3128, NULL, NULL},
@@ -88,7 +88,6 @@ static void a_proxy_has_a_url(void **state) {
                                  {"http://u:p%40:x@p:1", "p", 1, "u", "p@:x"},
                                  {"u:secret@p", "p", 80, "u", "secret"},
                                  {"u@p/", "p", 80, "u", NULL}};
-  (void)state;
   for (size_t i = 0; i < sizeof(goods) / sizeof(goods[0]); i++) {
     uvow__proxies_t proxies = {0};
     assert_int_equal(
@@ -103,7 +102,7 @@ static void a_proxy_has_a_url(void **state) {
   }
 }
 
-static void what_is_none_is_refused(void **state) {
+TEST_CASE(what_is_none_is_refused) {
   static char big[UVOW__URL_MAX + 8];
   static const char *const bads[] = {" ",
                                      "https://p",
@@ -125,7 +124,6 @@ static void what_is_none_is_refused(void **state) {
                                      "http://p:80:",
                                      "p q",
                                      big};
-  (void)state;
   memset(big, 'p', sizeof(big) - 1);
   for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
     uvow__proxies_t proxies = {0};
@@ -136,8 +134,7 @@ static void what_is_none_is_refused(void **state) {
   }
 }
 
-static void the_environment_is_read_on_request_only(void **state) {
-  (void)state;
+TEST_CASE(the_environment_is_read_on_request_only) {
   uv_os_setenv("http_proxy", "http://e:1");
   expect(NULL, 0, "ws://h", NULL);
   expect(NULL, 1, "ws://h", "e:1");
@@ -146,8 +143,7 @@ static void the_environment_is_read_on_request_only(void **state) {
   expect("", 1, "ws://h", NULL);
 }
 
-static void each_scheme_has_its_variable(void **state) {
-  (void)state;
+TEST_CASE(each_scheme_has_its_variable) {
   uv_os_setenv("ALL_PROXY", "a:1");
   expect(NULL, 1, "ws://h", "a:1");
   expect(NULL, 1, "wss://h", "a:1");
@@ -169,8 +165,7 @@ static void each_scheme_has_its_variable(void **state) {
 }
 
 /* CVE-2016-5385: a request's header Proxy becomes HTTP_PROXY. */
-static void a_cgi_program_is_not_fooled(void **state) {
-  (void)state;
+TEST_CASE(a_cgi_program_is_not_fooled) {
   uv_os_setenv("HTTP_PROXY", "evil:1");
   uv_os_setenv("REQUEST_METHOD", "GET");
   expect(NULL, 1, "ws://h", NULL);
@@ -178,8 +173,7 @@ static void a_cgi_program_is_not_fooled(void **state) {
   expect(NULL, 1, "ws://h", "good:1");
 }
 
-static void no_proxy_lets_hosts_be_reached_without(void **state) {
-  (void)state;
+TEST_CASE(no_proxy_lets_hosts_be_reached_without) {
   uv_os_setenv("all_proxy", "a:1");
   uv_os_setenv("NO_PROXY", "x.test");
   expect(NULL, 1, "ws://x.test", NULL);
@@ -193,9 +187,8 @@ static void no_proxy_lets_hosts_be_reached_without(void **state) {
          "o:1"); /* the environment's are for its own */
 }
 
-static void a_wrong_one_matters_when_it_is_needed(void **state) {
+TEST_CASE(a_wrong_one_matters_when_it_is_needed) {
   uvow__proxies_t proxies = {0};
-  (void)state;
   uv_os_setenv("all_proxy", "socks5://s:1");
   uv_os_setenv("http_proxy", "p:1");
   uv_os_setenv("no_proxy", "x.test");
@@ -215,9 +208,8 @@ static void take(test_alloc_t *alloc, void *data) {
   uvow__proxies_done(&proxies, &alloc->allocator);
 }
 
-static void it_survives_no_memory(void **state) {
+TEST_CASE(it_survives_no_memory) {
   char text[] = "http://u:p@h:1";
-  (void)state;
   uv_os_setenv("http_proxy", "http://u:p@h:1");
   uv_os_setenv("HTTPS_PROXY", "s:1");
   uv_os_setenv("all_proxy", "socks5://s:1");

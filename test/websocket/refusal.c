@@ -1,5 +1,5 @@
 /* A handshake that the server refuses, and what a client says in its own. */
-#include "rpc/client.h"
+#include "rpc/peer.h"
 
 #include "support/script.h"
 
@@ -60,8 +60,8 @@ static void ask(script_t *s, seen_t *seen) {
   assert_int_equal(script_client(s, NULL), 0);
   memset(seen, 0, 2 * sizeof(*seen));
   seen[1].by_cause = 1;
-  assert_int_equal(
-      uvow_future_done(uvow_client_ready(s->client), look, &seen[0]), 0);
+  assert_int_equal(uvow_future_done(uvow_peer_ready(s->client), look, &seen[0]),
+                   0);
   assert_int_equal(
       uvow_future_done(script_request(s, "m", NULL), look, &seen[1]), 0);
   script_connected(s);
@@ -118,8 +118,7 @@ static const struct {
      403, "", "!", BY_ITSELF},
 };
 
-static void test_statuses(void **state) {
-  (void)state;
+TEST_CASE(test_statuses) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
     for (unsigned cut = 0; cut < 5; cut++) {
       script_t s;
@@ -140,13 +139,59 @@ static void test_statuses(void **state) {
     }
 }
 
+static void keep_words(const uvow_result_t *result, void *data) {
+  (void)snprintf((char *)data, 512, "%s", uvow_error_message(result->error));
+}
+
+/* What ready was rejected with, in words. */
+static void expect_words(const char *answer, const char *words) {
+  script_t s;
+  char said[512] = "";
+  script_init(&s);
+  assert_int_equal(script_client(&s, NULL), 0);
+  assert_int_equal(
+      uvow_future_done(uvow_peer_ready(s.client), keep_words, said), 0);
+  script_connected(&s);
+  script_feed(&s, answer, strlen(answer));
+  script_turns(&s);
+  if (!strstr(said, words))
+    fail_msg("'%s' is not in: %s", words, said);
+  script_end(&s);
+}
+
+/* It's for logs and terminals: whatever bytes the server sends. */
+TEST_CASE(test_words) {
+  expect_words(
+      "HTTP/1.1 403 \t\xe9\xc2\x9b[31m Ni\xc3\xa9t\r\n"
+      "Content-Length: 0\r\n\r\n",
+      "HTTP 403 ????[31m Ni??t");
+  expect_words(
+      "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
+      "Location: wss://other.test/\xe9\t\r\n\r\n",
+      "HTTP 302 Found, to wss://other.test/?");
+  expect_words("HTTP/1.1 204 No\r\nLocation: x\r\n\r\n", "HTTP 204 No");
+}
+
+/* A head that is too long was the handshake's. */
+TEST_CASE(test_head_without_end) {
+  static const char head[] = "HTTP/1.1 101 x\r\nX: ";
+  char *answer = (char *)malloc(70000);
+  assert_non_null(answer);
+  memset(answer, 'x', 70000);
+  memcpy(answer, head, sizeof(head) - 1);
+  answer[69999] = '\0';
+  expect_words(answer,
+               "the server's answer to the handshake is too large: its "
+               "head has more than 65536 bytes");
+  free(answer);
+}
+
 /* However much the server has to say: 4 KiB of it are kept. */
-static void test_long_body(void **state) {
+TEST_CASE(test_long_body) {
   script_t s;
   seen_t seen[2];
   char much[1000];
   char body[4097];
-  (void)state;
   ask(&s, seen);
   script_feed(&s, "HTTP/1.1 500 No\r\nLocation: x\r\n\r\n", 32);
   memset(much, 'm', sizeof(much));
@@ -160,11 +205,10 @@ static void test_long_body(void **state) {
 }
 
 /* A header behind the first 8 KiB isn't kept; one before it is. */
-static void test_long_head(void **state) {
+TEST_CASE(test_long_head) {
   script_t s;
   seen_t seen[2];
   char text[16384];
-  (void)state;
   ask(&s, seen);
   int len = snprintf(text, sizeof(text),
                      "HTTP/1.1 403 No\r\nX-Long: %09000d\r\nLocation: x\r\n"
@@ -175,22 +219,21 @@ static void test_long_head(void **state) {
 }
 
 /* While the body comes, the client may go. */
-static void test_close_meanwhile(void **state) {
-  (void)state;
+TEST_CASE(test_close_meanwhile) {
   for (int free_it = 0; free_it < 2; free_it++) {
     script_t s;
     test_alloc_t alloc;
     script_mark_t ready, request;
     start(&s, &alloc, &ready, &request);
-    script_watch(uvow_client_ready(s.client), &ready);
+    script_watch(uvow_peer_ready(s.client), &ready);
     script_call(&s, "m", &request);
     script_feed(&s, "HTTP/1.1 503 Busy\r\n\r\nwait", 25);
     script_turns(&s);
     script_expect(&s, "");
     if (free_it)
-      uvow_client_free(s.client);
+      uvow_peer_unref(s.client);
     else
-      uvow_future_detach(uvow_client_close(s.client));
+      uvow_future_detach(uvow_peer_close(s.client));
     if (free_it)
       s.client = NULL;
     script_turns(&s);
@@ -211,12 +254,12 @@ static void sweep(test_alloc_t *alloc, void *data) {
   (void)data;
   script_init_with(&s, alloc);
   if (s.loop) {
-    uvow_client_options_t options = script_options(&s);
-    options.bearer = "t";
-    options.origin = "http://o";
+    test_connect_t options = script_options(&s);
+    options.websocket.bearer = "t";
+    options.websocket.origin = "http://o";
     if (script_client(&s, &options) == 0) {
       script_mark_t ready = script_mark(&s, "");
-      uvow_future_t *f = uvow_client_ready(s.client);
+      uvow_future_t *f = uvow_peer_ready(s.client);
       if (f)
         script_watch(f, &ready);
       if (s.stream)
@@ -230,8 +273,7 @@ static void sweep(test_alloc_t *alloc, void *data) {
   script_quit(&s);
 }
 
-static void test_oom(void **state) {
-  (void)state;
+TEST_CASE(test_oom) {
   test_alloc_sweep(sweep, NULL);
 }
 
@@ -242,12 +284,12 @@ static void expect_request(const char *bearer, const char *origin,
   test_alloc_t alloc;
   test_alloc_init(&alloc);
   script_init_with(&s, &alloc);
-  uvow_client_options_t options = script_options(&s);
+  test_connect_t options = script_options(&s);
   options.url = "ws://user:secret@h/";
-  options.bearer = bearer;
-  options.origin = origin;
-  options.headers = headers;
-  options.header_count = count;
+  options.websocket.bearer = bearer;
+  options.websocket.origin = origin;
+  options.websocket.headers = headers;
+  options.websocket.header_count = count;
   assert_int_equal(script_client(&s, &options), 0);
   script_connected(&s);
   script_turns(&s);
@@ -261,10 +303,10 @@ static void expect_request(const char *bearer, const char *origin,
   script_quit(&s);
 }
 
-static void test_bearer_and_origin(void **state) {
-  static const uvow_header_t own[] = {{"authorization", "Mine"},
-                                      {"ORIGIN", "http://mine"}};
-  (void)state;
+TEST_CASE(test_bearer_and_origin) {
+  static const uvow_header_t own[] = {
+      {sizeof(uvow_header_t), "authorization", "Mine"},
+      {sizeof(uvow_header_t), "ORIGIN", "http://mine"}};
   expect_request("t0k.en~+/=", NULL, NULL, 0,
                  "\r\nAuthorization: Bearer t0k.en~+/=\r\n", "Basic");
   expect_request(NULL, NULL, NULL, 0, "\r\nAuthorization: Basic ", "Bearer");
@@ -277,20 +319,19 @@ static void test_bearer_and_origin(void **state) {
 }
 
 /* What could end a line, or a value, is refused before anything is sent. */
-static void test_injection(void **state) {
+TEST_CASE(test_injection) {
   static const char *const bad[] = {"",    "a b",  "a\r\nX: y", "a\n",
                                     "a\r", "\x01", "a\x7f",     "\xc3\xbc",
                                     " a",  "a\tb"};
-  (void)state;
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
     for (int which = 0; which < 2; which++) {
       script_t s;
       script_init(&s);
-      uvow_client_options_t options = script_options(&s);
+      test_connect_t options = script_options(&s);
       if (which)
-        options.bearer = bad[i];
+        options.websocket.bearer = bad[i];
       else
-        options.origin = bad[i];
+        options.websocket.origin = bad[i];
       assert_int_equal(script_client(&s, &options), UVOW_EINVAL);
       assert_int_equal(s.connects, 0);
       script_end(&s);
@@ -303,6 +344,9 @@ TEST_MODULE(refusal) {
        NULL},
       {"a long body is cut off", test_long_body, NULL, NULL, NULL},
       {"a long head is cut off", test_long_head, NULL, NULL, NULL},
+      {"its words are harmless", test_words, NULL, NULL, NULL},
+      {"a head without end is the handshake's", test_head_without_end, NULL,
+       NULL, NULL},
       {"a client may go while the body comes", test_close_meanwhile, NULL, NULL,
        NULL},
       {"memory may be missing", test_oom, NULL, NULL, NULL},

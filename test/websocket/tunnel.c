@@ -127,9 +127,8 @@ static void write_text(fixture_t *x, const char *text) {
 
 #define ASKED "CONNECT h.test:81 HTTP/1.1\r\nHost: h.test:81\r\n\r\n"
 
-static void the_proxy_is_asked_for_the_server(void **state) {
+TEST_CASE(the_proxy_is_asked_for_the_server) {
   fixture_t x;
-  (void)state;
   start(&x, "h.test", "ws://p.test:3128");
   assert_string_equal(x.host, "p.test");
   assert_int_equal(x.port, 3128);
@@ -142,9 +141,8 @@ static void the_proxy_is_asked_for_the_server(void **state) {
   end(&x);
 }
 
-static void brackets_are_put_around_ipv6(void **state) {
+TEST_CASE(brackets_are_put_around_ipv6) {
   fixture_t x;
-  (void)state;
   start(&x, "fd00::1", "ws://[::1]");
   assert_string_equal(x.host, "::1");
   assert_int_equal(x.port, 80);
@@ -154,9 +152,8 @@ static void brackets_are_put_around_ipv6(void **state) {
   end(&x);
 }
 
-static void credentials_are_sent(void **state) {
+TEST_CASE(credentials_are_sent) {
   fixture_t x;
-  (void)state;
   start(&x, "h.test", "ws://Aladdin:open%20sesame@p");
   script_connected(&x.s);
   expect_written(&x.s,
@@ -172,14 +169,13 @@ static void credentials_are_sent(void **state) {
   end(&x);
 }
 
-static void what_stands_behind_the_head_is_the_servers(void **state) {
+TEST_CASE(what_stands_behind_the_head_is_the_servers) {
   static const char *const heads[] = {
       "HTTP/1.1 200 Connection established\r\n\r\n",
       "HTTP/1.0 200 OK\r\nVia: x\r\nContent-Length: 4\r\n\r\n",
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\n\r\n",
       "HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\n\r\n",
       "HTTP/1.1 299 \r\n\r\n"};
-  (void)state;
   for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
     for (unsigned cut = 0; cut < 6; cut++) {
       fixture_t x;
@@ -208,7 +204,7 @@ static void expect_error(fixture_t *x, int status, const char *text) {
   assert_string_equal(uvow_error_message(x->error), text);
 }
 
-static void another_status_is_an_error(void **state) {
+TEST_CASE(another_status_is_an_error) {
   static const struct {
     const char *answer;
     int status;
@@ -226,8 +222,9 @@ static void another_status_is_an_error(void **state) {
       {"HTTP/1.1 101 Switching\r\n\r\n", 101,
        "the proxy p.test:3128 answered HTTP 101 Switching"},
       {"HTTP/1.1 199 x\r\n\r\n", 199,
-       "the proxy p.test:3128 answered HTTP 199 x"}};
-  (void)state;
+       "the proxy p.test:3128 answered HTTP 199 x"},
+      {"HTTP/1.1 407 \xc2\x9b[2J\t!\r\n\r\n", 407,
+       "the proxy p.test:3128 answered HTTP 407 ??[2J?!"}};
   for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
     for (unsigned cut = 0; cut < 3; cut++) {
       fixture_t x;
@@ -243,10 +240,9 @@ static void another_status_is_an_error(void **state) {
   }
 }
 
-static void long_reasons_are_cut(void **state) {
+TEST_CASE(long_reasons_are_cut) {
   fixture_t x;
   char answer[700];
-  (void)state;
   memset(answer, 'r', sizeof(answer));
   memcpy(answer, "HTTP/1.1 500 ", 13);
   snprintf(answer + sizeof(answer) - 5, 5, "\r\n\r\n");
@@ -259,9 +255,8 @@ static void long_reasons_are_cut(void **state) {
   end(&x);
 }
 
-static void what_is_not_http_is_an_error(void **state) {
+TEST_CASE(what_is_not_http_is_an_error) {
   fixture_t x;
-  (void)state;
   start(&x, "h.test", "ws://p");
   script_connected(&x.s);
   say(&x.s, "SSH-2.0-x\r\n");
@@ -272,10 +267,9 @@ static void what_is_not_http_is_an_error(void **state) {
   end(&x);
 }
 
-static void a_head_without_end_is_an_error(void **state) {
+TEST_CASE(a_head_without_end_is_an_error) {
   fixture_t x;
   static const char line[] = "X: 0123456789012345678901234567890123456789\r\n";
-  (void)state;
   start(&x, "h.test", "ws://p");
   script_connected(&x.s);
   say(&x.s, "HTTP/1.1 200 OK\r\n");
@@ -283,12 +277,30 @@ static void a_head_without_end_is_an_error(void **state) {
     say(&x.s, line);
   assert_int_equal(x.ended, 1);
   assert_int_equal(uvow_error_code(uvow_error_cause(x.error)), UVOW_ETOOBIG);
+  assert_non_null(
+      strstr(uvow_error_message(x.error), "its head has more than 100 fields"));
   end(&x);
 }
 
-static void a_proxy_that_is_not_there_is_named(void **state) {
+TEST_CASE(a_pause_is_the_lower_streams) {
   fixture_t x;
-  (void)state;
+  start(&x, "h.test", "ws://p");
+  script_connected(&x.s);
+  x.stream->ops->pause(x.stream, 1); /* the handshake goes on */
+  assert_int_equal(x.s.paused, 0);
+  say(&x.s, "HTTP/1.1 200 OK\r\n\r\n");
+  assert_int_equal(x.opened, 1);
+  x.stream->ops->pause(x.stream, 1);
+  assert_int_equal(x.s.paused, 1);
+  x.stream->ops->pause(x.stream, 0);
+  assert_int_equal(x.s.paused, 0);
+  say(&x.s, "first");
+  assert_string_equal(x.text, "first");
+  end(&x);
+}
+
+TEST_CASE(a_proxy_that_is_not_there_is_named) {
+  fixture_t x;
   start(&x, "h.test", "ws://u:secret@p.test:3128");
   script_hang_up(&x.s, UV_ECONNREFUSED);
   expect_error(&x, 0,
@@ -297,9 +309,8 @@ static void a_proxy_that_is_not_there_is_named(void **state) {
   end(&x);
 }
 
-static void a_proxy_that_goes_is_named(void **state) {
+TEST_CASE(a_proxy_that_goes_is_named) {
   fixture_t x;
-  (void)state;
   start(&x, "h.test", "ws://p");
   script_connected(&x.s);
   say(&x.s, "HTTP/1.1 200 O");
@@ -320,9 +331,8 @@ static void a_proxy_that_goes_is_named(void **state) {
   end(&x);
 }
 
-static void open_it_passes_all_on(void **state) {
+TEST_CASE(open_it_passes_all_on) {
   fixture_t x;
-  (void)state;
   for (int in_order = 0; in_order < 2; in_order++) {
     start(&x, "h.test", "ws://p");
     script_connected(&x.s);
@@ -353,9 +363,8 @@ static void open_it_passes_all_on(void **state) {
 }
 
 /* The answer may come while the question is still being written. */
-static void a_write_that_takes_long_is_waited_for(void **state) {
+TEST_CASE(a_write_that_takes_long_is_waited_for) {
   fixture_t x;
-  (void)state;
   start(&x, "h.test", "ws://p");
   x.s.block = 1;
   script_connected(&x.s);
@@ -374,8 +383,7 @@ static void a_write_that_takes_long_is_waited_for(void **state) {
   end(&x);
 }
 
-static void closed_at_any_time_it_says_nothing(void **state) {
-  (void)state;
+TEST_CASE(closed_at_any_time_it_says_nothing) {
   for (int stage = 0; stage < 4; stage++) {
     fixture_t x;
     start(&x, "h.test", "ws://p");
@@ -396,9 +404,8 @@ static void closed_at_any_time_it_says_nothing(void **state) {
   }
 }
 
-static void its_trouble_is_told(void **state) {
+TEST_CASE(its_trouble_is_told) {
   fixture_t x;
-  (void)state;
   start(&x, "h.test", "ws://p.test");
   uvow_error_t *trouble = uvow__io_trouble(x.stream);
   assert_string_equal(uvow_error_message(trouble),
@@ -431,24 +438,22 @@ static void tunnel_with(test_alloc_t *alloc, void *data) {
   uvow__url_done(&x.proxy);
 }
 
-static void without_memory_it_fails_in_order(void **state) {
-  (void)state;
+TEST_CASE(without_memory_it_fails_in_order) {
   test_alloc_sweep(tunnel_with, NULL);
 }
 
 /* A client: through the proxy, all that it is told to. */
 
-static void a_client_goes_through(void **state) {
+TEST_CASE(a_client_goes_through) {
   fixture_t x;
-  (void)state;
   prepare(&x);
   script_init(&x.s);
-  uvow_client_options_t options = script_options(&x.s);
+  test_connect_t options = script_options(&x.s);
   options.url = "ws://h.test:81/x";
-  options.proxy = "http://p.test:3128";
-  options.tcp_keepalive_s = 9;
+  options.websocket.proxy = "http://p.test:3128";
+  options.websocket.tcp_keepalive_s = 9;
   assert_int_equal(
-      uvow__client_new(x.s.loop, &options, &x.transport, &x.s.client), 0);
+      test_connect_on(x.s.loop, &options, &x.transport, &x.s.client), 0);
   assert_string_equal(x.host, "p.test");
   assert_int_equal(x.keepalive_s, 9);
   script_connected(&x.s);
@@ -466,75 +471,71 @@ static void a_client_goes_through(void **state) {
   script_end(&x.s);
 }
 
-static void a_refusal_rejects_what_was_asked(void **state) {
+TEST_CASE(a_refusal_rejects_what_was_asked) {
   fixture_t x;
-  (void)state;
   prepare(&x);
   script_init(&x.s);
-  uvow_client_options_t options = script_options(&x.s);
+  test_connect_t options = script_options(&x.s);
   options.url = "ws://h.test:81/x";
-  options.proxy = "http://p.test:3128";
+  options.websocket.proxy = "http://p.test:3128";
   assert_int_equal(
-      uvow__client_new(x.s.loop, &options, &x.transport, &x.s.client), 0);
+      test_connect_on(x.s.loop, &options, &x.transport, &x.s.client), 0);
   script_mark_t a = script_mark(&x.s, "a");
   script_call(&x.s, "m", &a);
   script_connected(&x.s);
   say(&x.s, "HTTP/1.1 407 No\r\n\r\n");
   script_turns(&x.s);
   script_expect(&x.s, "a!EPROXY:NOT");
-  assert_int_equal(uvow_error_status(x.s.client->ended), 407);
+  assert_int_equal(uvow_error_status(x.s.client->life.why), 407);
   script_end(&x.s);
 }
 
-static void a_proxy_that_hangs_is_named_in_the_end(void **state) {
+TEST_CASE(a_proxy_that_hangs_is_named_in_the_end) {
   fixture_t x;
-  (void)state;
   prepare(&x);
   script_init(&x.s);
   script_drive_clock(&x.s);
-  uvow_client_options_t options = script_options(&x.s);
-  options.proxy = "http://p.test:3128";
-  options.connect_timeout_ms = 1000;
+  test_connect_t options = script_options(&x.s);
+  options.websocket.proxy = "http://p.test:3128";
+  options.websocket.connect_timeout_ms = 1000;
   assert_int_equal(
-      uvow__client_new(x.s.loop, &options, &x.transport, &x.s.client), 0);
+      test_connect_on(x.s.loop, &options, &x.transport, &x.s.client), 0);
   script_connected(&x.s);
   script_turns(&x.s);
   script_advance(&x.s, 1001);
-  assert_non_null(x.s.client->ended);
-  assert_int_equal(uvow_error_code(x.s.client->ended), UVOW_ETIMEDOUT);
-  assert_string_equal(uvow_error_message(x.s.client->ended),
+  assert_non_null(x.s.client->life.why);
+  assert_int_equal(uvow_error_code(x.s.client->life.why), UVOW_ETIMEDOUT);
+  assert_string_equal(uvow_error_message(x.s.client->life.why),
                       "connecting took too long: the proxy p.test:3128 has "
                       "not answered yet");
   script_end(&x.s);
 }
 
-static void an_option_that_is_no_proxy_is_refused(void **state) {
+TEST_CASE(an_option_that_is_no_proxy_is_refused) {
   script_t s;
-  (void)state;
   script_init(&s);
-  uvow_client_options_t options = script_options(&s);
-  options.proxy = "socks5://p:1";
-  assert_int_equal(uvow_client_new(s.loop, &options, &s.client), UVOW_EINVAL);
+  test_connect_t options = script_options(&s);
+  options.websocket.proxy = "socks5://p:1";
+  assert_int_equal(test_connect(s.loop, &options, &s.client), UVOW_EINVAL);
   script_end(&s);
 }
 
-static void the_environments_is_a_rejection(void **state) {
+TEST_CASE(the_environments_is_a_rejection) {
   script_t s;
-  (void)state;
   script_init(&s);
   char *before = getenv("http_proxy") ? strdup(getenv("http_proxy")) : NULL;
   uv_os_setenv("http_proxy", "socks5://u:secret@p:1");
-  uvow_client_options_t options = script_options(&s);
+  test_connect_t options = script_options(&s);
   options.url = "ws://no-such-host.test";
-  options.proxy_from_environment = 1;
+  options.websocket.proxy_from_environment = 1;
   assert_int_equal(script_client(&s, &options), 0);
   uv_os_unsetenv("http_proxy");
   if (before)
     uv_os_setenv("http_proxy", before);
   free(before);
   assert_int_equal(s.connects, 0);
-  assert_int_equal(uvow_error_code(s.client->ended), UVOW_EPROXY);
-  assert_null(strstr(uvow_error_message(s.client->ended), "secret"));
+  assert_int_equal(uvow_error_code(s.client->life.why), UVOW_EPROXY);
+  assert_null(strstr(uvow_error_message(s.client->life.why), "secret"));
   script_end(&s);
 }
 
@@ -546,6 +547,7 @@ TEST_MODULE(tunnel) {
       cmocka_unit_test(what_stands_behind_the_head_is_the_servers),
       cmocka_unit_test(another_status_is_an_error),
       cmocka_unit_test(long_reasons_are_cut),
+      cmocka_unit_test(a_pause_is_the_lower_streams),
       cmocka_unit_test(what_is_not_http_is_an_error),
       cmocka_unit_test(a_head_without_end_is_an_error),
       cmocka_unit_test(a_proxy_that_is_not_there_is_named),

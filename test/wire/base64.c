@@ -5,7 +5,7 @@
 
 #include "wire/base64.h"
 
-static void codes_base64(void **state) {
+TEST_CASE(codes_base64) {
   static const char *const pairs[][2] = {{"", ""},
                                          {"f", "Zg=="},
                                          {"fo", "Zm8="},
@@ -13,7 +13,6 @@ static void codes_base64(void **state) {
                                          {"foob", "Zm9vYg=="},
                                          {"fooba", "Zm9vYmE="},
                                          {"foobar", "Zm9vYmFy"}};
-  (void)state;
   for (size_t i = 0; i < 7; i++) {
     char text[16];
     uint8_t bytes[6];
@@ -34,7 +33,7 @@ static void codes_base64(void **state) {
   }
 }
 
-static void codes_all_of_base64(void **state) {
+TEST_CASE(codes_all_of_base64) {
   static const char all[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   static const char *const bad[] = {
@@ -43,7 +42,6 @@ static void codes_all_of_base64(void **state) {
   uint8_t bytes[48];
   char text[UVOW__BASE64_SIZE(48)];
   size_t len;
-  (void)state;
   assert_int_equal(uvow__base64_decode(all, 64, bytes, 48, &len), 0);
   assert_int_equal(len, 48);
   assert_int_equal(uvow__base64_encode(bytes, 48, text), 64);
@@ -61,10 +59,26 @@ static void codes_all_of_base64(void **state) {
   }
 }
 
+/* The example of obs-websocket's documentation of its protocol. */
+TEST_CASE(hashes_a_secret) {
+  char secret[UVOW__BASE64_SIZE(UVOW__SHA256)];
+  char answer[UVOW__BASE64_SIZE(UVOW__SHA256)];
+  const uvow__slice_t first[] = {
+      UVOW__SLICE("supersecretpassword"),
+      UVOW__SLICE("lM1GncleQOaCu9lT1yeUZhFYnqhsLLP1G5lAGo3ixaI=")};
+  uvow__slice_t second[] = {
+      {secret, sizeof(secret) - 1},
+      UVOW__SLICE("+IxH4CnCiqpX1rM9scsNynZzbOe4KhDeYcTNS3PDaeY=")};
+  assert_int_equal(uvow__base64_sha256(first, 2, secret), 0);
+  assert_int_equal(uvow__base64_sha256(second, 2, answer), 0);
+  assert_string_equal(answer, "1Ct943GAT+6YQUUX47Ia/ncufilbe6+oD6lY+5kaCu4=");
+}
+
 TEST_MODULE(base64) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(codes_base64),
       cmocka_unit_test(codes_all_of_base64),
+      cmocka_unit_test(hashes_a_secret),
   };
   return cmocka_run_group_tests_name("wire/base64", tests, NULL, NULL);
 }

@@ -69,8 +69,7 @@ static void run_case(const body_case_t *one, size_t cut, size_t step) {
   assert_int_equal(alloc.live, 0);
 }
 
-static void test_split(void **state) {
-  (void)state;
+TEST_CASE(test_split) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     run_case(&cases[i], 1, 1);
     for (size_t cut = 1; cut <= strlen(cases[i].bytes); cut++)
@@ -78,11 +77,10 @@ static void test_split(void **state) {
   }
 }
 
-static void test_long(void **state) {
+TEST_CASE(test_long) {
   static const char *const heads[] = {HEAD(""),
                                       HEAD("Content-Length: 99999\r\n"),
                                       HEAD("Transfer-Encoding: chunked\r\n")};
-  (void)state;
   for (size_t i = 0; i < 3; i++) {
     test_alloc_t alloc;
     uvow__http_t http;
@@ -105,12 +103,11 @@ static void test_long(void **state) {
 }
 
 /* The last byte that is kept is the last that is awaited. */
-static void test_full(void **state) {
+TEST_CASE(test_full) {
   static uint8_t full[UVOW__BODY_MAX];
   test_alloc_t alloc;
   uvow__http_t http;
   uvow__body_t body;
-  (void)state;
   test_alloc_init(&alloc);
   read_head(&http, &alloc.allocator, HEAD(""));
   uvow__body_init(&body, &alloc.allocator, &http);
@@ -120,11 +117,10 @@ static void test_full(void **state) {
   uvow__http_done(&http);
 }
 
-static void test_no_memory(void **state) {
+TEST_CASE(test_no_memory) {
   test_alloc_t alloc;
   uvow__http_t http;
   uvow__body_t body;
-  (void)state;
   test_alloc_init(&alloc);
   read_head(&http, &alloc.allocator, HEAD(""));
   uvow__body_init(&body, &alloc.allocator, &http);

@@ -45,8 +45,7 @@ static const struct {
     {"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", 13, 0},
 };
 
-static void reads_the_examples_of_rfc_7692_however_they_are_cut(void **state) {
-  (void)state;
+TEST_CASE(reads_the_examples_of_rfc_7692_however_they_are_cut) {
   for (size_t i = 0; i < sizeof(hellos) / sizeof(hellos[0]); i++) {
     for (size_t cut = 0; cut <= hellos[i].len; cut++) {
       for (size_t step = 0; step < 3; step++) {
@@ -76,8 +75,7 @@ static void reads_the_examples_of_rfc_7692_however_they_are_cut(void **state) {
   }
 }
 
-static void writes_the_examples_of_rfc_7692(void **state) {
-  (void)state;
+TEST_CASE(writes_the_examples_of_rfc_7692) {
   deflate_pair_t pair;
   uvow__buf_t out;
   deflate_start(&pair, &uvow__mem_default, 15, 0, 6);
@@ -92,8 +90,7 @@ static void writes_the_examples_of_rfc_7692(void **state) {
   deflate_stop(&pair);
 }
 
-static void reads_an_empty_message(void **state) {
-  (void)state;
+TEST_CASE(reads_an_empty_message) {
   static const uint8_t bytes[1] = {0}; /* RFC 7692 7.2.3.6 */
   deflate_pair_t pair;
   uvow__buf_t out;
@@ -112,17 +109,16 @@ static void reads_an_empty_message(void **state) {
   deflate_stop(&pair);
 }
 
-static void carries_messages_with_all_terms(void **state) {
-  (void)state;
+TEST_CASE(carries_messages_with_all_terms) {
   static const size_t sizes[] = {1, 2, 60, 511, 513, 4096, 33000, 70001};
   static uint8_t bytes[70001];
   for (int bits = 9; bits <= 15; bits++) {
-    for (int forgets = 0; forgets < 4; forgets++) {
+    for (int no_takeover = 0; no_takeover < 4; no_takeover++) {
       uvow__deflate_config_t config =
-          deflate_agreed(bits, 0, 1 + (bits + forgets) % 9);
+          deflate_agreed(bits, 0, 1 + (bits + no_takeover) % 9);
       uvow__deflate_t ends[2];
-      config.terms.client_no_context_takeover = forgets & 1;
-      config.terms.server_no_context_takeover = forgets > 1;
+      config.terms.client_no_context_takeover = no_takeover & 1;
+      config.terms.server_no_context_takeover = no_takeover > 1;
       config.terms.client_max_window_bits = (uint8_t)(24 - bits);
       for (int i = 0; i < 2; i++) {
         config.is_server = (uint8_t)i;
@@ -141,8 +137,7 @@ static void carries_messages_with_all_terms(void **state) {
   }
 }
 
-static void carries_a_long_message_in_pieces(void **state) {
-  (void)state;
+TEST_CASE(carries_a_long_message_in_pieces) {
   size_t len = 5 * MIB + 1;
   uint8_t *bytes = (uint8_t *)malloc(len);
   assert_non_null(bytes);
@@ -167,13 +162,12 @@ static void carries_a_long_message_in_pieces(void **state) {
   free(bytes);
 }
 
-static void refers_back_to_what_the_window_holds(void **state) {
-  (void)state;
+TEST_CASE(refers_back_to_what_the_window_holds) {
   uint8_t bytes[2000];
   deflate_noise(bytes, sizeof(bytes), 7);
   for (int bits = 9; bits <= 15; bits++) {
-    for (int forgets = 0; forgets < 2; forgets++) {
-      uvow__deflate_config_t config = deflate_agreed(bits, forgets, 6);
+    for (int no_takeover = 0; no_takeover < 2; no_takeover++) {
+      uvow__deflate_config_t config = deflate_agreed(bits, no_takeover, 6);
       uvow__deflate_t packer;
       uvow__buf_t packed;
       uvow__deflate_init(&packer, &uvow__mem_default, &config);
@@ -182,9 +176,9 @@ static void refers_back_to_what_the_window_holds(void **state) {
       size_t first = uvow__buf_size(&packed);
       uvow__deflate_compress(&packer, bytes, sizeof(bytes), &packed);
       size_t second = uvow__buf_size(&packed) - first;
-      if (bits > 11 && !forgets) /* 2000 bytes ago, and some look-ahead */
+      if (bits > 11 && !no_takeover) /* 2000 bytes ago, and some look-ahead */
         assert_in_range(second, 5, 100);
-      else if (!forgets && bits == 11)
+      else if (!no_takeover && bits == 11)
         assert_in_range(second, sizeof(bytes), sizeof(bytes) + 20);
       else
         assert_int_equal(uvow__buf_size(&packed), 0); /* as it is */
@@ -194,8 +188,7 @@ static void refers_back_to_what_the_window_holds(void **state) {
   }
 }
 
-static void refuses_to_look_back_beyond_the_window(void **state) {
-  (void)state;
+TEST_CASE(refuses_to_look_back_beyond_the_window) {
   uint8_t bytes[600];
   deflate_pair_t wide, narrow;
   uvow__buf_t packed, out;
@@ -221,30 +214,27 @@ static void refuses_to_look_back_beyond_the_window(void **state) {
   deflate_stop(&narrow);
 }
 
-static void
-takes_memory_only_while_there_is_something_to_remember(void **state) {
-  (void)state;
+TEST_CASE(takes_memory_only_while_there_is_something_to_remember) {
   static const uint8_t text[] = "text text text text text text text text";
-  for (int forgets = 0; forgets < 2; forgets++) {
+  for (int no_takeover = 0; no_takeover < 2; no_takeover++) {
     test_alloc_t alloc;
     deflate_pair_t pair;
     test_alloc_init(&alloc);
-    deflate_start(&pair, &alloc.allocator, 15, forgets, 6);
+    deflate_start(&pair, &alloc.allocator, 15, no_takeover, 6);
     assert_int_equal(alloc.calls, 0);
     for (int i = 0; i < 3; i++) {
       carry(&pair.client, &pair.server, text, sizeof(text));
-      assert_int_equal(alloc.live == 0, forgets);
+      assert_int_equal(alloc.live == 0, no_takeover);
       size_t live = alloc.live;
       carry(&pair.server, &pair.client, text, sizeof(text));
-      assert_int_equal(alloc.live > live, !forgets && i == 0);
+      assert_int_equal(alloc.live > live, !no_takeover && i == 0);
     }
     deflate_stop(&pair);
     assert_int_equal(alloc.live, 0);
   }
 }
 
-static void sends_short_messages_as_they_are(void **state) {
-  (void)state;
+TEST_CASE(sends_short_messages_as_they_are) {
   static const uint8_t text[200] = {0};
   uvow__deflate_config_t config = deflate_agreed(15, 0, 6);
   test_alloc_t alloc;
@@ -273,11 +263,10 @@ static void sends_short_messages_as_they_are(void **state) {
   uvow__buf_done(&out);
 }
 
-static void sends_what_does_not_shrink_as_it_is(void **state) {
-  (void)state;
+TEST_CASE(sends_what_does_not_shrink_as_it_is) {
   static uint8_t bytes[40000];
   static const struct {
-    int forgets;
+    int no_takeover;
     size_t len;
     int rc;
   } cases[] = {{1, 300, UVOW__DEFLATE_AS_IS},
@@ -289,7 +278,7 @@ static void sends_what_does_not_shrink_as_it_is(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     deflate_pair_t pair;
     uvow__buf_t out;
-    deflate_start(&pair, &uvow__mem_default, 15, cases[i].forgets, 6);
+    deflate_start(&pair, &uvow__mem_default, 15, cases[i].no_takeover, 6);
     uvow__buf_init(&out, &uvow__mem_default, SIZE_MAX);
     assert_int_equal(uvow__buf_append(&out, "kept", 4), 0);
     assert_int_equal(
@@ -300,14 +289,13 @@ static void sends_what_does_not_shrink_as_it_is(void **state) {
     if (cases[i].rc)
       assert_int_equal(carry(&pair.client, &pair.server,
                              bytes + cases[i].len - 300, 300) != 0,
-                       !cases[i].forgets);
+                       !cases[i].no_takeover);
     uvow__buf_done(&out);
     deflate_stop(&pair);
   }
 }
 
-static void forgets_what_did_not_leave(void **state) {
-  (void)state;
+TEST_CASE(drops_what_did_not_leave) {
   static uint8_t bytes[500];
   for (int full = 0; full < 2; full++) {
     deflate_pair_t pair;
@@ -321,7 +309,7 @@ static void forgets_what_did_not_leave(void **state) {
         full ? UVOW_EOVERLOAD : 0);
     assert_int_equal(uvow__buf_size(&out) == 0, full);
     if (!full)
-      uvow__deflate_forget(&pair.client);
+      uvow__deflate_reset(&pair.client);
     size_t size = carry(&pair.client, &pair.server, bytes, sizeof(bytes));
     assert_true(size > sizeof(bytes)); /* from nothing on */
     size = carry(&pair.client, &pair.server, bytes, sizeof(bytes));
@@ -331,8 +319,7 @@ static void forgets_what_did_not_leave(void **state) {
   }
 }
 
-static void checks_options(void **state) {
-  (void)state;
+TEST_CASE(checks_options) {
   uvow_deflate_options_t options;
   uvow__deflate_config_t config;
   memset(&options, 0, sizeof(options));
@@ -386,16 +373,16 @@ static void checks_options(void **state) {
 
 static void no_memory(test_alloc_t *alloc, void *data) {
   static uint8_t bytes[3000];
-  const int *forgets = (const int *)data;
+  const int *no_takeover = (const int *)data;
   deflate_pair_t pair;
   uvow__buf_t packed, out;
   uvow__deflate_sink_t sink = {.out = &out};
   int rc = 0;
-  deflate_start(&pair, &alloc->allocator, 15, *forgets, 6);
+  deflate_start(&pair, &alloc->allocator, 15, *no_takeover, 6);
   uvow__buf_init(&packed, &alloc->allocator, SIZE_MAX);
   uvow__buf_init(&out, &alloc->allocator, SIZE_MAX);
   deflate_prose(bytes, sizeof(bytes), 1);
-  for (int i = 0; i < 2 && !rc; i++) {
+  for (int i = 0; i < 2 && rc == 0; i++) {
     uvow__buf_clear(&out, 0);
     uvow__buf_clear(&packed, 0);
     rc = uvow__deflate_compress(&pair.client, bytes, sizeof(bytes), &packed);
@@ -411,10 +398,65 @@ static void no_memory(test_alloc_t *alloc, void *data) {
   deflate_stop(&pair);
 }
 
-static void survives_every_failing_allocation(void **state) {
-  (void)state;
-  for (int forgets = 0; forgets < 2; forgets++)
-    test_alloc_sweep(no_memory, &forgets);
+TEST_CASE(survives_every_failing_allocation) {
+  for (int no_takeover = 0; no_takeover < 2; no_takeover++)
+    test_alloc_sweep(no_memory, &no_takeover);
+}
+
+/* What goes to many is compressed once for all who remember nothing and ask for
+ * the same. */
+TEST_CASE(compresses_once_for_many) {
+  static uint8_t bytes[4000];
+  deflate_pair_t like[3];
+  uvow__packed_t packed = {0};
+  deflate_prose(bytes, sizeof(bytes), 1);
+  deflate_start(&like[0], &uvow__mem_default, 15, 1, 6);
+  deflate_start(&like[1], &uvow__mem_default, 15, 1, 6);
+  deflate_start(&like[2], &uvow__mem_default, 10, 1, 6);
+  assert_int_equal(uvow__deflate_compress_once(&like[0].server, bytes,
+                                               sizeof(bytes), &packed),
+                   0);
+  const uint8_t *at = uvow__buf_front(&packed.bytes);
+  size_t size = uvow__buf_size(&packed.bytes);
+  memset(bytes, 'x', sizeof(bytes)); /* it doesn't look again */
+  assert_int_equal(uvow__deflate_compress_once(&like[1].server, bytes,
+                                               sizeof(bytes), &packed),
+                   0);
+  assert_ptr_equal(uvow__buf_front(&packed.bytes), at);
+  assert_int_equal(uvow__buf_size(&packed.bytes), size);
+  assert_int_equal(uvow__deflate_compress_once(&like[2].server, bytes,
+                                               sizeof(bytes), &packed),
+                   0);
+  assert_true(uvow__buf_size(&packed.bytes) < size);
+  uvow__packed_done(&packed);
+  assert_int_equal(
+      uvow__deflate_compress_once(&like[2].server, bytes, 0, &packed),
+      UVOW__DEFLATE_AS_IS);
+  assert_int_equal(
+      uvow__deflate_compress_once(&like[2].server, bytes, 0, &packed),
+      UVOW__DEFLATE_AS_IS);
+  uvow__packed_done(&packed);
+  for (int i = 0; i < 3; i++)
+    deflate_stop(&like[i]);
+}
+
+/* Without memory for one peer, the next one may have some. */
+static void pack_once(test_alloc_t *alloc, void *data) {
+  deflate_pair_t pair;
+  uvow__packed_t packed = {0};
+  uint8_t bytes[400];
+  (void)data;
+  memset(bytes, 'x', sizeof(bytes));
+  deflate_start(&pair, &alloc->allocator, 15, 1, 6);
+  int rc =
+      uvow__deflate_compress_once(&pair.server, bytes, sizeof(bytes), &packed);
+  assert_int_equal(rc, packed.mem ? 0 : UVOW_ENOMEM);
+  uvow__packed_done(&packed);
+  deflate_stop(&pair);
+}
+
+TEST_CASE(compresses_once_without_memory) {
+  test_alloc_sweep(pack_once, NULL);
 }
 
 TEST_MODULE(deflate) {
@@ -429,7 +471,9 @@ TEST_MODULE(deflate) {
       cmocka_unit_test(takes_memory_only_while_there_is_something_to_remember),
       cmocka_unit_test(sends_short_messages_as_they_are),
       cmocka_unit_test(sends_what_does_not_shrink_as_it_is),
-      cmocka_unit_test(forgets_what_did_not_leave),
+      cmocka_unit_test(drops_what_did_not_leave),
+      cmocka_unit_test(compresses_once_for_many),
+      cmocka_unit_test(compresses_once_without_memory),
       cmocka_unit_test(checks_options),
       cmocka_unit_test(survives_every_failing_allocation),
   };

@@ -53,13 +53,12 @@ static void is_capture(const uvow__captures_t *found, size_t capture,
   assert_memory_equal(got.ptr, text, got.len);
 }
 
-static void captures_values(void **state) {
+TEST_CASE(captures_values) {
   uvow__captures_t found;
   const char *text =
       " { \"x\" : [1,{}] , \"id\" : 12 ,\t\"result\":{\"id\":[7]}"
       ",\"error\":{\"y\":1,\"code\":-3.5e+2,\"z\":\"\"}"
       ",\"a_callback_id15\":\"\\\"\"}\r\n";
-  (void)state;
   assert_int_equal(scan(&object, text, strlen(text), &found), 0);
   is_capture(&found, ID, UVOW__JSON_NUMBER, "12");
   is_capture(&found, RESULT, UVOW__JSON_OBJECT, "{\"id\":[7]}");
@@ -72,7 +71,7 @@ static void captures_values(void **state) {
   assert_ptr_equal(found.texts[UVOW__CAPTURE_ALL].ptr, text + 1);
 }
 
-static void knows_every_kind(void **state) {
+TEST_CASE(knows_every_kind) {
   static const struct {
     const char *raw;
     uvow__json_kind_t kind;
@@ -92,7 +91,6 @@ static void knows_every_kind(void **state) {
       {"{}", UVOW__JSON_OBJECT},
       {"{\"\\\\\":\"}\\\"}\"}", UVOW__JSON_OBJECT},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     char text[100];
     uvow__captures_t found;
@@ -110,7 +108,7 @@ static void knows_every_kind(void **state) {
   }
 }
 
-static void matches_escaped_keys(void **state) {
+TEST_CASE(matches_escaped_keys) {
   static const char *const same[] = {"{\"\\u0069d\":1}", "{\"i\\u0064\":1}",
                                      "{\"\\u0069\\u0064\" :1,\"x\":2}"};
   static const char *const others[] = {
@@ -120,7 +118,6 @@ static void matches_escaped_keys(void **state) {
       "{\"a_callback_id1\":1}", "{\"a_callback_id155\":1}",
       "{\"a_callback_id14\":1}"};
   uvow__captures_t found;
-  (void)state;
   for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
     assert_int_equal(scan(&object, same[i], strlen(same[i]), &found), 0);
     is_capture(&found, ID, UVOW__JSON_NUMBER, "1");
@@ -132,10 +129,9 @@ static void matches_escaped_keys(void **state) {
   }
 }
 
-static void reads_arrays(void **state) {
+TEST_CASE(reads_arrays) {
   uvow__captures_t found;
   const char *text = "[ 1 ,\"j\", {\"status\":\"ok\"},{\"status\":2} ]";
-  (void)state;
   assert_int_equal(scan(&array, text, strlen(text), &found), 0);
   is_capture(&found, ZERO, UVOW__JSON_NUMBER, "1");
   is_capture(&found, STATUS, UVOW__JSON_STRING, "\"ok\"");
@@ -151,16 +147,15 @@ static void reads_arrays(void **state) {
 }
 
 /* Another kind of container than the tree has there is a payload. */
-static void other_shapes_are_payload(void **state) {
+TEST_CASE(other_shapes_are_payload) {
   uvow__captures_t found;
   const char *text = "{\"error\":[{\"code\":1}]}";
-  (void)state;
   assert_int_equal(scan(&object, text, strlen(text), &found), 0);
   is_capture(&found, ERROR, UVOW__JSON_ARRAY, "[{\"code\":1}]");
   is_capture(&found, CODE, UVOW__JSON_ABSENT, NULL);
 }
 
-static void refuses_what_is_malformed(void **state) {
+TEST_CASE(refuses_what_is_malformed) {
   static const char *const bad[] = {
       "", " ", "null", "1", "\"{}\"", "[]", "[{\"id\":1}]", "{", "}", "{]",
       "{}{}", "{} x", "{},", "\xef\xbb{}", "{,}", "{\"id\"}", "{\"id\":}",
@@ -188,7 +183,6 @@ static void refuses_what_is_malformed(void **state) {
       "{\"id\":null,\"id\":2}", "{\"error\":{\"code\":1,\"code\":1}}",
       "{\"a_callback_id15\":1,\"a_callback_id15\":1}"};
   uvow__captures_t found;
-  (void)state;
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
     if (scan(&object, bad[i], strlen(bad[i]), &found) != UVOW_EENVELOPE)
       fail_msg("accepted: %s", bad[i]);
@@ -201,12 +195,11 @@ static void refuses_what_is_malformed(void **state) {
 }
 
 /* Whoever parses a payload checks the rest of it. */
-static void accepts_sloppy_payloads(void **state) {
+TEST_CASE(accepts_sloppy_payloads) {
   static const char *const good[] = {
       "{\"result\":[01 x,,\"\n\\q\"]}", "{\"x\":1,\"x\":2}",
       "{\"result\":{\"a\" \"b\"}}", "{\"result\":{\"id\":1,\"id\":2}}"};
   uvow__captures_t found;
-  (void)state;
   for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
     assert_int_equal(scan(&object, good[i], strlen(good[i]), &found), 0);
 }
@@ -226,17 +219,15 @@ static int scan_nested(size_t depth, uvow__captures_t *found) {
   return rc;
 }
 
-static void limits_depth(void **state) {
+TEST_CASE(limits_depth) {
   uvow__captures_t found;
-  (void)state;
   assert_int_equal(scan_nested(UVOW__JSON_DEPTH, &found), 0);
   assert_int_equal(scan_nested(UVOW__JSON_DEPTH + 1, &found), UVOW_EENVELOPE);
   assert_int_equal(scan_nested(1000000, &found), UVOW_EENVELOPE);
 }
 
 /* Strings of every length, so that each place within a word is met. */
-static void ends_strings_anywhere(void **state) {
-  (void)state;
+TEST_CASE(ends_strings_anywhere) {
   for (int len = 0; len < 40; len++) {
     char text[200];
     uvow__captures_t found;
@@ -255,10 +246,9 @@ static void ends_strings_anywhere(void **state) {
 }
 
 /* Payload strings: escapes at every place, far apart and close together. */
-static void skips_long_strings(void **state) {
+TEST_CASE(skips_long_strings) {
   char text[200];
   uvow__captures_t found;
-  (void)state;
   for (size_t len = 2; len < 120; len++) {
     size_t size = 0;
     text[size++] = '[';
@@ -296,12 +286,11 @@ static void skips_long_strings(void **state) {
 }
 
 /* Members in any order, with others between them. */
-static void order_does_not_matter(void **state) {
+TEST_CASE(order_does_not_matter) {
   static const char *const members[] = {
       "\"id\":1", "\"result\":[2]", "\"error\":{\"z\":0,\"code\":3}",
       "\"a_callback_id15\":4", "\"unknown\":5"};
   uvow__captures_t found;
-  (void)state;
   for (size_t order = 0; order < 5 * 5 * 5 * 5 * 5; order++) {
     char text[200] = "{";
     unsigned seen = 0;
@@ -321,13 +310,12 @@ static void order_does_not_matter(void **state) {
   }
 }
 
-static void no_prefix_is_a_message(void **state) {
+TEST_CASE(no_prefix_is_a_message) {
   static const char *const texts[] = {
       "{\"jsonrpc\":\"2.0\",\"id\":123,\"result\":{\"x\":[81,\"\\\"\"]}}",
       "{\"error\":{\"code\":-1.5e3,\"m\":\"\\u00e9\"},\"id\":null}",
       "{\"a_callback_id15\":true,\"x\":false,\"\\u0069d\":\"\\\\\"}"};
   uvow__captures_t found;
-  (void)state;
   for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
     size_t len = strlen(texts[i]);
     assert_int_equal(scan(&object, texts[i], len, &found), 0);
@@ -336,11 +324,10 @@ static void no_prefix_is_a_message(void **state) {
   }
 }
 
-static void values_are_whole(void **state) {
+TEST_CASE(values_are_whole) {
   static const char *const bad[] = {"",           " ",     "1 2",         "{}}",
                                     "1,\"id\":2", "[]]",   "{},\"id\":7", "x",
                                     "\"a\"b",     "nullx", "[\"]",        "01"};
-  (void)state;
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
     uvow__json_kind_t kind;
     uvow__slice_t text = {bad[i], strlen(bad[i])};

@@ -77,7 +77,10 @@ static int fixed_random(void *ctx, uint8_t *bytes, size_t len) {
 
 static void start(uvow__framer_t *framer, int is_server, size_t max,
                   heard_t *heard) {
-  uvow__framer_config_t config = {is_server, 1, max, fixed_random, NULL};
+  static uvow__mask_keys_t keys;
+  uvow__framer_config_t config = {is_server, 1,    max, fixed_random,
+                                  NULL,      NULL, 0,   &keys};
+  keys.left = 0;
   memset(heard, 0, sizeof(*heard));
   heard->framer = framer;
   assert_int_equal(
@@ -186,8 +189,7 @@ static size_t refused_at(const stream_t *s) {
 }
 
 /* RFC 6455 5.7, byte for byte. */
-static void test_rfc_examples(void **state) {
-  (void)state;
+TEST_CASE(test_rfc_examples) {
   static const struct {
     int is_server;
     const char *bytes;
@@ -280,16 +282,14 @@ static void check_violation(size_t i, int server) {
   uvow__buf_done(&buf);
 }
 
-static void test_violations(void **state) {
-  (void)state;
+TEST_CASE(test_violations) {
   for (size_t i = 0; i < sizeof(violations) / sizeof(violations[0]); i++) {
     check_violation(i, 0);
     check_violation(i, 1);
   }
 }
 
-static void test_wrong_mask(void **state) {
-  (void)state;
+TEST_CASE(test_wrong_mask) {
   for (int server = 0; server < 2; server++) {
     uvow__buf_t buf;
     uvow__buf_init(&buf, &uvow__mem_default, 10000);
@@ -302,8 +302,7 @@ static void test_wrong_mask(void **state) {
 }
 
 /* Headers of what never comes, refused as soon as they say so. */
-static void test_lying_headers(void **state) {
-  (void)state;
+TEST_CASE(test_lying_headers) {
   static const struct {
     const char *head;
     size_t len;
@@ -339,8 +338,7 @@ static void test_lying_headers(void **state) {
   }
 }
 
-static void test_stop_and_close(void **state) {
-  (void)state;
+TEST_CASE(test_stop_and_close) {
   for (int server = 0; server < 2; server++) {
     uvow__buf_t buf;
     uvow__buf_init(&buf, &uvow__mem_default, 1000);
@@ -370,8 +368,7 @@ static void test_stop_and_close(void **state) {
 }
 
 /* Many frames in a feed, across wslay's 4 KiB, some of them longer. */
-static void test_burst(void **state) {
-  (void)state;
+TEST_CASE(test_burst) {
   static uint8_t payload[9000];
   for (int server = 0; server < 2; server++) {
     uvow__buf_t buf;
@@ -393,8 +390,7 @@ static void test_burst(void **state) {
 }
 
 /* What is sent, by either role, comes to the other as it was. */
-static void test_round_trip(void **state) {
-  (void)state;
+TEST_CASE(test_round_trip) {
   static const size_t lens[] = {0,   1,   2,   3,    4,     5,     7,    8,
                                 9,   15,  16,  17,   45,    124,   125,  126,
                                 127, 128, 300, 4096, 65535, 65536, 70001};
@@ -433,8 +429,7 @@ static void test_round_trip(void **state) {
   free(bytes);
 }
 
-static void test_send_control(void **state) {
-  (void)state;
+TEST_CASE(test_send_control) {
   static const struct {
     int opcode;
     int code; /* of a close frame, or 0 */
@@ -481,8 +476,7 @@ static void test_send_control(void **state) {
   }
 }
 
-static void test_send_all_or_nothing(void **state) {
-  (void)state;
+TEST_CASE(test_send_all_or_nothing) {
   uint8_t bytes[100] = {0};
   uvow__framer_t f;
   heard_t heard;
@@ -518,15 +512,20 @@ static void test_send_all_or_nothing(void **state) {
   assert_int_equal(uvow__framer_send(&f, &out, 2, 0, "x", 1), 0);
   assert_int_equal(random_calls, 3);
   uvow__framer_done(&f);
-  uvow__framer_config_t config = {0, 0, 0, NULL, NULL};
+  uvow__mask_keys_t keys = {0};
+  uvow__framer_config_t config = {0};
+  config.keys = &keys;
+  assert_int_equal(uvow__framer_init(&f, NULL, &config, &callbacks, NULL),
+                   UVOW_EINVAL);
+  config.keys = NULL;
+  config.random = fixed_random;
   assert_int_equal(uvow__framer_init(&f, NULL, &config, &callbacks, NULL),
                    UVOW_EINVAL);
   uvow__buf_done(&out);
 }
 
 /* The default limit: met, and passed by a byte. */
-static void test_default_limit(void **state) {
-  (void)state;
+TEST_CASE(test_default_limit) {
   size_t len = 16 * MIB;
   uint8_t *bytes = (uint8_t *)calloc(1, len + 1);
   assert_non_null(bytes);
@@ -554,7 +553,7 @@ static void test_default_limit(void **state) {
 /* A sent message that the peer must assemble: both sides need memory. */
 static void no_memory(test_alloc_t *alloc, void *data) {
   static uint8_t bytes[20000];
-  uvow__framer_config_t config = {1, 0, 0, NULL, NULL};
+  uvow__framer_config_t config = {.is_server = 1};
   uvow__framer_t f;
   uvow__framer_t peer;
   uvow__buf_t out;
@@ -577,8 +576,7 @@ static void no_memory(test_alloc_t *alloc, void *data) {
   uvow__buf_done(&out);
 }
 
-static void test_no_memory(void **state) {
-  (void)state;
+TEST_CASE(test_no_memory) {
   test_alloc_sweep(no_memory, NULL);
 }
 

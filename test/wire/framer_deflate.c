@@ -60,7 +60,9 @@ static int begin_with(end_t *end, const uvow__mem_t *mem, int is_server,
                       size_t max, size_t threshold) {
   static const uvow__framer_callbacks_t callbacks = {on_message, on_ping,
                                                      on_pong, on_close};
-  uvow__framer_config_t config = {is_server, 0, max, no_random, &end->deflate};
+  static uvow__mask_keys_t keys;
+  uvow__framer_config_t config = {is_server,     0,    max, no_random,
+                                  &end->deflate, NULL, 0,   &keys};
   uvow__deflate_config_t terms = deflate_agreed(15, 0, 6);
   memset(end, 0, sizeof(*end));
   terms.is_server = (uint8_t)is_server;
@@ -83,7 +85,7 @@ static int feed_cut(end_t *end, const char *bytes, size_t len, size_t cut,
                     size_t step) {
   const uint8_t *at = (const uint8_t *)bytes;
   int rc = uvow__framer_feed(&end->framer, at, cut);
-  while (!rc && cut < len) {
+  while (rc == 0 && cut < len) {
     size_t n = step && step < len - cut ? step : len - cut;
     rc = uvow__framer_feed(&end->framer, at + cut, n);
     cut += n;
@@ -135,8 +137,7 @@ static const struct {
      0, "1:\xc3\xa9 "},
 };
 
-static void takes_compressed_frames_however_they_are_cut(void **state) {
-  (void)state;
+TEST_CASE(takes_compressed_frames_however_they_are_cut) {
   for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
     for (size_t cut = 0; cut <= streams[i].len; cut++) {
       for (size_t step = 0; step < 3; step++) {
@@ -152,8 +153,7 @@ static void takes_compressed_frames_however_they_are_cut(void **state) {
 }
 
 /* A message in pieces is compressed as one. */
-static void sends_pieces_as_one(void **state) {
-  (void)state;
+TEST_CASE(sends_pieces_as_one) {
   static uint8_t bytes[70000];
   deflate_prose(bytes, sizeof(bytes), 1);
   for (int server = 0; server < 2; server++) {
@@ -167,7 +167,7 @@ static void sends_pieces_as_one(void **state) {
     memcpy(text, bytes, 90);
     memcpy(text + 90, bytes + sizeof(bytes) - 110, 110);
     uvow__splice_t splice = {
-        {text, 200}, {(char *)bytes + 90, sizeof(bytes) - 200}, 90};
+        {text, 200}, {(char *)bytes + 90, sizeof(bytes) - 200}, 90, NULL};
     assert_int_equal(
         uvow__framer_send_splice(&ends[server].framer, &out, 1, &splice), 0);
     assert_int_equal(uvow__buf_front(&out)[0], 0xC1);
@@ -182,8 +182,7 @@ static void sends_pieces_as_one(void **state) {
   }
 }
 
-static void sends_what_the_peer_reads(void **state) {
-  (void)state;
+TEST_CASE(sends_what_the_peer_reads) {
   static uint8_t bytes[300000];
   static const size_t sizes[] = {1, 5, 125, 126, 1000, 70000, 300000};
   deflate_prose(bytes, sizeof(bytes), 1);
@@ -216,8 +215,7 @@ static void sends_what_the_peer_reads(void **state) {
   }
 }
 
-static void sends_uncompressed_what_is_short_or_control(void **state) {
-  (void)state;
+TEST_CASE(sends_uncompressed_what_is_short_or_control) {
   static const uint8_t bytes[1000] = {0};
   static const struct {
     size_t threshold;
@@ -250,8 +248,7 @@ static void sends_uncompressed_what_is_short_or_control(void **state) {
   }
 }
 
-static void what_had_no_room_is_forgotten(void **state) {
-  (void)state;
+TEST_CASE(what_had_no_room_is_forgotten) {
   uint8_t bytes[400];
   end_t ends[2];
   uvow__buf_t out;
@@ -278,8 +275,7 @@ static void what_had_no_room_is_forgotten(void **state) {
 }
 
 /* The limit is of what comes out: frames may be longer, or much shorter. */
-static void the_limit_is_of_the_inflated_message(void **state) {
-  (void)state;
+TEST_CASE(the_limit_is_of_the_inflated_message) {
   static uint8_t bytes[100001];
   static const char stored[] = "\xc2\x0b\x00\x05\x00\xfa\xffHello\x00";
   end_t sender;
@@ -308,14 +304,13 @@ static void the_limit_is_of_the_inflated_message(void **state) {
     assert_int_equal(feed_cut(&end, "\x01\x02he\x80\x03llo", 9, 0, 0),
                      more ? UVOW_ETOOBIG : 0);
     finish(&end);
-    uvow__deflate_forget(&sender.deflate);
+    uvow__deflate_reset(&sender.deflate);
   }
   finish(&sender);
 }
 
 /* Stored fragments of a message, and then one too many. */
-static void the_limit_counts_fragments(void **state) {
-  (void)state;
+TEST_CASE(the_limit_counts_fragments) {
   end_t end;
   begin(&end, 0, 7);
   assert_int_equal(feed_cut(&end, "\x42\x00", 2, 0, 0), 0);
@@ -348,8 +343,7 @@ static void no_memory(test_alloc_t *alloc, void *data) {
   finish(&ends[1]);
 }
 
-static void survives_every_failing_allocation(void **state) {
-  (void)state;
+TEST_CASE(survives_every_failing_allocation) {
   test_alloc_sweep(no_memory, NULL);
 }
 

@@ -48,10 +48,9 @@ static void check_out(const uvow__buf_t *out, const char *expected) {
   assert_string_equal(text, expected);
 }
 
-static void knows_the_rfcs_example(void **state) {
+TEST_CASE(knows_the_rfcs_example) {
   char key[UVOW__HANDSHAKE_KEY + 1];
   char accept[UVOW__HANDSHAKE_ACCEPT + 1];
-  (void)state;
   uvow__handshake_key((const uint8_t *)"the sample nonce", key);
   assert_string_equal(key, KEY);
   assert_int_equal(uvow__handshake_accept(key, 24, accept), 0);
@@ -69,7 +68,7 @@ static uvow__handshake_request_t plain_request(void) {
   return request;
 }
 
-static void writes_requests(void **state) {
+TEST_CASE(writes_requests) {
   static const uvow__handshake_header_t headers[] = {{"Origin", "http://o"},
                                                      {"X-Empty", ""}};
   static const uvow__handshake_header_t auth[] = {
@@ -81,7 +80,6 @@ static void writes_requests(void **state) {
   uvow__handshake_request_t request = plain_request();
   uvow__buf_t out;
   char expected[1024];
-  (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 4096);
   assert_int_equal(uvow__handshake_write_request(&out, &request), 0);
   snprintf(expected, sizeof(expected), "%s\r\n", start);
@@ -126,7 +124,7 @@ static void not_written(const uvow__handshake_request_t *request) {
   uvow__buf_done(&out);
 }
 
-static void refuses_bad_text(void **state) {
+TEST_CASE(refuses_bad_text) {
   static const char *const targets[] = {
       NULL, "", "x", "/ x", "/\r\nA: b", "/\n", "/#f", "/\x7f", "/\xc3\xa9"};
   static const char *const authorities[] = {
@@ -138,7 +136,6 @@ static void refuses_bad_text(void **state) {
                                      "dGhlIHNhbXBsZSBub25jZXh4",
                                      "dGhlIHNhbXBsZSBub25jZ\r\n="};
   static const char *const users[] = {"a:b", "a\nb", "a\tb", "\x7f"};
-  (void)state;
   uvow__handshake_request_t request = plain_request();
   for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
     request.target = targets[i];
@@ -169,7 +166,7 @@ static void refuses_bad_text(void **state) {
   not_written(&request);
 }
 
-static void refuses_bad_lists(void **state) {
+TEST_CASE(refuses_bad_lists) {
   static const char *const protocols[][2] = {{"a", "a"},   {"a", NULL},
                                              {"a", ""},    {"a", "b c"},
                                              {"a", "b,c"}, {"a", "b\r\nX: y"}};
@@ -195,7 +192,6 @@ static void refuses_bad_lists(void **state) {
       {"Sec-WebSocket-", "v"},
       {"Content-Length", "0"},
       {"Transfer-Encoding", "chunked"}};
-  (void)state;
   uvow__handshake_request_t request = plain_request();
   request.subprotocol_count = 2;
   for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
@@ -253,8 +249,7 @@ static const answer_t answers[] = {
     {YES "Sec-WebSocket-Extensions: permessage-deflate\r\n" END, UVOW_EPROTO},
 };
 
-static void checks_responses(void **state) {
-  (void)state;
+TEST_CASE(checks_responses) {
   for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
     uvow__http_t http;
     const char *subprotocol = "untouched";
@@ -276,11 +271,10 @@ static void checks_responses(void **state) {
   }
 }
 
-static void nothing_offered_nothing_chosen(void **state) {
+TEST_CASE(nothing_offered_nothing_chosen) {
   uvow__http_t http;
   const char *subprotocol = NULL;
   const char *why = NULL;
-  (void)state;
   read_head(&http, UVOW__HTTP_RESPONSE, answers[1].text);
   assert_int_equal(uvow__handshake_check_response(&http, KEY, NULL, 0, NULL,
                                                   &subprotocol, &why),
@@ -333,8 +327,7 @@ static const ask_t asks[] = {
     {GET KEYED "Transfer-Encoding: chunked\r\n" END, 400},
 };
 
-static void checks_requests(void **state) {
-  (void)state;
+TEST_CASE(checks_requests) {
   for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
     uvow__http_t http;
     uvow__handshake_accepted_t found;
@@ -351,13 +344,12 @@ static void checks_requests(void **state) {
   }
 }
 
-static void chooses_a_subprotocol(void **state) {
+TEST_CASE(chooses_a_subprotocol) {
   static const char text[] = ASK HOST UPGRADE CONNECTION VERSION KEYED
       "Sec-WebSocket-Protocol: x, Chat\r\n"
       "sec-websocket-protocol: superchat,chat\r\n" END;
   uvow__http_t http;
   uvow__handshake_accepted_t found;
-  (void)state;
   read_head(&http, UVOW__HTTP_REQUEST, text);
   assert_int_equal(uvow__handshake_check_request(&http, &found), 0);
   assert_true(uvow__slice_is(found.target, "/x"));
@@ -369,10 +361,9 @@ static void chooses_a_subprotocol(void **state) {
   uvow__http_done(&http);
 }
 
-static void writes_answers(void **state) {
+TEST_CASE(writes_answers) {
   static const uvow__handshake_header_t header = {"Server", "uvow"};
   uvow__buf_t out;
-  (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 4096);
   assert_int_equal(uvow__handshake_write_accept(&out, UVOW__SLICE(KEY), "chat",
                                                 NULL, &header, 1),
@@ -392,9 +383,8 @@ static void writes_answers(void **state) {
   uvow__buf_done(&out);
 }
 
-static void writes_refusals(void **state) {
+TEST_CASE(writes_refusals) {
   uvow__buf_t out;
-  (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 4096);
   assert_int_equal(uvow__handshake_write_refusal(&out, 400, "no"), 0);
   check_out(&out,
@@ -435,14 +425,13 @@ static void writes_refusals(void **state) {
 }
 
 /* What one side writes, the other takes. */
-static void sides_agree(void **state) {
+TEST_CASE(sides_agree) {
   uvow__handshake_request_t request = plain_request();
   uvow__handshake_accepted_t found;
   uvow__http_t http;
   uvow__buf_t out;
   const char *subprotocol = NULL;
   const char *why = NULL;
-  (void)state;
   request.subprotocols = chat;
   request.subprotocol_count = 2;
   uvow__buf_init(&out, &uvow__mem_default, 4096);
@@ -484,8 +473,7 @@ static int write_one(int which, uvow__buf_t *out) {
   return uvow__handshake_write_refusal(out, 426, "why");
 }
 
-static void writes_all_or_nothing(void **state) {
-  (void)state;
+TEST_CASE(writes_all_or_nothing) {
   for (int which = 0; which < 3; which++) {
     size_t max = 4;
     int rc = UVOW_EOVERLOAD;
@@ -514,8 +502,7 @@ static void write_with(test_alloc_t *alloc, void *data) {
   uvow__buf_done(&out);
 }
 
-static void survives_no_memory(void **state) {
-  (void)state;
+TEST_CASE(survives_no_memory) {
   for (int which = 0; which < 3; which++)
     test_alloc_sweep(write_with, &which);
 }

@@ -44,12 +44,23 @@ static const sample_t samples[] = {
     {R, "HTTP/1.1 100 x\r\n\r\n", "||100|x", 0},
     {T, "HTTP/1.0 200 OK\r\n\r\n", "||200|OK", 0},
     {T, "HTTP/1.1 407\r\nA: b\r\n\r\n", "||407||A=b", 0},
+    /* empty lines before a request: RFC 9112 2.2 */
+    {Q, "\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n", "GET|/|0||A=b", 0},
+    {Q, "\r\n\r\n\r\n\r\nGET /a HTTP/1.1\r\n\r\n", "GET|/a|0|", 0},
     /* not complete */
+    {Q, "\r\n\r", NULL, UVOW__HTTP_MORE},
     {Q, "", NULL, UVOW__HTTP_MORE},
     {Q, "GET / HTTP/1.1\r\nA: b\r\n\r", NULL, UVOW__HTTP_MORE},
     {R, "HTTP/1.1 101 x\r\n", NULL, UVOW__HTTP_MORE},
     /* the first line */
-    {Q, "\r\nGET / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
+    {Q, "\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
+    {Q, "\r\n GET / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
+    {Q, "\nGET / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
+    {Q, "\r\rGET / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
+    {Q, "\rGET / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
+    {Q, "GET\r\n / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
+    {R, "\r\nHTTP/1.1 101 x\r\n\r\n", NULL, UVOW_EHTTP},
+    {T, "\r\nHTTP/1.1 200 x\r\n\r\n", NULL, UVOW_EHTTP},
     {Q, " GET / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
     {Q, "G@T / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
     {Q, " / HTTP/1.1\r\n\r\n", NULL, UVOW_EHTTP},
@@ -190,8 +201,7 @@ static void check_all_splits(uvow__http_role_t role, const char *text,
   }
 }
 
-static void reads_strictly(void **state) {
-  (void)state;
+TEST_CASE(reads_strictly) {
   for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
     const sample_t *sample = &samples[i];
     outcome_t whole;
@@ -205,9 +215,8 @@ static void reads_strictly(void **state) {
 }
 
 /* NUL in every place of a head. */
-static void refuses_nul(void **state) {
+TEST_CASE(refuses_nul) {
   static const char head[] = "GET / HTTP/1.1\r\nAb: cd\r\n\r\n";
-  (void)state;
   for (size_t at = 0; at < sizeof(head) - 1; at++) {
     char text[sizeof(head)];
     outcome_t whole;
@@ -218,19 +227,17 @@ static void refuses_nul(void **state) {
   }
 }
 
-static void leaves_what_follows(void **state) {
+TEST_CASE(leaves_what_follows) {
   static const char text[] = "HTTP/1.1 101 x\r\nA: b\r\n\r\n\x81\x01xHTTP";
   outcome_t whole;
-  (void)state;
   check_all_splits(R, text, sizeof(text) - 1, &whole);
   assert_int_equal(whole.rc, 0);
   assert_int_equal(whole.used, sizeof(text) - 1 - 7);
 }
 
-static void stays_complete_or_failed(void **state) {
+TEST_CASE(stays_complete_or_failed) {
   uvow__http_t http;
   size_t used = 9;
-  (void)state;
   uvow__http_init(&http, &uvow__mem_default, Q, 100);
   assert_int_equal(feed(&http, "", 0, &used), UVOW__HTTP_MORE);
   assert_int_equal(feed(&http, "GET / HTTP/1.1\r\n\r\n", 18, &used), 0);
@@ -249,10 +256,9 @@ static void stays_complete_or_failed(void **state) {
   uvow__http_done(&http);
 }
 
-static void limits_the_head(void **state) {
+TEST_CASE(limits_the_head) {
   static const char text[] = "GET / HTTP/1.1\r\nA: b\r\n\r\n";
   size_t len = sizeof(text) - 1;
-  (void)state;
   for (size_t max = 0; max <= len; max++) {
     for (size_t first = 0; first < len; first++) {
       uvow__http_t http;
@@ -269,12 +275,11 @@ static void limits_the_head(void **state) {
 
 /* A field without end takes no more than the limit, and no more than double
  * that in memory. */
-static void limits_memory(void **state) {
+TEST_CASE(limits_memory) {
   char junk[4096];
   uvow__http_t http;
   size_t used;
   size_t total = 0;
-  (void)state;
   memset(junk, 'a', sizeof(junk));
   uvow__http_init(&http, &uvow__mem_default, Q, UVOW__HTTP_MAX_HEAD);
   assert_int_equal(feed(&http, "GET / HTTP/1.1\r\nA: ", 19, &used),
@@ -295,9 +300,8 @@ static int feed_fields(uvow__http_t *http, size_t count) {
   return rc == UVOW__HTTP_MORE ? feed(http, "\r\n", 2, &used) : rc;
 }
 
-static void limits_fields(void **state) {
+TEST_CASE(limits_fields) {
   uvow__http_t http;
-  (void)state;
   uvow__http_init(&http, &uvow__mem_default, Q, UVOW__HTTP_MAX_HEAD);
   assert_int_equal(feed_fields(&http, 100), 0);
   assert_int_equal(uvow__http_count(&http), 100);
@@ -310,7 +314,26 @@ static void limits_fields(void **state) {
   uvow__http_done(&http);
 }
 
-static void finds_fields(void **state) {
+TEST_CASE(says_what_is_too_much) {
+  uvow__http_t http;
+  uvow__http_init(&http, &uvow__mem_default, Q, UVOW__HTTP_MAX_HEAD);
+  assert_null(uvow__http_why(&http));
+  assert_int_equal(feed_fields(&http, 101), UVOW_ETOOBIG);
+  assert_string_equal(uvow__http_why(&http),
+                      "its head has more than 100 fields");
+  uvow__http_reset(&http);
+  assert_null(uvow__http_why(&http));
+  size_t used;
+  char junk[4096];
+  memset(junk, 'a', sizeof(junk));
+  while (uvow__http_feed(&http, junk, sizeof(junk), &used) == UVOW__HTTP_MORE)
+    ;
+  assert_string_equal(uvow__http_why(&http),
+                      "its head has more than 65536 bytes");
+  uvow__http_done(&http);
+}
+
+TEST_CASE(finds_fields) {
   static const char text[] =
       "GET / HTTP/1.1\r\nConnection: keep-alive,\t,"
       "UpGrade \r\nHost: h\r\nx: a , b\t,,\r\nX:\r\nX: ,"
@@ -320,7 +343,6 @@ static void finds_fields(void **state) {
   uvow__slice_t value = {"untouched", 9};
   uvow__http_list_t list = {0, 0};
   size_t used;
-  (void)state;
   uvow__http_init(&http, &uvow__mem_default, Q, UVOW__HTTP_MAX_HEAD);
   assert_int_equal(feed(&http, text, sizeof(text) - 1, &used), 0);
   assert_int_equal(uvow__http_header(&http, "y", &value), 0);
@@ -344,8 +366,7 @@ static void finds_fields(void **state) {
   uvow__http_done(&http);
 }
 
-static void knows_tokens_and_values(void **state) {
-  (void)state;
+TEST_CASE(knows_tokens_and_values) {
   assert_true(uvow__http_is_token(UVOW__SLICE("aZ09-!~")));
   assert_false(uvow__http_is_token(UVOW__SLICE("")));
   assert_false(uvow__http_is_token(UVOW__SLICE("a b")));
@@ -369,8 +390,7 @@ static void feed_with(test_alloc_t *alloc, void *data) {
   uvow__http_done(&http);
 }
 
-static void survives_no_memory(void **state) {
-  (void)state;
+TEST_CASE(survives_no_memory) {
   test_alloc_sweep(feed_with, NULL);
 }
 
@@ -383,6 +403,7 @@ TEST_MODULE(http) {
       cmocka_unit_test(limits_the_head),
       cmocka_unit_test(limits_memory),
       cmocka_unit_test(limits_fields),
+      cmocka_unit_test(says_what_is_too_much),
       cmocka_unit_test(finds_fields),
       cmocka_unit_test(knows_tokens_and_values),
       cmocka_unit_test(survives_no_memory),

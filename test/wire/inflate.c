@@ -38,8 +38,7 @@ static void meter_free(void *ptr, void *data) {
   free((size_t *)ptr - 2);
 }
 
-static void stops_a_bomb_at_the_limit(void **state) {
-  (void)state;
+TEST_CASE(stops_a_bomb_at_the_limit) {
   size_t len = 8 * MIB;
   uint8_t *bytes = (uint8_t *)calloc(1, len);
   assert_non_null(bytes);
@@ -51,7 +50,10 @@ static void stops_a_bomb_at_the_limit(void **state) {
                    0);
   assert_true(packed.len < 10000);
   for (size_t step = 0; step < 2; step++) {
-    meter_t meter = {{meter_malloc, meter_realloc, meter_free, NULL}, 0, 0};
+    meter_t meter = {{sizeof(uvow_allocator_t), meter_malloc, meter_realloc,
+                      meter_free, NULL},
+                     0,
+                     0};
     uvow__deflate_config_t config = deflate_agreed(15, 0, 6);
     uvow__deflate_t unpacker;
     uvow__buf_t out;
@@ -76,8 +78,7 @@ static void stops_a_bomb_at_the_limit(void **state) {
   free(bytes);
 }
 
-static void inflates_up_to_the_very_limit(void **state) {
-  (void)state;
+TEST_CASE(inflates_up_to_the_very_limit) {
   static const size_t limits[] = {1, 255, 256, 257, 16384, 16385, 50000};
   static uint8_t bytes[50001];
   deflate_prose(bytes, sizeof(bytes), 4);
@@ -105,8 +106,7 @@ static void inflates_up_to_the_very_limit(void **state) {
   }
 }
 
-static void refuses_what_is_not_a_message(void **state) {
-  (void)state;
+TEST_CASE(refuses_what_is_not_a_message) {
   static const struct {
     const char *bytes;
     size_t len;
@@ -143,8 +143,81 @@ static void refuses_what_is_not_a_message(void **state) {
   }
 }
 
-static void refuses_wrong_text_at_its_first_piece(void **state) {
-  (void)state;
+/* One that takes what others send, or not: as the option says. */
+static void start_liberal(uvow__deflate_t *deflate, int liberal,
+                          int no_takeover) {
+  uvow_deflate_options_t options = {.size = sizeof(options)};
+  uvow__deflate_config_t config;
+  options.liberal = liberal;
+  options.client_no_context_takeover = no_takeover;
+  assert_int_equal(uvow__deflate_configure(&config, &options, 1), 0);
+  uvow__deflate_init(deflate, &uvow__mem_default, &config);
+}
+
+/* A message, as it should be or not; the next one refers to it, where there's a
+ * history. */
+TEST_CASE(takes_loose_ends_where_it_is_liberal) {
+  static const struct {
+    const char *bytes;
+    size_t len;
+    const char *text;
+    int strict; /* it's one for everybody */
+  } cases[] = {
+      {"", 0, "", 0},
+      {"\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff", 11, "Hello", 0},
+      {"\x00\x05\x00\xfa\xffHello\x00\x00\x00\xff\xff", 15, "Hello", 0},
+      {"\x00\x00\x00\xff\xff", 5, "", 0},
+      {"\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello", 1},
+      {"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8, "Hello", 1},
+      {"\x00", 1, "", 1},
+  };
+  static const char hello[] = "\xf2\x48\xcd\xc9\xc9\x07\x00";
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    for (int how = 0; how < 4; how++)
+      for (size_t cut = 0; cut <= cases[i].len; cut++) {
+        uvow__deflate_t deflate;
+        uvow__buf_t out;
+        uvow__deflate_sink_t sink = {.out = &out};
+        int ok = cases[i].strict || (how & 1);
+        start_liberal(&deflate, how & 1, how & 2);
+        uvow__buf_init(&out, &uvow__mem_default, 1000);
+        int rc = deflate_inflate_cut(&deflate, (const uint8_t *)cases[i].bytes,
+                                     cases[i].len, cut, 1, &sink);
+        assert_int_equal(rc, ok ? 0 : UVOW_EPROTO);
+        if (ok) {
+          assert_int_equal(uvow__buf_size(&out), strlen(cases[i].text));
+          assert_memory_equal(out.data ? (const char *)out.data : "",
+                              cases[i].text, uvow__buf_size(&out));
+          uvow__buf_clear(&out, 0);
+          assert_int_equal(deflate_inflate_cut(&deflate, (const uint8_t *)hello,
+                                               7, 3, 0, &sink),
+                           0);
+          assert_memory_equal(out.data, "Hello", 5);
+        }
+        uvow__buf_done(&out);
+        uvow__deflate_done(&deflate);
+      }
+}
+
+/* Being liberal isn't being careless. */
+TEST_CASE(refuses_what_is_cut_all_the_same) {
+  static const char *const cases[] = {"\xf2\x48\xcd\xc9", "\xf2\x48", "\x06",
+                                      "\x03\x02"};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    uvow__deflate_t deflate;
+    uvow__buf_t out;
+    uvow__deflate_sink_t sink = {.out = &out};
+    start_liberal(&deflate, 1, 0);
+    uvow__buf_init(&out, &uvow__mem_default, 1000);
+    assert_int_equal(uvow__deflate_inflate(&deflate, (const uint8_t *)cases[i],
+                                           strlen(cases[i]), 1, &sink),
+                     UVOW_EPROTO);
+    uvow__buf_done(&out);
+    uvow__deflate_done(&deflate);
+  }
+}
+
+TEST_CASE(refuses_wrong_text_at_its_first_piece) {
   deflate_pair_t pair;
   uvow__buf_t packed, out;
   uvow__utf8_t utf8;
@@ -185,6 +258,8 @@ TEST_MODULE(inflate) {
       cmocka_unit_test(stops_a_bomb_at_the_limit),
       cmocka_unit_test(inflates_up_to_the_very_limit),
       cmocka_unit_test(refuses_what_is_not_a_message),
+      cmocka_unit_test(takes_loose_ends_where_it_is_liberal),
+      cmocka_unit_test(refuses_what_is_cut_all_the_same),
       cmocka_unit_test(refuses_wrong_text_at_its_first_piece),
   };
   return cmocka_run_group_tests_name("wire/inflate", tests, NULL, NULL);

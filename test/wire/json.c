@@ -14,10 +14,9 @@ static uvow__slice_t slice(const char *text) {
   return s;
 }
 
-static void parses_any_value(void **state) {
+TEST_CASE(parses_any_value) {
   static const char *const texts[] = {
       "null", "true", "-12", "1.5", "\"\\u0000x\"", "[1,{\"a\":[]}]", " {} "};
-  (void)state;
   for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
     json_t *json = NULL;
     assert_int_equal(uvow__json_parse(slice(texts[i]), &json), 0);
@@ -28,10 +27,9 @@ static void parses_any_value(void **state) {
   }
 }
 
-static void refuses_what_is_none(void **state) {
+TEST_CASE(refuses_what_is_none) {
   static const char *const texts[] = {
       "", " ", "{", "[1,]", "nul", "1 2", "\"\xff\"", "{\"a\":}", "'a'"};
-  (void)state;
   for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
     json_t *json = NULL;
     assert_int_equal(uvow__json_parse(slice(texts[i]), &json), UVOW_EPAYLOAD);
@@ -40,7 +38,7 @@ static void refuses_what_is_none(void **state) {
 }
 
 /* Also valid JSON that json_t can't hold. */
-static void says_why(void **state) {
+TEST_CASE(says_why) {
   static const struct {
     const char *text;
     const char *reason;
@@ -53,7 +51,6 @@ static void says_why(void **state) {
       {"[1,\n2,,3]", "line 2, column 3"},
       {"", "there is no payload"},
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     char reason[200];
     uvow__json_reason(slice(cases[i].text), reason, sizeof(reason));
@@ -65,9 +62,8 @@ static void says_why(void **state) {
 }
 
 /* No byte beyond the slice is looked at, and none before its end is left. */
-static void every_cut_is_refused(void **state) {
+TEST_CASE(every_cut_is_refused) {
   static const char text[] = "{\"a\":[1,2,{\"b\":\"c\"}]}";
-  (void)state;
   for (size_t len = 0; len < sizeof(text) - 1; len++) {
     char *exact = malloc(len + 1);
     json_t *json = NULL;
@@ -78,9 +74,8 @@ static void every_cut_is_refused(void **state) {
   }
 }
 
-static void dumps_all_or_nothing(void **state) {
+TEST_CASE(dumps_all_or_nothing) {
   uvow__buf_t out;
-  (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 12);
   assert_int_equal(uvow__buf_append_text(&out, "x"), 0);
   json_t *json = json_pack("{s:i}", "a", 1);
@@ -94,9 +89,8 @@ static void dumps_all_or_nothing(void **state) {
   uvow__buf_done(&out);
 }
 
-static void dumps_finite_numbers(void **state) {
+TEST_CASE(dumps_finite_numbers) {
   uvow__buf_t out;
-  (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 100);
   assert_int_equal(uvow__json_dump_double(1.5, &out), 0);
   assert_memory_equal(uvow__buf_front(&out), "1.5", 3);

@@ -31,7 +31,7 @@ static int jansson(const char *text, size_t len) {
 }
 
 /* Accepted here, and by jansson too. */
-static void accepts_json(void **state) {
+TEST_CASE(accepts_json) {
   static const char *const texts[] = {
       "null",
       "true",
@@ -53,7 +53,6 @@ static void accepts_json(void **state) {
       "{\"a\" : 1 , \"a\" : 2}",
       "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"",
       "\"eight by\\te\""};
-  (void)state;
   for (size_t i = 0; i < COUNT(texts); i++) {
     assert_int_equal(check(texts[i], strlen(texts[i])), 0);
     assert_int_equal(jansson(texts[i], strlen(texts[i])), 0);
@@ -61,10 +60,9 @@ static void accepts_json(void **state) {
 }
 
 /* JSON, though jansson's types can't hold it. */
-static void accepts_more_than_a_tree_holds(void **state) {
+TEST_CASE(accepts_more_than_a_tree_holds) {
   static const char *const texts[] = {"123456789012345678901234567890", "1e400",
                                       "\"\\ud800\"", "\"\\udc00x\""};
-  (void)state;
   for (size_t i = 0; i < COUNT(texts); i++)
     assert_int_equal(check(texts[i], strlen(texts[i])), 0);
 }
@@ -121,8 +119,7 @@ static const char *const refused_texts[] = {"",
                                             "[\xc3\xa4]",
                                             "\xef\xbb\xbf[]"};
 
-static void refuses_the_rest(void **state) {
-  (void)state;
+TEST_CASE(refuses_the_rest) {
   for (size_t i = 0; i < COUNT(refused_texts); i++) {
     if (check(refused_texts[i], strlen(refused_texts[i])) != UVOW_EPAYLOAD)
       fail_msg("accepted: %s", refused_texts[i]);
@@ -134,18 +131,16 @@ static void refuses_the_rest(void **state) {
   assert_int_equal(check("\"\\\0\"", 4), UVOW_EPAYLOAD);
 }
 
-static void every_cut_is_refused(void **state) {
+TEST_CASE(every_cut_is_refused) {
   static const char text[] =
       "{\"a\\u00e4\":[1,-2.5e3,{\"b\":\"c\\n\"},true,null,\"a long text\"]}";
-  (void)state;
   for (size_t len = 0; len < sizeof(text) - 1; len++)
     assert_int_equal(check(text, len), UVOW_EPAYLOAD);
   assert_int_equal(check(text, sizeof(text) - 1), 0);
 }
 
-static void depth_is_that_of_jansson(void **state) {
+TEST_CASE(depth_is_that_of_jansson) {
   static char text[2 * (UVOW__JSON_CHECK_DEPTH + 1)];
-  (void)state;
   for (size_t depth = UVOW__JSON_CHECK_DEPTH - 1;
        depth <= UVOW__JSON_CHECK_DEPTH + 1; depth++) {
     memset(text, '[', depth);
@@ -157,10 +152,9 @@ static void depth_is_that_of_jansson(void **state) {
 }
 
 /* Levels of both kinds, one bit each. */
-static void each_level_has_its_bracket(void **state) {
+TEST_CASE(each_level_has_its_bracket) {
   char text[600];
   uint32_t seed = 1;
-  (void)state;
   for (int round = 0; round < 200; round++) {
     char closing[64];
     size_t len = 0;
@@ -182,11 +176,10 @@ static void each_level_has_its_bracket(void **state) {
 }
 
 /* Documents with a byte changed, taken away or put in: as jansson says. */
-static void as_jansson(void **state) {
+TEST_CASE(as_jansson) {
   static const char bytes[] = "{}[]\",:\\ 0123456789.eE+-tfnu\n\x01\x80\xc3";
   uint32_t seed = 7;
   int refused = 0;
-  (void)state;
   for (int round = 0; round < 3000; round++) {
     json_t *json = json_random(&seed, 4);
     char *text = json_random_text(&seed, json);

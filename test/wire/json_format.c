@@ -47,8 +47,7 @@ static int teardown(void **state) {
   return 0;
 }
 
-static void values(void **state) {
-  (void)state;
+TEST_CASE(values) {
   assert_string_equal(WRITTEN("n"), "null");
   assert_string_equal(WRITTEN("b", 0), "false");
   assert_string_equal(WRITTEN("b", 2), "true");
@@ -74,8 +73,7 @@ static void values(void **state) {
   json_decref(json);
 }
 
-static void containers(void **state) {
-  (void)state;
+TEST_CASE(containers) {
   assert_string_equal(WRITTEN("{}"), "{}");
   assert_string_equal(WRITTEN(" [ ] "), "[]");
   assert_string_equal(WRITTEN("[[],{}]"), "[[],{}]");
@@ -89,8 +87,7 @@ static void containers(void **state) {
   assert_string_equal(WRITTEN("[r,r,i]", "[[]]", "{}", 1), "[[[]],{},1]");
 }
 
-static void what_is_left_out(void **state) {
-  (void)state;
+TEST_CASE(what_is_left_out) {
   assert_string_equal(WRITTEN("{s:s*,s:i}", "a", NULL, "b", 2), "{\"b\":2}");
   assert_string_equal(WRITTEN("{s:i,s:s*}", "b", 2, "a", NULL), "{\"b\":2}");
   assert_string_equal(WRITTEN("{s:o*,s:r*}", "a", NULL, "b", NULL), "{}");
@@ -98,8 +95,7 @@ static void what_is_left_out(void **state) {
   assert_string_equal(WRITTEN("s*", NULL), "UVOW_EINVAL");
 }
 
-static void what_cannot_be_written(void **state) {
-  (void)state;
+TEST_CASE(what_cannot_be_written) {
   assert_string_equal(WRITTEN("s", NULL), "UVOW_EINVAL");
   assert_string_equal(WRITTEN("o", NULL), "UVOW_EINVAL");
   assert_string_equal(WRITTEN("O", NULL), "UVOW_EINVAL");
@@ -115,11 +111,10 @@ static void what_cannot_be_written(void **state) {
   assert_string_equal(WRITTEN("[f]", nan("")), "UVOW_EINVAL");
 }
 
-static void wrong_formats(void **state) {
+TEST_CASE(wrong_formats) {
   static const char *const wrong[] = {
       "",    " ",   "x",    "{",  "[",  "}",    "]", "[}", "{]",  "{i",
       "{n}", "[]]", "{}{}", "[n", "nn", "[n]n", "+", "?",  "[?]", "*"};
-  (void)state;
   for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
     assert_string_equal(WRITTEN(wrong[i], 1, 2), "UVOW_EINVAL");
   assert_string_equal(WRITTEN("{s}", "a"), "UVOW_EINVAL");
@@ -130,8 +125,7 @@ static void wrong_formats(void **state) {
 }
 
 /* json_t that is given away is freed, whatever fails before or behind it. */
-static void o_is_taken_in_any_case(void **state) {
-  (void)state;
+TEST_CASE(o_is_taken_in_any_case) {
   json_t *json = json_array();
   for (int i = 0; i < 5; i++)
     json_incref(json);
@@ -145,10 +139,9 @@ static void o_is_taken_in_any_case(void **state) {
 }
 
 /* With room for each number of bytes: all of it, or nothing. */
-static void all_or_nothing(void **state) {
+TEST_CASE(all_or_nothing) {
   static const char expected[] =
       "x{\"a\\n\":-12,\"b\":[\"c\",1.5,{\"d\":[1]},null,true]}";
-  (void)state;
   for (size_t max = 1; max < sizeof(expected) + 5; max++) {
     uvow__buf_t out;
     json_t *json = json_pack("{s:[i]}", "d", 1);
@@ -174,14 +167,12 @@ static void sweep(test_alloc_t *alloc, void *data) {
   uvow__buf_done(&out);
 }
 
-static void each_allocation_may_fail(void **state) {
-  (void)state;
+TEST_CASE(each_allocation_may_fail) {
   test_alloc_sweep(sweep, NULL);
 }
 
-static void deep(void **state) {
+TEST_CASE(deep) {
   static char brackets[2 * 2049 + 1];
-  (void)state;
   for (size_t depth = 2048; depth <= 2049; depth++) {
     uvow__buf_t out;
     memset(brackets, '[', depth);
@@ -206,7 +197,7 @@ static void deep(void **state) {
     json_decref(again);                                                        \
   } while (0)
 
-static void as_json_pack(void **state) {
+TEST_CASE(as_json_pack) {
   static const double numbers[] = {0, -0.1, 1e300, 123456789.125, 1e-9, 7};
   static const char *const texts[] = {"",
                                       "a",
@@ -214,7 +205,6 @@ static void as_json_pack(void **state) {
                                       "\x7f",
                                       "\xe2\x82\xac",
                                       "a text of many words"};
-  (void)state;
   for (size_t i = 0; i < 6; i++) {
     const char *s = texts[i];
     double f = numbers[i];

@@ -18,7 +18,7 @@ static uvow__slice_t slice(const char *text) {
   return s;
 }
 
-static void integers(void **state) {
+TEST_CASE(integers) {
   static const struct {
     const char *text;
     int64_t number;
@@ -56,7 +56,6 @@ static void integers(void **state) {
                                      "[1]",
                                      "-",
                                      "-a"};
-  (void)state;
   for (size_t i = 0; i < COUNT(cases); i++) {
     int64_t number = 42;
     assert_int_equal(uvow__json_to_i64(slice(cases[i].text), &number), 0);
@@ -87,7 +86,7 @@ static void reads_as_strtod(const char *text) {
     fail_msg("%s: %.17g, not %.17g", text, number, expected);
 }
 
-static void doubles(void **state) {
+TEST_CASE(doubles) {
   static const char *const texts[] = {
       "0",
       "-0",
@@ -122,7 +121,6 @@ static void doubles(void **state) {
       "0.500000000000000166533453693773481063544750213623046875",
       "3.518437208883201171875e13",
       "62.5364939768271845828"};
-  (void)state;
   for (size_t i = 0; i < COUNT(texts); i++)
     reads_as_strtod(texts[i]);
   double number = 42;
@@ -132,9 +130,8 @@ static void doubles(void **state) {
 }
 
 /* Halfway between two doubles, and one digit far behind, on either side. */
-static void every_digit_counts(void **state) {
+TEST_CASE(every_digit_counts) {
   static char text[3000];
-  (void)state;
   for (size_t zeros = 0; zeros < 2000; zeros += 37) {
     int len = snprintf(text, sizeof(text), "9007199254740993.%0*d",
                        (int)zeros + 1, 0);
@@ -156,9 +153,8 @@ static void every_digit_counts(void **state) {
   }
 }
 
-static void random_texts(void **state) {
+TEST_CASE(random_texts) {
   uint32_t seed = 3;
-  (void)state;
   for (int round = 0; round < 20000; round++) {
     char text[80];
     size_t len = 0;
@@ -190,7 +186,7 @@ static const char *written(double number, char text[64]) {
   return text;
 }
 
-static void writes_the_shortest(void **state) {
+TEST_CASE(writes_the_shortest) {
   static const struct {
     double number;
     const char *text;
@@ -200,7 +196,7 @@ static void writes_the_shortest(void **state) {
                {-1.5, "-1.5"},
                {0.1, "0.1"},
                {0.3, "0.3"},
-               {0.1 + 0.2, "3.0000000000000004e-1"},
+               {0.30000000000000004, "3.0000000000000004e-1"},
                {100, "100.0"},
                {1234.5678, "1234.5678"},
                {0.001, "0.001"},
@@ -214,15 +210,13 @@ static void writes_the_shortest(void **state) {
                {DBL_MIN, "2.2250738585072014e-308"},
                {5e-324, "5e-324"}};
   char text[64];
-  (void)state;
   for (size_t i = 0; i < COUNT(cases); i++)
     assert_string_equal(written(cases[i].number, text), cases[i].text);
 }
 
 /* Any bits: what is written is JSON's, a real, and read as the same. */
-static void what_is_written_is_read(void **state) {
+TEST_CASE(what_is_written_is_read) {
   uint32_t seed = 9;
-  (void)state;
   for (int round = 0; round < 20000; round++) {
     char text[64];
     double number;
@@ -245,9 +239,8 @@ static void what_is_written_is_read(void **state) {
   }
 }
 
-static void refuses_what_is_none(void **state) {
+TEST_CASE(refuses_what_is_none) {
   uvow__buf_t out;
-  (void)state;
   uvow__buf_init(&out, &uvow__mem_default, 3);
   assert_int_equal(uvow__json_put_double(&out, HUGE_VAL), UVOW_EINVAL);
   assert_int_equal(uvow__json_put_double(&out, -HUGE_VAL), UVOW_EINVAL);

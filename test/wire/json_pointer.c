@@ -35,12 +35,11 @@ static void finds_nothing(const char *text, const char *pointer, int code) {
 }
 
 /* RFC 6901 5. */
-static void those_of_the_rfc(void **state) {
+TEST_CASE(those_of_the_rfc) {
   static const char text[] =
       "{ \"foo\": [\"bar\", \"baz\"], \"\": 0, \"a/b\": 1, \"c%d\": 2,"
       " \"e^f\": 3, \"g|h\": 4, \"i\\\\j\": 5, \"k\\\"l\": 6, \" \": 7,"
       " \"m~n\": 8 } ";
-  (void)state;
   finds("  [1] \n", "", "[1]");
   finds(text, "/foo", "[\"bar\", \"baz\"]");
   finds(text, "/foo/0", "\"bar\"");
@@ -56,7 +55,7 @@ static void those_of_the_rfc(void **state) {
   finds("{\"~1\":1}", "/~01", "1"); /* 4: not "/" */
 }
 
-static void indexes(void **state) {
+TEST_CASE(indexes) {
   static const char *const none[] = {"/3",
                                      "/00",
                                      "/01",
@@ -70,7 +69,6 @@ static void indexes(void **state) {
                                      "/0/0",
                                      "/18446744073709551616",
                                      "/18446744073709551615"};
-  (void)state;
   finds("[10,[20],{\"a\":30}]", "/0", "10");
   finds("[10,[20],{\"a\":30}]", "/1/0", "20");
   finds("[10,[20],{\"a\":30}]", "/2/a", "30");
@@ -81,10 +79,9 @@ static void indexes(void **state) {
   finds("{\"-\":1,\"01\":2}", "/01", "2");
 }
 
-static void nothing_there(void **state) {
+TEST_CASE(nothing_there) {
   static const char *const none[] = {"a",   "a/b",     "/~",  "/~2",
                                      "/a~", "/a/~x/b", " /a", "#/a"};
-  (void)state;
   for (size_t i = 0; i < COUNT(none); i++) {
     finds_nothing("{\"a\":1}", none[i], UVOW_EINVAL);
     finds_nothing("[]", none[i], UVOW_EINVAL);
@@ -103,8 +100,7 @@ static void nothing_there(void **state) {
 }
 
 /* The text's escapes and the pointer's, each alone and both. */
-static void escapes_in_names(void **state) {
-  (void)state;
+TEST_CASE(escapes_in_names) {
   finds("{\"\\u0061\\n\":1}", "/a\n", "1");
   finds("{\"\\/\":1}", "/~1", "1");
   finds("{\"\\u002f~\\u007e\":1}", "/~1~0~0", "1");
@@ -122,27 +118,24 @@ static void escapes_in_names(void **state) {
   finds_nothing("{\"~\\n\":1}", "/~0\xf0", UVOW_ETYPE);
 }
 
-static void the_last_one_counts(void **state) {
-  (void)state;
+TEST_CASE(the_last_one_counts) {
   finds("{\"a\":1,\"b\":2,\"a\":3}", "/a", "3");
   finds("{\"a\":{\"x\":1},\"\\u0061\":{}}", "/a", "{}");
   finds_nothing("{\"a\":{\"x\":1},\"a\":{}}", "/a/x", UVOW_ETYPE);
 }
 
 /* What looks like structure within strings is none. */
-static void strings_are_skipped(void **state) {
-  (void)state;
+TEST_CASE(strings_are_skipped) {
   finds("{\"x\":\"}],\\\"{[:\",\"a\":[\"]\",\"\\\\\"],\"b\":1}", "/b", "1");
   finds("[\"a long text, \\\"quoted\\\", of more words\",2]", "/1", "2");
   finds("[\"\\\\\\\\\\\\\\\\\",2]", "/1", "2");
 }
 
 /* Deeper than uvow__json_skip goes. */
-static void deep(void **state) {
+TEST_CASE(deep) {
   enum { DEPTH = UVOW__JSON_CHECK_DEPTH - 1 };
   static char text[2 * DEPTH + 64];
   static char pointer[2 * DEPTH + 1];
-  (void)state;
   memset(text, '[', DEPTH);
   strcpy(text + DEPTH, "\"]\\\"\"");
   memset(text + strlen(text), ']', DEPTH);
@@ -155,11 +148,10 @@ static void deep(void **state) {
   finds(member, "/b", "1");
 }
 
-static void items(void **state) {
+TEST_CASE(items) {
   uvow__slice_t key, value;
   uvow__json_items_t items =
       uvow__json_items(slice("{ \"a\" : 1 ,\"b\":[\"c\", {}]}"));
-  (void)state;
   assert_int_equal(uvow__json_items_next(&items, &key, &value), 1);
   assert_memory_equal(key.ptr, "\"a\"", key.len);
   assert_memory_equal(value.ptr, "1", value.len);
@@ -217,10 +209,9 @@ static int compare(const char *text, json_t *json, size_t len) {
   return places;
 }
 
-static void as_in_the_tree(void **state) {
+TEST_CASE(as_in_the_tree) {
   uint32_t seed = 5;
   int places = 0;
-  (void)state;
   for (int round = 0; round < 2000; round++) {
     json_t *json = json_random(&seed, 4);
     char *text = json_random_text(&seed, json);
@@ -233,13 +224,12 @@ static void as_in_the_tree(void **state) {
 }
 
 /* Whatever stands there, nothing outside of it is read. */
-static void cut_and_changed(void **state) {
+TEST_CASE(cut_and_changed) {
   static const char text[] =
       "{\"a\\u00e4~\":[1,{\"b\":\"c\\n\",\"d\":[]}],\"e\":2}";
   static const char *const pointers[] = {"", "/a\xc3\xa4~0/1/b", "/e", "/x/y"};
   static const char bytes[] = "{}[]\",:\\ 0u~";
   uint32_t seed = 2;
-  (void)state;
   for (int round = 0; round < 5000; round++) {
     size_t len = json_roll(&seed, sizeof(text));
     char *cut = (char *)malloc(len ? len : 1);

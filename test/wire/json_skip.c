@@ -54,8 +54,7 @@ static void check(const char *text, size_t len) {
 }
 
 /* Whatever stands there, in texts of all lengths around those of blocks. */
-static void random_bytes(void **state) {
-  (void)state;
+TEST_CASE(random_bytes) {
   static const char *const alphabets[] = {
       "\"\"\"aaaaaaaaa{}[]:,", "\"\"\\\\aaaaaaaa{}[]",
       "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -104,8 +103,7 @@ static size_t put_value(char *to, int depth) {
 }
 
 /* Valid texts, whole, cut off, with something behind, with one byte changed. */
-static void random_json(void **state) {
-  (void)state;
+TEST_CASE(random_json) {
   static char text[1 << 20];
   for (int round = 0; round < 6000; round++) {
     size_t len = 1;
@@ -125,8 +123,7 @@ static void random_json(void **state) {
 }
 
 /* A bracket, a quote, an escape in each place of two blocks. */
-static void each_byte_of_a_block(void **state) {
-  (void)state;
+TEST_CASE(each_byte_of_a_block) {
   char text[280];
   for (size_t at = 1; at < 200; at++) {
     for (size_t gap = 1; gap < 70; gap += 3) {
@@ -148,8 +145,7 @@ static void each_byte_of_a_block(void **state) {
   }
 }
 
-static void depth_has_a_limit(void **state) {
-  (void)state;
+TEST_CASE(depth_has_a_limit) {
   char text[2 * UVOW__JSON_DEPTH + 2];
   for (size_t depth = UVOW__JSON_DEPTH - 2; depth <= UVOW__JSON_DEPTH + 1;
        depth++) {
@@ -161,8 +157,40 @@ static void depth_has_a_limit(void **state) {
   }
 }
 
+/* Many small objects, some of them not flat, or with a byte that is another. */
+TEST_CASE(flat_objects) {
+  static const char *const objects[] = {
+      "{}",
+      "{\"id\":12345,\"name\":\"item 12345\"}",
+      "{\"a\":\"} {\",\"b\":\"{\"}",
+      "{\"text\":\"a text that is longer than a block of sixty-four bytes, "
+      "yes\"}",
+      "{\"a\":[1,2]}",
+      "{\"a\":{\"b\":{}}}",
+      "{\"a\":\"\\\"}\"}",
+      "7"};
+  static char text[6000];
+  for (int round = 0; round < 4000; round++) {
+    size_t len = roll(40);
+    unsigned kinds = 1 + roll(8);
+    unsigned depth = roll(3);
+    memset(text, ' ', len);
+    for (unsigned i = 0; i <= depth; i++)
+      text[len++] = roll(8) ? '[' : '{';
+    text[0] = '[';
+    for (unsigned n = roll(120); n > 0; n--)
+      len += (size_t)sprintf(text + len, "%s,", objects[roll(kinds)]);
+    for (unsigned i = 0; i <= depth; i++)
+      text[len++] = roll(60) ? ']' : '}';
+    if (roll(3) == 0)
+      text[1 + roll((unsigned)len - 1)] = "{}[]\"\\ayY_"[roll(10)];
+    check(text, len - roll(3) / 2);
+  }
+}
+
 TEST_MODULE(json_skip) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(flat_objects),
       cmocka_unit_test(random_bytes),
       cmocka_unit_test(random_json),
       cmocka_unit_test(each_byte_of_a_block),

@@ -42,8 +42,7 @@ static const struct {
      "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
 };
 
-static void escapes_and_back(void **state) {
-  (void)state;
+TEST_CASE(escapes_and_back) {
   for (size_t i = 0; i < sizeof(escapes) / sizeof(*escapes); i++) {
     uvow__buf_t buf;
     uvow__slice_t raw = exact(escapes[i].raw, strlen(escapes[i].raw));
@@ -73,8 +72,7 @@ static const struct {
     {"\"\\ud83d\\ud83d\\ude00\"", S("\xef\xbf\xbd\xf0\x9f\x98\x80")},
 };
 
-static void unescapes(void **state) {
-  (void)state;
+TEST_CASE(unescapes) {
   for (size_t i = 0; i < sizeof(meanings) / sizeof(*meanings); i++) {
     uvow__buf_t buf;
     uvow__slice_t raw = exact(meanings[i].raw, strlen(meanings[i].raw));
@@ -88,12 +86,11 @@ static void unescapes(void **state) {
   }
 }
 
-static void refuses_what_is_no_string(void **state) {
+TEST_CASE(refuses_what_is_no_string) {
   static const char *const bad[] = {
       "",         "\"",       "x",       "id",          "\"id",
       "id\"",     "\"\\\"",   "\"\\x\"", "\"\\u12\"",   "\"\\u12g4\"",
       "\"a\nb\"", "\"a\"b\"", "\"\\u\"", "\"\\u+123\"", "\"\\u 123\""};
-  (void)state;
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
     uvow__buf_t buf;
     uvow__slice_t raw = exact(bad[i], strlen(bad[i]));
@@ -107,9 +104,8 @@ static void refuses_what_is_no_string(void **state) {
   }
 }
 
-static void every_prefix_is_no_string(void **state) {
+TEST_CASE(every_prefix_is_no_string) {
   const char *raw = "\"a\\n\\u00e9\\ud83d\\ude00\"";
-  (void)state;
   for (size_t len = 0; len < strlen(raw); len++) {
     uvow__slice_t cut = exact(raw, len);
     uvow__buf_t buf;
@@ -120,8 +116,7 @@ static void every_prefix_is_no_string(void **state) {
   }
 }
 
-static void compares(void **state) {
-  (void)state;
+TEST_CASE(compares) {
   assert_true(uvow__json_string_is(slice("\"id\""), slice("id")));
   assert_false(uvow__json_string_is(slice("\"id\""), slice("i")));
   assert_false(uvow__json_string_is(slice("\"id\""), slice("idx")));
@@ -129,10 +124,9 @@ static void compares(void **state) {
   assert_false(uvow__json_string_is(slice("\"\""), slice("id")));
 }
 
-static void plain_text_is_borrowed(void **state) {
+TEST_CASE(plain_text_is_borrowed) {
   uvow__slice_t text = {NULL, 0};
   const char *raw = "\"abc\"";
-  (void)state;
   assert_true(uvow__json_plain(slice(raw), &text));
   assert_ptr_equal(text.ptr, raw + 1);
   assert_int_equal(text.len, 3);
@@ -144,11 +138,10 @@ static void plain_text_is_borrowed(void **state) {
   assert_int_equal(text.len, 0);
 }
 
-static void only_utf8_is_escaped(void **state) {
+TEST_CASE(only_utf8_is_escaped) {
   static const char *const bad[] = {"\x80", "\xc0\x80", "\xed\xa0\x80",
                                     "\xf4\x90\x80\x80", "abcdefgh\xe2\x82"};
   uvow__buf_t buf;
-  (void)state;
   uvow__buf_init(&buf, &uvow__mem_default, 1000);
   for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
     assert_int_equal(uvow__json_escape(&buf, slice(bad[i])), UVOW_EINVAL);
@@ -159,8 +152,7 @@ static void only_utf8_is_escaped(void **state) {
   uvow__buf_done(&buf);
 }
 
-static void a_limit_changes_nothing(void **state) {
-  (void)state;
+TEST_CASE(a_limit_changes_nothing) {
   for (size_t max = 4; max < 4 + 10; max++) {
     uvow__buf_t buf;
     uvow__buf_init(&buf, &uvow__mem_default, max);
@@ -186,13 +178,11 @@ static void without_memory(test_alloc_t *alloc, void *data) {
   uvow__buf_done(&buf);
 }
 
-static void survives_no_memory(void **state) {
-  (void)state;
+TEST_CASE(survives_no_memory) {
   test_alloc_sweep(without_memory, NULL);
 }
 
-static void knows_what_stands_for_itself(void **state) {
-  (void)state;
+TEST_CASE(knows_what_stands_for_itself) {
   for (size_t len = 0; len < 20; len++) {
     char *text = (char *)malloc(len ? len : 1);
     assert_non_null(text);

@@ -44,8 +44,7 @@ static double real;
 static const char *text_at;
 static void *slice_at = &number;
 
-static void plans(void **state) {
-  (void)state;
+TEST_CASE(plans) {
   assert_int_equal(read_plan("{s:i, s?{s:I}, s:[f,F], s:s}", "a", &number, "b",
                              "c", &large, "d", &real, &real, "e", &text_at),
                    0);
@@ -65,12 +64,11 @@ static void plans(void **state) {
   assert_ptr_equal(plan.wants[7].ret, &text_at);
 }
 
-static void wrong_plans(void **state) {
+TEST_CASE(wrong_plans) {
   static const char *const wrong[] = {
       "",   "x",    "{",    "[",     "}", "[}", "{]", "{i}", "ii",
       "[i", "[i]i", "[!i]", "[i!!]", "!", "*",  "s#", "{s!}"};
   char many[UVOW__JSON_WANTS_MAX + 2];
-  (void)state;
   for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
     assert_int_equal(read_plan(wrong[i], &number, &number), UVOW_EINVAL);
   assert_int_equal(read_plan(NULL), UVOW_EINVAL);
@@ -86,8 +84,7 @@ static void wrong_plans(void **state) {
   assert_int_equal(read_plan(many), UVOW_EINVAL);
 }
 
-static void members(void **state) {
-  (void)state;
+TEST_CASE(members) {
   assert_int_equal(
       read_plan("{s:i,s:o,s?s}", "a", &number, "b", slice_at, "c", &text_at),
       0);
@@ -108,8 +105,7 @@ static void members(void **state) {
   assert_int_equal(match("1"), UVOW_ETYPE);
 }
 
-static void nested(void **state) {
-  (void)state;
+TEST_CASE(nested) {
   assert_int_equal(read_plan("{s:{s:i,s?[i,i]},s?{s:i}}", "a", "b", &number,
                              "c", &number, &number, "d", "e", &number),
                    0);
@@ -131,8 +127,7 @@ static void nested(void **state) {
   assert_int_equal(match("{\"a\":[4]}"), UVOW_ETYPE);
 }
 
-static void nothing_else(void **state) {
-  (void)state;
+TEST_CASE(nothing_else) {
   assert_int_equal(read_plan("{s:i,s?i!}", "a", &number, "b", &number), 0);
   assert_int_equal(match("{\"a\":1}"), 0);
   assert_int_equal(match("{\"b\":1,\"a\":1}"), 0);
@@ -148,19 +143,17 @@ static void nothing_else(void **state) {
   assert_int_equal(match("{\"a\":1}"), UVOW_ETYPE);
 }
 
-static void a_value_alone(void **state) {
-  (void)state;
+TEST_CASE(a_value_alone) {
   assert_int_equal(read_plan(" i ", &number), 0);
   assert_int_equal(match(" 12 "), 0);
   found(0, "12");
 }
 
 /* Whether jansson finds what a plan finds, in documents of any shape. */
-static void as_json_unpack(void **state) {
+TEST_CASE(as_json_unpack) {
   static const char format[] = "{s?o,s?o,s?{s?o,s?o},s?o}";
   uint32_t seed = 11;
   int hits = 0;
-  (void)state;
   for (int round = 0; round < 5000; round++) {
     json_t *json = json_random(&seed, 3);
     json_t *trees[5] = {NULL, NULL, NULL, NULL, NULL};

@@ -10,8 +10,7 @@ static void mask_slowly(uint8_t *to, const uint8_t *from, size_t len) {
     to[i] = from[i] ^ key[i % 4];
 }
 
-static void masks_every_length(void **state) {
-  (void)state;
+TEST_CASE(masks_every_length) {
   for (size_t len = 0; len < 100; len++) {
     uint8_t *from = (uint8_t *)malloc(len ? len : 1);
     uint8_t *to = (uint8_t *)malloc(len ? len : 1);
@@ -97,9 +96,8 @@ static stream_t *short_stream(void) {
   return s;
 }
 
-static void unmasks_a_stream_cut_anywhere(void **state) {
+TEST_CASE(unmasks_a_stream_cut_anywhere) {
   stream_t *s = short_stream();
-  (void)state;
   for (size_t room = UVOW__HEAD_MAX; room < 400; room += 31) {
     for (size_t cut = 0; cut <= s->masked_len; cut++) {
       uvow__unmask_t unmask = {0};
@@ -121,9 +119,8 @@ static void unmasks_a_stream_cut_anywhere(void **state) {
   free(s);
 }
 
-static void unmasks_long_frames(void **state) {
+TEST_CASE(unmasks_long_frames) {
   stream_t *s = (stream_t *)calloc(1, sizeof(*s));
-  (void)state;
   assert_non_null(s);
   add_frame(s, 0x01, 65535);
   add_frame(s, 0x00, 65536);
@@ -141,9 +138,8 @@ static void unmasks_long_frames(void **state) {
 }
 
 /* The header as the peer sent it, for who has to judge it. */
-static void keeps_the_header(void **state) {
+TEST_CASE(keeps_the_header) {
   stream_t *s = short_stream();
-  (void)state;
   for (size_t len = 1; len <= 11; len++) {
     uvow__unmask_t unmask = {0};
     uint8_t out[100];
@@ -160,12 +156,11 @@ static void keeps_the_header(void **state) {
   free(s);
 }
 
-static void hands_over_nothing_of_an_unmasked_frame(void **state) {
+TEST_CASE(hands_over_nothing_of_an_unmasked_frame) {
   static const uint8_t bytes[] =
       "\x81\x05"
       "Hello\x81\x85"
       "abcdHelloHello";
-  (void)state;
   for (size_t cut = 0; cut < sizeof(bytes) - 1; cut++) {
     uvow__unmask_t unmask = {0};
     uint8_t out[100];

@@ -59,15 +59,14 @@ static int frame(uvow__message_t *m, unsigned first, const char *text,
   size_t at = 0;
   do {
     size_t n = len - at < size ? len - at : size;
-    if (!rc)
+    if (rc == 0)
       rc = uvow__message_piece(m, (const uint8_t *)text + at, n);
     at += n;
-  } while (!rc && at < len);
+  } while (rc == 0 && at < len);
   return rc;
 }
 
-static void test_headers(void **state) {
-  (void)state;
+TEST_CASE(test_headers) {
   /* What may come between messages, and inside one (allow_rsv1 too). */
   static const struct {
     unsigned first;
@@ -106,8 +105,7 @@ static void test_headers(void **state) {
   }
 }
 
-static void test_lengths(void **state) {
-  (void)state;
+TEST_CASE(test_lengths) {
   static const struct {
     uint8_t head[10];
     size_t len;
@@ -157,8 +155,7 @@ static void test_lengths(void **state) {
   }
 }
 
-static void test_close_codes(void **state) {
-  (void)state;
+TEST_CASE(test_close_codes) {
   for (int code = 0; code < 65536; code++) {
     int ok = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
              (code >= 3000 && code <= 4999);
@@ -176,8 +173,7 @@ static void test_close_codes(void **state) {
   }
 }
 
-static void test_close_reasons(void **state) {
-  (void)state;
+TEST_CASE(test_close_reasons) {
   static const struct {
     const char *payload;
     size_t len;
@@ -204,8 +200,7 @@ static void test_close_reasons(void **state) {
   }
 }
 
-static void test_control_inside_message(void **state) {
-  (void)state;
+TEST_CASE(test_control_inside_message) {
   char payload[UVOW__CONTROL_MAX];
   memset(payload, 'p', sizeof(payload));
   for (size_t size = 1; size <= 128; size++) {
@@ -233,8 +228,7 @@ static void test_control_inside_message(void **state) {
   }
 }
 
-static void test_limit_counts_fragments(void **state) {
-  (void)state;
+TEST_CASE(test_limit_counts_fragments) {
   uvow__message_t m;
   heard_t heard;
   start(&m, 10, &heard);
@@ -250,8 +244,7 @@ static void test_limit_counts_fragments(void **state) {
   uvow__message_done(&m);
 }
 
-static void test_packed_text_is_not_checked(void **state) {
-  (void)state;
+TEST_CASE(test_packed_text_is_not_checked) {
   uvow__message_t m;
   heard_t heard;
   start(&m, 10, &heard);
@@ -267,8 +260,7 @@ static void test_packed_text_is_not_checked(void **state) {
 
 /* A frame that announces much gets room for 16 times what has come, and in the
  * end for itself, not for twice that. */
-static void test_believes_little(void **state) {
-  (void)state;
+TEST_CASE(test_believes_little) {
   static const uint8_t piece[4096];
   const size_t length = 1000 * sizeof(piece);
   uvow__message_t m;
@@ -289,8 +281,7 @@ static void test_believes_little(void **state) {
   uvow__message_done(&m);
 }
 
-static void test_keeps_little_room(void **state) {
-  (void)state;
+TEST_CASE(test_keeps_little_room) {
   static char big[10000];
   uvow__message_t m;
   heard_t heard;
@@ -313,7 +304,7 @@ static void no_memory(test_alloc_t *alloc, void *data) {
   memset(text, 0, sizeof(text));
   uvow__message_init(&m, &alloc->allocator, 1000, &callbacks, &heard);
   int rc = frame(&m, 0x01, text, sizeof(text), 100);
-  if (!rc)
+  if (rc == 0)
     rc = frame(&m, 0x80, "!", 1, 1);
   assert_int_equal(rc, alloc->failed ? UVOW_ENOMEM : 0);
   assert_int_equal(heard.len == 0, alloc->failed != 0);
@@ -321,8 +312,7 @@ static void no_memory(test_alloc_t *alloc, void *data) {
   uvow__message_done(&m);
 }
 
-static void test_no_memory(void **state) {
-  (void)state;
+TEST_CASE(test_no_memory) {
   test_alloc_sweep(no_memory, NULL);
 }
 

@@ -14,8 +14,7 @@ static int is_valid(const char *text) {
 
 #define GOOD "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-static void what_the_specification_shows_is_valid(void **state) {
-  (void)state;
+TEST_CASE(what_the_specification_shows_is_valid) {
   assert_true(is_valid(GOOD));
   assert_true(
       is_valid("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"));
@@ -23,8 +22,7 @@ static void what_the_specification_shows_is_valid(void **state) {
       is_valid("00-00000000000000000000000000000001-1000000000000000-ff"));
 }
 
-static void ids_of_zeros_are_not(void **state) {
-  (void)state;
+TEST_CASE(ids_of_zeros_are_not) {
   assert_false(
       is_valid("00-00000000000000000000000000000000-b7ad6b7169203331-01"));
   assert_false(
@@ -32,10 +30,9 @@ static void ids_of_zeros_are_not(void **state) {
 }
 
 /* Each character out of its place, and each length but one. */
-static void anything_else_is_not(void **state) {
+TEST_CASE(anything_else_is_not) {
   static const char wrong[] = "-gFG /:`@A\x7f\xc3";
   char text[] = GOOD "0";
-  (void)state;
   assert_false(is_valid(text));
   text[sizeof(GOOD) - 1] = '\0';
   for (size_t i = 0; i < sizeof(GOOD) - 1; i++) {

@@ -60,7 +60,7 @@ static int run(const uint8_t *bytes, size_t len, size_t cut, int *ret_open) {
   uvow__utf8_t utf8;
   uvow__utf8_init(&utf8);
   int rc = uvow__utf8_feed(&utf8, bytes, cut);
-  if (!rc)
+  if (rc == 0)
     rc = uvow__utf8_feed(&utf8, bytes + cut, len - cut);
   *ret_open = uvow__utf8_end(&utf8) != 0;
   return rc;
@@ -78,7 +78,7 @@ static void check(const uint8_t *text, size_t len) {
   for (size_t cut = 0; cut <= len; cut++) {
     int rc = run(bytes, len, cut, &got_open);
     assert_int_equal(rc, bad < len ? UVOW_EUTF8 : 0);
-    if (!rc)
+    if (rc == 0)
       assert_int_equal(got_open, open);
   }
   uvow__utf8_t utf8;
@@ -92,8 +92,7 @@ static void check(const uint8_t *text, size_t len) {
   free(bytes);
 }
 
-static void test_every_sequence_of_three(void **state) {
-  (void)state;
+TEST_CASE(test_every_sequence_of_three) {
   uint8_t bytes[3];
   for (uint32_t i = 0; i < 1u << 24; i++) {
     int open;
@@ -103,14 +102,13 @@ static void test_every_sequence_of_three(void **state) {
     bytes[2] = (uint8_t)i;
     size_t bad = first_bad(bytes, 3, &open);
     int rc = run(bytes, 3, 3, &got_open);
-    if (rc != (bad < 3 ? UVOW_EUTF8 : 0) || (!rc && open != got_open))
+    if (rc != (bad < 3 ? UVOW_EUTF8 : 0) || (rc == 0 && open != got_open))
       fail_msg("%06x", (unsigned)i);
   }
 }
 
 /* Every byte that is on one side or the other of some border. */
-static void test_borders_of_four(void **state) {
-  (void)state;
+TEST_CASE(test_borders_of_four) {
   static const uint8_t edge[] = {
       0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF,
       0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF};
@@ -123,8 +121,7 @@ static void test_borders_of_four(void **state) {
 }
 
 /* Each wrong byte in each place of a run of ASCII, for all the fast paths. */
-static void test_inside_ascii(void **state) {
-  (void)state;
+TEST_CASE(test_inside_ascii) {
   static const char *const parts[] = {"\x80",         "\xC3\xA9", "\xC3",
                                       "\xED\xA0",     "\xE2\x82", "\xF4\x90",
                                       "\xE2\x82\xAC", "\xFF",     "\xC0\x80"};
@@ -143,8 +140,7 @@ static void test_inside_ascii(void **state) {
 
 /* Each wrong byte in each place of a text without ASCII that is longer than a
  * block of the automaton, cut everywhere. */
-static void test_inside_blocks(void **state) {
-  (void)state;
+TEST_CASE(test_inside_blocks) {
   static const char *const texts[] = {"\xC3\xA9", "\xE6\x97\xA5",
                                       "\xF0\x9F\x98\x80",
                                       "a\xC3\xA9\xE6\x97\xA5\xF0\x9F\x98\x80"};
@@ -168,8 +164,7 @@ static void test_inside_blocks(void **state) {
 
 /* Cut in three, around the ends of blocks: where a call ends, another begins
  * inside a character. */
-static void test_three_pieces(void **state) {
-  (void)state;
+TEST_CASE(test_three_pieces) {
   static const char part[] = "\xE6\x97\xA5z\xF0\x9F\x98\x80\xC3\xA9";
   uint8_t bytes[600];
   for (size_t i = 0; i < sizeof(bytes); i++)
@@ -200,8 +195,7 @@ static void test_three_pieces(void **state) {
 }
 
 /* The look that is inlined: one high byte, in each place of each length. */
-static void test_is_ascii(void **state) {
-  (void)state;
+TEST_CASE(test_is_ascii) {
   for (size_t len = 0; len <= 130; len++) {
     uint8_t *bytes = (uint8_t *)malloc(len ? len : 1);
     assert_non_null(bytes);
@@ -216,8 +210,7 @@ static void test_is_ascii(void **state) {
   }
 }
 
-static void test_random(void **state) {
-  (void)state;
+TEST_CASE(test_random) {
   static const char *const parts[] = {"a",
                                       "{\"id\": 1, \"ok\": true}",
                                       "\xC3\xA9",

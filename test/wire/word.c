@@ -37,6 +37,9 @@ static uint64_t mark_high(uint64_t word) {
 static int is_high(unsigned c) {
   return c < 128;
 }
+static int is_no_digit(unsigned c) {
+  return c < '0' || c > '9';
+}
 static uint64_t mark_quote(uint64_t word) {
   return uvow__word_equal(word, '"');
 }
@@ -47,8 +50,7 @@ static int is_special(unsigned c) {
   return c < ' ' || c == '"' || c == '\\';
 }
 
-static void marks_every_byte_at_every_place(void **state) {
-  (void)state;
+TEST_CASE(marks_every_byte_at_every_place) {
   check(mark_below, is_below, 'x', '\0');
   check(mark_below, is_below, '\xff', '\x1f');
   check(mark_high, is_high, '\x80', '\x7f');
@@ -57,10 +59,12 @@ static void marks_every_byte_at_every_place(void **state) {
   check(mark_quote, is_quote, '\xa2', '"');
   check(uvow__word_special, is_special, ' ', '\\');
   check(uvow__word_special, is_special, '\xdc', '"');
+  check(uvow__word_not_digit, is_no_digit, '9', '/');
+  check(uvow__word_not_digit, is_no_digit, '0', '\xff');
+  check(uvow__word_not_digit, is_no_digit, '5', ':');
 }
 
-static void reads_the_first_byte_lowest(void **state) {
-  (void)state;
+TEST_CASE(reads_the_first_byte_lowest) {
   assert_true(uvow__word("\1\2\3\4\5\6\7\xff") == UINT64_C(0xFF07060504030201));
   assert_true(uvow__word_half("\1\2\3\xff") == UINT64_C(0xFF030201));
 }

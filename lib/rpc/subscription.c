@@ -1,0 +1,551 @@
+/*
+ * Subscriptions: a request, and the events that belong to it, as a stream.
+ *
+ *   ASKING --answer--> ON --let go--> LEAVING --answer--> gone
+ *     |  ^              |  \--- without a request for that: the protocol's
+ *     |  | renew        |       cancel ------------------> gone
+ *     |  +---- LOST <---+ connection lost, another follows
+ *     +--error--> failed            (of ASKING too, if its request was sent)
+ *
+ * 1. A request that is let go of before its answer is canceled, unless it was
+ *    sent and a request of its own unsubscribes it: then that follows the
+ *    answer, since the peer has subscribed it.
+ * 2. After a reconnect all are made again, in their order, before anything that
+ *    waits; the next item then says that some may be missing.
+ * 3. Those of no event's name are told by partial answers to their request, and
+ *    so by its id: they belong to no family.
+ * 4. What says that one is let go of, and never left (there was no room, it was
+ *    too late), is said again once there's room: else the peer would go on.
+ * 5. All ends come by tasks, or with the peer: so none goes while an event is
+ *    given out.
+ */
+#include "subscription.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "family.h"
+#include "feed.h"
+#include "peer.h"
+#include "within.h"
+#include "wire/json_check.h"
+#include "wire/json_pointer.h"
+
+#define KEY_NAME "$key"
+
+void uvow__subscriptions_init(uvow__subscriptions_t *subs,
+                              const uvow__mem_t *mem) {
+  uvow__list_init(&subs->all);
+  uvow__list_init(&subs->untold);
+  uvow__table_init(&subs->by_key, mem);
+  uvow__table_init(&subs->by_id, mem);
+}
+
+void uvow__subscriptions_done(uvow__subscriptions_t *subs) {
+  uvow__table_done(&subs->by_key);
+  uvow__table_done(&subs->by_id);
+}
+
+static uvow__subscriptions_t *subs_of(const uvow__sub_t *sub) {
+  return &sub->peer->session.subscriptions;
+}
+
+/* Of whom it asks. */
+static uvow_peer_t *asked_of(const uvow__sub_t *sub) {
+  return sub->within ? &sub->within->peer : sub->peer;
+}
+
+/* ---- places ---- */
+
+/* Events don't come to it any more. */
+static void leave_places(uvow__sub_t *sub) {
+  if (sub->family) {
+    uvow__family_drop(sub->family, sub);
+  } else if (sub->in_table) {
+    uvow__table_remove(&subs_of(sub)->by_id, &sub->entry);
+    sub->in_table = 0;
+  }
+  uvow__free(&sub->out.rt->mem, sub->key);
+  sub->key = NULL;
+  sub->key_len = 0;
+}
+
+/* It is over, and its stream has ended or is let go of. */
+static void end(uvow__sub_t *sub) {
+  uvow__family_t *family = sub->family;
+  uvow__task_cancel(&sub->settled);
+  uvow__task_cancel(&sub->gone);
+  leave_places(sub);
+  sub->family = NULL;
+  if (family)
+    uvow__family_leave(family);
+  uvow__list_remove(&sub->member);
+  uvow__list_remove(&sub->untold);
+  sub->peer = NULL;
+  uvow__stream_sink_gone(&sub->out);
+}
+
+static uvow_future_t *take_asked(uvow__sub_t *sub) {
+  uvow_future_t *asked = sub->asked;
+  uvow__task_cancel(&sub->settled);
+  sub->asked = NULL;
+  return asked;
+}
+
+void uvow__sub_fail(uvow__sub_t *sub, uvow_error_t *error) {
+  uvow_future_t *asked = take_asked(sub);
+  uvow__stream_fail(&sub->out, error);
+  end(sub);
+  uvow__future_drop(asked);
+}
+
+static void fail_code(uvow__sub_t *sub, int code, const char *text) {
+  uvow__error_spec_t spec = {0};
+  spec.code = code;
+  spec.detail = uvow__slice_of(text);
+  uvow__sub_fail(sub, uvow__error_make(&sub->out.rt->mem, &spec));
+}
+
+/* ---- asking ---- */
+
+static void ask_for(uvow__sub_t *sub, uvow__backlog_t *front) {
+  static const uvow_request_options_t unending = {
+      .size = sizeof(unending), .timeout_ms = UVOW_NO_TIMEOUT};
+  uvow_peer_t *peer = sub->peer;
+  int ends = !sub->family && uvow__protocol_ends(peer->session.callee.protocol);
+  sub->state = UVOW__SUB_ASKING;
+  sub->at_end = 0;
+  if (sub->family)
+    uvow__family_wait(sub->family, sub);
+  sub->asked =
+      uvow__peer_ask(asked_of(sub), sub->method, uvow__slice_of(sub->params),
+                     ends ? &unending : NULL, front);
+}
+
+/* Its request is under way. Returns 0; or UVOW_ENOMEM. */
+static int follow(uvow__sub_t *sub) {
+  if (!sub->asked)
+    return UVOW_ENOMEM;
+  if (sub->asked->state == UVOW_PENDING) {
+    sub->id = uvow__request_of(sub->asked)->id;
+    if (!sub->family) {
+      int rc = uvow__table_add(&subs_of(sub)->by_id, &sub->entry,
+                               uvow__hash_number(sub->id));
+      if (rc)
+        return rc;
+      sub->in_table = 1;
+    }
+  }
+  uvow__future_watch(sub->asked, &sub->settled);
+  return 0;
+}
+
+/* ---- answers ---- */
+
+static int keep_key(uvow__sub_t *sub, uvow__slice_t raw) {
+  const uvow__mem_t *mem = &sub->out.rt->mem;
+  uvow__buf_t buf;
+  uvow__slice_t key;
+  uvow__buf_init(&buf, mem, SIZE_MAX);
+  int rc = uvow__key_of(raw, &buf, &key);
+  if (rc == 0)
+    sub->key = uvow__strndup(mem, key.ptr, key.len);
+  sub->key_len = sub->key ? key.len : 0;
+  uvow__buf_done(&buf);
+  return rc || sub->key ? rc : UVOW_ENOMEM;
+}
+
+/* Its key, if the answer has one. Where it is told by its id, that is it, unless
+ * the application says otherwise. */
+static int find_key(uvow__sub_t *sub) {
+  uvow__slice_t text, raw;
+  if (!sub->family && !sub->asks_key)
+    return 0;
+  if (uvow__value_bytes_in(&sub->asked->u.value, &text) || !text.ptr ||
+      uvow__json_check(text) || uvow__json_find(text, sub->answer_key, &raw) ||
+      uvow__slice_is(raw, "null"))
+    return sub->family && sub->family->has_key ? UVOW_ETYPE : 0;
+  return keep_key(sub, raw);
+}
+
+static int leave_peer(uvow__sub_t *sub);
+
+/* What was held has been pushed out, or there was no memory for it. */
+static void tell_overrun(uvow__sub_t *sub) {
+  if (sub->out.bounds.full == UVOW_FULL_FAIL)
+    uvow__feed_fail(
+        &sub->out,
+        uvow__error_code(&sub->out.rt->mem, UVOW_EOVERLOAD, UVOW_OUTCOME_NONE));
+  else
+    uvow__stream_gap(&sub->out, UVOW_MISSED_UNKNOWN);
+}
+
+/* The request is answered. */
+static void admit(uvow__sub_t *sub) {
+  int rc = find_key(sub);
+  uvow_future_unref(take_asked(sub));
+  sub->state = UVOW__SUB_ON;
+  if (rc == 0 && sub->was_on)
+    uvow__stream_gap(&sub->out, UVOW_MISSED_UNKNOWN);
+  if (rc == 0 && sub->overrun)
+    tell_overrun(sub);
+  if (rc == 0 && sub->family)
+    rc = uvow__family_admit(sub->family, sub);
+  sub->was_on = 1;
+  if (rc == UVOW_ETYPE)
+    fail_code(sub, rc, "the answer has nothing at answer_key");
+  else if (rc)
+    fail_code(sub, rc, NULL);
+  else if (sub->at_end) {
+    uvow__stream_end(&sub->out, uvow_value_none());
+    end(sub);
+  } else if (sub->let_go)
+    (void)leave_peer(sub);
+}
+
+/* Whether a request has never left, for want of room, of time or of memory. */
+static int is_untold(const uvow_future_t *asked) {
+  if (asked->state != UVOW_REJECTED ||
+      uvow_error_outcome(asked->u.error) != UVOW_NOT_SENT)
+    return 0;
+  int code = uvow_error_code(asked->u.error);
+  return code == UVOW_ETIMEDOUT || code == UVOW_EOVERLOAD ||
+         code == UVOW_ENOMEM;
+}
+
+static void run_settled(uvow__task_t *task) {
+  uvow__sub_t *sub = UVOW__CONTAINER(task, uvow__sub_t, settled);
+  if (sub->state == UVOW__SUB_ASKING && sub->asked->state == UVOW_FULFILLED) {
+    admit(sub);
+    return;
+  }
+  uvow_future_t *asked = take_asked(sub);
+  if (sub->state == UVOW__SUB_ASKING)
+    uvow__sub_fail(sub, uvow_error_ref(asked->u.error));
+  else if (is_untold(asked))
+    (void)leave_peer(sub);
+  else
+    end(sub);
+  uvow_future_unref(asked);
+}
+
+/* ---- letting go ---- */
+
+int uvow__sub_write_params(const uvow__sub_t *sub, uvow__buf_t *out) {
+  const char *text = sub->unsubscribe_params;
+  const char *at;
+  int rc = 0;
+  while (rc == 0 && (at = strstr(text, KEY_NAME)) != NULL) {
+    rc = uvow__buf_append(out, text, (size_t)(at - text));
+    if (rc == 0 && sub->key)
+      rc = uvow__buf_append(out, sub->key, sub->key_len);
+    else if (rc == 0)
+      rc = uvow__buf_append_u64(out, sub->id);
+    text = at + sizeof(KEY_NAME) - 1;
+  }
+  return rc ? rc : uvow__buf_append_text(out, text);
+}
+
+/* A request that unsubscribes is refused: 0, or the error of one that is to be
+ * made again. */
+static int refused(uvow__sub_t *sub) {
+  uvow_future_t *asked = take_asked(sub);
+  int rc = is_untold(asked) ? uvow_error_code(asked->u.error) : 0;
+  asked->flags |= UVOW__OBSERVED;
+  uvow_future_unref(asked);
+  return rc;
+}
+
+/* A request that unsubscribes. Returns 1: it is under way; 0: it can't be made;
+ * an error: not now. */
+static int ask_to_leave(uvow__sub_t *sub) {
+  uvow__buf_t params;
+  uvow__buf_init(&params, &sub->out.rt->mem, SIZE_MAX);
+  int rc = uvow__sub_write_params(sub, &params);
+  if (rc == 0) {
+    uvow_slice_t text = {(const char *)uvow__buf_front(&params),
+                         uvow__buf_size(&params)};
+    sub->asked = uvow_peer_request(asked_of(sub), sub->unsubscribe,
+                                   uvow_value_slice(&text));
+    rc = sub->asked ? 0 : UVOW_ENOMEM;
+  }
+  uvow__buf_done(&params);
+  if (rc)
+    return rc;
+  if (sub->asked->state == UVOW_REJECTED)
+    return refused(sub);
+  uvow__future_watch(sub->asked, &sub->settled);
+  return 1;
+}
+
+/* 0; or an error: not now. */
+static int send_cancel(const uvow__sub_t *sub) {
+  uvow_peer_t *peer = sub->peer;
+  uvow__op_t op = {0};
+  op.kind = UVOW__OP_CANCEL;
+  op.id = sub->id;
+  int rc = 0;
+  if (peer->outbox)
+    rc = uvow__outbox_send_aside(peer, &op);
+  else if (uvow__protocol_can(peer->session.callee.protocol, op.kind))
+    rc = uvow__callee_send(&peer->session.callee, &op);
+  return rc == UVOW_EOVERLOAD || rc == UVOW_ENOMEM ? rc : 0;
+}
+
+/* Nobody reads it any more: the peer is told, now (1, 0), or later: an error. One
+ * whose key another one has too stays subscribed there. */
+static int leave_peer(uvow__sub_t *sub) {
+  int rc = 0;
+  int shared =
+      sub->family && sub->in_table && uvow__family_shares(sub->family, sub);
+  sub->state = UVOW__SUB_LEAVING;
+  if (!shared && !sub->unsubscribe)
+    rc = send_cancel(sub);
+  else if (!shared && !sub->peer->life.closing)
+    rc = ask_to_leave(sub);
+  if (rc < 0) {
+    uvow__list_append(&subs_of(sub)->untold, &sub->untold);
+    subs_of(sub)->untold_at =
+        rc == UVOW_EOVERLOAD ? sub->peer->dispatcher.live : SIZE_MAX;
+  } else if (rc == 0)
+    end(sub);
+  return rc;
+}
+
+void uvow__subscriptions_tell(uvow_peer_t *peer) {
+  uvow__list_t *untold = &peer->session.subscriptions.untold;
+  peer->session.subscriptions.untold_at = 0;
+  while (!uvow__list_empty(untold)) {
+    uvow__sub_t *sub = UVOW__CONTAINER(untold->next, uvow__sub_t, untold);
+    uvow__list_remove(&sub->untold);
+    if (leave_peer(sub) >= 0)
+      continue;
+    uvow__list_remove(&sub->untold); /* it stays the first */
+    uvow__list_prepend(untold, &sub->untold);
+    return;
+  }
+}
+
+/* See (1). */
+static int waits_for_answer(const uvow__sub_t *sub) {
+  return sub->unsubscribe && (sub->asked->state != UVOW_PENDING ||
+                              uvow__request_of(sub->asked)->was_sent);
+}
+
+static void run_gone(uvow__task_t *task) {
+  uvow__sub_t *sub = UVOW__CONTAINER(task, uvow__sub_t, gone);
+  sub->let_go = 1;
+  if (sub->state == UVOW__SUB_ON) {
+    (void)leave_peer(sub);
+  } else if (sub->state == UVOW__SUB_LOST) {
+    end(sub);
+  } else if (sub->state == UVOW__SUB_ASKING && !waits_for_answer(sub)) {
+    uvow__future_drop(take_asked(sub));
+    end(sub);
+  }
+}
+
+static void on_cancel(uvow_stream_t *s) {
+  uvow__feed_soon(s, &((uvow__sub_t *)(void *)s)->gone);
+}
+
+const uvow__source_ops_t uvow__sub_ops = {NULL, on_cancel};
+
+void uvow__sub_init(uvow__sub_t *sub, uvow_peer_t *peer) {
+  sub->within = peer->kin.within;
+  sub->peer = peer->kin.within ? peer->kin.within->whole : peer;
+  uvow__list_init(&sub->member);
+  uvow__list_init(&sub->link);
+  uvow__list_init(&sub->untold);
+  uvow__task_init(&sub->settled, run_settled);
+  uvow__task_init(&sub->gone, run_gone);
+}
+
+int uvow__sub_begin(uvow__sub_t *sub, const char *event, const char *key) {
+  uvow_peer_t *peer = sub->peer;
+  uvow__list_append(&subs_of(sub)->all, &sub->member);
+  if (event) {
+    uvow__events_t *events =
+        sub->within ? &sub->within->listeners : &peer->session.listeners;
+    sub->family =
+        uvow__family_join(events, subs_of(sub), uvow__slice_of(event), key);
+    if (!sub->family)
+      return UVOW_ENOMEM;
+  }
+  ask_for(sub, NULL);
+  if (!sub->asked || sub->asked->state == UVOW_PENDING)
+    return follow(sub);
+  sub->asked->flags |= UVOW__OBSERVED;
+  uvow__sub_fail(sub, uvow_error_ref(sub->asked->u.error));
+  return 0;
+}
+
+/* ---- partial answers ---- */
+
+static uvow__sub_t *with_id(const uvow__subscriptions_t *subs, uint64_t id) {
+  uvow__entry_t *at = uvow__table_find(&subs->by_id, uvow__hash_number(id));
+  for (; at; at = uvow__table_next(at)) {
+    uvow__sub_t *sub = UVOW__CONTAINER(at, uvow__sub_t, entry);
+    if (sub->id == id)
+      return sub;
+  }
+  return NULL;
+}
+
+int uvow__subscriptions_part(uvow__subscriptions_t *subs, uint64_t id,
+                             uvow__slice_t text) {
+  uvow__slice_t none = {NULL, 0};
+  uvow__slice_t item = text;
+  uvow__sub_t *sub = with_id(subs, id);
+  if (!sub)
+    return 0;
+  if (sub->let_go)
+    return 1;
+  if (sub->asked && sub->was_on) { /* made again, and nothing answers that */
+    uvow__stream_gap(&sub->out, UVOW_MISSED_UNKNOWN);
+    sub->was_on = 0;
+  }
+  if (sub->item && text.ptr &&
+      (uvow__json_check(text) || uvow__json_find(text, sub->item, &item)))
+    item = none;
+  uvow__feed_put(&sub->out, item, none, sub->item && item.ptr);
+  return 1;
+}
+
+int uvow__subscriptions_part_end(uvow__subscriptions_t *subs, uint64_t id) {
+  uvow__sub_t *sub = with_id(subs, id);
+  if (!sub)
+    return 0;
+  sub->at_end = 1;
+  if (sub->asked)
+    return 0; /* which this answers */
+  uvow__stream_end(&sub->out, uvow_value_none());
+  end(sub);
+  return 1;
+}
+
+/* ---- connections ---- */
+
+/* Whether its request is under way still, or settled otherwise than by the loss
+ * of its connection. */
+static int is_unharmed(const uvow__sub_t *sub) {
+  const uvow_future_t *asked = sub->asked;
+  if (sub->state != UVOW__SUB_ASKING || asked->state == UVOW_FULFILLED)
+    return 0;
+  if (asked->state == UVOW_PENDING)
+    return 1;
+  return uvow_error_outcome(asked->u.error) != UVOW_MAYBE_EXECUTED ||
+         uvow_error_code(asked->u.error) == UVOW_ETIMEDOUT;
+}
+
+static void lose(uvow__sub_t *sub, const uvow_error_t *error) {
+  if (sub->state == UVOW__SUB_LOST)
+    return;
+  sub->was_on |= sub->asked ? sub->asked->state == UVOW_FULFILLED : 1;
+  uvow__future_drop(take_asked(sub)); /* another connection has other keys */
+  if (sub->let_go || sub->state == UVOW__SUB_LEAVING) {
+    end(sub);
+    return;
+  }
+  leave_places(sub);
+  sub->state = UVOW__SUB_LOST;
+  if (!sub->renews)
+    uvow__sub_fail(sub, uvow_error_ref(error));
+}
+
+void uvow__subscriptions_lost(uvow_peer_t *peer, const uvow_error_t *error) {
+  uvow__list_t *all = &peer->session.subscriptions.all;
+  uvow__error_spec_t spec;
+  uvow__list_t *next;
+  if (uvow__list_empty(all))
+    return;
+  uvow__peer_spec_of_end(peer, error, &spec);
+  uvow_error_t *lost = uvow__error_make(uvow__peer_mem(peer), &spec);
+  for (uvow__list_t *at = all->next; at != all; at = next) {
+    uvow__sub_t *sub = UVOW__CONTAINER(at, uvow__sub_t, member);
+    next = at->next;
+    if (!is_unharmed(sub))
+      lose(sub, lost);
+    else if (sub->family) /* what is held came on the old connection */
+      sub->from = sub->family->next;
+  }
+  uvow_error_unref(lost);
+}
+
+void uvow__subscriptions_renew(uvow_peer_t *peer) {
+  uvow__list_t *all = &peer->session.subscriptions.all;
+  uvow__backlog_t front;
+  uvow__list_t *next;
+  if (uvow__list_empty(all) || peer->life.closing)
+    return;
+  uvow__backlog_init(&front, uvow__peer_mem(peer), SIZE_MAX);
+  for (uvow__list_t *at = all->next; at != all; at = next) {
+    uvow__sub_t *sub = UVOW__CONTAINER(at, uvow__sub_t, member);
+    next = at->next;
+    if (sub->state != UVOW__SUB_LOST)
+      continue;
+    ask_for(sub, &front);
+    if (follow(sub))
+      uvow__sub_fail(sub, uvow__error_nomem());
+  }
+  if (uvow__backlog_prepend(&peer->outbox->backlog, &front))
+    uvow__subscriptions_end(peer);
+  uvow__backlog_done(&front);
+}
+
+/* ---- the peer's end ---- */
+
+void uvow__subscriptions_close(uvow_peer_t *peer) {
+  uvow__list_t *all = &peer->session.subscriptions.all;
+  uvow__list_t *next;
+  for (uvow__list_t *at = all->next; at != all; at = next) {
+    uvow__sub_t *sub = UVOW__CONTAINER(at, uvow__sub_t, member);
+    next = at->next;
+    if (sub->family || !sub->asked || sub->asked->state != UVOW_PENDING ||
+        sub->state != UVOW__SUB_ASKING)
+      continue;
+    uvow__stream_end(&sub->out, uvow_value_none());
+    uvow__future_drop(take_asked(sub));
+    end(sub);
+  }
+}
+
+static void end_one(uvow__sub_t *sub, const uvow_error_t *error) {
+  uvow_future_t *asked = take_asked(sub);
+  if (sub->state == UVOW__SUB_ASKING && asked->state == UVOW_REJECTED)
+    error = asked->u.error;
+  if (error)
+    uvow__stream_fail(&sub->out, uvow_error_ref(error));
+  else
+    uvow__stream_end(&sub->out, uvow_value_none());
+  end(sub);
+  uvow__future_drop(asked);
+}
+
+void uvow__subscriptions_end_within(uvow_peer_t *peer,
+                                    const uvow__within_t *within) {
+  uvow__list_t *all = &peer->session.subscriptions.all;
+  uvow__list_t *next;
+  for (uvow__list_t *at = all->next; at != all; at = next) {
+    uvow__sub_t *sub = UVOW__CONTAINER(at, uvow__sub_t, member);
+    next = at->next;
+    if (sub->within == within)
+      end_one(sub, uvow__peer_why(&within->peer));
+  }
+}
+
+void uvow__subscriptions_end(uvow_peer_t *peer) {
+  uvow__list_t *all = &peer->session.subscriptions.all;
+  uvow__error_spec_t spec;
+  uvow_error_t *error = NULL;
+  if (uvow__list_empty(all))
+    return;
+  uvow__peer_spec_of_end(peer, peer->life.why, &spec);
+  if (!uvow__peer_is_over(peer))
+    error = uvow__error_nomem(); /* they can't be made again */
+  else if (!peer->life.closing)
+    error = uvow__error_make(uvow__peer_mem(peer), &spec);
+  while (!uvow__list_empty(all))
+    end_one(UVOW__CONTAINER(all->next, uvow__sub_t, member), error);
+  uvow_error_unref(error);
+}

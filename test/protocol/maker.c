@@ -1,0 +1,92 @@
+/* What is made of a secret: the vectors of those who ask for it. */
+#include "protocol/maker.h"
+
+#include <stdio.h>
+
+#include "support/support.h"
+
+#include <uvow/error.h>
+
+typedef struct maker_case {
+  unsigned maker;
+  const char *vars;
+  int rc;
+  const char *made; /* as JSON text; NULL: nothing */
+} maker_case_t;
+
+#define OBS UVOW__MAKES_OBS5
+#define CRA UVOW__MAKES_WAMPCRA
+#define NONCE "\"challenge\":\"{\\\"nonce\\\":\\\"LHRTC9zeOIrt_9U3\\\"}\""
+
+static const maker_case_t cases[] = {
+    /* docs/generated/protocol.md of obs-websocket */
+    {OBS,
+     "{\"password\":\"supersecretpassword\",\"challenge\":"
+     "\"+IxH4CnCiqpX1rM9scsNynZzbOe4KhDeYcTNS3PDaeY=\",\"salt\":"
+     "\"lM1GncleQOaCu9lT1yeUZhFYnqhsLLP1G5lAGo3ixaI=\"}",
+     0, "\"1Ct943GAT+6YQUUX47Ia/ncufilbe6+oD6lY+5kaCu4=\""},
+    {OBS, "{\"password\":\"p\"}", 0, NULL},
+    {OBS, "{\"challenge\":\"c\",\"salt\":\"s\"}", UVOW_EINVAL, NULL},
+    {OBS, "{\"password\":\"p\",\"challenge\":\"c\"}", UVOW_EINVAL, NULL},
+    {OBS, "{\"password\":5,\"challenge\":\"c\",\"salt\":\"s\"}", UVOW_EINVAL,
+     NULL},
+    {OBS, "{\"password\":\"p\",\"challenge\":[],\"salt\":\"s\"}", UVOW_EINVAL,
+     NULL},
+    /* Against Python's hmac and hashlib.pbkdf2_hmac. */
+    {CRA, "{\"secret\":\"secret\"," NONCE "}", 0,
+     "\"UDynXhCmhKNkLG+P45ifr4Y+2ZP3+HHRBj9o6AD76xA=\""},
+    {CRA,
+     "{\"secret\":\"secret\"," NONCE
+     ",\"salt\":\"salt123\",\"iterations\":100,\"keylen\":32}",
+     0, "\"L7BgyMB6WvrQ1JYQw7XcLmJdD6wcMlAtCBwea3jPGKY=\""},
+    {CRA, "{" NONCE "}", UVOW_EINVAL, NULL},
+    {CRA, "{\"secret\":\"s\"," NONCE ",\"salt\":\"s\",\"iterations\":0}",
+     UVOW_EINVAL, NULL},
+    {CRA, "{\"secret\":\"s\"," NONCE ",\"salt\":\"s\",\"iterations\":100001}",
+     UVOW_EINVAL, NULL},
+    {CRA, "{\"secret\":\"s\"," NONCE ",\"salt\":\"s\",\"iterations\":\"9\"}",
+     UVOW_EINVAL, NULL},
+    {CRA, "{\"secret\":\"s\"," NONCE ",\"salt\":\"s\",\"keylen\":16}",
+     UVOW_EINVAL, NULL},
+};
+
+TEST_CASE(makes) {
+  for (size_t i = 0; i < UVOW__COUNT(cases); i++) {
+    uvow__vars_t vars;
+    const char *name = uvow__maker_gives(cases[i].maker);
+    assert_int_equal(uvow__vars_init(&vars, &uvow__mem_default, cases[i].vars),
+                     0);
+    assert_int_equal(uvow__maker_run(cases[i].maker, &vars), cases[i].rc);
+    uvow__slice_t made = uvow__vars_get(&vars, name);
+    if (cases[i].made)
+      assert_true(uvow__slice_is(made, cases[i].made));
+    else
+      assert_null(made.ptr);
+    uvow__vars_done(&vars);
+  }
+}
+
+/* Whatever fails, nothing leaks, and it's told. */
+static void sweep(test_alloc_t *alloc, void *data) {
+  const maker_case_t *one = (const maker_case_t *)data;
+  uvow__vars_t vars;
+  int rc = uvow__vars_init(&vars, &alloc->allocator, one->vars);
+  if (rc == 0) {
+    rc = uvow__maker_run(one->maker, &vars);
+    uvow__vars_done(&vars);
+  }
+  assert_int_equal(rc, alloc->failed ? UVOW_ENOMEM : one->rc);
+}
+
+TEST_CASE(survives_failures) {
+  for (size_t i = 0; i < UVOW__COUNT(cases); i++)
+    test_alloc_sweep(sweep, (void *)(uintptr_t)&cases[i]);
+}
+
+TEST_MODULE(maker) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(makes),
+      cmocka_unit_test(survives_failures),
+  };
+  return cmocka_run_group_tests_name("protocol/maker", tests, NULL, NULL);
+}

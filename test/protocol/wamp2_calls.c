@@ -1,0 +1,171 @@
+/* WAMP's calls: what a router may say that isn't right, registrations that come
+ * and go, and no memory. What goes right is in test/rpc/wamp.c. */
+#include "protocol/dialect.h"
+
+#include <stdio.h>
+
+#include "support/support.h"
+
+#include <uvow/error.h>
+
+#define S(text)                                                                \
+  { text, sizeof(text) - 1 }
+
+typedef struct log {
+  uvow_reader_t reader; /* first */
+  char text[400];
+} log_t;
+
+static void on_message(uvow_reader_t *reader, int rc, const uvow__msg_t *msg,
+                       uvow__slice_t bytes) {
+  static const char *const names[] = {
+      "MALFORMED", "OK",     "ERROR", "PARTIAL", "EVENT", "CALL",
+      "CONTROL",   "IGNORE", "END",   "CANCEL",  "FAULT", "BAD"};
+  log_t *log = (log_t *)(void *)reader;
+  const uvow__slice_t *value =
+      rc == 0 && msg->kind == UVOW__MSG_ERROR ? &msg->error_data : &msg->value;
+  (void)bytes;
+  if (rc)
+    snprintf(log->text, sizeof(log->text), "?");
+  else
+    snprintf(log->text, sizeof(log->text), "%s %.*s %.*s", names[msg->kind],
+             (int)msg->name.len, msg->name.ptr ? msg->name.ptr : "",
+             (int)value->len, value->ptr ? value->ptr : "");
+}
+
+static const char *say(uvow__dialect_t *dialect, const char *text) {
+  static log_t log;
+  size_t len = strlen(text);
+  char *copy = (char *)malloc(len ? len : 1);
+  assert_non_null(copy);
+  memcpy(copy, text, len);
+  memset(&log, 0, sizeof(log));
+  log.reader.dialect = dialect;
+  log.reader.on_message = on_message;
+  uvow__dialect_read(&log.reader, 0, (uvow__slice_t){copy, len});
+  free(copy);
+  return log.text;
+}
+
+static int ask(uvow__dialect_t *dialect, uint64_t id, const char *uri) {
+  char params[100];
+  uvow__op_t op = {.kind = UVOW__OP_CALL, .id = id, .method = S("REGISTER")};
+  uvow__buf_t out;
+  int is_binary;
+  int len = snprintf(params, sizeof(params), " [ {} , \"%s\" ] ", uri);
+  op.params = (uvow__slice_t){params, (size_t)len};
+  uvow__buf_init(&out, dialect->mem, 10000);
+  int rc = uvow__dialect_write(dialect, &op, &out, &is_binary);
+  assert_true(rc == 0 || uvow__buf_size(&out) == 0);
+  uvow__buf_done(&out);
+  return rc;
+}
+
+static void init(uvow__dialect_t *dialect, const uvow__mem_t *mem) {
+  uvow__dialect_init(dialect, mem, uvow_protocol_by_name("wamp2"), NULL);
+}
+
+#define KNOWN "CALL \"com.add\" "
+#define UNKNOWN "CALL \"invocation\" "
+
+static const struct {
+  const char *text;
+  const char *expected;
+} cases[] = {
+    {"[68,9,7,{},[1]]", KNOWN "[1]"},
+    {" [ 68 , 9 , 7 , {} , [1] ] ", KNOWN "[1]"},
+    {"[68,9,7,{}]", KNOWN},
+    {"[68,9,7]", KNOWN},
+    {"[68,9,7,{\"procedure\":5},[]]", KNOWN "[]"},
+    {"[68,9,7,{\"procedure\":\"a\\u0000b\"},[]]", KNOWN "[]"},
+    /* What isn't args, or kwargs; whose registration nobody knows. */
+    {"[68,9,7,{},5]", UNKNOWN "[68,9,7,{},5]"},
+    {"[68,9,7,{},[],[]]", UNKNOWN "[68,9,7,{},[],[]]"},
+    {"[68,9,\"7\",{},[]]", UNKNOWN "[68,9,\"7\",{},[]]"},
+    {"[68,9,0,{},[]]", UNKNOWN "[68,9,0,{},[]]"},
+    {"[68,9,8,{},[]]", UNKNOWN "[68,9,8,{},[]]"},
+    {"[68,null,7,{},[]]", "?"},
+    {"[68,9,7,{},[", "BAD  "},
+    {"[68", "?"},
+    {"[", "?"},
+    {"", "?"},
+    /* Results and errors with kwargs. */
+    {"[50,1,{},[1],{\"a\":2}]", "OK  {\"args\":[1],\"kwargs\":{\"a\":2}}"},
+    {"[50,1,{\"progress\":true},[],{\"a\":2}]", "PARTIAL  {\"a\":2}"},
+    {"[50,1,{},5,{\"a\":2}]", "OK  5"},
+    {"[50,{},[1],{\"a\":2}]", "OK  {\"a\":2}"},
+    {"[8,48,1,{},\"e\",[],{\"a\":2}]", "ERROR  {\"a\":2}"},
+    {"[8,48,1,{},5,[],{\"a\":2}]", "ERROR  []"},
+};
+
+TEST_CASE(test_reads) {
+  uvow__dialect_t dialect;
+  init(&dialect, &uvow__mem_default);
+  assert_int_equal(ask(&dialect, 1, "com.add"), 0);
+  assert_string_equal(say(&dialect, "[65,1,7]"), "OK  7");
+  for (size_t i = 0; i < UVOW__COUNT(cases); i++)
+    assert_string_equal(say(&dialect, cases[i].text), cases[i].expected);
+  uvow__dialect_done(&dialect);
+}
+
+/* Refused ones, those of a connection that has ended, and what is still asked
+ * for then. */
+TEST_CASE(test_registrations_end) {
+  uvow__dialect_t dialect;
+  init(&dialect, &uvow__mem_default);
+  assert_int_equal(ask(&dialect, 1, "com.a"), 0);
+  assert_int_equal(ask(&dialect, 2, "com.b"), 0);
+  assert_int_equal(ask(&dialect, 3, "com.c"), 0);
+  (void)say(&dialect, "[65,1,7]");
+  (void)say(&dialect, "[8,64,2,{},\"no\"]");
+  (void)say(&dialect, "[65,2,8]");
+  assert_string_equal(say(&dialect, "[68,9,7,{}]"), "CALL \"com.a\" ");
+  assert_string_equal(say(&dialect, "[68,9,8,{}]"), UNKNOWN "[68,9,8,{}]");
+  uvow__dialect_end(&dialect);
+  assert_string_equal(say(&dialect, "[68,9,7,{}]"), UNKNOWN "[68,9,7,{}]");
+  (void)say(&dialect, "[65,3,7]");
+  assert_string_equal(say(&dialect, "[68,9,7,{}]"), "CALL \"com.c\" ");
+  uvow__dialect_done(&dialect);
+}
+
+/* Who never answers doesn't take memory for ever: the oldest question goes. */
+TEST_CASE(test_many_questions) {
+  uvow__dialect_t dialect;
+  init(&dialect, &uvow__mem_default);
+  for (uint64_t id = 1; id <= 1100; id++)
+    assert_int_equal(ask(&dialect, id, "com.a"), 0);
+  (void)say(&dialect, "[65,1,5]");
+  (void)say(&dialect, "[65,1100,6]");
+  assert_string_equal(say(&dialect, "[68,9,5,{}]"), UNKNOWN "[68,9,5,{}]");
+  assert_string_equal(say(&dialect, "[68,9,6,{}]"), "CALL \"com.a\" ");
+  uvow__dialect_done(&dialect);
+}
+
+static void sweep(test_alloc_t *alloc, void *data) {
+  uvow__dialect_t dialect;
+  (void)data;
+  init(&dialect, &alloc->allocator);
+  int rc = ask(&dialect, 1, "com.add");
+  assert_true(rc == 0 || rc == UVOW_ENOMEM);
+  (void)say(&dialect, "[65,1,7]");
+  const char *said =
+      say(&dialect, "[68,9,7,{\"receive_progress\":true},[1],{\"a\":2}]");
+  if (!alloc->failed)
+    assert_string_equal(said, KNOWN "{\"args\":[1],\"kwargs\":{\"a\":2}}");
+  uvow__dialect_end(&dialect);
+  uvow__dialect_done(&dialect);
+}
+
+TEST_CASE(test_failing_allocations) {
+  test_alloc_sweep(sweep, NULL);
+}
+
+TEST_MODULE(wamp2_calls) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_reads),
+      cmocka_unit_test(test_registrations_end),
+      cmocka_unit_test(test_many_questions),
+      cmocka_unit_test(test_failing_allocations),
+  };
+  return cmocka_run_group_tests_name("protocol/wamp2_calls", tests, NULL, NULL);
+}

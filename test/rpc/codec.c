@@ -1,0 +1,248 @@
+/* Protocols in code, on a loop: their states, their destructors, and what waits.
+ */
+#include "rpc/peer.h"
+
+#include "support/script.h"
+#include "support/serve.h"
+
+#include <stdio.h>
+
+#include <uvow/server.h>
+
+typedef struct speech {
+  script_t s;
+  uvow_methods_t *methods;
+  uvow_peer_t *a;
+  uvow_peer_t *b;
+} speech_t;
+
+static uvow_next_t echo_cb(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
+  (void)call;
+  (void)params;
+  (void)data;
+  return uvow_next_pass();
+}
+
+static void prepare(speech_t *x) {
+  memset(x, 0, sizeof(*x));
+  script_init(&x->s);
+  x->methods = uvow_methods_new(x->s.loop);
+  assert_int_equal(uvow_methods_add(x->methods, NULL, echo_cb, x), 0);
+}
+
+static void finish(speech_t *x) {
+  uvow_methods_unref(x->methods);
+  uvow_peer_unref(x->a);
+  uvow_peer_unref(x->b);
+  script_end(&x->s);
+}
+
+static void ask(speech_t *x, script_mark_t *mark) {
+  script_watch(
+      uvow_peer_request(x->a, "echo", uvow_value_bytes(x->s.loop, "[1]", 3)),
+      mark);
+}
+
+/* Calls "c id name params", answers "a id value", both with how many messages
+ * their connection has written before. */
+
+typedef struct coder {
+  script_t *s;
+  int states;
+  int binary;
+} coder_t;
+
+typedef struct state {
+  coder_t *coder;
+  int written;
+} state_t;
+
+static void *make_state(void *data) {
+  state_t *state = (state_t *)calloc(1, sizeof(*state));
+  assert_non_null(state);
+  state->coder = (coder_t *)data;
+  state->coder->states++;
+  return state;
+}
+
+static void free_state(void *data) {
+  state_t *state = (state_t *)data;
+  state->coder->states--;
+  free(state);
+}
+
+static void on_destroy(void *data) {
+  script_log(((coder_t *)data)->s, "destroyed", "");
+}
+
+static int write_words(void *data, const uvow_operation_t *op,
+                       uvow_writer_t *out) {
+  state_t *state = (state_t *)data;
+  int is_call = op->kind == UVOW_WRITE_CALL || op->kind == UVOW_WRITE_EVENT ||
+                op->kind == UVOW_WRITE_NOTIFY;
+  char text[200];
+  if (!is_call && op->kind != UVOW_WRITE_REPLY)
+    return UVOW_EINVAL;
+  int len =
+      snprintf(text, sizeof(text), "%s %d %.*s %.*s%s%.*s", is_call ? "c" : "a",
+               state->written++, (int)op->id.len, op->id.bytes,
+               is_call ? (int)op->method.len : 0, op->method.bytes,
+               is_call ? " " : "", (int)op->value.len, op->value.bytes);
+  if (state->coder->binary)
+    uvow_writer_set_binary(out);
+  return uvow_writer_add(out, text, (size_t)len);
+}
+
+static uvow_slice_t word(uvow_slice_t *rest) {
+  uvow_slice_t w = *rest;
+  const char *stop = w.len ? (const char *)memchr(w.bytes, ' ', w.len) : NULL;
+  if (stop)
+    w.len = (size_t)(stop - w.bytes);
+  rest->bytes += w.len + (stop != NULL);
+  rest->len -= w.len + (stop != NULL);
+  return w;
+}
+
+static int read_words(void *data, uvow_slice_t message, int is_binary,
+                      uvow_reader_t *out) {
+  uvow_meaning_t m = {0};
+  (void)is_binary;
+  assert_non_null(data);
+  m.size = sizeof(m);
+  uvow_slice_t what = word(&message);
+  (void)word(&message);
+  m.id = word(&message);
+  m.kind = UVOW_READ_OK;
+  if (what.len && *what.bytes == 'c') {
+    m.kind = m.id.len ? UVOW_READ_CALL : UVOW_READ_EVENT;
+    m.name = word(&message);
+  }
+  m.value = message;
+  return uvow_reader_emit(out, &m);
+}
+
+static uvow_protocol_t *code(speech_t *x, coder_t *coder) {
+  uvow_codec_t codec = {0};
+  codec.size = sizeof(codec);
+  codec.name = "words";
+  codec.write = write_words;
+  codec.read = read_words;
+  codec.make_state = make_state;
+  codec.free_state = free_state;
+  codec.data = coder;
+  codec.destroy = on_destroy;
+  coder->s = &x->s;
+  uvow_protocol_t *made = uvow_protocol_new(x->s.loop, &codec);
+  assert_non_null(made);
+  return made;
+}
+
+TEST_CASE(test_codec_of_peers) {
+  coder_t coder = {0};
+  speech_t x;
+  prepare(&x);
+  uvow_protocol_t *protocol = code(&x, &coder);
+  uvow_peer_options_t options = {0};
+  options.size = sizeof(options);
+  options.protocol = protocol;
+  options.methods = x.methods;
+  assert_int_equal(uvow_peer_pair(x.s.loop, &options, &options, &x.a, &x.b), 0);
+  uvow_protocol_unref(protocol);
+  script_mark_t mark = script_mark(&x.s, "a");
+  ask(&x, &mark);
+  ask(&x, &mark);
+  script_turns(&x.s);
+  script_expect(&x.s, "a=[1] a=[1]");
+  assert_int_equal(coder.states, 2); /* one for each end */
+  uvow_peer_unref(x.a);
+  uvow_peer_unref(x.b);
+  x.a = x.b = NULL;
+  script_turns(&x.s);
+  assert_int_equal(coder.states, 0);
+  script_expect(&x.s, "destroyed");
+  finish(&x);
+}
+
+/* What waits for the connection is written, as binary too; a lost connection's
+ * state goes, and the next one has its own. */
+TEST_CASE(test_codec_of_client) {
+  coder_t coder = {0};
+  speech_t x;
+  prepare(&x);
+  coder.binary = 1;
+  uvow_protocol_t *protocol = code(&x, &coder);
+  test_connect_t options = script_options(&x.s);
+  options.peer.protocol = protocol;
+  assert_int_equal(script_client(&x.s, &options), 0);
+  uvow_protocol_unref(protocol);
+  script_mark_t mark = script_mark(&x.s, "a");
+  script_watch(script_request(&x.s, "m", "[1]"), &mark);
+  script_connected(&x.s);
+  script_turns(&x.s);
+  script_accept(&x.s);
+  script_expect_sent(&x.s, "binary:c 0 1 m [1]");
+  script_watch(script_request(&x.s, "n", "[]"), &mark);
+  script_turns(&x.s);
+  script_expect_sent(&x.s, "binary:c 1 2 n []");
+  script_frame(&x.s, 0x82, "a 0 2 \"x\"", 9);
+  script_text(&x.s, "a 0 1 7");
+  script_text(&x.s, "c 0  news [7]");
+  script_turns(&x.s);
+  assert_int_equal(coder.states, 1);
+  script_hang_up(&x.s, 0);
+  script_turns(&x.s);
+  assert_int_equal(coder.states, 0);
+  script_expect(&x.s, "a=\"x\" a=7 event:news([7])");
+  uvow_peer_unref(x.s.client);
+  x.s.client = NULL;
+  script_turns(&x.s);
+  script_expect(&x.s, "destroyed");
+  finish(&x);
+}
+
+TEST_CASE(test_codec_of_server) {
+  coder_t coder = {0};
+  speech_t x;
+  uvow_server_t *server;
+  test_serve_t options = test_serve_options();
+  prepare(&x);
+  uvow_protocol_t *protocol = code(&x, &coder);
+  options.peer.protocol = protocol;
+  assert_int_equal(test_serve(x.s.loop, &options, &server), 0);
+  uvow_protocol_unref(protocol);
+  assert_int_equal(
+      uvow_group_notify(uvow_server_peers(server), "m", uvow_value_raw("[]")),
+      0);
+  uvow_server_free(server);
+  script_turns(&x.s);
+  script_expect(&x.s, "destroyed");
+  finish(&x);
+}
+
+TEST_CASE(test_no_codec) {
+  coder_t coder = {0};
+  uvow_codec_t codec = {0};
+  speech_t x;
+  prepare(&x);
+  coder.s = &x.s;
+  codec.size = sizeof(codec);
+  codec.data = &coder;
+  codec.destroy = on_destroy;
+  assert_null(uvow_protocol_new(x.s.loop, &codec));
+  script_expect(&x.s, "destroyed");
+  assert_null(uvow_protocol_new(NULL, &codec));
+  script_expect(&x.s, "destroyed");
+  assert_null(uvow_protocol_new(x.s.loop, NULL));
+  finish(&x);
+}
+
+TEST_MODULE(codec) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_codec_of_peers),
+      cmocka_unit_test(test_codec_of_client),
+      cmocka_unit_test(test_codec_of_server),
+      cmocka_unit_test(test_no_codec),
+  };
+  return cmocka_run_group_tests_name("rpc/codec", tests, NULL, NULL);
+}

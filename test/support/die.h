@@ -1,0 +1,10 @@
+#ifndef UVOW_TEST_DIE_H
+#define UVOW_TEST_DIE_H
+
+#include <stddef.h>
+
+/* Acts in a child, which ends then; `ret_text` is what it said on stderr.
+ * Returns its signal, or 0: it came to the end. */
+int die_of(void (*act)(void), char *ret_text, size_t size);
+
+#endif

@@ -1,0 +1,171 @@
+/* This process's own input and output, as each kind of thing. */
+#define _XOPEN_SOURCE 700 /* posix_openpt */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <uvow/uv.h>
+
+#include "support/loop_bed.h"
+#include "support/folder.h"
+
+/* Both descriptors as they were. */
+typedef struct scene {
+  loop_bed_t bed;
+  int in;
+  int out;
+} scene_t;
+
+/* These become ours. */
+static void open_scene(scene_t *s, int in, int out) {
+  memset(s, 0, sizeof(*s));
+  fflush(stdout);
+  s->in = dup(0);
+  s->out = dup(1);
+  assert_int_equal(dup2(in, 0), 0);
+  assert_int_equal(dup2(out, 1), 1);
+  loop_bed_open(&s->bed);
+}
+
+static void close_scene(scene_t *s) {
+  loop_bed_close(&s->bed, "closed");
+  dup2(s->in, 0);
+  dup2(s->out, 1);
+  close(s->in);
+  close(s->out);
+}
+
+/* Echoes lines until the end, or an error. */
+static int echo(scene_t *s) {
+  uvow_channel_t lines = uvow_channel_lines(uvow_stdio(s->bed.loop), 1000);
+  return loop_bed_wait(&s->bed, uvow_stream_pipe(lines.in, lines.out), NULL);
+}
+
+TEST_CASE(pipes) {
+  scene_t s;
+  char text[64] = "";
+  int in[2], out[2];
+  assert_int_equal(pipe(in), 0);
+  assert_int_equal(pipe(out), 0);
+  assert_int_equal(write(in[1], "one\ntwo\n", 8), 8);
+  close(in[1]);
+  open_scene(&s, in[0], out[1]);
+  int rc = echo(&s);
+  loop_bed_run(&s.bed);
+  close_scene(&s);
+  close(in[0]);
+  close(out[1]);
+  assert_int_equal(rc, 0);
+  assert_int_equal(read(out[0], text, sizeof(text)), 8);
+  assert_string_equal(text, "one\ntwo\n");
+  close(out[0]);
+}
+
+/* What printf does with a pipe that is full is to wait. */
+TEST_CASE(stdin_alone_leaves_stdout) {
+  scene_t s;
+  uvow_result_t r;
+  int in[2], out[2];
+  assert_int_equal(pipe(in), 0);
+  assert_int_equal(pipe(out), 0);
+  assert_int_equal(write(in[1], "one\n", 4), 4);
+  close(in[1]);
+  open_scene(&s, in[0], out[1]);
+  uvow_stream_t *lines = uvow_stream_lines(uvow_stdin(s.bed.loop), 1000);
+  int rc = loop_bed_wait(&s.bed, uvow_stream_next(lines), &r);
+  size_t len = uvow_result_bytes(&r).len;
+  int flags = fcntl(1, F_GETFL);
+  uvow_stream_unref(lines);
+  close_scene(&s);
+  close(in[0]);
+  close(out[0]);
+  close(out[1]);
+  assert_int_equal(rc, 0);
+  assert_int_equal(len, 3);
+  assert_false(flags & O_NONBLOCK);
+}
+
+TEST_CASE(files) {
+  folder_t folder;
+  scene_t s;
+  char from[FOLDER_PATH], to[FOLDER_PATH], text[64] = "";
+  folder_make(&folder);
+  int in = open(folder_file(&folder, "in", "one\ntwo\n", from), O_RDONLY);
+  int out = open(folder_file(&folder, "out", NULL, to), O_CREAT | O_RDWR, 0600);
+  open_scene(&s, in, out);
+  int rc = echo(&s);
+  loop_bed_run(&s.bed);
+  close_scene(&s);
+  assert_int_equal(rc, 0);
+  assert_int_equal(pread(out, text, sizeof(text), 0), 8);
+  assert_string_equal(text, "one\ntwo\n");
+  close(in);
+  close(out);
+  folder_remove(&folder);
+}
+
+TEST_CASE(a_terminal) {
+  uvow_result_t r;
+  size_t len = 0;
+  scene_t s;
+  char text[64] = "";
+  int master = posix_openpt(O_RDWR | O_NOCTTY);
+  assert_true(master >= 0);
+  assert_int_equal(grantpt(master), 0);
+  assert_int_equal(unlockpt(master), 0);
+  int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+  assert_true(slave >= 0);
+  assert_int_equal(write(master, "typed\n", 6), 6);
+  open_scene(&s, slave, slave);
+  uvow_channel_t tty = uvow_stdio(s.bed.loop);
+  int rc = loop_bed_wait(&s.bed, uvow_stream_next(tty.in), &r);
+  len = uvow_result_bytes(&r).len;
+  uvow_future_t *flushed = uvow_sink_flushed(tty.out);
+  (void)uvow_sink_push(tty.out, uvow_value_text("shown"));
+  uvow_sink_end(tty.out);
+  int flush = loop_bed_wait(&s.bed, flushed, NULL);
+  uvow_future_detach(uvow_stream_collect(tty.in, 10)); /* until the end */
+  close_scene(&s);
+  assert_int_equal(rc, 0);
+  assert_int_equal(len, 6);
+  assert_int_equal(flush, 0);
+  ssize_t got = read(master, text, sizeof(text) - 1); /* its echo first */
+  assert_true(got > 0 && strstr(text, "typed"));
+  if (!strstr(text, "shown"))
+    assert_true(read(master, text + got, sizeof(text) - 1 - (size_t)got) > 0);
+  assert_non_null(strstr(text, "shown"));
+  close(slave);
+  close(master);
+}
+
+TEST_CASE(none_at_all) {
+  scene_t s;
+  uvow_result_t r;
+  open_scene(&s, 0, 1);
+  close(0);
+  close(1);
+  uvow_channel_t stdio = uvow_stdio(s.bed.loop);
+  int rc = loop_bed_wait(&s.bed, uvow_stream_next(stdio.in), &r);
+  int said = rc && strstr(uvow_error_message(r.error), "open stdin") != NULL;
+  int pushed = uvow_sink_push(stdio.out, uvow_value_text("x"));
+  uvow_stream_unref(stdio.in);
+  uvow_sink_drop(stdio.out);
+  close_scene(&s);
+  assert_int_equal(rc, UV_EBADF);
+  assert_true(said);
+  assert_int_equal(pushed, UVOW_ECLOSED);
+  assert_null(uvow_stdio(NULL).in);
+  assert_null(uvow_stdin(NULL));
+}
+
+TEST_MODULE(stdio) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(pipes),
+      cmocka_unit_test(stdin_alone_leaves_stdout),
+      cmocka_unit_test(files),
+      cmocka_unit_test(a_terminal),
+      cmocka_unit_test(none_at_all),
+  };
+  return cmocka_run_group_tests_name("uv/stdio", tests, NULL, NULL);
+}

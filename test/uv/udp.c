@@ -1,0 +1,314 @@
+/* Datagrams. */
+#include <stdio.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <uvow/uv.h>
+
+#include "support/loop_bed.h"
+
+typedef struct scene {
+  loop_bed_t bed;
+  uvow_channel_t a, b;
+  uint16_t port; /* of b */
+} scene_t;
+
+static void open_scene(scene_t *s) {
+  uvow_udp_options_t options = {.size = sizeof(options)};
+  memset(s, 0, sizeof(*s));
+  loop_bed_open(&s->bed);
+  options.address = "127.0.0.1";
+  s->a = uvow_udp_open(s->bed.loop, &options, NULL);
+  s->b = uvow_udp_open(s->bed.loop, &options, &s->port);
+  assert_true(s->port > 0);
+}
+
+static void close_scene(scene_t *s) {
+  uvow_stream_unref(s->a.in);
+  uvow_stream_unref(s->b.in);
+  uvow_sink_drop(s->a.out);
+  uvow_sink_drop(s->b.out);
+  loop_bed_close(&s->bed, "closed");
+}
+
+static int send_text(scene_t *s, const char *text) {
+  return uvow_sink_push(s->a.out,
+                        uvow_value_datagram(s->bed.loop, text, strlen(text),
+                                            "127.0.0.1", s->port));
+}
+
+static void expect(scene_t *s, uvow_stream_t *in, const char *text,
+                   uvow_result_t *ret) {
+  assert_int_equal(loop_bed_wait(&s->bed, uvow_stream_next(in), ret), 0);
+  uvow_slice_t got = uvow_result_bytes(ret);
+  assert_int_equal(got.len, strlen(text));
+  assert_memory_equal(got.bytes, text, got.len);
+}
+
+TEST_CASE(a_question_and_its_answer) {
+  scene_t s;
+  uvow_result_t r;
+  uint16_t port = 0;
+  open_scene(&s);
+  assert_int_equal(send_text(&s, "one"), 0);
+  assert_int_equal(send_text(&s, ""), 0);
+  assert_int_equal(send_text(&s, "two"), 0);
+  expect(&s, s.b.in, "one", &r);
+  assert_string_equal(uvow_result_from(&r, &port), "127.0.0.1");
+  assert_true(port > 0 && port != s.port);
+  assert_int_equal(uvow_sink_push(s.b.out, uvow_result_keep(&r)), 0);
+  expect(&s, s.b.in, "", &r);
+  expect(&s, s.b.in, "two", &r);
+  expect(&s, s.a.in, "one", &r); /* what comes may go, back to its sender */
+  assert_non_null(uvow_result_from(&r, &port));
+  assert_int_equal(port, s.port);
+  close_scene(&s);
+}
+
+/* To one address only, and from nobody else. */
+TEST_CASE(one_peer) {
+  uvow_udp_options_t options = {.size = sizeof(options)};
+  scene_t s;
+  uvow_result_t r;
+  uint16_t port = 0;
+  open_scene(&s);
+  options.peer = "127.0.0.1";
+  options.peer_port = s.port;
+  uvow_channel_t c = uvow_udp_open(s.bed.loop, &options, &port);
+  assert_int_equal(uvow_sink_push(c.out, uvow_value_text("hello")), 0);
+  expect(&s, s.b.in, "hello", &r);
+  uvow_value_t answer = uvow_result_keep(&r);
+  /* a isn't its peer: what it says is dropped. */
+  assert_int_equal(
+      uvow_sink_push(
+          s.a.out, uvow_value_datagram(s.bed.loop, "no", 2, "127.0.0.1", port)),
+      0);
+  assert_int_equal(uvow_sink_push(s.b.out, answer), 0);
+  expect(&s, c.in, "hello", &r);
+  uvow_stream_unref(c.in);
+  uvow_sink_end(c.out);
+  options.peer = "not an address";
+  c = uvow_udp_open(s.bed.loop, &options, NULL);
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_stream_next(c.in), &r),
+                   UVOW_EINVAL);
+  uvow_stream_unref(c.in);
+  uvow_sink_drop(c.out);
+  options.peer = "::1";
+  c = uvow_udp_open(s.bed.loop, &options, &port);
+  assert_true(port > 0);
+  uvow_stream_unref(c.in);
+  uvow_sink_drop(c.out);
+  close_scene(&s);
+}
+
+/* Each half ends on its own; with both, the socket is closed. */
+TEST_CASE(halves_end) {
+  scene_t s;
+  uvow_result_t r;
+  open_scene(&s);
+  uvow_future_t *flushed = uvow_sink_flushed(s.a.out);
+  assert_int_equal(send_text(&s, "the last"), 0);
+  uvow_stream_unref(s.a.in);
+  s.a.in = NULL;
+  uvow_sink_end(s.a.out);
+  s.a.out = NULL;
+  assert_int_equal(loop_bed_wait(&s.bed, flushed, NULL), 0);
+  expect(&s, s.b.in, "the last", &r);
+  uvow_sink_end(s.b.out);
+  s.b.out = NULL;
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_stream_close(s.b.in), NULL), 0);
+  s.b.in = NULL;
+  loop_bed_run(&s.bed); /* nothing holds the loop */
+  close_scene(&s);
+}
+
+/* Only out is left, and the loop closes. */
+TEST_CASE(the_loop_closes_meanwhile) {
+  scene_t s;
+  open_scene(&s);
+  uvow_stream_unref(s.a.in);
+  uvow_future_unref(s.bed.waited);
+  s.bed.waited = NULL;
+  uvow_loop_close(s.bed.loop, NULL, NULL);
+  s.bed.loop = NULL;
+  loop_bed_run(&s.bed);
+  assert_int_equal(s.bed.leaks, 3); /* each half's end that is held yet */
+  assert_int_equal(uvow_sink_push(s.a.out, uvow_value_text("x")), UVOW_ECLOSED);
+  uvow_sink_drop(s.a.out);
+  uvow_sink_drop(s.b.out);
+  uvow_stream_unref(s.b.in);
+  assert_int_equal(uv_loop_close(&s.bed.uv), 0);
+  assert_int_equal(s.bed.own_alloc.live, 0);
+}
+
+TEST_CASE(a_drop_ends_both) {
+  scene_t s;
+  uvow_result_t r;
+  open_scene(&s);
+  uvow_sink_drop(s.a.out);
+  s.a.out = NULL;
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_stream_next(s.a.in), &r),
+                   UVOW_EBROKEN);
+  close_scene(&s);
+}
+
+static int opens(loop_bed_t *bed, const uvow_udp_options_t *options) {
+  uvow_result_t r;
+  uvow_channel_t a = uvow_udp_open(bed->loop, options, NULL);
+  uvow_future_t *next = uvow_stream_next(a.in);
+  if (uvow_future_state(next) == UVOW_PENDING)
+    uvow_future_cancel(next);
+  int rc = loop_bed_wait(bed, next, &r);
+  uvow_stream_unref(a.in);
+  uvow_sink_drop(a.out);
+  return rc == UVOW_ECANCELED ? 0 : rc;
+}
+
+static void set_of(uv_handle_t *handle, void *data) {
+  int *set = data;
+  socklen_t size = sizeof(int);
+  uv_os_fd_t fd;
+  if (handle->type != UV_UDP)
+    return;
+  assert_int_equal(uv_fileno(handle, &fd), 0);
+  getsockopt(fd, IPPROTO_IP, IP_TTL, &set[0], &size);
+  getsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &set[1], &size);
+  getsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &set[2], &size);
+}
+
+/* A group on the loopback interface: its own sender hears it. */
+TEST_CASE(a_group_on_an_interface) {
+  uvow_udp_options_t options = {.size = sizeof(options),
+                                .group = "239.255.7.8",
+                                .multicast_interface = "127.0.0.1",
+                                .ttl = 1};
+  loop_bed_t bed;
+  uvow_result_t r;
+  uint16_t port;
+  loop_bed_open(&bed);
+  uvow_channel_t a = uvow_udp_open(bed.loop, &options, &port);
+  assert_int_equal(
+      uvow_sink_push(
+          a.out, uvow_value_datagram(bed.loop, "1", 1, options.group, port)),
+      0);
+  assert_int_equal(loop_bed_wait(&bed, uvow_stream_next(a.in), &r), 0);
+  assert_int_equal(uvow_result_bytes(&r).bytes[0], '1');
+  uvow_stream_unref(a.in);
+  uvow_sink_drop(a.out);
+  loop_bed_close(&bed, "closed");
+}
+
+TEST_CASE(how_far_it_goes) {
+  uvow_udp_options_t options = {
+      .size = sizeof(options), .ttl = 3, .no_loopback = 1};
+  loop_bed_t bed;
+  int set[3] = {0, 0, 1};
+  loop_bed_open(&bed);
+  uvow_channel_t a = uvow_udp_open(bed.loop, &options, NULL);
+  uv_walk(&bed.uv, set_of, set);
+  assert_int_equal(set[0], 3);
+  assert_int_equal(set[1], 3);
+  assert_int_equal(set[2], 0);
+  uvow_stream_unref(a.in);
+  uvow_sink_drop(a.out);
+  options.ttl = 256;
+  assert_int_equal(opens(&bed, &options), UV_EINVAL);
+  options.ttl = 0;
+  options.multicast_interface = "no address";
+  assert_int_equal(opens(&bed, &options), UV_EINVAL);
+  loop_bed_close(&bed, "closed");
+}
+
+TEST_CASE(a_group) {
+  uvow_udp_options_t options = {.size = sizeof(options), .shared = 1};
+  loop_bed_t bed;
+  uvow_result_t r;
+  loop_bed_open(&bed);
+  options.group = "no address";
+  uvow_channel_t a = uvow_udp_open(bed.loop, &options, NULL);
+  assert_int_equal(loop_bed_wait(&bed, uvow_stream_next(a.in), &r), UV_EINVAL);
+  assert_non_null(strstr(uvow_error_message(r.error), "open UDP at 0.0.0.0"));
+  uvow_stream_unref(a.in);
+  uvow_sink_drop(a.out);
+  options.group = "239.255.7.7";
+  options.broadcast = 1;
+  a = uvow_udp_open(bed.loop, &options, NULL); /* where there's a network */
+  uvow_stream_unref(a.in);
+  uvow_sink_drop(a.out);
+  loop_bed_close(&bed, "closed");
+}
+
+static int refused(scene_t *s, uvow_value_t value) {
+  uvow_future_t *flushed = uvow_sink_flushed(s->a.out);
+  int rc = uvow_sink_push(s->a.out, value);
+  int end = loop_bed_wait(&s->bed, flushed, NULL);
+  return rc ? rc : end;
+}
+
+TEST_CASE(what_cannot_be_sent) {
+  static char large[70000];
+  scene_t s;
+  memset(large, 'x', sizeof(large));
+  open_scene(&s);
+  assert_int_equal(
+      refused(&s, uvow_value_datagram(s.bed.loop, large, sizeof(large),
+                                      "127.0.0.1", s.port)),
+      UV_EMSGSIZE);
+  close_scene(&s);
+  open_scene(&s);
+  assert_int_equal(refused(&s, uvow_value_text("to nobody")), UVOW_ETYPE);
+  close_scene(&s);
+  open_scene(&s);
+  assert_int_equal(uvow_sink_push(s.a.out, uvow_value_datagram(s.bed.loop, "x",
+                                                               1, "a name", 1)),
+                   UVOW_EINVAL);
+  assert_null(uvow_udp_open(NULL, NULL, NULL).in);
+  assert_null(uvow_result_from(NULL, NULL));
+  close_scene(&s);
+}
+
+static void body(test_alloc_t *alloc, void *data) {
+  scene_t s;
+  uvow_result_t r;
+  (void)data;
+  memset(&s, 0, sizeof(s));
+  if (loop_bed_open_with(&s.bed, alloc)) {
+    assert_int_equal(uv_loop_close(&s.bed.uv), 0);
+    return;
+  }
+  uvow_udp_options_t options = {.size = sizeof(options)};
+  options.address = "127.0.0.1";
+  s.a = uvow_udp_open(s.bed.loop, &options, NULL);
+  s.b = uvow_udp_open(s.bed.loop, &options, &s.port);
+  uvow_future_t *next = s.b.in ? uvow_stream_next(s.b.in) : NULL;
+  if (s.a.out && next && send_text(&s, "x") == 0)
+    (void)loop_bed_wait(&s.bed, next, &r);
+  else
+    uvow_future_drop(next);
+  uvow_stream_unref(s.a.in);
+  uvow_stream_unref(s.b.in);
+  uvow_sink_end(s.a.out);
+  uvow_sink_drop(s.b.out);
+  loop_bed_close(&s.bed, "closed");
+}
+
+TEST_CASE(every_allocation_may_fail) {
+  test_alloc_sweep(body, NULL);
+}
+
+TEST_MODULE(udp) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_question_and_its_answer),
+      cmocka_unit_test(one_peer),
+      cmocka_unit_test(halves_end),
+      cmocka_unit_test(a_drop_ends_both),
+      cmocka_unit_test(the_loop_closes_meanwhile),
+      cmocka_unit_test(a_group_on_an_interface),
+      cmocka_unit_test(how_far_it_goes),
+      cmocka_unit_test(a_group),
+      cmocka_unit_test(what_cannot_be_sent),
+      cmocka_unit_test(every_allocation_may_fail),
+  };
+  return cmocka_run_group_tests_name("uv/udp", tests, NULL, NULL);
+}
