@@ -32,7 +32,8 @@ must "CHANGELOG.md has a date for it" \
 must "Debian's changelog has it" \
   grep -q "^uvow ($version-" docs/packaging/debian/changelog
 must "nothing is uncommitted" test -z "$(git status --porcelain)"
-must "everything is green" test/run --cross --analyze --packaging
+must "everything is green" \
+  test/run --cross --analyze --packaging --interop --valgrind
 must "and under load" test/run --load load
 must "the documentation builds" docs/build
 must "the coverage is that of this tree" \

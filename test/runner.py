@@ -6,7 +6,8 @@ them print TAP. A case that runs in two configurations counts twice.
 
   asan      gcc, AddressSanitizer and UBSan: every program, those too that
             need much to be installed with --interop
-  valgrind  gcc -O2: every program but those that test/meson.build calls slow
+  valgrind  gcc -O2: the rooms' own tests but those that test/meson.build calls
+            slow; every program with --valgrind
   tsan      gcc, ThreadSanitizer: what test/meson.build says crosses threads
   load      gcc -O2: test/load, with --load
   coverage  gcc, gcov: every program, with --coverage
@@ -39,6 +40,8 @@ VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite,indirect,possible",
             "--errors-for-leak-kinds=definite,indirect,possible",
             "--num-callers=30"]
+# What these tests reach, from outside, the rooms' own tests reach too.
+FROM_OUTSIDE = ("cli", "conformance", "examples", "interop")
 SANITIZERS = {
     # cmocka's own signal handlers would hide the report.
     "ASAN_OPTIONS": "handle_segv=2:handle_sigbus=2:handle_sigfpe=2:"
@@ -260,7 +263,7 @@ class Run:
 
     def programs(self, config):
         """Jobs for all programs of a build."""
-        jobs = []
+        jobs, without_valgrind = [], []
         build_of = {"valgrind": "plain"}.get(config, config)
         for test in introspect(build_of, "tests"):
             # meson names the suites project:suite.
@@ -276,8 +279,9 @@ class Run:
             if config == "tsan" and "threads" not in suites:
                 continue
             if config == "valgrind":
-                if "slow" in suites:
-                    self.skip(f"valgrind {name}", "marked slow")
+                if not self.options.valgrind and (
+                        "slow" in suites or name.split("/")[0] in FROM_OUTSIDE):
+                    without_valgrind.append(name)
                     continue
                 if "wraps" in suites:
                     env["TEST_WRAPPER"] = shlex.join(VALGRIND)
@@ -287,6 +291,9 @@ class Run:
                 env.update(SANITIZERS)
             limit = test["timeout"] * (4 if config == "valgrind" else 1)
             jobs.append(Job(config, name, command, env, limit))
+        if without_valgrind:
+            self.skip(f"valgrind of {len(without_valgrind)} programs that ran "
+                      "with the sanitizers", "--valgrind runs it")
         return jobs
 
     def asan(self):
@@ -465,6 +472,9 @@ def main():
                              "wire/url, check/layers, fuzz")
     parser.add_argument("--quick", action="store_true",
                         help="no valgrind, no fuzzing, no test installation")
+    parser.add_argument("--valgrind", action="store_true",
+                        help="valgrind for every program, also what is slow "
+                             "and what has the library at work from outside")
     parser.add_argument("--fuzz", type=int, default=0,
                         metavar="SECONDS",
                         help="how long each target is fuzzed; else as many "
