@@ -430,7 +430,7 @@ class Run:
                 continue
             jobs.append(Job("check", name, [
                 sys.executable, "-B", str(ROOT / f"test/check/{check}.py"),
-                str(BUILD / "plain")], {}, 300))
+                str(BUILD / "plain")], {}, 900))
         self.run(jobs)
 
     def finish(self):
