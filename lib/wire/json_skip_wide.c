@@ -11,35 +11,48 @@
  */
 #include "json_skip_wide.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(UVOW_NO_SIMD)
+#include "wide.h"
 
-#include <immintrin.h>
+#if UVOW__WIDE
 
-#define BLOCK 64
+#define BLOCK UVOW__WIDE_BLOCK
 #define SQUARE_BITS 0x06 /* which make both brackets the same, */
 #define SQUARE 0x5F      /* and nothing else that JSON has outside of strings */
 
-#define AVX2 __attribute__((target("avx2")))
+typedef struct block {
+  uvow__wide_t part[UVOW__WIDE_PARTS];
+} block_t;
 
-AVX2 static inline uint64_t equal(__m256i low, __m256i high, char c) {
-  __m256i all = _mm256_set1_epi8(c);
-  uint32_t first = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, all));
-  uint32_t second =
-      (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, all));
-  return first | (uint64_t)second << 32;
+UVOW__WIDE_INLINE block_t block_at(const char *p) {
+  block_t block;
+#pragma GCC unroll 4
+  for (size_t i = 0; i < UVOW__WIDE_PARTS; i++)
+    block.part[i] = uvow__wide(p + i * UVOW__WIDE);
+  return block;
+}
+
+UVOW__WIDE_INLINE uint64_t equal(block_t block, char c) {
+  uvow__wide_t all = uvow__wide_all((uint8_t)c);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < UVOW__WIDE_PARTS; i++)
+    block.part[i] = uvow__wide_equal(block.part[i], all);
+  return uvow__wide_bits(block.part);
 }
 
 /* Whether a byte is a backslash or a square bracket, or may be. */
-AVX2 static inline int has_others(__m256i low, __m256i high) {
-  const __m256i bits = _mm256_set1_epi8(SQUARE_BITS);
-  const __m256i square = _mm256_set1_epi8(SQUARE);
-  const __m256i escape = _mm256_set1_epi8('\\');
-  __m256i escapes = _mm256_or_si256(_mm256_cmpeq_epi8(low, escape),
-                                    _mm256_cmpeq_epi8(high, escape));
-  __m256i squares =
-      _mm256_or_si256(_mm256_cmpeq_epi8(_mm256_or_si256(low, bits), square),
-                      _mm256_cmpeq_epi8(_mm256_or_si256(high, bits), square));
-  return _mm256_movemask_epi8(_mm256_or_si256(escapes, squares)) != 0;
+UVOW__WIDE_INLINE int has_others(block_t block) {
+  const uvow__wide_t bits = uvow__wide_all(SQUARE_BITS);
+  const uvow__wide_t square = uvow__wide_all(SQUARE);
+  const uvow__wide_t escape = uvow__wide_all('\\');
+  uvow__wide_t seen = uvow__wide_all(0);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < UVOW__WIDE_PARTS; i++) {
+    uvow__wide_t others =
+        uvow__wide_equal(uvow__wide_or(block.part[i], bits), square);
+    uvow__wide_t escapes = uvow__wide_equal(block.part[i], escape);
+    seen = uvow__wide_or(seen, uvow__wide_or(others, escapes));
+  }
+  return !uvow__wide_is_zero(seen);
 }
 
 /* Bit i: the parity of the bits up to i. */
@@ -52,19 +65,17 @@ static inline uint64_t parities(uint64_t bits) {
   return bits ^ bits << 32;
 }
 
-AVX2 static const char *skip(const char *p, const char *end,
-                             uvow__json_at_t *at) {
+UVOW__WIDE_CODE static const char *skip(const char *p, const char *end,
+                                        uvow__json_at_t *at) {
   uint64_t in_string = at->in_string;
   uint64_t in_object = at->in_object;
   for (; end - p >= BLOCK; p += BLOCK) {
-    __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)p);
-    __m256i high =
-        _mm256_loadu_si256((const __m256i *)(const void *)(p + BLOCK / 2));
-    uint64_t strings = parities(equal(low, high, '"')) ^ in_string;
-    uint64_t opening = equal(low, high, '{') & ~strings;
-    uint64_t brackets = opening | (equal(low, high, '}') & ~strings);
+    block_t block = block_at(p);
+    uint64_t strings = parities(equal(block, '"')) ^ in_string;
+    uint64_t opening = equal(block, '{') & ~strings;
+    uint64_t brackets = opening | (equal(block, '}') & ~strings);
     uint64_t objects = parities(brackets) ^ in_object;
-    if (has_others(low, high) || (brackets & objects) != opening)
+    if (has_others(block) || (brackets & objects) != opening)
       break;
     in_string = 0 - (strings >> 63);
     in_object = 0 - (objects >> 63);
@@ -76,7 +87,7 @@ AVX2 static const char *skip(const char *p, const char *end,
 
 const char *uvow__json_skip_wide(const char *p, const char *end,
                                  uvow__json_at_t *at) {
-  return __builtin_cpu_supports("avx2") ? skip(p, end, at) : p;
+  return uvow__wide_is_there() ? skip(p, end, at) : p;
 }
 
 #else

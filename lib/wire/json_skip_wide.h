@@ -5,9 +5,8 @@
 
 /*
  * Objects without others in them, one behind the other, skipped 64 bytes at a
- * time where the processor can: AVX2, which is asked for as it runs. Elsewhere,
- * and where UVOW_NO_SIMD is defined, nothing is skipped, and all is left to
- * json_skip.c.
+ * time where the processor can: see wide.h. Elsewhere nothing is skipped, and
+ * all is left to json_skip.c.
  */
 
 /* A shorter text is of no use. */

@@ -1,5 +1,5 @@
 /*
- * UTF-8, 32 bytes at a time (Keiser and Lemire, 2020).
+ * UTF-8, a vector at a time (Keiser and Lemire, 2020).
  *
  * 1. What is wrong with two bytes that follow each other shows in three halves
  *    of them: the first one's upper and lower four bits, the second one's upper
@@ -13,11 +13,11 @@
  */
 #include "utf8_wide.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(UVOW_NO_SIMD)
+#include "wide.h"
 
-#include <immintrin.h>
+#if UVOW__WIDE
 
-#define STEP 64
+#define STEP UVOW__WIDE_BLOCK
 
 /* Faults of two bytes. */
 enum {
@@ -35,56 +35,47 @@ enum {
 #define ABOVE (ANY_LOW | TOO_LARGE | TOO_LARGE_80)
 #define SECOND (TOO_LONG | OVERLONG_2 | CONTINUATIONS)
 
-/* A table for each half of a vector. */
-#define TWICE(...)                                                             \
-  { __VA_ARGS__, __VA_ARGS__ }
+#define X4(faults) faults, faults, faults, faults
 
-#define FIRST_HIGH                                                             \
-  TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG,        \
-      TOO_LONG, CONTINUATIONS, CONTINUATIONS, CONTINUATIONS, CONTINUATIONS,    \
-      TOO_SHORT | OVERLONG_2, TOO_SHORT, TOO_SHORT | OVERLONG_3 | SURROGATE,   \
-      TOO_SHORT | TOO_LARGE | TOO_LARGE_80
-#define FIRST_LOW                                                              \
-  ANY_LOW | OVERLONG_2 | OVERLONG_3 | OVERLONG_4, ANY_LOW | OVERLONG_2,        \
-      ANY_LOW, ANY_LOW, ANY_LOW | TOO_LARGE, ABOVE, ABOVE, ABOVE, ABOVE,       \
-      ABOVE, ABOVE, ABOVE, ABOVE, ABOVE | SURROGATE, ABOVE, ABOVE
-#define SECOND_HIGH                                                            \
-  TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, \
-      TOO_SHORT, SECOND | OVERLONG_3 | OVERLONG_4,                             \
-      SECOND | OVERLONG_3 | TOO_LARGE, SECOND | SURROGATE | TOO_LARGE,         \
-      SECOND | SURROGATE | TOO_LARGE, TOO_SHORT, TOO_SHORT, TOO_SHORT,         \
-      TOO_SHORT
+/* By four bits of a byte. */
+/* clang-format off */
+static const uint8_t first_high[16] = {
+    /* 0 to 7 */ X4(TOO_LONG), X4(TOO_LONG),
+    /* 8 to B */ X4(CONTINUATIONS),
+    /* C, D   */ TOO_SHORT | OVERLONG_2, TOO_SHORT,
+    /* E      */ TOO_SHORT | OVERLONG_3 | SURROGATE,
+    /* F      */ TOO_SHORT | TOO_LARGE | TOO_LARGE_80};
+static const uint8_t first_low[16] = {
+    /* 0      */ ANY_LOW | OVERLONG_2 | OVERLONG_3 | OVERLONG_4,
+    /* 1      */ ANY_LOW | OVERLONG_2,
+    /* 2, 3   */ ANY_LOW, ANY_LOW,
+    /* 4      */ ANY_LOW | TOO_LARGE,
+    /* 5 to C */ X4(ABOVE), X4(ABOVE),
+    /* D      */ ABOVE | SURROGATE,
+    /* E, F   */ ABOVE, ABOVE};
+static const uint8_t second_high[16] = {
+    /* 0 to 7 */ X4(TOO_SHORT), X4(TOO_SHORT),
+    /* 8      */ SECOND | OVERLONG_3 | OVERLONG_4,
+    /* 9      */ SECOND | OVERLONG_3 | TOO_LARGE,
+    /* A, B   */ SECOND | SURROGATE | TOO_LARGE, SECOND | SURROGATE | TOO_LARGE,
+    /* C to F */ X4(TOO_SHORT)};
+/* clang-format on */
 
-static const uint8_t first_high[32] = TWICE(FIRST_HIGH);
-static const uint8_t first_low[32] = TWICE(FIRST_LOW);
-static const uint8_t second_high[32] = TWICE(SECOND_HIGH);
-
-#define AVX2 __attribute__((target("avx2")))
-
-AVX2 static inline __m256i load(const uint8_t *from) {
-  return _mm256_loadu_si256((const __m256i *)(const void *)from);
-}
-
-AVX2 static inline __m256i upper(__m256i bytes) {
-  return _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0F));
-}
-
-AVX2 static inline __m256i faults(__m256i before, __m256i bytes) {
-  __m256i middle = _mm256_permute2x128_si256(before, bytes, 0x21);
-  __m256i first = _mm256_alignr_epi8(bytes, middle, 15);
-  __m256i low = _mm256_and_si256(first, _mm256_set1_epi8(0x0F));
-  __m256i pair = _mm256_and_si256(
-      _mm256_and_si256(_mm256_shuffle_epi8(load(first_high), upper(first)),
-                       _mm256_shuffle_epi8(load(first_low), low)),
-      _mm256_shuffle_epi8(load(second_high), upper(bytes)));
+UVOW__WIDE_INLINE uvow__wide_t faults(uvow__wide_t before, uvow__wide_t bytes) {
+  uvow__wide_t first = uvow__wide_back1(before, bytes);
+  uvow__wide_t low = uvow__wide_and(first, uvow__wide_all(0x0F));
+  uvow__wide_t pair = uvow__wide_and(
+      uvow__wide_and(uvow__wide_look(first_high, uvow__wide_upper(first)),
+                     uvow__wide_look(first_low, low)),
+      uvow__wide_look(second_high, uvow__wide_upper(bytes)));
   /* 128 and more where a third, a fourth byte is due. */
-  __m256i third = _mm256_subs_epu8(_mm256_alignr_epi8(bytes, middle, 14),
-                                   _mm256_set1_epi8((char)(0xE0 - 0x80)));
-  __m256i fourth = _mm256_subs_epu8(_mm256_alignr_epi8(bytes, middle, 13),
-                                    _mm256_set1_epi8((char)(0xF0 - 0x80)));
-  __m256i due = _mm256_and_si256(_mm256_or_si256(third, fourth),
-                                 _mm256_set1_epi8((char)CONTINUATIONS));
-  return _mm256_xor_si256(pair, due);
+  uvow__wide_t third = uvow__wide_less(uvow__wide_back2(before, bytes),
+                                       uvow__wide_all(0xE0 - 0x80));
+  uvow__wide_t fourth = uvow__wide_less(uvow__wide_back3(before, bytes),
+                                        uvow__wide_all(0xF0 - 0x80));
+  uvow__wide_t due = uvow__wide_and(uvow__wide_or(third, fourth),
+                                    uvow__wide_all(CONTINUATIONS));
+  return uvow__wide_xor(pair, due);
 }
 
 /* How many bytes of the first `len`, all valid so far, are whole characters. */
@@ -99,25 +90,32 @@ static size_t whole(const uint8_t *bytes, size_t len) {
 }
 
 /* Up to a block of ASCII, or with a fault. */
-AVX2 static size_t look(const uint8_t *bytes, size_t len) {
-  __m256i before = _mm256_setzero_si256();
+UVOW__WIDE_CODE static size_t look(const uint8_t *bytes, size_t len) {
+  uvow__wide_t before = uvow__wide_all(0);
   size_t at = 0;
   for (; len - at >= STEP; at += STEP) {
-    __m256i low = load(bytes + at);
-    __m256i high = load(bytes + at + STEP / 2);
-    if (!_mm256_movemask_epi8(_mm256_or_si256(low, high)) &&
-        whole(bytes, at) == at)
+    uvow__wide_t part[UVOW__WIDE_PARTS];
+    uvow__wide_t all = uvow__wide_all(0);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < UVOW__WIDE_PARTS; i++) {
+      part[i] = uvow__wide(bytes + at + i * UVOW__WIDE);
+      all = uvow__wide_or(all, part[i]);
+    }
+    if (uvow__wide_is_ascii(all) && whole(bytes, at) == at)
       break;
-    __m256i wrong = _mm256_or_si256(faults(before, low), faults(low, high));
-    if (!_mm256_testz_si256(wrong, wrong))
+    uvow__wide_t wrong = faults(before, part[0]);
+#pragma GCC unroll 4
+    for (size_t i = 1; i < UVOW__WIDE_PARTS; i++)
+      wrong = uvow__wide_or(wrong, faults(part[i - 1], part[i]));
+    if (!uvow__wide_is_zero(wrong))
       break;
-    before = high;
+    before = part[UVOW__WIDE_PARTS - 1];
   }
   return whole(bytes, at);
 }
 
 size_t uvow__utf8_wide(const uint8_t *bytes, size_t len) {
-  return __builtin_cpu_supports("avx2") ? look(bytes, len) : 0;
+  return uvow__wide_is_there() ? look(bytes, len) : 0;
 }
 
 #else

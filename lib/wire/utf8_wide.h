@@ -5,9 +5,8 @@
 #include <stdint.h>
 
 /*
- * UTF-8 looked at many bytes at a time, where the processor can: AVX2, which is
- * asked for as it runs. Elsewhere, and where UVOW_NO_SIMD is defined, nothing
- * is looked at, and all is left to utf8.c.
+ * UTF-8 looked at many bytes at a time, where the processor can: see wide.h.
+ * Elsewhere nothing is looked at, and all is left to utf8.c.
  */
 
 /* Looks at less than that is of no use. */

@@ -43,7 +43,7 @@ THIRD_PARTY = (
     (r"jansson\.h", r"lib/wire/json\.c|lib/protocol/parse[^/]*"),
     (r"zlib\.h", r"lib/wire/deflate\.c"),
     (r"emmintrin\.h", r"lib/wire/lanes\.h"),
-    (r"immintrin\.h", r"lib/wire/(utf8|json_skip)_wide\.c"),
+    (r"immintrin\.h|arm_neon\.h", r"lib/wire/wide\.h"),
     (r"openssl/.*", r"lib/net/tls_openssl\.c|lib/base/hash\.c"),
     (r"sanitizer/.*", r"lib/base/pool\.c|lib/fiber/switch\.c"),
     (r"ucontext\.h", r"lib/fiber/switch\.h"),
