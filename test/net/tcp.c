@@ -338,6 +338,34 @@ TEST_CASE(test_large_writes_go_in_pieces) {
   }
 }
 
+/* What can't leave at once needs memory to wait: without it the write fails, at
+ * any of its allocations, and the stream is to be closed. */
+TEST_CASE(a_write_without_memory_fails) {
+  size_t failed = 1;
+  for (size_t nth = 1; failed; nth++) {
+    fixture_t x;
+    uvow__buf_t out;
+    uint32_t at = 0;
+    start_both(&x);
+    uvow__buf_init(&out, uvow__loop_mem(x.s.loop), SIZE_MAX);
+    fill(&out, &at, 8 * CHUNK);
+    x.s.alloc->fail_at = x.s.alloc->calls + nth;
+    int rc = x.a.stream->ops->write(x.a.stream, &out);
+    x.s.alloc->fail_at = 0;
+    assert_int_equal(uvow__buf_size(&out), 0);
+    while (rc == 0 && x.b.read < 8 * CHUNK)
+      assert_true(uv_run(&x.s.uv, UV_RUN_ONCE));
+    failed = x.s.alloc->failed;
+    assert_int_equal(rc, failed ? UVOW_ENOMEM : 0);
+    assert_int_equal(x.a.drained, rc == 0);
+    assert_false(x.a.stream->writing);
+    assert_int_equal(x.a.stream->ops->unsent(x.a.stream), 0);
+    assert_true(failed || nth > 1); /* there was something to fail */
+    uvow__buf_done(&out);
+    end(&x);
+  }
+}
+
 /* Closed while it writes: nobody is told that it's written. */
 TEST_CASE(test_close_writing) {
   fixture_t x;
@@ -478,6 +506,7 @@ TEST_MODULE(tcp) {
       cmocka_unit_test(test_backpressure),
       cmocka_unit_test(test_close_writing),
       cmocka_unit_test(test_large_writes_go_in_pieces),
+      cmocka_unit_test(a_write_without_memory_fails),
       cmocka_unit_test(test_peer_goes),
       cmocka_unit_test(test_hold),
       cmocka_unit_test(test_refuses),
