@@ -223,9 +223,11 @@ static int start(attempt_t *attempt) {
     return rc;
   uvow__socket_t *socket = attempt->socket;
   if (!c->is_path)
-    return uvow__network_of(c->loop)->connect(
-        &socket->connect, &socket->handle.tcp, attempt->address, on_attempt);
-  uv_pipe_connect(&socket->connect, &socket->handle.pipe, c->host, on_attempt);
+    return uvow__network_of(c->loop)->connect(&socket->request.connect,
+                                              &socket->handle.tcp,
+                                              attempt->address, on_attempt);
+  uv_pipe_connect(&socket->request.connect, &socket->handle.pipe, c->host,
+                  on_attempt);
   return 0;
 }
 

@@ -26,7 +26,7 @@ int uvow__socket_new(uvow_loop_t *loop, int is_pipe, void *owner,
   }
   socket->loop = loop;
   socket->owner = owner;
-  socket->handle.base.data = socket->connect.data = socket;
+  socket->handle.base.data = socket->request.connect.data = socket;
   uvow__loop_stream_opened(loop);
   *ret_socket = socket;
   return 0;

@@ -22,8 +22,11 @@ typedef struct uvow__socket {
   uvow__handle_t handle;
   uvow_loop_t *loop;
   uvow__closing_t closing;
-  uv_connect_t connect; /* its data is the socket */
-  void *owner;          /* whose it is; NULL: nobody's, it's being closed */
+  union {
+    uv_connect_t connect;   /* its data is the socket; then, once connected, */
+    uv_shutdown_t shutdown; /* the end of what we send */
+  } request;
+  void *owner; /* whose it is; NULL: nobody's, it's being closed */
   void (*on_closed)(void *owner);
 } uvow__socket_t;
 

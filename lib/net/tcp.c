@@ -38,8 +38,7 @@ typedef struct tcp {
   uvow__io_t io; /* first */
   uvow_loop_t *loop;
   uvow__lingerer_t lingerer;
-  uvow__deadline_t patience; /* of a lingerer */
-  uv_shutdown_t shutdown;
+  uvow__deadline_t patience;    /* of a lingerer */
   uvow__connector_t *connector; /* NULL: not connecting */
   uvow__socket_t *socket;       /* NULL: not connected */
   int closing;
@@ -240,7 +239,9 @@ static void on_shut(uv_shutdown_t *req, int status) {
 static int linger(tcp_t *tcp) {
   if (tcp->ended || tcp->loop->closing)
     return UV_ENOTCONN;
-  int rc = uv_shutdown(&tcp->shutdown, &tcp->socket->handle.stream, on_shut);
+  uv_shutdown_t *shutdown = &tcp->socket->request.shutdown;
+  shutdown->data = tcp;
+  int rc = uv_shutdown(shutdown, &tcp->socket->handle.stream, on_shut);
   if (rc)
     return rc;
   /* It may have been paused; else this fails, as it reads already. */
@@ -345,7 +346,6 @@ static tcp_t *new_tcp(uvow_loop_t *loop, const uvow__io_callbacks_t *callbacks,
   tcp->io.trouble = tcp_trouble;
   tcp->io.who = tcp_who;
   tcp->loop = loop;
-  tcp->shutdown.data = tcp;
   uvow__list_init(&tcp->lingerer.link);
   tcp->lingerer.stop = on_lingerer_stopped;
   uvow__deadline_init(&tcp->patience, on_patience);

@@ -90,8 +90,8 @@ static int choose_default(uvow_websocket_t *ws, uvow__http_t *http) {
 }
 
 int uvow__guest_requested(uvow_websocket_t *ws, uvow__http_t *http) {
-  uvow_listener_t *listener = ws->guest.listener;
-  if (!listener || ws->guest.is_surplus)
+  uvow_listener_t *listener = ws->guest->listener;
+  if (!listener || ws->guest->is_surplus)
     return 503;
   if (!is_welcome(&listener->config->listen, http))
     return 403;
@@ -100,26 +100,27 @@ int uvow__guest_requested(uvow_websocket_t *ws, uvow__http_t *http) {
     return 503;
   if (!listener->on_handshake)
     return 0;
-  ws->guest.request = http;
+  ws->guest->request = http;
   uvow__websocket_pin(ws);
-  uvow__runtime_push(&ws->loop->rt, &ws->guest.task);
+  uvow__runtime_push(&ws->loop->rt, &ws->guest->task);
   return UVOW__AWAIT;
 }
 
 static void answer(uvow_websocket_t *ws, int status) {
-  const char *text = ws->guest.text ? ws->guest.text : "refused";
-  ws->guest.request = NULL;
+  const char *text = ws->guest->text ? ws->guest->text : "refused";
+  ws->guest->request = NULL;
   if (ws->connection)
     uvow__connection_answer(ws->connection, status, ws->says.subprotocol, text);
 }
 
 static void run_answer(uvow__task_t *task) {
-  uvow_websocket_t *ws = UVOW__CONTAINER(task, uvow_websocket_t, guest.task);
-  uvow_future_t *f = ws->guest.answer;
+  uvow__guest_t *guest = UVOW__CONTAINER(task, uvow__guest_t, task);
+  uvow_websocket_t *ws = &guest->ws;
+  uvow_future_t *f = guest->answer;
   int status = 101;
-  ws->guest.answer = NULL;
+  guest->answer = NULL;
   if (f->state == UVOW_REJECTED)
-    status = ws->guest.status ? ws->guest.status : 403;
+    status = guest->status ? guest->status : 403;
   uvow_future_unref(f);
   answer(ws, status);
   uvow__websocket_unpin(ws);
@@ -136,21 +137,22 @@ static void await(uvow_websocket_t *ws, uvow_next_t *next) {
   }
   if (next->kind == UVOW_NEXT_PASS)
     *next = uvow_next_none();
-  ws->guest.answer = f;
-  ws->guest.task.run = run_answer;
+  ws->guest->answer = f;
+  ws->guest->task.run = run_answer;
   uvow__future_next(f, next, NULL);
-  uvow__future_watch(f, &ws->guest.task);
+  uvow__future_watch(f, &ws->guest->task);
 }
 
 static void run_ask(uvow__task_t *task) {
-  uvow_websocket_t *ws = UVOW__CONTAINER(task, uvow_websocket_t, guest.task);
-  uvow_listener_t *listener = ws->guest.listener;
-  if (!listener || !ws->guest.request) {
+  uvow__guest_t *guest = UVOW__CONTAINER(task, uvow__guest_t, task);
+  uvow_websocket_t *ws = &guest->ws;
+  uvow_listener_t *listener = guest->listener;
+  if (!listener || !guest->request) {
     uvow__websocket_unpin(ws);
     return;
   }
   uvow_next_t next = listener->on_handshake(ws, listener->data);
-  if (ws->guest.request) {
+  if (guest->request) {
     await(ws, &next);
     return;
   }
@@ -158,43 +160,56 @@ static void run_ask(uvow__task_t *task) {
   uvow__next_drop(&next);
 }
 
-void uvow__guest_undecided(uvow_websocket_t *ws) {
-  uvow_future_t *f = ws->guest.answer;
-  ws->guest.request = NULL;
+void uvow__guest_undecided(uvow__guest_t *guest) {
+  uvow_future_t *f = guest->answer;
+  guest->request = NULL;
   if (!f)
     return;
-  ws->guest.answer = NULL;
-  uvow__task_cancel(&ws->guest.task);
+  guest->answer = NULL;
+  uvow__task_cancel(&guest->task);
   uvow__future_drop(f);
-  uvow__websocket_unpin(ws);
+  uvow__websocket_unpin(&guest->ws);
 }
 
-void uvow__guest_init(uvow_websocket_t *ws) {
-  uvow__list_init(&ws->guest.link);
-  uvow__list_init(&ws->guest.waiting);
-  uvow__list_init(&ws->guest.by_address);
-  uvow__task_init(&ws->guest.task, run_ask);
+void uvow__guest_init(uvow__guest_t *guest) {
+  uvow_websocket_t *ws = &guest->ws;
+  ws->guest = guest;
+  uvow__list_init(&guest->link);
+  uvow__list_init(&guest->waiting);
+  uvow__list_init(&guest->by_address);
+  uvow__task_init(&guest->task, run_ask);
+  uvow__silence_init(&guest->idle, &ws->loop->rt, 0, ws->config->listen.idle_ms,
+                     uvow__guest_idle);
+}
+
+void uvow__guest_done(uvow__guest_t *guest) {
+  uvow__free(uvow__websocket_mem(&guest->ws), guest->text);
+}
+
+/* Whether it may still be said what becomes of a handshake. */
+static int is_asked(const uvow_websocket_t *ws) {
+  return ws && ws->guest && ws->guest->request;
 }
 
 int uvow_websocket_choose(uvow_websocket_t *ws, const char *subprotocol) {
-  if (!ws || !ws->guest.request ||
-      (subprotocol &&
-       !uvow__handshake_choose_subprotocol(ws->guest.request, &subprotocol, 1)))
+  if (!is_asked(ws) ||
+      (subprotocol && !uvow__handshake_choose_subprotocol(ws->guest->request,
+                                                          &subprotocol, 1)))
     return UVOW_EINVAL;
   return uvow__says_subprotocol(ws, subprotocol);
 }
 
 int uvow_websocket_refuse(uvow_websocket_t *ws, int status, const char *text) {
   char *copy = NULL;
-  if (!ws || !ws->guest.request || status < 300 || status > 599)
+  if (!is_asked(ws) || status < 300 || status > 599)
     return UVOW_EINVAL;
-  ws->guest.status = status;
+  ws->guest->status = status;
   if (text) {
     copy = uvow__strdup(uvow__websocket_mem(ws), text);
     if (!copy)
       return UVOW_ENOMEM;
   }
-  uvow__free(uvow__websocket_mem(ws), ws->guest.text);
-  ws->guest.text = copy;
+  uvow__free(uvow__websocket_mem(ws), ws->guest->text);
+  ws->guest->text = copy;
   return 0;
 }

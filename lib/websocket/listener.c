@@ -22,11 +22,11 @@
 #define SURPLUS_MAX 64 /* peers that are being refused */
 
 static uvow_websocket_t *guest_at(uvow__list_t *link) {
-  return UVOW__CONTAINER(link, uvow_websocket_t, guest.link);
+  return &UVOW__CONTAINER(link, uvow__guest_t, link)->ws;
 }
 
 static uvow_websocket_t *waiting_at(uvow__list_t *link) {
-  return UVOW__CONTAINER(link, uvow_websocket_t, guest.waiting);
+  return &UVOW__CONTAINER(link, uvow__guest_t, waiting)->ws;
 }
 
 /* Memory. */
@@ -67,8 +67,8 @@ static void deliver(uvow_listener_t *listener) {
   while (!uvow__list_empty(&listener->waiting) && has_stream(listener) &&
          uvow__stream_has_room(listener->accepted)) {
     uvow_websocket_t *ws = waiting_at(listener->waiting.next);
-    uvow__list_remove(&ws->guest.waiting);
-    ws->guest.is_ours = 0;
+    uvow__list_remove(&ws->guest->waiting);
+    ws->guest->is_ours = 0;
     (void)uvow__stream_put_value(listener->accepted,
                                  uvow_value_ptr(&uvow_type_websocket, ws));
   }
@@ -84,10 +84,10 @@ static void end_stream(uvow_listener_t *listener) {
 
 /* Whoever has it now, it isn't the listener. */
 static void release(uvow_websocket_t *ws) {
-  uvow__list_remove(&ws->guest.waiting);
-  if (!ws->guest.is_ours)
+  uvow__list_remove(&ws->guest->waiting);
+  if (!ws->guest->is_ours)
     return;
-  ws->guest.is_ours = 0;
+  ws->guest->is_ours = 0;
   uvow_websocket_unref(ws);
 }
 
@@ -146,7 +146,7 @@ static void on_stream(uvow_stream_t *stream) {
 static const uvow__source_ops_t source_ops = {on_stream, on_stream};
 
 void uvow__guest_opened(uvow_websocket_t *ws) {
-  uvow_listener_t *listener = ws->guest.listener;
+  uvow_listener_t *listener = ws->guest->listener;
   if (listener->on_open) {
     listener->on_open(listener->ctx, ws);
     if (ws->in.messages) /* asked for in its handshake */
@@ -155,7 +155,7 @@ void uvow__guest_opened(uvow_websocket_t *ws) {
   } else if (!ws->in.messages && uvow__in_init(ws)) {
     uvow__websocket_end(ws, UVOW_ENOMEM, 1013, "no memory for its messages");
   } else {
-    uvow__list_append(&listener->waiting, &ws->guest.waiting);
+    uvow__list_append(&listener->waiting, &ws->guest->waiting);
     deliver(listener);
   }
 }
@@ -186,12 +186,12 @@ static int fits_address(uvow_listener_t *listener, uvow_websocket_t *ws) {
   uvow__list_t *list = list_of(listener, address, len);
   for (uvow__list_t *at = list->next; at != list; at = at->next) {
     const char *other = uvow_websocket_address(
-        UVOW__CONTAINER(at, uvow_websocket_t, guest.by_address));
+        &UVOW__CONTAINER(at, uvow__guest_t, by_address)->ws);
     count += host_len(other) == len && memcmp(other, address, len) == 0;
   }
   if (count >= config->max_peers_per_address)
     return 0;
-  uvow__list_append(list, &ws->guest.by_address);
+  uvow__list_append(list, &ws->guest->by_address);
   return 1;
 }
 
@@ -206,13 +206,13 @@ static int has_room(const uvow_listener_t *listener) {
 static void seat(uvow_listener_t *listener, uvow_websocket_t *ws) {
   int full =
       uvow__listener_count(listener) >= listener->config->listen.max_peers;
-  ws->guest.listener = listener;
-  ws->guest.is_ours = 1;
-  uvow__list_append(&listener->guests, &ws->guest.link);
+  ws->guest->listener = listener;
+  ws->guest->is_ours = 1;
+  uvow__list_append(&listener->guests, &ws->guest->link);
   listener->count++;
   if (!full && fits_address(listener, ws))
     return;
-  ws->guest.is_surplus = 1;
+  ws->guest->is_surplus = 1;
   if (++listener->surplus > SURPLUS_MAX || listener->config->tls)
     ws->channel.ops->drop(&ws->channel);
 }
@@ -226,9 +226,13 @@ static void on_incoming(void *ctx, uvow__listener_t *socket) {
   }
   if (!has_room(listener))
     return; /* the socket closes it */
-  uvow_websocket_t *ws = uvow__websocket_new(listener->config);
-  if (!ws)
+  uvow__guest_t *guest = (uvow__guest_t *)uvow__calloc(
+      uvow__loop_mem(listener->loop), sizeof(*guest));
+  if (!guest)
     return;
+  uvow_websocket_t *ws = &guest->ws;
+  uvow__websocket_init(ws, listener->config);
+  uvow__guest_init(guest);
   uvow__websocket_pin(ws);
   if (uvow__connection_accept(listener->config, socket, listener->transport,
                               uvow__websocket_callbacks(ws), ws,
@@ -251,16 +255,16 @@ static const uvow__listener_callbacks_t socket_callbacks = {on_incoming,
                                                             on_socket_closed};
 
 void uvow__guest_left(uvow_websocket_t *ws) {
-  uvow_listener_t *listener = ws->guest.listener;
-  uvow__guest_undecided(ws);
+  uvow_listener_t *listener = ws->guest->listener;
+  uvow__guest_undecided(ws->guest);
   if (!listener)
     return;
-  ws->guest.listener = NULL;
-  uvow__list_remove(&ws->guest.link);
-  uvow__list_remove(&ws->guest.by_address);
+  ws->guest->listener = NULL;
+  uvow__list_remove(&ws->guest->link);
+  uvow__list_remove(&ws->guest->by_address);
   listener->count--;
-  listener->surplus -= (size_t)ws->guest.is_surplus;
-  if (uvow__list_empty(&ws->guest.waiting))
+  listener->surplus -= (size_t)ws->guest->is_surplus;
+  if (uvow__list_empty(&ws->guest->waiting))
     release(ws);
 }
 

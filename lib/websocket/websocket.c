@@ -30,7 +30,8 @@ static void free_websocket(uvow_websocket_t *ws) {
   uvow__in_done(ws);
   uvow__out_done(ws);
   uvow__says_done(ws);
-  uvow__free(uvow__loop_mem(loop), ws->guest.text);
+  if (ws->guest)
+    uvow__guest_done(ws->guest);
   uvow_error_unref(ws->ended);
   uvow__ws_config_unref(ws->config);
   uvow__free(uvow__loop_mem(loop), ws);
@@ -83,6 +84,16 @@ uvow_websocket_t *uvow_result_websocket(const uvow_result_t *item) {
 
 /* The end. */
 
+/* Whether messages are missed: by who has accepted it, if idle_ms says so. */
+static void watch_idle(uvow_websocket_t *ws, int on) {
+  if (!ws->guest)
+    return;
+  if (on)
+    uvow__silence_start(&ws->guest->idle);
+  else
+    uvow__silence_stop(&ws->guest->idle);
+}
+
 void uvow__websocket_ended(uvow_websocket_t *ws, uvow_error_t *error) {
   const uvow__channel_callbacks_t *callbacks = ws->channel.callbacks;
   if (ws->state == UVOW__WS_CLOSED) {
@@ -95,8 +106,9 @@ void uvow__websocket_ended(uvow_websocket_t *ws, uvow_error_t *error) {
   ws->ended = error;
   ws->channel.callbacks = NULL;
   uvow__loop_depart(ws->loop, &ws->resident);
-  uvow__silence_stop(&ws->idle);
-  uvow__guest_left(ws);
+  watch_idle(ws, 0);
+  if (ws->guest)
+    uvow__guest_left(ws);
   uvow__out_end(ws);
   uvow__in_end(ws);
   uvow__gate_fail(&ws->ready, error);
@@ -138,8 +150,8 @@ static void on_loop_close(uvow__resident_t *resident) {
   end_code(ws, UVOW_ECLOSED);
 }
 
-static void on_idle(uvow__silence_t *idle, int dead) {
-  uvow_websocket_t *ws = UVOW__CONTAINER(idle, uvow_websocket_t, idle);
+void uvow__guest_idle(uvow__silence_t *idle, int dead) {
+  uvow_websocket_t *ws = &UVOW__CONTAINER(idle, uvow__guest_t, idle)->ws;
   if (!dead || ws->state != UVOW__WS_OPEN)
     return;
   if (ws->channel.callbacks && ws->is_busy && ws->is_busy(ws->channel.ctx))
@@ -172,10 +184,8 @@ static void pause_op(uvow__channel_t *channel, int on) {
     uvow__connection_pause_unsent(ws->connection, on);
   else
     uvow__connection_pause(ws->connection, on);
-  if (on)
-    uvow__silence_stop(&ws->idle);
-  else if (ws->state == UVOW__WS_OPEN)
-    uvow__silence_start(&ws->idle);
+  if (on || ws->state == UVOW__WS_OPEN)
+    watch_idle(ws, !on);
 }
 
 static void close_op(uvow__channel_t *channel, int code, const char *reason) {
@@ -223,9 +233,9 @@ static void on_response(void *ctx, uvow__http_t *http,
 static void on_open(void *ctx) {
   uvow_websocket_t *ws = (uvow_websocket_t *)ctx;
   ws->state = UVOW__WS_OPEN;
-  uvow__silence_start(&ws->idle);
+  watch_idle(ws, 1);
   uvow__websocket_pin(ws);
-  if (ws->guest.listener)
+  if (ws->guest && ws->guest->listener)
     uvow__guest_opened(ws);
   else if (ws->channel.callbacks)
     ws->channel.callbacks->on_open(ws->channel.ctx);
@@ -249,7 +259,7 @@ static void on_message(void *ctx, int opcode, const uint8_t *bytes, size_t len,
 /* Where idle_ms is kept. */
 static void on_message_heard(void *ctx, int opcode, const uint8_t *bytes,
                              size_t len, uvow__buf_t *whole) {
-  uvow__silence_heard(&((uvow_websocket_t *)ctx)->idle);
+  uvow__silence_heard(&((uvow_websocket_t *)ctx)->guest->idle);
   on_message(ctx, opcode, bytes, len, whole);
 }
 
@@ -296,17 +306,13 @@ static const uvow__connection_callbacks_t watched = {
 
 const uvow__connection_callbacks_t *
 uvow__websocket_callbacks(const uvow_websocket_t *ws) {
-  return ws->idle.dead_ms ? &watched : &plain;
+  return ws->guest && ws->guest->idle.dead_ms ? &watched : &plain;
 }
 
 /* Making one. */
 
-uvow_websocket_t *uvow__websocket_new(uvow__ws_config_t *config) {
+void uvow__websocket_init(uvow_websocket_t *ws, uvow__ws_config_t *config) {
   uvow_loop_t *loop = config->loop;
-  uvow_websocket_t *ws =
-      (uvow_websocket_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*ws));
-  if (!ws)
-    return NULL;
   ws->channel.ops = &ops;
   ws->resident.on_loop_close = on_loop_close;
   ws->loop = loop;
@@ -314,10 +320,16 @@ uvow_websocket_t *uvow__websocket_new(uvow__ws_config_t *config) {
   ws->config = uvow__ws_config_ref(config);
   uvow__gate_init(&ws->ready, &loop->rt);
   uvow__gate_init(&ws->closed, &loop->rt);
-  uvow__silence_init(&ws->idle, &loop->rt, 0, config->listen.idle_ms, on_idle);
   uvow__out_init(ws);
-  uvow__guest_init(ws);
   uvow__loop_enroll(loop, &ws->resident);
+}
+
+/* One that connects; NULL: no memory. */
+static uvow_websocket_t *new_client(uvow__ws_config_t *config) {
+  uvow_websocket_t *ws = (uvow_websocket_t *)uvow__calloc(
+      uvow__loop_mem(config->loop), sizeof(*ws));
+  if (ws)
+    uvow__websocket_init(ws, config);
   return ws;
 }
 
@@ -326,7 +338,7 @@ int uvow__websocket_dial(uvow__ws_config_t *config,
                          const uvow__transport_t *transport,
                          const uvow__channel_callbacks_t *callbacks, void *ctx,
                          uvow_websocket_t **ret_ws, uvow_error_t **ret_error) {
-  uvow_websocket_t *ws = uvow__websocket_new(config);
+  uvow_websocket_t *ws = new_client(config);
   if (!ws)
     return UVOW_ENOMEM;
   int rc = target->url_code ? 0 : uvow__says_head(ws, target->url.target, NULL);
@@ -389,7 +401,7 @@ uvow__websocket_connect(uvow_loop_t *loop, const char *url,
   uvow__ws_config_t *config = configure(loop, options, &rc);
   options = (const uvow_websocket_options_t *)uvow__options(options, &own,
                                                             sizeof(own));
-  uvow_websocket_t *ws = config ? uvow__websocket_new(config) : NULL;
+  uvow_websocket_t *ws = config ? new_client(config) : NULL;
   uvow__ws_config_unref(config);
   if (!ws || rc == UVOW_ENOMEM || uvow__in_init(ws)) {
     uvow_websocket_unref(ws);

@@ -51,21 +51,6 @@ typedef struct uvow__ws_out {
   uvow__list_t sinks;
 } uvow__ws_out_t;
 
-/* Of one that a listener has accepted: listener.c, greeting.c. */
-typedef struct uvow__guest {
-  uvow_listener_t *listener; /* NULL: none, or gone */
-  uvow__list_t link;         /* of its guests */
-  uvow__list_t waiting;      /* of those that are open and not delivered */
-  uvow__list_t by_address;
-  int is_surplus;
-  int is_ours;           /* its listener owns it */
-  uvow__http_t *request; /* being decided on; NULL: it isn't */
-  uvow_future_t *answer; /* of on_handshake; NULL: not yet, or no more */
-  uvow__task_t task;     /* asks, and then answers */
-  int status;            /* to refuse with; 0: it wasn't said */
-  char *text;            /* the same; or NULL */
-} uvow__guest_t;
-
 /*
  * A WebSocket: a connection that is owned by many, and may be gone. As a
  * channel it belongs to a session, told with uvow__channel_tell; else its
@@ -84,15 +69,31 @@ struct uvow_websocket {
   uvow_error_t *ended; /* CLOSED: why */
   uvow__gate_t ready;
   uvow__gate_t closed;
-  uvow__silence_t idle; /* of messages */
   /* Whether its session has something under way, so that it isn't idle; or
    * NULL. Given the channel's ctx. */
   int (*is_busy)(void *ctx);
   uvow__ws_says_t says;
   uvow__ws_in_t in;
   uvow__ws_out_t out;
-  uvow__guest_t guest;
+  struct uvow__guest *guest; /* that it is; NULL: we have connected */
 };
+
+/* One that a listener has accepted: listener.c, greeting.c. */
+typedef struct uvow__guest {
+  uvow_websocket_t ws;       /* first */
+  uvow_listener_t *listener; /* NULL: gone */
+  uvow__list_t link;         /* of its guests */
+  uvow__list_t waiting;      /* of those that are open and not delivered */
+  uvow__list_t by_address;
+  uvow__silence_t idle; /* of messages */
+  int is_surplus;
+  int is_ours;           /* its listener owns it */
+  uvow__http_t *request; /* being decided on; NULL: it isn't */
+  uvow_future_t *answer; /* of on_handshake; NULL: not yet, or no more */
+  uvow__task_t task;     /* asks, and then answers */
+  int status;            /* to refuse with; 0: it wasn't said */
+  char *text;            /* the same; or NULL */
+} uvow__guest_t;
 
 /*
  * For a session: connects. Keeps config, borrows target and transport (see
@@ -111,7 +112,7 @@ static inline uvow__channel_t *uvow__websocket_channel(uvow_websocket_t *ws) {
 
 /* Whether a listener has accepted it. */
 static inline int uvow__websocket_is_server(const uvow_websocket_t *ws) {
-  return ws->config->quota.max != 0;
+  return ws->guest != NULL;
 }
 
 /* The public form, on a transport that leads there: see uvow_websocket_connect.
@@ -120,8 +121,9 @@ uvow_websocket_t *
 uvow__websocket_connect(uvow_loop_t *loop, const char *url,
                         const uvow_websocket_options_t *options,
                         const uvow__transport_t *transport);
-/* One that isn't connected; keeps config; one owner. NULL: no memory. */
-uvow_websocket_t *uvow__websocket_new(uvow__ws_config_t *config);
+/* In memory that begins with it and is all zero: one that isn't connected; keeps
+ * config; one owner. */
+void uvow__websocket_init(uvow_websocket_t *ws, uvow__ws_config_t *config);
 /* Its connection's callbacks; ctx is the WebSocket. */
 const uvow__connection_callbacks_t *
 uvow__websocket_callbacks(const uvow_websocket_t *ws);
@@ -178,12 +180,15 @@ static inline int uvow__out_is_full(const uvow_websocket_t *ws) {
 void uvow__sinks_wake(uvow_websocket_t *ws);
 
 /* listener.c, greeting.c. */
-void uvow__guest_init(uvow_websocket_t *ws);
+void uvow__guest_init(uvow__guest_t *guest);
 int uvow__guest_requested(uvow_websocket_t *ws, uvow__http_t *http);
 void uvow__guest_opened(uvow_websocket_t *ws);
 /* It has gone. */
 void uvow__guest_left(uvow_websocket_t *ws);
 /* It is decided on no more. */
-void uvow__guest_undecided(uvow_websocket_t *ws);
+void uvow__guest_undecided(uvow__guest_t *guest);
+/* No message came for idle_ms. */
+void uvow__guest_idle(uvow__silence_t *idle, int dead);
+void uvow__guest_done(uvow__guest_t *guest);
 
 #endif
