@@ -4,12 +4,12 @@
  * A client echoes payloads through a server in a process of its own. Counted
  * are, on both sides, the calls of the allocator that a uvow loop was given,
  * and all of malloc, calloc and realloc in the process, whoever called: uvow,
- * wslay, jansson, libuv. For that this program has a malloc of its own, which
+ * wslay, jansson, libuv, OpenSSL. For that this program has a malloc of its own, which
  * counts and calls glibc's; elsewhere the columns of malloc are missing.
  *
  * How to read it: calls per request in the steady state, with 64 in flight. For
  * byte payloads all should be 0 as long as a message fits uvow's pools; with
- * json_t the calls of malloc are jansson's. The client's last column counts one
+ * json_t the calls of malloc are jansson's, over wss OpenSSL's. The client's last column counts one
  * json_t more than a user's: the load generator copies its params for each
  * request. The server never looks into the params, whatever the client does.
  */
@@ -17,6 +17,7 @@
 
 #include <jansson.h>
 
+#include "../test/support/certs.h"
 #include "bed.h"
 #include "mallocs.h"
 
@@ -31,13 +32,22 @@ typedef struct row {
   const char *name;
   size_t len; /* of the params, as bytes */
   int json;
+  bed_kind_t kind;
 } row_t;
 
 static const row_t rows[] = {
-    {"bytes, 8 B", 8, 0},        {"bytes, 64 B", 64, 0},
-    {"bytes, 256 B", 256, 0},    {"bytes, 1 KiB", 1024, 0},
-    {"bytes, 4 KiB", 4096, 0},   {"bytes, 16 KiB", 16384, 0},
-    {"bytes, 64 KiB", 65536, 0}, {"json_t, {\"x\":81}", 8, 1},
+    {"bytes, 8 B", 8, 0, BED_PLAIN},
+    {"bytes, 64 B", 64, 0, BED_PLAIN},
+    {"bytes, 256 B", 256, 0, BED_PLAIN},
+    {"bytes, 1 KiB", 1024, 0, BED_PLAIN},
+    {"bytes, 4 KiB", 4096, 0, BED_PLAIN},
+    {"bytes, 16 KiB", 16384, 0, BED_PLAIN},
+    {"bytes, 64 KiB", 65536, 0, BED_PLAIN},
+    {"json_t, {\"x\":81}", 8, 1, BED_PLAIN},
+    {"wss, 64 B", 64, 0, BED_SECURE},
+    {"wss, 4 KiB", 4096, 0, BED_SECURE},
+    {"wss, 16 KiB", 16384, 0, BED_SECURE},
+    {"wss, 64 KiB", 65536, 0, BED_SECURE},
 };
 
 static double each(long long after, long long before, size_t requests) {
@@ -91,18 +101,34 @@ static void print_row(bed_t *bed, uvow_peer_t *client, const row_t *row) {
   fflush(stdout);
 }
 
+static int serve(void) {
+  bed_serve_options_t options = {0};
+  cert_t *cert = cert_new_localhost(NULL);
+  options.cert_pem = cert->pem;
+  options.key_pem = cert->key_pem;
+  options.mallocs = malloc_count;
+  int status = bed_serve(&options);
+  cert_free(cert);
+  return status;
+}
+
 int main(int argc, char **argv) {
-  static const bed_serve_options_t options = {NULL, NULL, malloc_count};
   static bed_t bed;
+  uvow_peer_t *clients[BED_KINDS] = {NULL};
   if (bed_is_server(argc, argv))
-    return bed_serve(&options);
+    return serve();
   bed_start(&bed);
-  uvow_peer_t *client = bed_client(&bed, BED_PLAIN);
-  bed_await(&bed, client);
   print_head();
-  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-    print_row(&bed, client, &rows[i]);
-  uvow_peer_unref(client);
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    uvow_peer_t **client = &clients[rows[i].kind];
+    if (!*client) {
+      *client = bed_client(&bed, rows[i].kind);
+      bed_await(&bed, *client);
+    }
+    print_row(&bed, *client, &rows[i]);
+  }
+  for (int kind = 0; kind < BED_KINDS; kind++)
+    uvow_peer_unref(clients[kind]);
   bed_stop(&bed);
   return 0;
 }
