@@ -43,6 +43,7 @@ int load_init(load_t *load, const args_t *args, measure_t *measure,
   load->data = data;
   load->left = args->requests ? args->requests : UINT64_MAX;
   load->params_len = args->params ? strlen(args->params) : 0;
+  load->next = (load_text_t){sizeof("{\"x\":1}") - 1, "{\"x\":1}"};
   load->slots =
       (load_slot_t *)calloc((size_t)args->inflight, sizeof(*load->slots));
   if (args->params)
@@ -61,23 +62,24 @@ void load_done(load_t *load) {
   free(load->slots);
 }
 
-/* {"x":number}, into the slot. */
-static void write_own_params(load_slot_t *slot) {
-  char *end = slot->own + sizeof(slot->own);
-  char *at = end;
-  uint64_t number = slot->number;
-  *--at = '}';
-  do {
-    *--at = (char)('0' + number % 10);
-    number /= 10;
-  } while (number);
-  at -= 5;
-  memcpy(at, "{\"x\":", 5);
-  slot->own_len = (uint32_t)(end - at);
+/* The text of the next number: its last digit counts on, or those before it. It
+ * is read, whole, when the next request begins: by then it has been written. */
+static void count_on(load_text_t *next) {
+  char *at = next->text + next->len - 2;
+  for (; *at == '9'; at--)
+    *at = '0';
+  if (*at != ':') {
+    ++*at;
+    return;
+  }
+  memmove(at + 2, at + 1, (size_t)(next->text + next->len - (at + 1)));
+  at[1] = '1';
+  next->len++;
 }
 
-static const char *own_params(const load_slot_t *slot) {
-  return slot->own + sizeof(slot->own) - slot->own_len;
+static void write_own_params(load_slot_t *slot) {
+  slot->own = slot->load->next;
+  count_on(&slot->load->next);
 }
 
 static uvow_future_t *request(load_slot_t *slot) {
@@ -92,7 +94,7 @@ static uvow_future_t *request(load_slot_t *slot) {
   if (args->verify)
     return uvow_peer_request(
         slot->client, args->method,
-        uvow_value_slice(&(uvow_slice_t){own_params(slot), slot->own_len}));
+        uvow_value_slice(&(uvow_slice_t){slot->own.text, slot->own.len}));
   if (args->lines)
     return uvow_peer_request(
         slot->client, args->method,
@@ -171,8 +173,8 @@ static void go_on(load_slot_t *slot, uint64_t now) {
 static int differs(const load_slot_t *slot, const uvow_result_t *result,
                    char *text, size_t size) {
   uvow_slice_t got = uvow_result_bytes(result);
-  if (got.bytes && !slot->load->args->json_values && got.len == slot->own_len &&
-      memcmp(got.bytes, own_params(slot), got.len) == 0)
+  if (got.bytes && !slot->load->args->json_values && got.len == slot->own.len &&
+      memcmp(got.bytes, slot->own.text, got.len) == 0)
     return 0;
   /* Spelled in another way, maybe. */
   json_t *json = uvow_result_json(result);
@@ -180,8 +182,8 @@ static int differs(const load_slot_t *slot, const uvow_result_t *result,
   if (json_object_size(json) == 1 && json_is_integer(x) &&
       (uint64_t)json_integer_value(x) == slot->number)
     return 0;
-  snprintf(text, size, "sent %.*s, got %.*s", (int)slot->own_len,
-           own_params(slot), (int)(got.len < 100 ? got.len : 100),
+  snprintf(text, size, "sent %.*s, got %.*s", (int)slot->own.len,
+           slot->own.text, (int)(got.len < 100 ? got.len : 100),
            got.bytes ? got.bytes : "nothing");
   return 1;
 }

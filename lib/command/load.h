@@ -18,6 +18,12 @@ typedef struct load load_t;
 /* Told once: no request is in flight, and none will be. */
 typedef void (*load_end_cb)(load_t *load, void *data);
 
+/* --verify's params: {"x":number}. */
+typedef struct load_text {
+  uint32_t len;
+  char text[28];
+} load_text_t;
+
 /* One request in flight, and the next in its place. */
 typedef struct load_slot {
   load_t *load;
@@ -25,8 +31,7 @@ typedef struct load_slot {
   uint64_t start;  /* uv_hrtime of when it began, or should have begun */
   uint64_t number; /* of the request, from 1 */
   struct load_slot *next_free;
-  uint32_t own_len;
-  char own[28]; /* with --verify: {"x":number}, the last own_len of these */
+  load_text_t own; /* with --verify */
 } load_slot_t;
 
 typedef enum load_phase {
@@ -52,6 +57,7 @@ struct load {
   uint64_t turn_at; /* when the phase changes */
   uint64_t left;    /* --requests: to be sent */
   uint64_t numbers;
+  load_text_t next; /* of the next number */
   uint64_t outstanding;
   uint64_t alive; /* slots that go on */
   uint64_t begun; /* slots that have, with --ramp */
