@@ -55,6 +55,10 @@ static int grow(uvow__table_t *table) {
   return 0;
 }
 
+int uvow__table_reserve(uvow__table_t *table) {
+  return table->places ? 0 : grow(table);
+}
+
 int uvow__table_add(uvow__table_t *table, uvow__entry_t *entry, uint64_t hash) {
   int full = !table->places || table->count > table->mask;
   if (full && grow(table) && !table->places)

@@ -28,6 +28,8 @@ typedef struct uvow__table {
 void uvow__table_init(uvow__table_t *table, const uvow__mem_t *mem);
 /* Frees its own memory, not the entries. */
 void uvow__table_done(uvow__table_t *table);
+/* From now on adding an entry doesn't fail: 0, or UVOW_ENOMEM. */
+int uvow__table_reserve(uvow__table_t *table);
 /* Adds an entry that is in no table: 0, or UVOW_ENOMEM. There may be others of
  * the same hash. */
 int uvow__table_add(uvow__table_t *table, uvow__entry_t *entry, uint64_t hash);

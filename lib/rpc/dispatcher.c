@@ -101,9 +101,15 @@ static uvow_future_t *leave_slot(uvow__request_t *request, unsigned how) {
                      sizeof(*request->text) + request->text->len);
   request->text = NULL;
   uvow__wheel_disarm(&request->deadline);
-  if (request->partials)
-    d->on_left(d, request, how == ANSWERED);
   return future_of(request);
+}
+
+/* Its slot is free. value: of a result; else NULL. */
+static inline void tell_left(const uvow__request_t *request, int is_answered,
+                             const uvow__slice_t *value) {
+  uvow__dispatcher_t *d = request->owner;
+  if (request->partials)
+    d->on_left(d, request, is_answered, value);
 }
 
 static uvow_outcome_t outcome_of(const uvow__request_t *request) {
@@ -141,6 +147,7 @@ static void give_up(uvow__request_t *request, int code) {
   int owed = d->keep_owed && request->sent;
   d->owed += (size_t)owed;
   uvow_future_t *f = leave_slot(request, owed ? OWED : GIVEN_UP);
+  tell_left(request, 0, NULL);
   uvow_error_t *error = uvow__dispatcher_error(d, code, outcome_of(request));
   tell_settled(request, error);
   uvow__future_reject(f, error);
@@ -308,6 +315,7 @@ void uvow__dispatcher_fulfill(uvow__request_t *request, uvow__slice_t payload,
   int json = request->json;
   request->owner->count.answered++;
   uvow_future_t *f = leave_slot(request, ANSWERED);
+  tell_left(request, 1, &payload);
   tell_settled(request, NULL);
   become_payload(f, payload, whole, json);
   uvow_future_unref(f);
@@ -321,6 +329,7 @@ void uvow__dispatcher_reject(uvow__request_t *request, uvow_error_t *error) {
   else
     d->count.failed++;
   uvow_future_t *f = leave_slot(request, answered ? ANSWERED : GIVEN_UP);
+  tell_left(request, answered, NULL);
   tell_settled(request, error);
   uvow__future_reject(f, error);
   uvow_future_unref(f);

@@ -39,9 +39,11 @@ typedef void (*uvow__settled_cb)(uvow__dispatcher_t *dispatcher,
                                  const uvow__request_t *request,
                                  const uvow_error_t *error);
 
-/* Told that a request with `partials` leaves its slot. */
+/* Told that a request with `partials` has left its slot. value: of a result,
+ * before anything is kept of it; else NULL. */
 typedef void (*uvow__left_cb)(uvow__dispatcher_t *dispatcher,
-                              const uvow__request_t *request, int is_answered);
+                              const uvow__request_t *request, int is_answered,
+                              const uvow__slice_t *value);
 
 struct uvow__dispatcher {
   uvow__runtime_t *rt;

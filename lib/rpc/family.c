@@ -339,19 +339,15 @@ static void end_waiting(uvow__family_t *family) {
   stray_held(family);
 }
 
-int uvow__family_admit(uvow__family_t *family, uvow__sub_t *sub) {
+void uvow__family_admit(uvow__family_t *family, uvow__sub_t *sub) {
   uvow__list_remove(&sub->link);
-  if (family->has_key) {
-    if (uvow__table_add(&family->subs->by_key, &sub->entry,
-                        hash_key(family, key_in(sub))))
-      return UVOW_ENOMEM;
-    sub->in_table = 1;
-  } else {
+  if (family->has_key)
+    sub->in_table = uvow__table_add(&family->subs->by_key, &sub->entry,
+                                    hash_key(family, key_in(sub))) == 0;
+  else
     uvow__list_append(&family->takers, &sub->link);
-  }
   give_held(family, sub);
   end_waiting(family);
-  return 0;
 }
 
 void uvow__family_drop(uvow__family_t *family, uvow__sub_t *sub) {

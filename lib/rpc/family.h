@@ -33,9 +33,9 @@ int uvow__family_give(uvow__family_t *family, uvow__slice_t message,
                       uvow__slice_t value);
 /* A subscription waits for its answer. */
 void uvow__family_wait(uvow__family_t *family, uvow__sub_t *sub);
-/* Its answer is there, and its key, if there is one: it gets what is held for
- * it. UVOW_ENOMEM. */
-int uvow__family_admit(uvow__family_t *family, uvow__sub_t *sub);
+/* Its answer is there, and its key, if there is one, for which by_key has a
+ * place: it gets what is held for it. */
+void uvow__family_admit(uvow__family_t *family, uvow__sub_t *sub);
 /* It takes and waits for nothing any more. What is held for nobody is stray. */
 void uvow__family_drop(uvow__family_t *family, uvow__sub_t *sub);
 /* Whether another one has the same key. */

@@ -92,6 +92,13 @@ static partial_t *watch(uvow__partials_t *partials, uvow__request_t *request) {
   return partial;
 }
 
+/* The one there is, or another. NULL: no memory. */
+static partial_t *of_request(uvow__partials_t *partials,
+                             uvow__request_t *request) {
+  partial_t *partial = request->partials ? find(partials, request->id) : NULL;
+  return partial ? partial : watch(partials, request);
+}
+
 int uvow__partials_watch(uvow__partials_t *partials, uvow__request_t *request,
                          const uvow_request_options_t *options,
                          uint32_t timeout_ms) {
@@ -107,6 +114,8 @@ int uvow__partials_watch(uvow__partials_t *partials, uvow__request_t *request,
 void uvow__partials_left(uvow__partials_t *partials,
                          const uvow__request_t *request, int is_answered) {
   partial_t *partial = find(partials, request->id);
+  if (!partial)
+    return;
   uvow__table_remove(&partials->table, &partial->entry);
   partial->muted = !is_answered;
   unref(partial);
@@ -161,6 +170,8 @@ void uvow__partials_came(uvow__partials_t *partials, uvow__request_t *request,
                          uvow__slice_t text) {
   uvow__slice_t no_name = {NULL, 0};
   partial_t *partial = find(partials, request->id);
+  if (!partial)
+    return;
   if (partial->stream) {
     if (partial->timeout_ms)
       move_deadline(partial, request);
@@ -194,8 +205,7 @@ static void settle_halves(partial_t *partial, uvow__request_t *request) {
 
 void uvow__partials_half(uvow__partials_t *partials, uvow__request_t *request,
                          int is_end, uvow__slice_t value, uvow_error_t *error) {
-  partial_t *partial = request->partials ? find(partials, request->id)
-                                         : watch(partials, request);
+  partial_t *partial = of_request(partials, request);
   int rc = partial ? 0 : UVOW_ENOMEM;
   if (partial && is_end) {
     partial->has_ended = 1;
@@ -248,8 +258,7 @@ static int watch_parts(uvow_peer_t *peer, parts_t *parts) {
   if (peer->kin.within)
     peer = peer->kin.within->whole;
   uvow__request_t *request = uvow__request_of(parts->answer);
-  partial = request->partials ? find(&peer->session.partials, request->id)
-                              : watch(&peer->session.partials, request);
+  partial = of_request(&peer->session.partials, request);
   if (!partial)
     return UVOW_ENOMEM;
   partial->stream = &parts->out;

@@ -49,6 +49,7 @@ typedef struct uvow__life {
   uvow_error_t *why;      /* it is over; NULL: it isn't, or nobody knows */
   uvow__deadline_t drain; /* for what is in flight, at a close */
   uvow__task_t fail;      /* ends it, or its connection: it can't be served */
+  int fail_code;          /* why */
   uvow__gate_t ready;     /* it is open */
   uvow__gate_t closed;    /* it is over */
   uvow__gate_t room;      /* little is unsent */
@@ -174,6 +175,9 @@ uvow_future_t *uvow__peer_ask(uvow_peer_t *peer, const char *method,
                               uvow__slice_t params,
                               const uvow_request_options_t *options,
                               uvow__backlog_t *front);
+/* Its connection is ended soon: UVOW_EOVERLOAD: it doesn't read its answers;
+ * UVOW_ENOMEM. */
+void uvow__peer_fail(uvow_peer_t *peer, int code);
 /* Why nothing can be sent, or 0. */
 int uvow__peer_unusable(const uvow_peer_t *peer);
 /* What tells a peer: an event of a server's peer. */

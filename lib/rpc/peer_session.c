@@ -104,27 +104,34 @@ static void run_fail(uvow__task_t *task) {
   uvow_peer_t *peer = UVOW__CONTAINER(task, uvow_peer_t, life.fail);
   uvow__channel_t *channel = peer->session.callee.channel;
   uvow__error_spec_t spec = {0};
-  spec.code = peer->link ? UVOW_ELOST : UVOW_EOVERLOAD;
-  spec.status = 1013;
-  spec.detail = UVOW__SLICE("the peer does not read its answers");
+  int overload = peer->life.fail_code == UVOW_EOVERLOAD;
+  spec.code = peer->link ? UVOW_ELOST : peer->life.fail_code;
+  spec.status = overload ? 1013 : 1011;
+  spec.detail = overload ? UVOW__SLICE("the peer does not read its answers")
+                         : UVOW__SLICE("there is no memory to go on");
   uvow_error_t *error = uvow__error_make(uvow__peer_mem(peer), &spec);
   if (peer->link) {
     uvow__link_lost(peer, error);
     return;
   }
   if (channel)
-    channel->ops->close(channel, 1013, "");
+    channel->ops->close(channel, spec.status, "");
   uvow__peer_ended(peer, error);
+}
+
+void uvow__peer_fail(uvow_peer_t *peer, int code) {
+  if (!peer->session.callee.channel || uvow__task_queued(&peer->life.fail))
+    return;
+  peer->life.fail_code = code;
+  uvow__runtime_push(&peer->loop->rt, &peer->life.fail);
 }
 
 /* Of a peer that we connect to and that may call nothing, it was a refusal that
  * could not be sent, no more. */
 static void on_failed(uvow__callee_t *callee, int code) {
   uvow_peer_t *peer = peer_of(callee);
-  (void)code;
-  if ((callee->methods || !peer->link) && callee->channel &&
-      !uvow__task_queued(&peer->life.fail))
-    uvow__runtime_push(&peer->loop->rt, &peer->life.fail);
+  if (callee->methods || !peer->link)
+    uvow__peer_fail(peer, code);
 }
 
 static const uvow__callee_hooks_t callee_hooks = {on_idle, on_sent, on_failed,
@@ -157,9 +164,12 @@ static void on_given_up(uvow__dispatcher_t *dispatcher,
 }
 
 static void on_left(uvow__dispatcher_t *dispatcher,
-                    const uvow__request_t *request, int is_answered) {
+                    const uvow__request_t *request, int is_answered,
+                    const uvow__slice_t *value) {
   uvow_peer_t *peer = (uvow_peer_t *)dispatcher->data;
   uvow__partials_left(&peer->session.partials, request, is_answered);
+  uvow__subscriptions_answered(&peer->session.subscriptions, request->id,
+                               value);
 }
 
 static void on_settled(uvow__dispatcher_t *dispatcher,

@@ -18,6 +18,10 @@
  *    too late), is said again once there's room: else the peer would go on.
  * 5. All ends come by tasks, or with the peer: so none goes while an event is
  *    given out.
+ * 6. What is needed to unsubscribe is reserved before one is asked for: places
+ *    in the tables, and room for the key, which is read when the answer comes,
+ *    before memory is taken for that. A longer key that there's no memory for
+ *    can't be said: then the connection is ended, and with it what it carried.
  */
 #include "subscription.h"
 
@@ -57,15 +61,20 @@ static uvow_peer_t *asked_of(const uvow__sub_t *sub) {
 
 /* ---- places ---- */
 
+/* It isn't found by its id any more: what finds it by its key takes its place. */
+static void leave_ids(uvow__sub_t *sub, uvow__subscriptions_t *subs) {
+  if (sub->in_ids)
+    uvow__table_remove(&subs->by_id, &sub->entry);
+  sub->in_ids = 0;
+}
+
 /* Events don't come to it any more. */
 static void leave_places(uvow__sub_t *sub) {
-  if (sub->family) {
+  leave_ids(sub, subs_of(sub));
+  if (sub->family)
     uvow__family_drop(sub->family, sub);
-  } else if (sub->in_table) {
-    uvow__table_remove(&subs_of(sub)->by_id, &sub->entry);
-    sub->in_table = 0;
-  }
-  uvow__free(&sub->out.rt->mem, sub->key);
+  if (sub->key != sub->room)
+    uvow__free(&sub->out.rt->mem, sub->key);
   sub->key = NULL;
   sub->key_len = 0;
 }
@@ -114,7 +123,7 @@ static void ask_for(uvow__sub_t *sub, uvow__backlog_t *front) {
   uvow_peer_t *peer = sub->peer;
   int ends = !sub->family && uvow__protocol_ends(peer->session.callee.protocol);
   sub->state = UVOW__SUB_ASKING;
-  sub->at_end = 0;
+  sub->at_end = sub->answered = 0;
   if (sub->family)
     uvow__family_wait(sub->family, sub);
   sub->asked =
@@ -122,19 +131,16 @@ static void ask_for(uvow__sub_t *sub, uvow__backlog_t *front) {
                      ends ? &unending : NULL, front);
 }
 
-/* Its request is under way. Returns 0; or UVOW_ENOMEM. */
+/* Its request is under way. Returns 0; or UVOW_ENOMEM, and it isn't. */
 static int follow(uvow__sub_t *sub) {
   if (!sub->asked)
     return UVOW_ENOMEM;
   if (sub->asked->state == UVOW_PENDING) {
-    sub->id = uvow__request_of(sub->asked)->id;
-    if (!sub->family) {
-      int rc = uvow__table_add(&subs_of(sub)->by_id, &sub->entry,
-                               uvow__hash_number(sub->id));
-      if (rc)
-        return rc;
-      sub->in_table = 1;
-    }
+    uvow__request_t *request = uvow__request_of(sub->asked);
+    sub->id = request->id;
+    request->partials = 1; /* its answer is told */
+    sub->in_ids = uvow__table_add(&subs_of(sub)->by_id, &sub->entry,
+                                  uvow__hash_number(sub->id)) == 0;
   }
   uvow__future_watch(sub->asked, &sub->settled);
   return 0;
@@ -148,7 +154,9 @@ static int keep_key(uvow__sub_t *sub, uvow__slice_t raw) {
   uvow__slice_t key;
   uvow__buf_init(&buf, mem, SIZE_MAX);
   int rc = uvow__key_of(raw, &buf, &key);
-  if (rc == 0)
+  if (rc == 0 && key.len <= sizeof(sub->room))
+    sub->key = memcpy(sub->room, key.ptr, key.len);
+  else if (rc == 0)
     sub->key = uvow__strndup(mem, key.ptr, key.len);
   sub->key_len = sub->key ? key.len : 0;
   uvow__buf_done(&buf);
@@ -157,12 +165,12 @@ static int keep_key(uvow__sub_t *sub, uvow__slice_t raw) {
 
 /* Its key, if the answer has one. Where it is told by its id, that is it, unless
  * the application says otherwise. */
-static int find_key(uvow__sub_t *sub) {
-  uvow__slice_t text, raw;
+static int find_key(uvow__sub_t *sub, uvow__slice_t text) {
+  uvow__slice_t raw;
   if (!sub->family && !sub->asks_key)
     return 0;
-  if (uvow__value_bytes_in(&sub->asked->u.value, &text) || !text.ptr ||
-      uvow__json_check(text) || uvow__json_find(text, sub->answer_key, &raw) ||
+  if (!text.ptr || uvow__json_check(text) ||
+      uvow__json_find(text, sub->answer_key, &raw) ||
       uvow__slice_is(raw, "null"))
     return sub->family && sub->family->has_key ? UVOW_ETYPE : 0;
   return keep_key(sub, raw);
@@ -180,9 +188,22 @@ static void tell_overrun(uvow__sub_t *sub) {
     uvow__stream_gap(&sub->out, UVOW_MISSED_UNKNOWN);
 }
 
+/* There was no memory for its key: see (6). */
+static void fail_unnamed(uvow__sub_t *sub) {
+  uvow_peer_t *peer = sub->peer;
+  if (sub->unsubscribe) {
+    fail_code(sub, UVOW_ENOMEM, NULL);
+    uvow__peer_fail(peer, UVOW_ENOMEM);
+    return;
+  }
+  uvow__feed_fail(&sub->out, uvow__error_nomem());
+  if (sub->let_go)
+    (void)leave_peer(sub);
+}
+
 /* The request is answered. */
 static void admit(uvow__sub_t *sub) {
-  int rc = find_key(sub);
+  int rc = sub->fault;
   uvow_future_unref(take_asked(sub));
   sub->state = UVOW__SUB_ON;
   if (rc == 0 && sub->was_on)
@@ -190,12 +211,12 @@ static void admit(uvow__sub_t *sub) {
   if (rc == 0 && sub->overrun)
     tell_overrun(sub);
   if (rc == 0 && sub->family)
-    rc = uvow__family_admit(sub->family, sub);
+    uvow__family_admit(sub->family, sub);
   sub->was_on = 1;
   if (rc == UVOW_ETYPE)
     fail_code(sub, rc, "the answer has nothing at answer_key");
   else if (rc)
-    fail_code(sub, rc, NULL);
+    fail_unnamed(sub);
   else if (sub->at_end) {
     uvow__stream_end(&sub->out, uvow_value_none());
     end(sub);
@@ -215,7 +236,7 @@ static int is_untold(const uvow_future_t *asked) {
 
 static void run_settled(uvow__task_t *task) {
   uvow__sub_t *sub = UVOW__CONTAINER(task, uvow__sub_t, settled);
-  if (sub->state == UVOW__SUB_ASKING && sub->asked->state == UVOW_FULFILLED) {
+  if (sub->state == UVOW__SUB_ASKING && sub->answered) {
     admit(sub);
     return;
   }
@@ -364,6 +385,9 @@ void uvow__sub_init(uvow__sub_t *sub, uvow_peer_t *peer) {
 int uvow__sub_begin(uvow__sub_t *sub, const char *event, const char *key) {
   uvow_peer_t *peer = sub->peer;
   uvow__list_append(&subs_of(sub)->all, &sub->member);
+  if (uvow__table_reserve(&subs_of(sub)->by_id) ||
+      (key && uvow__table_reserve(&subs_of(sub)->by_key)))
+    return UVOW_ENOMEM;
   if (event) {
     uvow__events_t *events =
         sub->within ? &sub->within->listeners : &peer->session.listeners;
@@ -380,7 +404,7 @@ int uvow__sub_begin(uvow__sub_t *sub, const char *event, const char *key) {
   return 0;
 }
 
-/* ---- partial answers ---- */
+/* ---- by ids ---- */
 
 static uvow__sub_t *with_id(const uvow__subscriptions_t *subs, uint64_t id) {
   uvow__entry_t *at = uvow__table_find(&subs->by_id, uvow__hash_number(id));
@@ -392,12 +416,25 @@ static uvow__sub_t *with_id(const uvow__subscriptions_t *subs, uint64_t id) {
   return NULL;
 }
 
+void uvow__subscriptions_answered(uvow__subscriptions_t *subs, uint64_t id,
+                                  const uvow__slice_t *value) {
+  uvow__sub_t *sub = with_id(subs, id);
+  if (!sub)
+    return;
+  if (sub->family)
+    leave_ids(sub, subs);
+  if (!value)
+    return;
+  sub->answered = 1;
+  sub->fault = find_key(sub, *value);
+}
+
 int uvow__subscriptions_part(uvow__subscriptions_t *subs, uint64_t id,
                              uvow__slice_t text) {
   uvow__slice_t none = {NULL, 0};
   uvow__slice_t item = text;
   uvow__sub_t *sub = with_id(subs, id);
-  if (!sub)
+  if (!sub || sub->family)
     return 0;
   if (sub->let_go)
     return 1;
@@ -414,7 +451,7 @@ int uvow__subscriptions_part(uvow__subscriptions_t *subs, uint64_t id,
 
 int uvow__subscriptions_part_end(uvow__subscriptions_t *subs, uint64_t id) {
   uvow__sub_t *sub = with_id(subs, id);
-  if (!sub)
+  if (!sub || sub->family)
     return 0;
   sub->at_end = 1;
   if (sub->asked)
@@ -430,7 +467,7 @@ int uvow__subscriptions_part_end(uvow__subscriptions_t *subs, uint64_t id) {
  * of its connection. */
 static int is_unharmed(const uvow__sub_t *sub) {
   const uvow_future_t *asked = sub->asked;
-  if (sub->state != UVOW__SUB_ASKING || asked->state == UVOW_FULFILLED)
+  if (sub->state != UVOW__SUB_ASKING || sub->answered)
     return 0;
   if (asked->state == UVOW_PENDING)
     return 1;
@@ -438,10 +475,20 @@ static int is_unharmed(const uvow__sub_t *sub) {
          uvow_error_code(asked->u.error) == UVOW_ETIMEDOUT;
 }
 
+/* Whether the peer may have told it, before it was lost. One that nothing but
+ * its end answers is on once it was sent. */
+static int may_be_on(const uvow__sub_t *sub) {
+  return sub->answered ||
+         (!sub->family && sub->asked->state == UVOW_REJECTED &&
+          uvow__protocol_ends(sub->peer->session.callee.protocol) &&
+          uvow_error_outcome(sub->asked->u.error) == UVOW_MAYBE_EXECUTED);
+}
+
 static void lose(uvow__sub_t *sub, const uvow_error_t *error) {
   if (sub->state == UVOW__SUB_LOST)
     return;
-  sub->was_on |= sub->asked ? sub->asked->state == UVOW_FULFILLED : 1;
+  if (may_be_on(sub))
+    sub->was_on = 1;
   uvow__future_drop(take_asked(sub)); /* another connection has other keys */
   if (sub->let_go || sub->state == UVOW__SUB_LEAVING) {
     end(sub);
@@ -512,7 +559,8 @@ void uvow__subscriptions_close(uvow_peer_t *peer) {
 
 static void end_one(uvow__sub_t *sub, const uvow_error_t *error) {
   uvow_future_t *asked = take_asked(sub);
-  if (sub->state == UVOW__SUB_ASKING && asked->state == UVOW_REJECTED)
+  if (sub->state == UVOW__SUB_ASKING && !sub->answered &&
+      asked->state == UVOW_REJECTED)
     error = asked->u.error;
   if (error)
     uvow__stream_fail(&sub->out, uvow_error_ref(error));

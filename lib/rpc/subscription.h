@@ -12,7 +12,8 @@ typedef struct uvow__subscriptions {
   uvow__list_t untold;  /* those let go of that couldn't be said yet */
   size_t untold_at;     /* with so many requests pending; 0: there are none */
   uvow__table_t by_key; /* those of families with keys that are answered */
-  uvow__table_t by_id;  /* those that are told by partial answers */
+  uvow__table_t by_id;  /* those whose requests are under way, and those that
+                           are told by partial answers */
 } uvow__subscriptions_t;
 
 typedef enum uvow__sub_state {
@@ -21,6 +22,9 @@ typedef enum uvow__sub_state {
   UVOW__SUB_LOST,   /* with its connection, and to be made again */
   UVOW__SUB_LEAVING /* the request that unsubscribes it is under way, or waits */
 } uvow__sub_state_t;
+
+/* Bytes of a key that need no memory of their own: as most have. */
+#define UVOW__SUB_KEY 48
 
 /* One of them: what its stream comes from. */
 typedef struct uvow__sub {
@@ -38,9 +42,12 @@ typedef struct uvow__sub {
   uvow__sub_state_t state;
   uint64_t id;   /* of its request */
   uint64_t from; /* what was held before isn't its own */
-  char *key;     /* what the answer had, as a key; or NULL */
+  char *key;     /* what the answer had, as a key: `room` mostly; or NULL */
   size_t key_len;
-  uint8_t in_table;
+  int fault;        /* why the answer has none; or 0 */
+  uint8_t answered; /* its request is: the peer has subscribed it */
+  uint8_t in_table; /* by key */
+  uint8_t in_ids;   /* by id */
   uint8_t was_on;
   uint8_t let_go;
   uint8_t overrun; /* some of what was held is missing */
@@ -54,6 +61,7 @@ typedef struct uvow__sub {
   const char *item;
   const char *unsubscribe;
   const char *unsubscribe_params;
+  char room[UVOW__SUB_KEY];
 } uvow__sub_t;
 
 void uvow__subscriptions_init(uvow__subscriptions_t *subs,
@@ -67,6 +75,10 @@ int uvow__sub_begin(uvow__sub_t *sub, const char *event, const char *key);
 void uvow__sub_fail(uvow__sub_t *sub, uvow_error_t *error);
 /* Appends unsubscribe_params, with the key in its places. */
 int uvow__sub_write_params(const uvow__sub_t *sub, uvow__buf_t *out);
+/* The request of this id has left its slot. value: of the answer; NULL: there's
+ * none. */
+void uvow__subscriptions_answered(uvow__subscriptions_t *subs, uint64_t id,
+                                  const uvow__slice_t *value);
 /* What its stream's source does. */
 extern const uvow__source_ops_t uvow__sub_ops;
 /* A partial answer, JSON text: 1: it was a subscription's. */

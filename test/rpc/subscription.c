@@ -331,6 +331,25 @@ TEST_CASE(test_parts) {
   script_end(&s);
 }
 
+/* One that only its end answers is on once it was sent. */
+TEST_CASE(test_parts_renewed_unanswered) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  start_parts(&s, &reconnect);
+  script_mark_t a = script_mark(&s, "a");
+  parts_read(subs_with(&s, NULL), &a);
+  script_hang_up(&s, UV_ECONNRESET);
+  link_again(&s);
+  script_text(&s, "{\"id\":2,\"part\":1}");
+  script_text(&s, "{\"id\":2,\"part\":2}");
+  script_expect(&s, "a:1(+?) a:2");
+  script_hang_up(&s, UV_ECONNRESET);
+  link_again(&s);
+  script_text(&s, "{\"id\":3,\"end\":true}");
+  script_expect(&s, "a=");
+  script_end(&s);
+}
+
 /* The end is the answer, where there's no other. */
 TEST_CASE(test_parts_end) {
   script_t s;
@@ -557,6 +576,7 @@ TEST_MODULE(subscription) {
       cmocka_unit_test(test_let_go_with_a_full_queue),
       cmocka_unit_test(test_let_go_without_room),
       cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_parts_renewed_unanswered),
       cmocka_unit_test(test_parts_end),
       cmocka_unit_test(test_parts_close),
       cmocka_unit_test(test_pair),
