@@ -71,11 +71,13 @@ UVOW_NEW uvow_stream_t *uvow_fs_read_stream(uvow_loop_t *loop,
  * Since 0.2.
  */
 UVOW_NEW uvow_sink_t *uvow_fs_write_sink(uvow_loop_t *loop, const char *path);
-/** Copies a file, as uv_fs_copyfile; replaces what is there. The file must hold
- * what its size says: one that gets shorter meanwhile, or that is in /proc or
- * /sys, is copied for ever by libuv 1.44, which holds a thread of its pool and
- * the end of the loop; uvow_fs_read_stream and uvow_fs_write_sink copy those. A
- * future (no value). Since 0.2. */
+/**
+ * Copies a file with its permissions: what is there is replaced at once or not at
+ * all, as by uvow_fs_write_file. Onto itself: nothing is done. A device or a pipe
+ * is written to. It ends where there is nothing more to read, also in /proc. A
+ * cancel is seen between two parts of 16 MiB. A future (no value). Since 0.2.
+ * Source: uv_fs_sendfile.
+ */
 UVOW_NEW uvow_future_t *uvow_fs_copy(uvow_loop_t *loop, const char *from,
                                      const char *to);
 

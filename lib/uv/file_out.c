@@ -32,10 +32,11 @@ typedef struct target {
     uv_fs_t fs;
     uv_work_t work;
   } req;
-  uv_file fd; /* negative: not open */
-  int busy;   /* a request is under way */
-  int over;   /* the last piece of work is */
-  int code;   /* of what has failed */
+  uv_file fd;     /* negative: not open */
+  int64_t opened; /* by the thread: its descriptor, or why not */
+  int busy;       /* a request is under way */
+  int over;       /* the last piece of work is */
+  int code;       /* of what has failed */
   const char *what;
   uvow_value_t value; /* owned: it's being written */
   uvow__slice_t rest; /* of it */
@@ -119,12 +120,10 @@ static void fail(target_t *t, const char *what, int code) {
 
 static void step(target_t *t);
 
-static void on_fs(uv_fs_t *req) {
-  target_t *t = UVOW__CONTAINER(req, target_t, req.fs);
+/* A request has this result. */
+static void arrive(target_t *t, int64_t result) {
   uvow__runtime_t *rt = &t->loop->rt;
-  int64_t result = req->result;
   uvow__runtime_enter(rt);
-  uv_fs_req_cleanup(req);
   t->busy = 0;
   if (result < 0) {
     fail(t, t->fd < 0 ? "open" : "write", (int)result);
@@ -136,6 +135,26 @@ static void on_fs(uv_fs_t *req) {
   }
   step(t);
   uvow__runtime_leave(rt);
+}
+
+static void on_fs(uv_fs_t *req) {
+  int64_t result = req->result;
+  uv_fs_req_cleanup(req);
+  arrive(UVOW__CONTAINER(req, target_t, req.fs), result);
+}
+
+/* Nobody may read it meanwhile who mayn't read what it becomes. */
+static void open_cb(uv_work_t *work) {
+  target_t *t = UVOW__CONTAINER(work, target_t, req.work);
+  t->opened =
+      uvow__here_open(t->path, UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL,
+                      uvow__here_mode(t->name));
+}
+
+static void on_open(uv_work_t *work, int status) {
+  target_t *t = UVOW__CONTAINER(work, target_t, req.work);
+  (void)status; /* it isn't canceled */
+  arrive(t, t->opened);
 }
 
 static void write_on(target_t *t) {
@@ -242,8 +261,7 @@ uvow_sink_t *uvow_fs_write_sink(uvow_loop_t *loop, const char *path) {
     return NULL;
   int rc = path ? make_path(t) : UVOW_EINVAL;
   if (rc == 0)
-    rc = uv_fs_open(loop->uv, &t->req.fs, t->path,
-                    UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL, 0666, on_fs);
+    rc = uv_queue_work(loop->uv, &t->req.work, open_cb, on_open);
   t->busy = rc == 0;
   if (rc) {
     fail(t, "open", rc);

@@ -131,16 +131,6 @@ uvow_future_t *uvow_fs_link(uvow_loop_t *loop, const char *from,
   return call_two(loop, "link", uv_fs_link, from, to);
 }
 
-static int copy(uv_loop_t *uv, uv_fs_t *req, const char *from, const char *to,
-                uv_fs_cb cb) {
-  return uv_fs_copyfile(uv, req, from, to, UV_FS_COPYFILE_FICLONE, cb);
-}
-
-uvow_future_t *uvow_fs_copy(uvow_loop_t *loop, const char *from,
-                            const char *to) {
-  return call_two(loop, "copy", copy, from, to);
-}
-
 /* Its errors are about the second path. */
 uvow_future_t *uvow_fs_symlink(uvow_loop_t *loop, const char *target,
                                const char *path) {

@@ -29,7 +29,6 @@ struct uvow__op {
   uvow__bytes_t *bytes;    /* owned: what is read */
   char *path;              /* owned; where libuv doesn't keep it */
   uvow_destroy_cb destroy; /* of a work's data; NULL: none */
-  size_t path_size;
   union {
     struct {
       uvow_work_cb cb;
@@ -44,7 +43,8 @@ struct uvow__op {
     struct {
       size_t max;
       size_t size;        /* of the file; known when it didn't fit */
-      const char *target; /* write_file: in path, behind the temporary one's */
+      const char *target; /* in path, behind the temporary one's */
+      const char *about;  /* in path: whom an error names */
       int64_t result;     /* of the thread's work */
     } whole;
     uvow_file_t *from; /* owned: of sendfile */

@@ -62,7 +62,8 @@ static uvow_file_t **any_file(world_t *w) {
 }
 
 static const char *any_path(world_t *w) {
-  const char *const paths[] = {path_a, path_b, folder, "/none/at/all", NULL};
+  const char *const paths[] = {path_a,         path_b, folder,
+                               "/none/at/all", NULL,   "/sys/class/net/lo/mtu"};
   return paths[next(w) % COUNT(paths)];
 }
 
@@ -195,7 +196,7 @@ static uvow_future_t *path_call(world_t *w) {
   case 1:
     return uvow_fs_write_file(w->loop, path_a, some_value(w));
   case 2:
-    return uvow_fs_copy(w->loop, path_a, path_b);
+    return uvow_fs_copy(w->loop, path, path_b);
   case 3:
     return uvow_fs_stat(w->loop, path);
   case 4:

@@ -1,5 +1,6 @@
 /* Files as streams and sinks. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include <uvow/uv.h>
 
@@ -60,6 +61,29 @@ TEST_CASE(a_copy) {
   assert_int_equal(wait(&s, f), 0);
   expect_file(s.to, large);
   assert_int_equal(entries(&s), 2);
+  close_scene(&s);
+}
+
+/* The temporary file is as private as what it replaces. */
+TEST_CASE(a_secret_stays_one) {
+  scene_t s;
+  uv_fs_t req;
+  uv_dirent_t entry;
+  struct stat st;
+  char path[FOLDER_PATH + 300];
+  open_scene(&s);
+  assert_int_equal(chmod(s.from, 0600), 0);
+  uvow_sink_t *sink = uvow_fs_write_sink(s.bed.loop, s.from);
+  while (entries(&s) == 1)
+    (void)uv_run(&s.bed.uv, UV_RUN_NOWAIT);
+  assert_int_equal(uv_fs_scandir(NULL, &req, s.folder.path, 0, NULL), 2);
+  while (uv_fs_scandir_next(&req, &entry) == 0) {
+    snprintf(path, sizeof(path), "%s/%s", s.folder.path, entry.name);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+  }
+  uv_fs_req_cleanup(&req);
+  uvow_sink_drop(sink);
   close_scene(&s);
 }
 
@@ -252,6 +276,7 @@ TEST_CASE(the_loop_closes_meanwhile) {
 TEST_MODULE(file_io) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_copy),
+      cmocka_unit_test(a_secret_stays_one),
       cmocka_unit_test(a_reader_that_waits),
       cmocka_unit_test(an_open_file),
       cmocka_unit_test(a_last_ask),

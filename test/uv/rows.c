@@ -153,7 +153,7 @@ static const struct {
     {"rmdir", uvow_fs_rmdir, FOLDER, 0, 0},
     {"rename", renames, PLAIN, 0, 0},
     {"link", links, PLAIN, 0, 0},
-    {"copy", copies, PLAIN, 0, 0},
+    {"open", copies, PLAIN, 0, 0},
     {"symlink", symlinks, OTHER, 1, 0},
     {"mkdir", mkdirs, OTHER, 1, 0},
     {"mkdtemp", mkdtemps, OTHER, 1, 1},
