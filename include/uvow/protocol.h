@@ -64,6 +64,12 @@ UVOW_API const char *uvow_protocol_name(const uvow_protocol_t *protocol);
  *                     (of secret, challenge, and salt, iterations: signature)
  * accept              the same of a server, to who has connected; a base's, and
  *                     its open, are replaced whole
+ * closes              of a server: {"malformed": code, "early": code, "twice":
+ *                     code, "again": code}: with which code the connection ends
+ *                     of who says what can't be read, calls before accept is
+ *                     done, gives a call the id of one under way, or says again
+ *                     what accept expected (default: it goes on; such calls are
+ *                     refused, and what can't be read is answered)
  * call, notify, cancel, reply, reply_error, partial, event, end, subscribe M;
  *                     without reply, an answer is a partial and an end; without
  *                     subscribe or event: as call, as notify

@@ -13,8 +13,10 @@
  *    from then on. It's read as an end: who has a call of that id, and no
  *    request, takes it for what it is.
  * 3. A server acknowledges who begins with its "secret", where it has one (4403),
- *    in time (4408); a call has no name, and is one of "subscribe". A value is
- *    one result, and the end.
+ *    in time (4408), once (4429). It closes on who subscribes before that (4401),
+ *    gives two operations one id (4409), or can't be read (4400).
+ * 4. A call has no name, and is one of "subscribe". A value is one result, and
+ *    the end.
  */
 #include "opening.h"
 
@@ -167,6 +169,7 @@ const uvow_protocol_t uvow__protocol_graphql_transport_ws = {
     .step_count = UVOW__COUNT(steps),
     .accepts = accepts,
     .accept_count = UVOW__COUNT(accepts),
+    .closes = {.malformed = 4400, .early = 4401, .twice = 4409, .again = 4429},
     .templates =
         {
             [UVOW__OP_CALL] = UVOW__TEMPLATE(call),

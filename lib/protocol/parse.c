@@ -419,7 +419,7 @@ static int read_all(uvow__parser_t *p, json_t *json) {
       "params",  "open",        "accept",      "call",    "notify",
       "cancel",  "reply",       "reply_error", "partial", "event",
       "end",     "subscribe",   "heartbeat",   "rules",   "liberal",
-      "batches", "reply_first", NULL};
+      "batches", "reply_first", "closes",      NULL};
   uvow_protocol_t *protocol = &p->description->protocol;
   const char *name = uvow__parse_text(p, json, "name", 1);
   const char *subprotocol = uvow__parse_text(p, json, "subprotocol", 0);
@@ -445,8 +445,8 @@ static int read_all(uvow__parser_t *p, json_t *json) {
     protocol->batches = json_is_true(json_object_get(json, "batches"));
   if (p->rc || read_ids(p, json) || read_liberal(p, json, base != NULL) ||
       read_messages(p, json) || read_rules(p, json, base) ||
-      uvow__parse_open(p, json) || uvow__parse_heartbeat(p, json) ||
-      check_whole(p) || make_levels(p))
+      uvow__parse_open(p, json) || uvow__parse_closes(p, json) ||
+      uvow__parse_heartbeat(p, json) || check_whole(p) || make_levels(p))
     return -1;
   uvow__parse_reads(p);
   return p->rc ? -1 : 0;

@@ -95,6 +95,7 @@ int uvow__parse_template(uvow__parser_t *p, json_t *json, uvow__parse_use_t use,
 
 /* parse_opening.c. Each returns 0, or -1: failed. */
 int uvow__parse_open(uvow__parser_t *p, json_t *json);
+int uvow__parse_closes(uvow__parser_t *p, json_t *json);
 int uvow__parse_heartbeat(uvow__parser_t *p, json_t *json);
 
 /* parse_base.c: the rules of a built-in one, behind `own` others. */

@@ -242,6 +242,30 @@ int uvow__parse_open(uvow__parser_t *p, json_t *json) {
                     &protocol->accept_count);
 }
 
+int uvow__parse_closes(uvow__parser_t *p, json_t *json) {
+  static const char *const names[] = {"malformed", "early", "twice", "again",
+                                      NULL};
+  uvow__closes_t *ret = &p->description->protocol.closes;
+  json_t *closes = json_object_get(json, "closes");
+  if (!closes)
+    return 0;
+  uvow__parse_enter(p, "closes", 0);
+  if (!json_is_object(closes))
+    return uvow__parse_fail(p, "it's an object of close codes");
+  if (uvow__parse_known(p, closes, names) ||
+      read_close(p, closes, names[0], &ret->malformed) ||
+      read_close(p, closes, names[1], &ret->early) ||
+      read_close(p, closes, names[2], &ret->twice) ||
+      read_close(p, closes, names[3], &ret->again))
+    return -1;
+  if ((ret->early || ret->again) && !p->description->protocol.accept_count)
+    return uvow__parse_fail(p,
+                            "without \"accept\", nobody is early, nor let "
+                            "in again");
+  uvow__parse_leave(p);
+  return 0;
+}
+
 int uvow__parse_heartbeat(uvow__parser_t *p, json_t *json) {
   static const char *const names[] = {"every_ms", "call", "send", NULL};
   json_t *heartbeat = json_object_get(json, "heartbeat");

@@ -140,6 +140,15 @@ typedef struct uvow__notes {
   const char *asks_token; /* a JSON Pointer: where a call's params have it */
 } uvow__notes_t;
 
+/* Of who is connected to: with which close code it ends the connection; 0: it
+ * doesn't. */
+typedef struct uvow__closes {
+  uint16_t malformed; /* of who says what can't be read, */
+  uint16_t early;     /* calls before it is let in, */
+  uint16_t twice;     /* gives a call the id of one under way, */
+  uint16_t again;     /* says once more what let it in */
+} uvow__closes_t;
+
 struct uvow_protocol {
   const char *name;
   const uvow__level_t *root;
@@ -159,6 +168,7 @@ struct uvow_protocol {
   size_t step_count;
   const struct uvow__step *accepts; /* the same of who is connected to */
   size_t accept_count;
+  uvow__closes_t closes;
   const struct uvow__heartbeat *heartbeat; /* or NULL */
   const uvow__notes_t *notes;              /* or NULL */
   const uvow_codec_t *codec;               /* or NULL */

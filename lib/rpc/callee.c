@@ -475,18 +475,42 @@ void uvow__callee_drop_call(uvow__callee_t *callee, uvow__slice_t raw_id) {
   cancel(callee, raw_id, 1);
 }
 
+/* Whether a call that waits for its answer has this id. */
+static int is_twice(uvow__callee_t *callee, uvow__slice_t raw_id) {
+  if (callee->count == 0 || index_all(callee))
+    return 0;
+  uvow_call_t *call = with_id(
+      uvow__table_find(&callee->index, hash_id(callee, raw_id)), raw_id);
+  while (call && call->task.run == run_canceled)
+    call = with_id(uvow__table_next(&call->entry), raw_id);
+  return call != NULL;
+}
+
+void uvow__callee_close(uvow__callee_t *callee, uint16_t code,
+                        const char *why) {
+  if (callee->close_code)
+    return;
+  callee->close_code = code;
+  callee->close_why = why;
+  callee->closing = 1;
+  callee->hooks->on_failed(callee, UVOW_EPROTOCOL);
+}
+
 /* Whether all that share a quota hold too much for so many bytes more. */
 static int is_above(const uvow__quota_t *quota, size_t size) {
   return quota && (size > quota->max || quota->used > quota->max - size);
 }
 
 /* Why there is no place for one more of this size, or 0. */
-static int is_full(const uvow__callee_t *callee, const uvow__msg_t *msg) {
+static int is_full(uvow__callee_t *callee, const uvow__msg_t *msg) {
   size_t size = msg->value.len + sizeof(uvow_call_t);
   if ((callee->closing && msg->kind == UVOW__MSG_CALL) || callee->unopened ||
       callee->count >= callee->max_calls || size > callee->max_bytes ||
       callee->bytes > callee->max_bytes - size || is_above(callee->quota, size))
     return UVOW_EOVERLOAD;
+  if (callee->protocol->closes.twice && msg->kind == UVOW__MSG_CALL &&
+      is_twice(callee, msg->raw_id))
+    return UVOW_EALREADY;
   return 0;
 }
 
@@ -498,9 +522,14 @@ static const char *overload_text(const uvow__callee_t *callee, int rc) {
 }
 
 static void refuse(uvow__callee_t *callee, const uvow__msg_t *msg, int rc) {
-  if (msg->kind != UVOW__MSG_CALL)
+  if (msg->kind != UVOW__MSG_CALL || callee->close_code)
     return;
-  if (rc == UVOW_EINVAL)
+  if (rc == UVOW_EALREADY)
+    uvow__callee_close(callee, callee->protocol->closes.twice,
+                       "two calls have one id");
+  else if (callee->unopened && callee->early)
+    uvow__callee_close(callee, callee->early, "it isn't let in yet");
+  else if (rc == UVOW_EINVAL)
     uvow__callee_refuse(callee, msg->raw_id, UVOW__INVALID_REQUEST,
                         "Invalid Request");
   else

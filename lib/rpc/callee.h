@@ -27,7 +27,8 @@ typedef struct uvow__callee_hooks {
   /* Something was sent. */
   void (*on_sent)(uvow__callee_t *callee, uvow__op_kind_t kind);
   /* An answer can't be sent (UVOW_EOVERLOAD, UVOW_ENOMEM): the peer would wait
-   * in vain. Not to be freed within. */
+   * in vain. Or the connection is to end, see close_code (UVOW_EPROTOCOL). Not to
+   * be freed within. */
   void (*on_failed)(uvow__callee_t *callee, int code);
   /* uvow_call_peer. */
   uvow_peer_t *(*peer)(uvow__callee_t *callee);
@@ -53,7 +54,10 @@ struct uvow__callee {
   uvow__list_t stalled; /* tasks of calls whose streams wait: see serve.h */
   uvow__batch_t *batch; /* the array that is being read, or NULL */
   int closing;          /* no new calls */
-  int unopened;         /* nor any, of who isn't let in yet */
+  int unopened;         /* nor any, of who isn't let in yet: */
+  uint16_t early;       /* the close code of who calls all the same; 0: none */
+  uint16_t close_code; /* with which it ends, if it was told to; 0: the usual */
+  const char *close_why; /* static text */
 };
 
 /* The limits are to be set; protocol and methods are kept. */
@@ -70,6 +74,9 @@ int uvow__callee_begin(uvow__callee_t *callee, const uvow__msg_t *msg,
 void uvow__callee_cancel(uvow__callee_t *callee, uvow__slice_t raw_id);
 /* The same for one that wants to hear nothing of it any more. */
 void uvow__callee_drop_call(uvow__callee_t *callee, uvow__slice_t raw_id);
+/* The connection is to end, with this close code. why: static text, for the peer
+ * too. The first one counts; no call begins from here on. */
+void uvow__callee_close(uvow__callee_t *callee, uint16_t code, const char *why);
 /* Answers a message that is none; raw_id: of it, or null. */
 void uvow__callee_refuse(uvow__callee_t *callee, uvow__slice_t raw_id,
                          int64_t code, const char *message);

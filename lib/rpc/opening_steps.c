@@ -223,7 +223,7 @@ int uvow__opening_message(uvow__opening_t *opening, uvow__slice_t text) {
   const uvow_protocol_t *protocol = protocol_of(opening);
   const uvow__step_t *step = &opening->steps[opening->step];
   uvow__step_read_t read;
-  if (opening->error)
+  if (opening->error || opening->callee->close_code)
     return 1; /* it's over */
   if (opening->step == opening->step_count)
     return 0; /* the application's own: a message as any other */

@@ -6,6 +6,7 @@
  *    they are given up.
  */
 #include "own_step.h"
+#include "base/text.h"
 #include "future/fail.h"
 #include "peer.h"
 #include "within.h"
@@ -98,24 +99,30 @@ static void on_sent(uvow__callee_t *callee, uvow__op_kind_t kind) {
   uvow__session_pace(session);
 }
 
-/* It can't be served any more, and would wait in vain: it is told so if that's
- * possible. One that we connect to is connected to again. */
+/* It can't be served any more, and would wait in vain, or isn't to be: it is told
+ * so if that's possible. One that we connect to is connected to again. */
 static void run_fail(uvow__task_t *task) {
   uvow_peer_t *peer = UVOW__CONTAINER(task, uvow_peer_t, life.fail);
-  uvow__channel_t *channel = peer->session.callee.channel;
+  const uvow__callee_t *callee = &peer->session.callee;
+  uvow__channel_t *channel = callee->channel;
   uvow__error_spec_t spec = {0};
   int overload = peer->life.fail_code == UVOW_EOVERLOAD;
+  const char *why = callee->close_code ? callee->close_why
+                    : overload         ? "the peer does not read its answers"
+                                       : "there is no memory to go on";
   spec.code = peer->link ? UVOW_ELOST : peer->life.fail_code;
-  spec.status = overload ? 1013 : 1011;
-  spec.detail = overload ? UVOW__SLICE("the peer does not read its answers")
-                         : UVOW__SLICE("there is no memory to go on");
+  spec.status = callee->close_code ? callee->close_code
+                : overload         ? 1013
+                                   : 1011;
+  spec.detail = uvow__slice_of(why);
   uvow_error_t *error = uvow__error_make(uvow__peer_mem(peer), &spec);
   if (peer->link) {
     uvow__link_lost(peer, error);
     return;
   }
   if (channel)
-    channel->ops->close(channel, spec.status, "");
+    channel->ops->close(channel, spec.status,
+                        callee->close_code ? callee->close_why : "");
   uvow__peer_ended(peer, error);
 }
 

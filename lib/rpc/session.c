@@ -62,8 +62,9 @@ void uvow__session_stray(uvow__session_t *session, uvow_stray_t kind,
 /* ---- answers ---- */
 
 /* A message that can't be read, if it may be a call. */
-static void refuse(uvow__session_t *session, const uvow__msg_t *msg) {
-  if (msg->refusal)
+static void refuse(uvow__session_t *session, const uvow__msg_t *msg,
+                   uvow__slice_t bytes) {
+  if (!uvow__session_closes(session, msg, bytes) && msg->refusal)
     uvow__callee_refuse(&session->callee,
                         msg->raw_id.ptr ? msg->raw_id : UVOW__SLICE("null"),
                         msg->refusal_code, msg->refusal);
@@ -95,7 +96,7 @@ static void stray_answer(uvow__session_t *session, const uvow__msg_t *msg,
                               : uvow__dispatcher_classify(d, msg->id),
                       bytes);
   if (msg->kind == UVOW__MSG_MALFORMED && session->answers_faults)
-    refuse(session, msg);
+    refuse(session, msg, bytes);
 }
 
 /* A request that was sent is answered. */
@@ -131,7 +132,7 @@ static void answer(uvow__session_t *session, const uvow__msg_t *msg,
   if (!msg->has_id) {
     uvow__session_stray(session, UVOW_STRAY_MALFORMED, bytes);
     if (msg->kind == UVOW__MSG_MALFORMED && session->answers_faults)
-      refuse(session, msg);
+      refuse(session, msg, bytes);
     return;
   }
   uvow__request_t *request = uvow__dispatcher_find(d, msg->id);
@@ -353,7 +354,7 @@ static void unreadable(uvow__session_t *session, const uvow__msg_t *msg,
                        uvow__slice_t bytes) {
   uvow__session_stray(session, UVOW_STRAY_MALFORMED, bytes);
   if (session->answers_faults)
-    refuse(session, msg);
+    refuse(session, msg, bytes);
 }
 
 /* Who answers may be told in the same words that nobody waits any more. */
@@ -397,7 +398,7 @@ static void handle(uvow__session_t *session, const uvow__msg_t *msg,
     break;
   case UVOW__MSG_BAD_CALL:
     uvow__session_stray(session, UVOW_STRAY_MALFORMED, bytes);
-    refuse(session, msg);
+    refuse(session, msg, bytes);
     break;
   default: /* what is to be ignored */
     break;
@@ -502,6 +503,7 @@ static void on_unopened(uvow__opening_t *opening, uvow_error_t *error) {
 
 static void on_ask(uvow__opening_t *opening) {
   uvow__session_t *session = opening_of(opening);
+  session->callee.early = 0; /* the protocol has let it in */
   session->hooks->on_ask(session);
 }
 
@@ -523,6 +525,7 @@ void uvow__session_open(uvow__session_t *session) {
   session->excess = 0;
   session->callee.unopened =
       session->is_server && uvow__session_has_steps(session);
+  session->callee.early = session->callee.protocol->closes.early;
   if (session->opening.callee)
     uvow__opening_start(&session->opening);
   else

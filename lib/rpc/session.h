@@ -100,6 +100,10 @@ static inline void uvow__session_unstray(uvow__session_t *session,
                                          uvow_stray_t stray) {
   session->strays[stray] -= session->strays[stray] != 0;
 }
+/* session_closes.c: a message can't be read. Returns whether the connection ends
+ * with it, as the protocol of who is connected to may want. */
+int uvow__session_closes(uvow__session_t *session, const uvow__msg_t *msg,
+                         uvow__slice_t bytes);
 /* Its variables and steps, before it's opened. As uvow__opening_init. */
 int uvow__session_prepare(uvow__session_t *session,
                           const uvow__opening_plan_t *plan,

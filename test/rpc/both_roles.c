@@ -165,6 +165,48 @@ TEST_CASE(test_graphql) {
   end(&x);
 }
 
+/* The id of its only request, as it is written. */
+static void written_id(script_t *s, const uvow_protocol_t *protocol, char *id,
+                       size_t cap) {
+  uvow_channel_t a, b;
+  uvow_result_t result;
+  const char *text;
+  uvow_peer_options_t options = {.size = sizeof(options), .protocol = protocol};
+  assert_int_equal(uvow_channel_pair(s->loop, &a, &b), 0);
+  uvow_peer_t *peer = uvow_peer_new(s->loop, a, &options);
+  script_mark_t m = script_mark(s, "");
+  script_watch(uvow_peer_request(peer, "m", uvow_value_none()), &m);
+  uvow_future_t *f = uvow_stream_next(b.in);
+  script_turns(s);
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  assert_int_equal(uvow_result_get_text(&result, "/id", &text), 0);
+  snprintf(id, cap, "%s", text);
+  uvow_future_unref(f);
+  uvow_peer_unref(peer);
+  uvow_stream_unref(b.in);
+  uvow_sink_drop(b.out);
+  script_turns(s);
+  script_expect(s, "!ECLOSED:MAYBE");
+}
+
+/* Clients that see each other's answers have ids of their own. */
+TEST_CASE(test_random_ids) {
+  static const char text[] =
+      "{\"name\":\"r\",\"ids\":\"random\",\"call\":{\"id\":\"$id\"},"
+      "\"rules\":[{\"is\":\"ok\",\"id\":\"/id\"}]}";
+  uvow_protocol_t *protocol = uvow_protocol_parse(text, sizeof(text) - 1, NULL);
+  script_t s;
+  char ids[2][64];
+  script_init(&s);
+  for (size_t i = 0; i < 2; i++) {
+    written_id(&s, protocol, ids[i], sizeof(ids[i]));
+    assert_string_equal(ids[i] + strlen(ids[i]) - 2, "-1");
+  }
+  assert_string_not_equal(ids[0], ids[1]);
+  uvow_protocol_unref(protocol);
+  script_end(&s);
+}
+
 TEST_MODULE(both_roles) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_home_assistant),
@@ -173,6 +215,7 @@ TEST_MODULE(both_roles) {
       cmocka_unit_test(test_obs5_password),
       cmocka_unit_test(test_graphql),
       cmocka_unit_test(test_graphql_secret),
+      cmocka_unit_test(test_random_ids),
   };
   return cmocka_run_group_tests_name("rpc/both_roles", tests, NULL, NULL);
 }

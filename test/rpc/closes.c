@@ -1,0 +1,240 @@
+/* A server that closes on what its protocol forbids, each with its code, to who
+ * writes what it wants; and goes on with whoever does as it must. */
+#include "rpc/server.h"
+
+#include <stdio.h>
+
+#include <uvow/stream.h>
+
+#include "support/loop_bed.h"
+#include "support/serve.h"
+
+#define INIT "{\"type\":\"connection_init\"}"
+#define SUBSCRIBE(id)                                                          \
+  "{\"id\":\"" id "\",\"type\":\"subscribe\",\"payload\":{\"a\":1}}"
+#define HOLD(id) "{\"id\":\"" id "\",\"type\":\"subscribe\",\"payload\":[]}"
+#define COMPLETE(id) "{\"id\":\"" id "\",\"type\":\"complete\"}"
+#define PING "{\"type\":\"ping\"}"
+#define ACK "{\"type\":\"connection_ack\"}|"
+#define NEXT(id)                                                               \
+  "{\"id\":\"" id                                                              \
+  "\",\"type\":\"next\",\"payload\":{\"a\":1}}|" COMPLETE(id) "|"
+#define PONG "{\"type\":\"pong\"}|"
+
+typedef struct house {
+  loop_bed_t bed;
+  test_serve_t options;
+  uvow_server_t *server;
+  uvow_promise_t *held[4];
+  size_t held_count;
+  uvow_websocket_t *ws;
+  char came[1000];
+  size_t messages;
+  size_t until;   /* the message that ends it in order; 0: none */
+  size_t then_at; /* the message after which this is said; 0: none */
+  const char *then;
+  uvow_promise_t *asked;
+  int was_open;
+  int status; /* with which a peer of the server's ended */
+} house_t;
+
+/* Objects are sent back; anything else waits. */
+static uvow_next_t subscribe(uvow_call_t *call, const uvow_result_t *params,
+                             void *data) {
+  house_t *house = (house_t *)data;
+  uvow_slice_t text = uvow_result_bytes(params);
+  if (text.len && *text.bytes == '{')
+    return uvow_next_pass();
+  assert_true(house->held_count < 4);
+  return uvow_next_future(uvow_promise_new(uvow_call_loop(call),
+                                           &house->held[house->held_count++]));
+}
+
+static void on_state(uvow_peer_t *peer, const uvow_peer_change_t *change,
+                     void *data) {
+  house_t *house = (house_t *)data;
+  (void)peer;
+  house->was_open |= change->state == UVOW_PEER_OPEN;
+  if (change->state == UVOW_PEER_CLOSED && change->why)
+    house->status = uvow_error_status(change->why);
+}
+
+static void prepare(house_t *house, const uvow_protocol_t *protocol) {
+  memset(house, 0, sizeof(*house));
+  loop_bed_open(&house->bed);
+  house->options = test_serve_options();
+  house->options.peer.protocol = protocol;
+  house->options.peer.data = house;
+  house->options.peer.on_state = on_state;
+}
+
+static void start(house_t *house) {
+  static const char *const subprotocol = "graphql-transport-ws";
+  uvow_websocket_options_t options = {.size = sizeof(options)};
+  char url[64];
+  assert_int_equal(test_serve(house->bed.loop, &house->options, &house->server),
+                   0);
+  assert_int_equal(test_method(house->server, NULL, subscribe, house), 0);
+  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/",
+           (unsigned)uvow_server_port(house->server));
+  options.subprotocols = &subprotocol;
+  options.subprotocol_count = 1;
+  house->ws = uvow_websocket_connect(house->bed.loop, url, &options);
+  assert_int_equal(
+      loop_bed_wait(&house->bed, uvow_websocket_ready(house->ws), NULL), 0);
+}
+
+static void say(house_t *house, const char *text) {
+  assert_int_equal(uvow_websocket_send(house->ws, uvow_value_text(text)), 0);
+}
+
+static uvow_next_t on_message(const uvow_result_t *message, void *data) {
+  house_t *house = (house_t *)data;
+  uvow_slice_t got = uvow_result_bytes(message);
+  size_t used = strlen(house->came);
+  snprintf(house->came + used, sizeof(house->came) - used, "%.*s|",
+           (int)got.len, got.bytes);
+  if (++house->messages == house->then_at)
+    say(house, house->then);
+  return house->messages == house->until ? uvow_next_end(uvow_value_none())
+                                         : uvow_next_none();
+}
+
+/* What came, and the close code; 0: it goes on. */
+static void expect(house_t *house, const char *came, int status) {
+  uvow_result_t result;
+  for (const char *at = strchr(came, '|'); !status && at;
+       at = strchr(at + 1, '|'))
+    house->until++;
+  uvow_future_t *end =
+      uvow_stream_each(uvow_websocket_messages(house->ws), on_message, house);
+  int rc = loop_bed_wait(&house->bed, end, &result);
+  assert_string_equal(house->came, came);
+  assert_int_equal(rc, status ? UVOW_ECLOSED : 0);
+  if (status)
+    assert_int_equal(uvow_error_status(result.error), status);
+}
+
+static void finish(house_t *house) {
+  uvow_websocket_unref(house->ws);
+  uvow_server_free(house->server);
+  for (size_t i = 0; i < house->held_count; i++)
+    uvow_promise_drop(house->held[i]);
+  if (house->asked)
+    uvow_promise_drop(house->asked);
+  loop_bed_close(&house->bed, "closed");
+}
+
+static void play(const char *const *texts, const char *came, int status) {
+  house_t house;
+  prepare(&house, uvow_protocol_by_name("graphql_transport_ws"));
+  start(&house);
+  for (; *texts; texts++)
+    say(&house, *texts);
+  expect(&house, came, status);
+  assert_int_equal(house.status, house.was_open ? status : 0);
+  finish(&house);
+}
+
+#define PLAY(came, status, ...)                                                \
+  play((const char *const[]){__VA_ARGS__, NULL}, came, status)
+
+TEST_CASE(test_who_does_as_it_must) {
+  PLAY(ACK NEXT("1") NEXT("2"), 0, INIT, SUBSCRIBE("1"), SUBSCRIBE("2"));
+  PLAY(PONG ACK PONG NEXT("1"), 0, PING, INIT, PING, SUBSCRIBE("1"));
+}
+
+/* An id that was answered may be given again. */
+TEST_CASE(test_one_after_another) {
+  house_t house;
+  prepare(&house, uvow_protocol_by_name("graphql_transport_ws"));
+  start(&house);
+  say(&house, INIT);
+  say(&house, SUBSCRIBE("1"));
+  house.then = SUBSCRIBE("1"); /* behind the end of the first */
+  house.then_at = 3;
+  expect(&house, ACK NEXT("1") NEXT("1"), 0);
+  finish(&house);
+}
+
+TEST_CASE(test_early) {
+  PLAY("", 4401, SUBSCRIBE("1"));
+  PLAY(PONG, 4401, PING, SUBSCRIBE("1"), INIT, SUBSCRIBE("2"));
+}
+
+TEST_CASE(test_again) {
+  PLAY(ACK, 4429, INIT, INIT);
+  PLAY(ACK, 4429, INIT, HOLD("1"),
+       "{\"type\":\"connection_init\",\"payload\":1}", SUBSCRIBE("2"));
+}
+
+TEST_CASE(test_twice) {
+  PLAY(ACK, 4409, INIT, HOLD("1"), HOLD("2"), HOLD("1"), SUBSCRIBE("3"));
+  PLAY(ACK, 4409, INIT, HOLD("1"), SUBSCRIBE("1"));
+  /* It's over, though nothing came. */
+  PLAY(ACK NEXT("1") NEXT("2"), 0, INIT, HOLD("1"), COMPLETE("1"),
+       SUBSCRIBE("1"), SUBSCRIBE("2"));
+}
+
+TEST_CASE(test_malformed) {
+  PLAY(ACK, 4400, INIT, "nonsense");
+  PLAY("", 4400, "{}");
+  PLAY("", 4400, "");
+  PLAY(ACK, 4400, INIT, "{\"type\":\"start\",\"id\":\"1\"}", SUBSCRIBE("1"));
+  PLAY(ACK, 4400, INIT, "{\"type\":\"subscribe\",\"payload\":{}}");
+  PLAY(ACK, 4400, INIT, "{\"id\":\"1\",\"type\":\"next\",\"payload\":[}");
+}
+
+/* Without codes of a protocol's, calls are refused, and it goes on. */
+TEST_CASE(test_without) {
+  house_t house;
+  prepare(&house, uvow_protocol_by_name("jsonrpc2"));
+  start(&house);
+  say(&house, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":[]}");
+  say(&house, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{}}");
+  say(&house, "{\"jsonrpc\":\"2.0\"}");
+  expect(&house,
+         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,"
+         "\"message\":\"Invalid Request\"}}|"
+         "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}|",
+         0);
+  finish(&house);
+}
+
+/* The application's own step is behind the protocol's: who is acknowledged, and
+ * calls, isn't early. */
+static uvow_next_t hold_back(uvow_peer_t *peer, void *data) {
+  house_t *house = (house_t *)data;
+  (void)peer;
+  return uvow_next_future(uvow_promise_new(house->bed.loop, &house->asked));
+}
+
+TEST_CASE(test_in_its_own_step) {
+  house_t house;
+  prepare(&house, uvow_protocol_by_name("graphql_transport_ws"));
+  house.options.peer.opening = hold_back;
+  start(&house);
+  say(&house, INIT);
+  say(&house, SUBSCRIBE("1"));
+  say(&house, INIT);
+  expect(&house,
+         ACK
+         "{\"id\":\"1\",\"type\":\"error\",\"payload\":[{\"message\":\"not "
+         "open yet\"}]}|",
+         4429);
+  finish(&house);
+}
+
+TEST_MODULE(closes) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_who_does_as_it_must),
+      cmocka_unit_test(test_one_after_another),
+      cmocka_unit_test(test_early),
+      cmocka_unit_test(test_again),
+      cmocka_unit_test(test_twice),
+      cmocka_unit_test(test_malformed),
+      cmocka_unit_test(test_without),
+      cmocka_unit_test(test_in_its_own_step),
+  };
+  return cmocka_run_group_tests_name("rpc/closes", tests, NULL, NULL);
+}
