@@ -50,6 +50,20 @@ UVOW_NEW uvow_server_t *uvow_server_new(uvow_listener_t *listener,
 UVOW_API int uvow_server_add(uvow_server_t *server, const char *subprotocol,
                              const uvow_peer_options_t *options);
 
+/**
+ * Has peers that come to this path, "/rpc", be as these options say, from now on.
+ * It is compared as it was asked for, without its query, and goes before
+ * subprotocols; of two that are the same, the later one counts. The protocol's
+ * subprotocol is agreed on, as with uvow_server_add; who has agreed on that, at
+ * a path that nobody added, is such a peer, too.
+ *
+ * Copies all, as uvow_server_new. Errors: UVOW_EINVAL: no server, path doesn't
+ * begin with a slash, or has a query, or a required option is missing;
+ * UVOW_ENOMEM. Since 0.2.
+ */
+UVOW_API int uvow_server_add_path(uvow_server_t *server, const char *path,
+                                  const uvow_peer_options_t *options);
+
 /** The port that it listens on; 0 once it's closed, and for a socket_path. */
 UVOW_API uint16_t uvow_server_port(const uvow_server_t *server);
 

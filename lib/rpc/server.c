@@ -26,11 +26,21 @@ static void free_manner(uvow_server_t *server, uvow__manner_t *manner) {
   uvow__peer_config_unref(manner->config, server->loop);
   uvow__protocol_drop(manner->protocol);
   uvow__free(uvow__loop_mem(server->loop), manner->subprotocol);
+  uvow__free(uvow__loop_mem(server->loop), manner->path);
   uvow__free(uvow__loop_mem(server->loop), manner);
 }
 
-/* Puts one before the others. subprotocol NULL: for all. */
-static int add_manner(uvow_server_t *server, const char *subprotocol,
+/* A copy in *ret, of what is there. */
+static int copy_text(const uvow_server_t *server, const char *text,
+                     char **ret) {
+  if (text)
+    *ret = uvow__strndup(uvow__loop_mem(server->loop), text, strlen(text));
+  return text && !*ret ? UVOW_ENOMEM : 0;
+}
+
+/* Puts one before the others. Both NULL: for all. */
+static int add_manner(uvow_server_t *server, const char *path,
+                      const char *subprotocol,
                       const uvow_peer_options_t *options) {
   uvow__manner_t *manner = (uvow__manner_t *)uvow__calloc(
       uvow__loop_mem(server->loop), sizeof(*manner));
@@ -38,10 +48,8 @@ static int add_manner(uvow_server_t *server, const char *subprotocol,
     return UVOW_ENOMEM;
   manner->protocol = uvow__protocol_keep(options->protocol);
   manner->config = uvow__peer_config_new(server->loop, options);
-  if (subprotocol)
-    manner->subprotocol = uvow__strndup(uvow__loop_mem(server->loop),
-                                        subprotocol, strlen(subprotocol));
-  if (!manner->config || (subprotocol && !manner->subprotocol)) {
+  if (!manner->config || copy_text(server, path, &manner->path) ||
+      copy_text(server, subprotocol, &manner->subprotocol)) {
     free_manner(server, manner);
     return UVOW_ENOMEM;
   }
@@ -50,14 +58,28 @@ static int add_manner(uvow_server_t *server, const char *subprotocol,
   return 0;
 }
 
+/* Whether a target is this path, with or without a query. */
+static int is_at(const char *target, const char *path) {
+  size_t len = strlen(path);
+  return strncmp(target, path, len) == 0 &&
+         (target[len] == '\0' || target[len] == '?');
+}
+
+/* The path goes before the subprotocol, that before all others. */
 static uvow__peer_config_t *config_of(const uvow_server_t *server,
                                       const uvow_websocket_t *ws) {
   const char *agreed = uvow_websocket_subprotocol(ws);
-  const uvow__manner_t *manner = server->manners;
-  while (manner->subprotocol &&
-         (!agreed || strcmp(manner->subprotocol, agreed) != 0))
-    manner = manner->next;
-  return manner->config;
+  const char *target = uvow_websocket_target(ws);
+  uvow__peer_config_t *found = NULL;
+  for (const uvow__manner_t *at = server->manners; at; at = at->next) {
+    if (at->path && is_at(target, at->path))
+      return at->config;
+    if (!found &&
+        (at->subprotocol ? agreed && strcmp(at->subprotocol, agreed) == 0
+                         : !at->path))
+      found = at->config;
+  }
+  return found;
 }
 
 /* Peers. */
@@ -187,7 +209,7 @@ static uvow_server_t *make(uvow_listener_t *listener,
   uvow__gate_init(&server->closed, &loop->rt);
   server->group = uvow_group_new(loop);
   const char *own = options->protocol->subprotocol;
-  if (!server->group || add_manner(server, NULL, options) ||
+  if (!server->group || add_manner(server, NULL, NULL, options) ||
       (own && uvow__listener_offer(listener, own))) {
     free_server(server);
     return NULL;
@@ -233,7 +255,22 @@ int uvow_server_add(uvow_server_t *server, const char *subprotocol,
                     "must not be NULL, where the protocol has none");
   if (rc == 0)
     rc = uvow__listener_offer(server->listener, subprotocol);
-  return rc ? rc : add_manner(server, subprotocol, options);
+  return rc ? rc : add_manner(server, NULL, subprotocol, options);
+}
+
+int uvow_server_add_path(uvow_server_t *server, const char *path,
+                         const uvow_peer_options_t *options) {
+  if (!server)
+    return UVOW_EINVAL;
+  uvow_peer_options_t own;
+  int rc = read_options(server->loop, &options, &own);
+  if (rc == 0 && (!path || *path != '/' || strchr(path, '?')))
+    rc = uvow__fail(server->loop, UVOW_EINVAL, "path",
+                    "begins with /, and has no query");
+  const char *subprotocol = rc == 0 ? options->protocol->subprotocol : NULL;
+  if (subprotocol)
+    rc = uvow__listener_offer(server->listener, subprotocol);
+  return rc ? rc : add_manner(server, path, subprotocol, options);
 }
 
 uint16_t uvow_server_port(const uvow_server_t *server) {

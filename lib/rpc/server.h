@@ -13,12 +13,13 @@ typedef struct uvow__visitor {
   uvow__visit_t visit;
 } uvow__visitor_t;
 
-/* How peers are that agreed on a subprotocol. */
+/* How peers are that came to a path, or agreed on a subprotocol. */
 typedef struct uvow__manner {
   struct uvow__manner *next;
   uvow__peer_config_t *config;
   const uvow_protocol_t *protocol; /* kept: the config borrows it */
   char *subprotocol;               /* NULL: whatever it is */
+  char *path;                      /* before that; NULL: any */
 } uvow__manner_t;
 
 struct uvow_server {

@@ -381,6 +381,7 @@ static void sweep(test_alloc_t *alloc, void *data) {
       s.loop ? uvow_server_new(uvow_listener_new(s.loop, NULL), &other) : NULL;
   if (server) {
     (void)uvow_server_add(server, "v2", &other);
+    (void)uvow_server_add_path(server, "/v3", &other);
     uvow_group_t *group = uvow_server_group(server, "g");
     (void)uvow_group_notifyf(group, "e", "[i]", 1);
   }

@@ -135,17 +135,17 @@ static uvow_methods_t *methods_of(script_t *s, const char *says) {
   return methods;
 }
 
-static void ask(script_t *s, const char *protocol, uint16_t port,
-                const char *expected) {
-  char url[64];
-  uvow_peer_t *client = NULL;
+static void ask_at(script_t *s, const char *protocol, uint16_t port,
+                   const char *target, const char *expected) {
+  char url[100];
+  uvow_peer_t *client;
+  script_mark_t m = script_mark(s, target);
   test_connect_t options =
       test_connect_options(uvow_protocol_by_name(protocol));
-  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/", (unsigned)port);
+  snprintf(url, sizeof(url), "ws://127.0.0.1:%u%s", (unsigned)port, target);
   options.url = url;
   options.peer.vars = "{\"initialize\":{}}";
   assert_int_equal(test_connect(s->loop, &options, &client), 0);
-  script_mark_t m = script_mark(s, protocol);
   script_watch(uvow_peer_request(client, "who", uvow_value_none()), &m);
   script_until(s, &m.done);
   script_expect(s, expected);
@@ -166,8 +166,68 @@ TEST_CASE(test_a_server) {
   assert_int_equal(uvow_server_add(server, NULL, &mcp), 0);
   uvow_methods_unref(mcp.methods);
   uvow_methods_unref(options.peer.methods);
-  ask(&s, "mcp", uvow_server_port(server), "mcp=[\"mcp\"]");
-  ask(&s, "jsonrpc2", uvow_server_port(server), "jsonrpc2=[\"jsonrpc2\"]");
+  ask_at(&s, "mcp", uvow_server_port(server), "/", "/=[\"mcp\"]");
+  ask_at(&s, "jsonrpc2", uvow_server_port(server), "/", "/=[\"jsonrpc2\"]");
+  uvow_server_free(server);
+  script_end(&s);
+}
+
+/* ---- by path ---- */
+
+static void add_at(script_t *s, uvow_server_t *server, const char *path,
+                   const char *protocol, const char *says) {
+  test_serve_t options = test_serve_options();
+  options.peer.protocol = uvow_protocol_by_name(protocol);
+  options.peer.methods = methods_of(s, says);
+  assert_int_equal(uvow_server_add_path(server, path, &options.peer), 0);
+  uvow_methods_unref(options.peer.methods);
+}
+
+/* A path goes before a subprotocol, which some of them have. */
+TEST_CASE(test_paths) {
+  script_t s;
+  uvow_server_t *server;
+  script_init(&s);
+  test_serve_t options = test_serve_options();
+  options.peer.methods = methods_of(&s, "rest");
+  assert_int_equal(test_serve(s.loop, &options, &server), 0);
+  uvow_methods_unref(options.peer.methods);
+  uint16_t port = uvow_server_port(server);
+  add_at(&s, server, "/cb", "callback_id", "cb");
+  add_at(&s, server, "/old", "jsonrpc2", "old");
+  add_at(&s, server, "/mcp", "mcp", "mcp");
+  add_at(&s, server, "/old/mcp", "mcp", "old mcp");
+  ask_at(&s, "callback_id", port, "/cb", "/cb=[\"cb\"]");
+  ask_at(&s, "callback_id", port, "/cb?a=/", "/cb?a=/=[\"cb\"]");
+  ask_at(&s, "jsonrpc2", port, "/", "/=[\"rest\"]");
+  ask_at(&s, "jsonrpc2", port, "/cbx", "/cbx=[\"rest\"]");
+  ask_at(&s, "jsonrpc2", port, "/c", "/c=[\"rest\"]");
+  ask_at(&s, "jsonrpc2", port, "/old", "/old=[\"old\"]");
+  ask_at(&s, "mcp", port, "/mcp", "/mcp=[\"mcp\"]");
+  ask_at(&s, "mcp", port, "/old/mcp", "/old/mcp=[\"old mcp\"]");
+  /* Whose subprotocol it is, the later one; the path goes before it. */
+  ask_at(&s, "mcp", port, "/else", "/else=[\"old mcp\"]");
+  add_at(&s, server, "/old", "jsonrpc2", "new");
+  ask_at(&s, "jsonrpc2", port, "/old", "/old=[\"new\"]");
+  uvow_server_free(server);
+  script_end(&s);
+}
+
+TEST_CASE(test_no_path) {
+  static const char *const wrong[] = {NULL, "", "cb", "/cb?a=1"};
+  script_t s;
+  uvow_server_t *server;
+  script_init(&s);
+  test_serve_t options = test_serve_options();
+  assert_int_equal(test_serve(s.loop, &options, &server), 0);
+  for (size_t i = 0; i < UVOW__COUNT(wrong); i++) {
+    assert_int_equal(uvow_server_add_path(server, wrong[i], &options.peer),
+                     UVOW_EINVAL);
+    assert_string_equal(uvow_error_message(uvow_loop_error(s.loop)),
+                        "path begins with /, and has no query");
+  }
+  assert_int_equal(uvow_server_add_path(NULL, "/", &options.peer), UVOW_EINVAL);
+  assert_int_equal(uvow_server_add_path(server, "/", NULL), UVOW_EINVAL);
   uvow_server_free(server);
   script_end(&s);
 }
@@ -193,6 +253,8 @@ TEST_MODULE(subprotocols) {
       cmocka_unit_test(test_the_applications),
       cmocka_unit_test(test_it_is_fatal),
       cmocka_unit_test(test_a_server),
+      cmocka_unit_test(test_paths),
+      cmocka_unit_test(test_no_path),
       cmocka_unit_test(test_what_a_server_lacks),
   };
   return cmocka_run_group_tests_name("rpc/subprotocols", tests, NULL, NULL);
