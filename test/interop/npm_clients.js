@@ -94,6 +94,19 @@ const cases = {
     all.forEach((answer, i) => assert.strictEqual(answer.i, i));
     await reply(lobby.push('shout', {text: 'hear'}));
     assert.deepStrictEqual(await heard, {text: 'hear'});
+    /* Bytes: a request, its answer, an error's reason, and what is pushed. */
+    for (const length of [0, 1, 2, 3, 300, 70000]) {
+      const bytes = Uint8Array.from({length}, (_, i) => i * 7).buffer;
+      const back = await reply(lobby.push('echo', bytes));
+      assert.ok(back instanceof ArrayBuffer);
+      assert.deepStrictEqual(back, bytes);
+    }
+    const no = await reply(lobby.push('refuse_bytes', new ArrayBuffer(0)))
+                   .then(assert.fail, (e) => e);
+    assert.deepStrictEqual(no, Uint8Array.of(0, 1, 255).buffer);
+    const pushed = new Promise((resolve) => lobby.on('bytes', resolve));
+    await reply(lobby.push('shout_bytes', Uint8Array.of(9, 0, 255).buffer));
+    assert.deepStrictEqual(await pushed, Uint8Array.of(9, 0, 255).buffer);
     await new Promise((resolve) => socket.ping(resolve));
     await reply(lobby.leave());
     await new Promise((resolve) => socket.disconnect(resolve));

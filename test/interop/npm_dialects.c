@@ -34,6 +34,16 @@ static uvow_next_t refuse(uvow_call_t *call, const uvow_result_t *params,
                                              "no such \"field\"", NULL, 0));
 }
 
+/* Bytes 0, 1 and 255 are the reason. */
+static uvow_next_t refuse_bytes(uvow_call_t *call, const uvow_result_t *params,
+                                void *data) {
+  static const char reason[] = "{\"$binary\":\"AAH/\"}";
+  (void)params;
+  (void)data;
+  return uvow_next_error(uvow_error_new_peer(uvow_call_loop(call), 404, "no",
+                                             reason, strlen(reason)));
+}
+
 static uvow_next_t agree(uvow_call_t *call, const uvow_result_t *params,
                          void *data) {
   (void)call;
@@ -129,15 +139,15 @@ static uvow_next_t change_state(uvow_call_t *call, const uvow_result_t *params,
   return uvow_next_none();
 }
 
-/* A broadcast of Phoenix's: to a topic, whoever has joined it. */
+/* A broadcast of Phoenix's: to a topic, whoever has joined it. data: the event.
+ */
 static uvow_next_t shout_in_lobby(uvow_call_t *call,
                                   const uvow_result_t *params, void *data) {
   uvow_peer_t *lobby =
       uvow_peer_within(uvow_call_peer(call), "{s:s}", "topic", "room:lobby");
-  (void)data;
   assert_non_null(lobby);
-  assert_int_equal(uvow_peer_notify(lobby, "news", uvow_result_keep(params)),
-                   0);
+  assert_int_equal(
+      uvow_peer_notify(lobby, (const char *)data, uvow_result_keep(params)), 0);
   uvow_peer_unref(lobby);
   return uvow_next_value(uvow_value_raw("{}"));
 }
@@ -201,10 +211,14 @@ static void run_case(interop_t *it, const char *protocol,
 }
 
 static void phoenix(void **state) {
+  static char news[] = "news";
+  static char bytes[] = "bytes";
   const entry_t entries[] = {
       {"phx_join", agree, NULL},
       {"phx_leave", agree, NULL},
-      {"shout", shout_in_lobby, NULL},
+      {"shout", shout_in_lobby, news},
+      {"shout_bytes", shout_in_lobby, bytes},
+      {"refuse_bytes", refuse_bytes, NULL},
       {NULL, NULL, NULL},
   };
   run_case((interop_t *)*state, "phoenix2", NULL, "phoenix", NULL, entries);
