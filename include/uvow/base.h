@@ -6,7 +6,7 @@
  * Version, visibility, the allocator, and how option structs are filled in.
  *
  * Told later, from a loop's task queue: destructors. An allocator is asked on the
- * spot, and may not call uvow.
+ * spot, and may not call uvow: a debug build aborts, and says so.
  */
 
 #include <stddef.h>

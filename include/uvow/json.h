@@ -144,7 +144,9 @@ UVOW_API struct json_t *uvow_result_json(const uvow_result_t *result);
  * left out, a member with its key. Types are not checked by any compiler: I
  * with an int is undefined, as in printf. */
 
-/** A value of uvow_type_json. Takes the json; NULL gives no value. */
+/** A value of uvow_type_json. Takes the json; NULL gives no value. One that a
+ * result lends, or a part of it, must be kept first (json_incref): a debug build
+ * aborts where it isn't, and says so. */
 UVOW_NEW uvow_value_t uvow_value_json(struct json_t *json);
 /** Bytes, copied: JSON text, which isn't checked here. Returns an owned value of
  * uvow_type_bytes; no memory, or no loop: as uvow_value_jsonf. Since 0.1. */
@@ -160,7 +162,8 @@ UVOW_NEW uvow_value_t uvow_value_bytes(uvow_loop_t *loop, const void *bytes,
  */
 UVOW_FORMATTED uvow_value_t uvow_value_jsonf(uvow_loop_t *loop,
                                              const char *format, ...);
-/** Fulfills with json. Takes it; NULL rejects with UVOW_EPAYLOAD. */
+/** Fulfills with json. Takes it, as uvow_value_json does; NULL rejects with
+ * UVOW_EPAYLOAD. */
 UVOW_NEW uvow_next_t uvow_next_json(struct json_t *json);
 /**
  * Fulfills with JSON text by a format; rejects with UVOW_EINVAL or UVOW_ENOMEM

@@ -47,8 +47,9 @@ typedef struct uvow_future_info {
   size_t owners;
 } uvow_future_info_t;
 
-/** Called for a future, on the spot, within the walk. Must not make, settle,
- * release or cancel any. */
+/** Called for a future, on the spot, within the walk, or within the end of its
+ * loop. Must not make, settle, release or cancel any: a debug build aborts, and
+ * says so. */
 typedef void (*uvow_walk_cb)(const uvow_future_info_t *info, void *data);
 
 /** Options of uvow_loop_new. */

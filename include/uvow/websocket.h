@@ -100,9 +100,12 @@ typedef struct uvow_websocket_options {
   /** Optional, default 5000 ms: for the close handshake. */
   uint32_t close_timeout_ms;
   /** Optional, default 16 MiB: bytes of a message that comes, inflated. A longer
-   * one ends the connection (1009, UVOW_ETOOBIG); of a peer with requests in
-   * flight, the one whose id is in its first 512 bytes rejects with that, all
-   * others with UVOW_ELOST. */
+   * one ends the connection (1009, UVOW_ETOOBIG). Of a peer with requests in
+   * flight, the one whose answer it is rejects with that, and all others with
+   * UVOW_ELOST, where the answer's id is in its first 512 bytes, or in what came
+   * before it was over the limit. Else, as from a server that writes the id
+   * last, nobody knows whose it was: all reject with UVOW_ETOOBIG and
+   * UVOW_MAYBE_EXECUTED, and none is sent again. */
   size_t max_message_bytes;
   /** Optional, default 64 MiB: bytes that wait to be written. Above half of it a
    * peer whose calls we answer isn't read (see stall_ms in

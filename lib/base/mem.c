@@ -3,6 +3,9 @@
  *
  * A loop carries its allocator; everything that belongs to the loop is taken
  * from it and given back to it. There's no global allocator to set.
+ *
+ * A debug build counts, for each thread, which of its functions run: who is asked
+ * for memory has no loop at hand that could know it.
  */
 #include "mem.h"
 
@@ -30,8 +33,33 @@ const uvow_allocator_t uvow__mem_default = {sizeof(uvow_allocator_t),
                                             default_malloc, default_realloc,
                                             default_free, NULL};
 
+#ifdef UVOW_DEBUG
+static _Thread_local unsigned asking;
+
+int uvow__mem_asks(void) {
+  return asking != 0;
+}
+
+static void ask(void) {
+  asking++;
+}
+
+static void answered(void) {
+  asking--;
+}
+#else
+static inline void ask(void) {
+}
+
+static inline void answered(void) {
+}
+#endif
+
 void *uvow__malloc(const uvow__mem_t *mem, size_t size) {
-  return mem->malloc_cb(size ? size : 1, mem->data);
+  ask();
+  void *ptr = mem->malloc_cb(size ? size : 1, mem->data);
+  answered();
+  return ptr;
 }
 
 void *uvow__calloc(const uvow__mem_t *mem, size_t size) {
@@ -42,12 +70,18 @@ void *uvow__calloc(const uvow__mem_t *mem, size_t size) {
 }
 
 void *uvow__realloc(const uvow__mem_t *mem, void *ptr, size_t size) {
-  return mem->realloc_cb(ptr, size ? size : 1, mem->data);
+  ask();
+  ptr = mem->realloc_cb(ptr, size ? size : 1, mem->data);
+  answered();
+  return ptr;
 }
 
 void uvow__free(const uvow__mem_t *mem, void *ptr) {
-  if (ptr)
-    mem->free_cb(ptr, mem->data);
+  if (!ptr)
+    return;
+  ask();
+  mem->free_cb(ptr, mem->data);
+  answered();
 }
 
 char *uvow__strndup(const uvow__mem_t *mem, const char *text, size_t len) {

@@ -9,6 +9,11 @@ typedef uvow_allocator_t uvow__mem_t;
 /* malloc, realloc and free of the C library. */
 extern const uvow_allocator_t uvow__mem_default;
 
+#ifdef UVOW_DEBUG
+/* Whether an allocator's function runs on this thread: it may not call uvow. */
+int uvow__mem_asks(void);
+#endif
+
 /* Each returns new or NULL; a size of 0 is taken for 1. */
 void *uvow__malloc(const uvow__mem_t *mem, size_t size);
 void *uvow__calloc(const uvow__mem_t *mem, size_t size);

@@ -66,8 +66,10 @@ uvow_future_t *uvow_future_ref(uvow_future_t *f) {
 }
 
 void uvow_future_unref(uvow_future_t *f) {
-  if (f)
-    uvow__future_unref(f);
+  if (!f)
+    return;
+  uvow__check_asked(f->rt);
+  uvow__future_unref(f);
 }
 
 void uvow__future_give_back(uvow_future_t *f) {

@@ -5,6 +5,8 @@
  *    block has overwritten, and stays from one future to the next.
  * 2. Blocks are aligned for at least 4 bytes more than the bits that are used:
  *    a pool's blocks are of whole units of 8.
+ * 3. What makes a value has no loop at hand, so what is lent is known for each
+ *    thread.
  */
 #include "misuse.h"
 
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/own.h"
 #include "bytes.h"
 #include "results.h"
 
@@ -46,6 +49,23 @@ uvow_future_t *uvow__promise_future(uvow_promise_t *promise) {
   return promise ? f : NULL;
 }
 
+static _Thread_local struct {
+  const uvow_result_t *lent;
+  size_t (*json_owners)(const void *json);
+} here;
+
+void uvow__lend(const uvow_result_t *result) {
+  here.lent = result;
+}
+
+const uvow_result_t *uvow__lent(void) {
+  return here.lent;
+}
+
+void uvow__count_json(size_t (*owners)(const void *json)) {
+  here.json_owners = owners;
+}
+
 /* How many own it: only who lends it, unless the callback took a reference. Of
  * counted types that aren't ours, nobody knows. */
 static size_t owners_of(const uvow_value_t *value) {
@@ -53,11 +73,14 @@ static size_t owners_of(const uvow_value_t *value) {
     return ((const uvow__bytes_t *)value->as.ptr)->refs;
   if (value->type == &uvow_type_results)
     return uvow__results_owners((const uvow_results_t *)value->as.ptr);
+  if (value->type->name == uvow__own_names.json && here.json_owners)
+    return here.json_owners(value->as.ptr);
   return value->type->ref ? SIZE_MAX : 1;
 }
 
 void uvow__check_lent(const uvow_result_t *result, const uvow_next_t *next) {
   const uvow_type_t *type = result->value.type;
+  here.lent = NULL;
   if (result->error || !type || !type->destroy ||
       (next->kind != UVOW_NEXT_VALUE && next->kind != UVOW_NEXT_END))
     return;

@@ -18,14 +18,23 @@ void uvow__misuse(const char *what);
 uvow_promise_t *uvow__promise_of(uvow_future_t *f);
 uvow_future_t *uvow__promise_future(uvow_promise_t *promise);
 
+/* Before a callback: what it is lent. Until it is checked, or NULL is. */
+void uvow__lend(const uvow_result_t *result);
+/* What is lent to the callback that runs on this thread; NULL: nothing. */
+const uvow_result_t *uvow__lent(void);
 /* A callback answers with the value that it was lent, and that has one owner. */
 void uvow__check_lent(const uvow_result_t *result, const uvow_next_t *next);
+/* Who counts the owners of a json_t: this room doesn't know them. */
+void uvow__count_json(size_t (*owners)(const void *json));
 #else
 static inline uvow_promise_t *uvow__promise_of(uvow_future_t *f) {
   return (uvow_promise_t *)(void *)f;
 }
 static inline uvow_future_t *uvow__promise_future(uvow_promise_t *promise) {
   return (uvow_future_t *)(void *)promise;
+}
+static inline void uvow__lend(const uvow_result_t *result) {
+  (void)result;
 }
 static inline void uvow__check_lent(const uvow_result_t *result,
                                     const uvow_next_t *next) {

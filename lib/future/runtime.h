@@ -77,8 +77,8 @@ static inline void uvow__answered(uvow__runtime_t *rt, const char *before) {
   rt->asked = before;
 }
 static inline void uvow__check_asked(const uvow__runtime_t *rt) {
-  if (rt->asked)
-    uvow__misuse_asked(rt->asked);
+  if (rt->asked || uvow__mem_asks())
+    uvow__misuse_asked(rt->asked ? rt->asked : "an allocator");
 }
 #else
 static inline const char *uvow__ask(uvow__runtime_t *rt, const char *who) {
@@ -127,6 +127,7 @@ static inline void uvow__runtime_root(uvow__runtime_t *rt) {
 
 /* Around everything that libuv calls: the outermost leave drains. */
 static inline void uvow__runtime_enter(uvow__runtime_t *rt) {
+  uvow__check_asked(rt);
   if (rt->entered++ == 0)
     uvow__runtime_root(rt);
   rt->awake = 1;

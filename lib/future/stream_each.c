@@ -131,6 +131,7 @@ static inline void run_item(each_t *each, const uvow__item_t *first) {
   if (each->stream->flags & UVOW__STREAM_PAUSED)
     uvow__stream_resume(each->stream);
   f->refs++;
+  uvow__lend(&result);
   uvow_next_t next = each->cb(&result, each->data);
   uvow__check_lent(&result, &next);
   cell = uvow__cell_empty(cell);

@@ -18,6 +18,8 @@
 
 #include <string.h>
 
+#include "misuse.h"
+
 static void stop(uvow__stage_t *stage) {
   if (!stage->stopping) {
     stage->stopping = 1;
@@ -234,10 +236,12 @@ static void map_item(map_t *map, const uvow__item_t *item) {
   int stays = 1;
   map->cell = NULL;
   uvow__cell_fill(cell, item, &result);
+  uvow__lend(&result);
   if (map->filter)
     stays = map->filter(&result, stage->data);
   else
     next = map->cb(&result, stage->data);
+  uvow__check_lent(&result, &next);
   uvow__stage_gap(stage, item->missed);
   if (uvow__stream_ended(&stage->out))
     uvow__next_drop(&next); /* let go of, from within the callback */

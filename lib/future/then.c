@@ -59,6 +59,7 @@ UVOW__APART static void run_then_slowly(uvow_future_t *f) {
   uvow__future_result(source, &result);
   uvow_destroy_cb destroy = uvow__tell_take(f);
   void *data = f->data;
+  uvow__lend(&result);
   uvow_next_t next = cb ? cb(&result, data) : uvow_next_pass();
   uvow__check_lent(&result, &next);
   settle(f, &next, source, destroy, data);
@@ -76,6 +77,7 @@ static void run_then(uvow__task_t *task) {
   }
   f->flags &= (uint16_t)~UVOW__WAITS;
   uvow__future_result(source, &result);
+  uvow__lend(&result);
   uvow_next_t next = f->cb.then(&result, f->data);
   uvow__check_lent(&result, &next);
   if (f->state != UVOW_PENDING) {
@@ -198,7 +200,9 @@ static void run_done(uvow__task_t *task) {
   uvow__future_result(source, &result);
   /* First: its callback may close the loop, which settles what is pending. */
   uvow__future_fulfill(f, uvow_value_none());
+  uvow__lend(&result);
   f->cb.done(&result, f->data);
+  uvow__lend(NULL);
   uvow_future_unref(source);
   uvow_future_unref(f);
 }
@@ -208,7 +212,9 @@ static void run_end(uvow__task_t *task) {
   uvow_future_t *f = link_of(task);
   uvow_result_t result;
   uvow__future_result(f, &result);
+  uvow__lend(&result);
   f->end.done(&result, f->data);
+  uvow__lend(NULL);
   uvow__future_unref(f);
 }
 

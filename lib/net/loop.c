@@ -132,7 +132,9 @@ static void report_leak(uvow_future_t *f, void *data) {
   uvow_loop_t *loop = (uvow_loop_t *)data;
   uvow_future_info_t info = info_of(f);
   if (loop->on_leak) {
+    const char *before = uvow__ask(f->rt, "on_leak");
     loop->on_leak(&info, loop->user_data);
+    uvow__answered(f->rt, before);
     return;
   }
 #ifdef UVOW_DEBUG

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "future/misuse.h"
 #include "future/stream.h"
 #include "future/tell.h"
 #include "serve.h"
@@ -386,7 +387,9 @@ static void run_call(uvow__task_t *task) {
   params.loop = call->loop;
   params.value = uvow_value_ptr(&uvow__type_params, &call->params);
   call->refs++; /* the peer may go meanwhile */
+  uvow__lend(&params);
   uvow_next_t next = method->cb(call, &params, method->data);
+  uvow__lend(NULL);
   int is_under_way = call->callee != NULL;
   uvow__call_free(call);
   if (is_under_way) {

@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "future/bytes.h"
 #include "future/fail.h"
+#include "future/misuse.h"
 #include "wire/json.h"
 #include "wire/json_check.h"
 #include "wire/json_text.h"
@@ -37,7 +38,46 @@ static void json_destroy_cb(void *ptr) {
 const uvow_type_t uvow_type_json = {sizeof(uvow_type_t), uvow__own_names.json,
                                     json_ref_cb, json_destroy_cb};
 
+static struct json_t **json_of(uvow__payload_t *payload) {
+  return payload->seen & UVOW__PAYLOAD_HAS_TEXTS ? &payload->u.texts->json
+                                                 : &payload->u.json;
+}
+
+#ifdef UVOW_DEBUG
+/* What a result has as json_t by now, or NULL. */
+static const struct json_t *tree_of(const uvow_result_t *result) {
+  const uvow__bytes_t *bytes = uvow__value_bytes(&result->value);
+  void *ptr = NULL;
+  if (uvow_value_get_ptr(&result->value, &uvow_type_json, &ptr) == 0)
+    return (const struct json_t *)ptr;
+  if (bytes && !bytes->view)
+    return NULL;
+  uvow__payload_t *payload;
+  return uvow__result_payload(result, &payload) ? NULL : *json_of(payload);
+}
+
+/* It is to be taken: who has it must own it, beside the result that lends it. */
+static void check_taken(const struct json_t *json) {
+  const uvow_result_t *lent = uvow__lent();
+  const struct json_t *tree = lent && !lent->error ? tree_of(lent) : NULL;
+  uvow__count_json(uvow__json_owners);
+  if (!tree || !json || uvow__json_owners(json) != 1)
+    return;
+  if (lent->value.type == &uvow_type_json ? tree == json
+                                          : uvow__json_holds(tree, json))
+    uvow__misuse(
+        "a json_t is given away that belongs to the result a callback was "
+        "lent, which would be released twice: json_incref(json) makes it "
+        "yours, uvow_next_pass() passes the result on");
+}
+#else
+static inline void check_taken(const struct json_t *json) {
+  (void)json;
+}
+#endif
+
 uvow_value_t uvow_value_json(struct json_t *json) {
+  check_taken(json);
   return json ? uvow_value_ptr(&uvow_type_json, json) : uvow_value_none();
 }
 
@@ -99,11 +139,6 @@ static void free_taken(uvow__payload_t *payload) {
   void *block;
   memcpy(&block, payload->small, sizeof(block));
   uvow__free(payload->cache->mem, block);
-}
-
-static struct json_t **json_of(uvow__payload_t *payload) {
-  return payload->seen & UVOW__PAYLOAD_HAS_TEXTS ? &payload->u.texts->json
-                                                 : &payload->u.json;
 }
 
 static void free_seen(uvow__payload_t *payload) {

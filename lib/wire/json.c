@@ -67,3 +67,25 @@ void uvow__json_ref(struct json_t *json) {
 void uvow__json_unref(struct json_t *json) {
   json_decref(json);
 }
+
+#ifdef UVOW_DEBUG
+size_t uvow__json_owners(const void *json) {
+  return ((const json_t *)json)->refcount;
+}
+
+/* As deep as jansson's own parser goes. */
+int uvow__json_holds(const struct json_t *tree, const struct json_t *json) {
+  json_t *own = (json_t *)(uintptr_t)tree; /* its walks take no const */
+  int found = tree == json;
+  const char *key;
+  json_t *item;
+  size_t i;
+  json_object_foreach(own, key, item) {
+    found |= uvow__json_holds(item, json);
+  }
+  json_array_foreach(own, i, item) {
+    found |= uvow__json_holds(item, json);
+  }
+  return found;
+}
+#endif

@@ -21,5 +21,11 @@ int uvow__json_dump_double(double number, uvow__buf_t *out);
 void uvow__json_ref(struct json_t *json);
 /* One owner less. Accepts NULL. */
 void uvow__json_unref(struct json_t *json);
+#ifdef UVOW_DEBUG
+/* How many own it; SIZE_MAX: nobody needs to, as of true. */
+size_t uvow__json_owners(const void *json);
+/* Whether it is the tree, which was parsed, or in it. Slow. */
+int uvow__json_holds(const struct json_t *tree, const struct json_t *json);
+#endif
 
 #endif

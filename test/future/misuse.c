@@ -81,6 +81,15 @@ static void return_an_item(turn_t *turn) {
   turn_run(turn);
 }
 
+static void map_an_item(turn_t *turn) {
+  uvow_sink_t *sink;
+  uvow_stream_t *s = uvow_stream_new(turn->loop, NULL, &sink);
+  s = uvow_stream_map(s, return_lent, NULL);
+  uvow_future_detach(uvow_stream_next(s));
+  (void)uvow_sink_push(sink, uvow_value_ptr(&type_single, turn));
+  turn_run(turn);
+}
+
 static void call_uvow(turn_t *turn) {
   uvow_future_unref(uvow_future_fulfilled(turn->loop, uvow_value_none()));
 }
@@ -131,6 +140,85 @@ static void share_a_value(turn_t *turn) {
   turn_run(turn);
 }
 
+/* An allocator whose functions call uvow: one of them. */
+enum { MALLOC = 1, REALLOC, FREE };
+static struct {
+  turn_t *turn;
+  uvow_allocator_t below;
+  int caller;
+} hostile;
+
+static void call_in(int caller) {
+  if (hostile.caller != caller)
+    return;
+  hostile.caller = 0;
+  call_uvow(hostile.turn);
+}
+
+static void *hostile_malloc(size_t size, void *data) {
+  call_in(MALLOC);
+  return hostile.below.malloc_cb(size, data);
+}
+
+static void *hostile_realloc(void *ptr, size_t size, void *data) {
+  call_in(REALLOC);
+  return hostile.below.realloc_cb(ptr, size, data);
+}
+
+static void hostile_free(void *ptr, void *data) {
+  call_in(FREE);
+  hostile.below.free_cb(ptr, data);
+}
+
+static void allocate(turn_t *turn) {
+  uvow__mem_t *mem = &turn->rt.mem;
+  int caller = hostile.caller;
+  hostile.caller = 0;
+  hostile.turn = turn;
+  hostile.below = *mem;
+  mem->malloc_cb = hostile_malloc;
+  mem->realloc_cb = hostile_realloc;
+  mem->free_cb = hostile_free;
+  call_uvow(turn); /* the pool has its blocks */
+  hostile.caller = caller;
+  uvow__free(mem, uvow__realloc(mem, uvow__malloc(mem, 1), 2));
+  turn_run(turn);
+}
+
+TEST_CASE(an_allocator_may_not_call) {
+  char text[SIZE];
+  assert_int_equal(die(allocate, text), 0);
+  for (hostile.caller = MALLOC; hostile.caller <= FREE; hostile.caller++) {
+    assert_int_equal(die(allocate, text), SIGABRT);
+    assert_non_null(strstr(text, "an allocator calls uvow"));
+  }
+  hostile.caller = 0;
+}
+
+static void release_in_ref(void *ptr) {
+  uvow_future_unref((uvow_future_t *)ptr);
+}
+
+/* Nor what only gives something back. */
+static void release_while_asked(turn_t *turn) {
+  static const uvow_type_t type = {sizeof(type), "counted", release_in_ref,
+                                   destroy_nothing};
+  uvow_future_t *f = uvow_future_fulfilled(turn->loop, uvow_value_none());
+  uvow_value_t value = uvow_value_ptr(&type, uvow_future_ref(f));
+  uvow__value_ref(&turn->rt, &value);
+}
+
+static void close_in_ref(void *ptr) {
+  uvow__runtime_close((uvow__runtime_t *)ptr);
+}
+
+static void close_while_asked(turn_t *turn) {
+  static const uvow_type_t type = {sizeof(type), "counted", close_in_ref,
+                                   destroy_nothing};
+  uvow_value_t value = uvow_value_ptr(&type, &turn->rt);
+  uvow__value_ref(&turn->rt, &value);
+}
+
 /* What is asked, on uvow's stack, may not call it. */
 TEST_CASE(who_is_asked_may_not_call) {
   char text[SIZE];
@@ -139,6 +227,10 @@ TEST_CASE(who_is_asked_may_not_call) {
   assert_int_equal(die(retry_with_random, text), SIGABRT);
   assert_non_null(strstr(text, "random calls uvow"));
   assert_int_equal(die(share_a_value, text), SIGABRT);
+  assert_non_null(strstr(text, "a type's ref calls uvow"));
+  assert_int_equal(die(release_while_asked, text), SIGABRT);
+  assert_non_null(strstr(text, "a type's ref calls uvow"));
+  assert_int_equal(die(close_while_asked, text), SIGABRT);
   assert_non_null(strstr(text, "a type's ref calls uvow"));
 }
 
@@ -156,6 +248,8 @@ TEST_CASE(a_value_that_is_lent_is_not_returned) {
   assert_int_equal(die(return_lent_bytes, text), SIGABRT);
   assert_non_null(strstr(text, "uvow_result_keep"));
   assert_int_equal(die(return_lent_results, text), SIGABRT);
+  assert_non_null(strstr(text, "uvow_result_keep"));
+  assert_int_equal(die(map_an_item, text), SIGABRT);
   assert_non_null(strstr(text, "uvow_result_keep"));
   assert_int_equal(die(return_an_item, text), SIGABRT);
   assert_non_null(strstr(text, "uvow_next_pass"));
@@ -198,6 +292,7 @@ TEST_CASE(a_promise_that_is_used_up_is_known) {
 TEST_MODULE(misuse) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(who_is_asked_may_not_call),
+      cmocka_unit_test(an_allocator_may_not_call),
       cmocka_unit_test(a_promise_that_is_gone_is_named),
       cmocka_unit_test(a_promise_that_is_used_up_is_known),
       cmocka_unit_test(a_value_that_is_lent_is_not_returned),

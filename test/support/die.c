@@ -34,5 +34,5 @@ int die_of(void (*act)(void), char *ret_text, size_t size) {
   ret_text[len] = '\0';
   close(ends[0]);
   assert_int_equal(waitpid(child, &status, 0), child);
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
 }
