@@ -57,6 +57,10 @@ TIDY = ("-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,"
         "-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,"
         "-clang-analyzer-optin.performance.Padding")
 
+# How far clang follows the paths of a function: a quarter of its default, which
+# takes 19 s for one file and finds nothing more.
+TIDY_NODES = "50000"
+
 
 def commands():
     """(source, compile command, its directory) of lib, once each."""
@@ -137,7 +141,8 @@ def clang_tidy(root):
                  for word in flags]
         done = subprocess.run(
             ["clang-tidy", "-quiet", f"-checks={TIDY}", str(ROOT / source),
-             "--", *flags], text=True, stdout=subprocess.PIPE,
+             "--", *flags, "-Xclang", "-analyzer-config", "-Xclang",
+             f"max-nodes={TIDY_NODES}"], text=True, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL)
         return re.findall(r"^\S+: (?:warning|error): .*$", done.stdout, re.M)
     need("clang-tidy")
