@@ -341,6 +341,8 @@ static int join(const uvow__captures_t *found, size_t at, uvow__buf_t *buf,
                 uvow__slice_t *ret) {
   uvow__slice_t args = uvow__capture_text(found, at);
   uvow__slice_t kwargs = uvow__capture_text(found, at + 1);
+  if (uvow__capture_kind(found, at) == UVOW__JSON_NULL)
+    args = (uvow__slice_t){NULL, 0}; /* as some routers write none */
   *ret = args;
   if ((args.ptr && uvow__capture_kind(found, at) != UVOW__JSON_ARRAY) ||
       (kwargs.ptr && uvow__capture_kind(found, at + 1) != UVOW__JSON_OBJECT))
@@ -348,7 +350,7 @@ static int join(const uvow__captures_t *found, size_t at, uvow__buf_t *buf,
   if (!kwargs.ptr || is_empty(kwargs))
     return 0;
   *ret = kwargs;
-  if (is_empty(args))
+  if (!args.ptr || is_empty(args))
     return 0;
   int rc = uvow__buf_append_text(buf, "{\"args\":");
   if (rc == 0)

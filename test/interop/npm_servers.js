@@ -7,6 +7,7 @@
  * Says "listening PORT"; ends with its stdin. Packages as load.js says.
  */
 const load = require('./load.js');
+const wampPeer = require('./wamp_peer.js');
 
 const cases = {
   /* Takes only who shows the token. */
@@ -42,32 +43,16 @@ const cases = {
     });
   },
 
-  /* A router of WAMP, and a callee and publisher on it, of another package. */
+  /* A router of WAMP, with a callee, caller and publisher of another package. */
   fox_wamp() {
     const Router = load('fox-wamp');
-    const {Connection} = load('autobahn');
     const server = new Router().listenWAMP({port: 0, host: '127.0.0.1'});
-    server.on('listening', async () => {
-      const {port} = server.address();
-      const connection = new Connection({
-        url: 'ws://127.0.0.1:' + port,
-        realm: 'realm1',
-        protocols: ['wamp.2.json'],
-      });
-      const session = await new Promise((resolve) => {
-        connection.onopen = resolve;
-        connection.open();
-      });
-      await session.register('com.add', ([a, b]) => a + b);
-      await session.register('com.fail', () => {
-        throw 'no such customer';
-      });
-      await session.register('com.shout', ([text]) => {
-        session.publish('com.news', [text]);
-        return text.length;
-      });
-      console.log('listening ' + port);
-    });
+    server.on('listening', () => wampPeer(server.address().port));
+  },
+
+  /* The same at the test's own. */
+  wamp_dealer() {
+    require('./wamp_dealer.js')(load('ws').WebSocketServer, wampPeer);
   },
 
   /* A chain whose blocks are mined on demand. */

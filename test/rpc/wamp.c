@@ -236,6 +236,8 @@ TEST_CASE(test_kwargs) {
       " [ 50 , 3 , {} , [ 5 ] , { } ] ", "a=[ 5 ]");
   ask(&x, "f", NULL, "[48,4,{\"receive_progress\":true},\"f\",[]]",
       "[50,4,{},[5],[]]", "a=[5]");
+  ask(&x, "f", NULL, "[48,5,{\"receive_progress\":true},\"f\",[]]",
+      "[50,5,{},null,{\"b\":4}]", "a={\"b\":4}");
   script_end(&x.s);
 }
 
