@@ -140,9 +140,9 @@ static void print_description(json_t *json) {
   static const char *const messages[] = {
       "call",    "notify", "cancel", "reply",     "reply_error",
       "partial", "event",  "end",    "subscribe", NULL};
-  static const char *const others[] = {"base",        "subprotocol", "ids",
-                                       "id_prefix",   "params",      "batches",
-                                       "reply_first", "liberal",     NULL};
+  static const char *const others[] = {
+      "base",    "subprotocol", "ids",     "id_prefix", "params",
+      "batches", "reply_first", "liberal", "closes",    NULL};
   size_t i;
   printf("%s: it can work\n", json_string_value(json_object_get(json, "name")));
   for (i = 0; others[i]; i++)

@@ -25,7 +25,7 @@ const option_t command_options[] = {
   {"protocol", SPEAKS, KIND_PROTOCOL, AT(protocol), 0, 0, 0, "P",
    "jsonrpc2 (default), callback_id, cdp or another\n"
    "that uvow has"},
-  {"rules", TALKS | COMMAND_SERVE, KIND_TEXT, AT(rules), 0, 0, 0, "FILE",
+  {"rules", SPEAKS, KIND_TEXT, AT(rules), 0, 0, 0, "FILE",
    "instead of --protocol: a description as JSON, of\n"
    "what requests and answers look like"},
   {"vars", SPEAKS, KIND_TEXT, AT(vars), 0, 0, 0, "JSON",

@@ -95,6 +95,13 @@ static void calls_by_rules(void **state) {
                                "add", "[1,2]"),
                    EXIT_OK);
   assert_string_equal(command->out, "3\n");
+  assert_int_equal(COMMAND_RUN(command, "bench", "URL", "--rules", path,
+                               "--requests", "50", "--line"),
+                   EXIT_OK);
+  assert_non_null(strstr(command->out, " requests=50 "));
+  assert_int_equal(COMMAND_RUN(command, "bench", "URL", "--rules", "/dev/null"),
+                   EXIT_USAGE);
+  assert_non_null(strstr(command->err, "/dev/null: line 1"));
   assert_int_equal(COMMAND_RUN(command, "call", "--url", "URL", "--rules",
                                "/dev/null", "add", "[1,2]"),
                    EXIT_USAGE);
@@ -129,6 +136,9 @@ static void serves_by_rules(void **state) {
   assert_string_equal(command->err,
                       "> {\"ask\":\"add\",\"n\":1,\"with\":[1,2]}\n"
                       "< {\"to\":1,\"is\":3}\n");
+  assert_int_equal(COMMAND_RUN(command, "bench", "URL", "--rules", path,
+                               "--requests", "50", "--line"),
+                   EXIT_OK);
   assert_int_equal(COMMAND_RUN(command, "serve", "--rules", "/dev/null"),
                    EXIT_USAGE);
   assert_int_equal(command_stop(command), 0);
