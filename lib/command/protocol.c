@@ -7,7 +7,8 @@
  *     lets in waits for   {"/type":"auth"}
  *             and         {"same":{"token":"/access_token"}}
  *     writes  call        {"jsonrpc":"2.0", ...}
- *     reads   event       {"/event":true}
+ *     reads   event       {"/jsonrpc":false}
+ *             and         {"name":"/event","value":""}
  *
  * uvow protocol list: the built-in ones, a line each.
  */
@@ -68,24 +69,35 @@ static void print_json(const char *what, const char *name, json_t *json) {
   free(text);
 }
 
-static void print_rules(json_t *rules) {
-  json_t *rule;
-  size_t i;
-  json_array_foreach(rules, i, rule)
-      print_json("reads", json_string_value(json_object_get(rule, "is")),
-                 json_object_get(rule, "when"));
-}
-
-/* One step, without what says whether it sends or waits. */
-static void print_step(const char *what, json_t *step) {
-  json_t *send = json_object_get(step, "send");
-  json_t *rest = json_copy(step);
-  print_json(what, send ? "sends" : "waits for",
-             send ? send : json_object_get(step, "expect"));
-  (void)json_object_del(rest, send ? "send" : "expect");
+/* What an object has beside these two members, on a line of its own. */
+static void print_rest(json_t *object, const char *one, const char *other) {
+  json_t *rest = json_copy(object);
+  (void)json_object_del(rest, one);
+  (void)json_object_del(rest, other);
   if (json_object_size(rest))
     print_json("", "and", rest);
   json_decref(rest);
+}
+
+static void print_rules(json_t *rules) {
+  json_t *rule;
+  size_t i;
+  json_array_foreach(rules, i, rule) {
+    json_t *when = json_object_get(rule, "when");
+    const char *is = json_string_value(json_object_get(rule, "is"));
+    if (when)
+      print_json("reads", is, when);
+    else
+      printf("  reads   %-11s whatever is left\n", is);
+    print_rest(rule, "is", "when");
+  }
+}
+
+static void print_step(const char *what, json_t *step) {
+  json_t *send = json_object_get(step, "send");
+  print_json(what, send ? "sends" : "waits for",
+             send ? send : json_object_get(step, "expect"));
+  print_rest(step, "send", "expect");
 }
 
 static void print_steps(json_t *json, const char *name, const char *what) {

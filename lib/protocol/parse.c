@@ -170,6 +170,17 @@ const char *uvow__parse_text(uvow__parser_t *p, json_t *object,
   return json_string_value(value);
 }
 
+/* Says what there is instead. */
+static int fail_unknown(uvow__parser_t *p, const char *const *names) {
+  char text[sizeof(p->why) - 40] = "";
+  size_t used = 0;
+  for (size_t i = 0; names[i] && used + strlen(names[i]) + 3 < sizeof(text);
+       i++)
+    used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+                             i ? ", " : "", names[i]);
+  return uvow__parse_fail(p, "there's no such member here, but %s", text);
+}
+
 int uvow__parse_known(uvow__parser_t *p, json_t *object,
                       const char *const *names) {
   const char *name;
@@ -181,7 +192,7 @@ int uvow__parse_known(uvow__parser_t *p, json_t *object,
     if (names[i])
       continue;
     uvow__parse_enter(p, name, 0);
-    return uvow__parse_fail(p, "there's no such member here");
+    return fail_unknown(p, names);
   }
   return 0;
 }

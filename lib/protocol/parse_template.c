@@ -134,7 +134,8 @@ static int is_variable(builder_t *b, json_t *json, uvow__piece_t *ret) {
   ret->kind = variables[i].kind;
   ret->absent = is_needed ? UVOW__ABSENT_FAILS : variables[i].absent;
   ret->kinds = variables[i].kinds ? variables[i].kinds : b->params;
-  if (b->use == UVOW__FOR_CONTROL && ret->kind == UVOW__PUT_PARAMS)
+  if (b->use == UVOW__FOR_CONTROL && !is_needed &&
+      (ret->kind == UVOW__PUT_PARAMS || ret->kind == UVOW__PUT_ID))
     ret->absent = UVOW__ABSENT_OMITS;
   if (b->use == UVOW__FOR_ERROR && ret->kind == UVOW__PUT_ID) {
     ret->absent = UVOW__ABSENT_NULL;

@@ -24,7 +24,10 @@ static void says_what_is_described(void **state) {
   assert_string_equal(command->err, "");
   assert_non_null(strstr(command->out, "mopidy: it can work\n"));
   assert_non_null(strstr(command->out, "  has     base        \"jsonrpc2\"\n"));
-  assert_non_null(strstr(command->out, "  reads   event       {"));
+  assert_non_null(strstr(command->out,
+                         "  reads   event       {\"/jsonrpc\":false}\n"
+                         "          and         {\"name\":\"/event\","
+                         "\"value\":\"\"}\n"));
 }
 
 /* Opening steps of both ends; each built-in protocol has a line. */

@@ -448,6 +448,27 @@ TEST_CASE(beats_and_answers) {
   uvow__buf_done(&out);
 }
 
+static void expect_pong(const uvow_protocol_t *p, const char *ping,
+                        const char *pong) {
+  uvow__buf_t out;
+  uvow__msg_t msg;
+  uvow__buf_init(&out, &uvow__mem_default, 1000);
+  assert_int_equal(uvow__protocol_decode(p, ping, strlen(ping), &msg), 0);
+  assert_int_equal(uvow__protocol_control(p, &msg, &out), 0);
+  assert_int_equal(uvow__buf_append(&out, "", 1), 0);
+  assert_string_equal((const char *)uvow__buf_front(&out), pong);
+  uvow__buf_done(&out);
+}
+
+/* An answer's id is left out where there was none. */
+TEST_CASE(answers_without_an_id) {
+  uvow_protocol_t *p = described_load("examples", "ddp");
+  expect_pong(p, "{\"msg\":\"ping\",\"id\":\"x\"}",
+              "{\"msg\":\"pong\",\"id\":\"x\"}");
+  expect_pong(p, "{\"msg\":\"ping\"}", "{\"msg\":\"pong\"}");
+  uvow_protocol_unref(p);
+}
+
 TEST_MODULE(services) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(built_in_ones),
@@ -458,6 +479,7 @@ TEST_MODULE(services) {
       cmocka_unit_test(opens_obs5),
       cmocka_unit_test(opens_the_others),
       cmocka_unit_test(beats_and_answers),
+      cmocka_unit_test(answers_without_an_id),
   };
   return cmocka_run_group_tests_name("protocol/services", tests, NULL, NULL);
 }

@@ -108,6 +108,22 @@ static const decode_case_t binance_reads[] = {
 static const encode_case_t binance_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 17, .method = S("time")}, "{\"id\":\"17\",\"method\":\"time\"}"},
 };
+static const decode_case_t ddp_reads[] = {
+    {"{\"server_id\":\"0\"}", IGNORED, 0, "|||||||"},
+    {"{\"msg\":\"result\",\"id\":\"3\",\"result\":5}", OK, 3, "\"3\"||5|||||"},
+    {"{\"msg\":\"result\",\"id\":\"3\",\"error\":{\"isClientSafe\":true,\"error\":404,\"reason\":\"Method 'x' not found\",\"errorType\":\"Meteor.Error\"}}", FAILED, 3, "\"3\"||||404|\"Method 'x' not found\"|{\"isClientSafe\":true,\"error\":404,\"reason\":\"Method 'x' not found\",\"errorType\":\"Meteor.Error\"}|"},
+    {"{\"msg\":\"updated\",\"methods\":[\"3\"]}", ENDED, 3, "\"3\"|||||||"},
+    {"{\"msg\":\"ready\",\"subs\":[\"4\"]}", OK, 4, "\"4\"||\"4\"|||||"},
+    {"{\"msg\":\"nosub\",\"id\":\"4\",\"error\":{\"error\":404,\"reason\":\"Subscription 'x' not found\"}}", FAILED, 4, "\"4\"||||404|\"Subscription 'x' not found\"||"},
+    {"{\"msg\":\"added\",\"collection\":\"posts\",\"id\":\"a\",\"fields\":{}}", EVENT, 0, "|\"added\"|{\"msg\":\"added\",\"collection\":\"posts\",\"id\":\"a\",\"fields\":{}}|||||"},
+    {"{\"msg\":\"ping\",\"id\":\"x\"}", CONTROL, 0, "\"x\"|||||||"},
+    {"{\"msg\":\"ping\"}", CONTROL, 0, "|||||||"},
+};
+static const encode_case_t ddp_writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 3, .method = S("add"), .params = S("[1,2]")}, "{\"msg\":\"method\",\"method\":\"add\",\"params\":[1,2],\"id\":\"3\"}"},
+    {{.kind = UVOW__OP_SUBSCRIBE, .id = 4, .method = S("posts")}, "{\"msg\":\"sub\",\"name\":\"posts\",\"params\":[],\"id\":\"4\"}"},
+    {{.kind = UVOW__OP_CANCEL, .id = 4}, "{\"msg\":\"unsub\",\"id\":\"4\"}"},
+};
 static const decode_case_t obs5_server_reads[] = {
     {"{\"op\":1,\"d\":{\"rpcVersion\":1,\"authentication\":\"A\"}}", EVENT, 0, "|\"identify\"|{\"rpcVersion\":1,\"authentication\":\"A\"}|||||"},
     {"{\"op\":6,\"d\":{\"requestType\":\"GetVersion\",\"requestId\":\"f81\",\"requestData\":{\"a\":1}}}", CALL, 0, "\"f81\"|\"GetVersion\"|{\"a\":1}|||||"},
@@ -137,6 +153,7 @@ const service_t described_cases[] = {
     SERVICE(slack),   SERVICE(discord),     SERVICE(mopidy),
     SERVICE(deribit), SERVICE(surrealdb),   SERVICE(kraken),
     SERVICE(binance), SERVICE(obs5_server), SERVICE(wamp2_server),
+    SERVICE(ddp),
 };
 const size_t described_count = UVOW__COUNT(described_cases);
 
