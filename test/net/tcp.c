@@ -352,11 +352,11 @@ TEST_CASE(a_write_without_memory_fails) {
     x.s.alloc->fail_at = x.s.alloc->calls + nth;
     int rc = x.a.stream->ops->write(x.a.stream, &out);
     x.s.alloc->fail_at = 0;
+    failed = x.s.alloc->failed;
     assert_int_equal(uvow__buf_size(&out), 0);
+    assert_int_equal(rc, failed ? UVOW_ENOMEM : 0);
     while (rc == 0 && x.b.read < 8 * CHUNK)
       assert_true(uv_run(&x.s.uv, UV_RUN_ONCE));
-    failed = x.s.alloc->failed;
-    assert_int_equal(rc, failed ? UVOW_ENOMEM : 0);
     assert_int_equal(x.a.drained, rc == 0);
     assert_false(x.a.stream->writing);
     assert_int_equal(x.a.stream->ops->unsent(x.a.stream), 0);
