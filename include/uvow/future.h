@@ -341,7 +341,8 @@ UVOW_API int uvow_result_is_end(const uvow_result_t *result);
 #define UVOW_MISSED_UNKNOWN UINT64_MAX
 /**
  * How many items are missing between the one before and this one, as a stream
- * was full; UVOW_MISSED_UNKNOWN where a source was renewed. Borrows. Since 0.2.
+ * was full; UVOW_MISSED_UNKNOWN where a source was renewed. Of an end, in order or
+ * with an error: before it. Borrows. Since 0.2.
  */
 UVOW_API uint64_t uvow_result_missed(const uvow_result_t *result);
 

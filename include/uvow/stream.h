@@ -6,6 +6,10 @@
  * Streams: what comes more than once. A stream is to a sink what a future is to
  * a promise.
  *
+ * What is missing, as a stream was full or its source was renewed, is never
+ * unsaid: uvow_result_missed counts it on the next item, or on the end, also if
+ * that is an error.
+ *
  * Ownership is that of futures: whatever reads a stream to its end, or makes
  * another of it, takes it; keep your own with uvow_stream_ref. NULL in gives
  * NULL out, and NULL as a future is UVOW_ENOMEM to whoever waits.

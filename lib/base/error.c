@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "text.h"
+
 struct uvow_error {
   uvow__mem_t mem; /* its own copy: an error may outlive its loop */
   unsigned refs;
@@ -32,12 +34,13 @@ struct uvow_error {
   uvow_error_t *next_dying;
   size_t cause_count;
   uvow_error_t **causes; /* behind the struct */
+  uint64_t missed;
 };
 
 #define BARE(number, outcome)                                                  \
   {                                                                            \
     {0, NULL, NULL, NULL, NULL}, 0, (number), 0, (outcome), 0, NULL, NULL,     \
-        NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL                   \
+        NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0                \
   }
 
 /* One of each code, with nothing but the code. */
@@ -158,10 +161,47 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
   error->keeper = spec->keeper;
   error->release = spec->release;
   error->next_dying = NULL;
+  error->missed = spec->missed;
   error->cause_count = cause_count;
   for (size_t i = 0; i < cause_count; i++)
     error->causes[i] = uvow_error_ref(causes[i]);
   return error;
+}
+
+/* Keeps what another one is of: its value is that one's. */
+static void release_error(void *keeper) {
+  uvow_error_unref((uvow_error_t *)keeper);
+}
+
+uvow_error_t *uvow__error_add_missed(const uvow__mem_t *mem,
+                                     uvow_error_t *error, uint64_t missed) {
+  uvow__error_spec_t spec = {0};
+  uvow_error_t *kept = error; /* of several such, the first is */
+  if (!missed)
+    return error;
+  if (error->release == release_error)
+    kept = (uvow_error_t *)error->keeper;
+  spec.code = error->code;
+  spec.status = error->status;
+  spec.outcome = error->outcome;
+  spec.peer_code = error->peer_code;
+  spec.detail = uvow__slice_of(error->detail);
+  spec.peer_code_text = uvow__slice_of(error->peer_code_text);
+  spec.peer_message = uvow__slice_of(error->peer_message);
+  spec.data = (uvow__slice_t){error->data, error->data_len};
+  spec.head = uvow__slice_of(error->head);
+  spec.causes = (const uvow_error_t *const *)error->causes;
+  spec.cause_count = error->cause_count;
+  spec.value = error->value;
+  spec.missed =
+      error->missed > UINT64_MAX - missed ? UINT64_MAX : error->missed + missed;
+  spec.keeper = uvow_error_ref(kept);
+  spec.release = release_error;
+  uvow_error_t *copy = uvow__error_make(mem, &spec);
+  if (is_static(copy)) /* there is no memory */
+    uvow_error_unref(kept);
+  uvow_error_unref(error);
+  return copy;
 }
 
 uvow_error_t *uvow__error_code(const uvow__mem_t *mem, int code,
@@ -286,6 +326,10 @@ const char *uvow_error_header(const uvow_error_t *error, const char *name,
   if (ret_len)
     *ret_len = len;
   return value;
+}
+
+uint64_t uvow__error_missed(const uvow_error_t *error) {
+  return error ? error->missed : 0;
 }
 
 int uvow_error_status(const uvow_error_t *error) {

@@ -24,6 +24,7 @@ typedef struct uvow__error_spec {
   const uvow_value_t *value;         /* borrowed while `keeper` is; or NULL */
   void *keeper;                      /* what `release` is given, last of all */
   void (*release)(void *keeper);     /* NULL: nothing is kept */
+  uint64_t missed;                   /* items of a stream before it */
 } uvow__error_spec_t;
 
 /* Returns new, never NULL: without memory, a static error (UVOW_ENOMEM). */
@@ -33,6 +34,12 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
  * an outcome takes no memory. */
 uvow_error_t *uvow__error_code(const uvow__mem_t *mem, int code,
                                uvow_outcome_t outcome);
+/* The same error, before which so many more items of a stream are missing. Takes
+ * it; returns new, as uvow__error_make. */
+uvow_error_t *uvow__error_add_missed(const uvow__mem_t *mem,
+                                     uvow_error_t *error, uint64_t missed);
+/* How many are. */
+uint64_t uvow__error_missed(const uvow_error_t *error);
 /* A static error of code 0: nothing has failed. */
 const uvow_error_t *uvow__error_none(void);
 /* The static UVOW_ENOMEM. */

@@ -17,7 +17,9 @@
  *    so to it once (resume).
  * 5. Nothing here calls a user's function: sinks' owners, releases of values,
  *    items go through the task queue.
- * 6. No handle, next or copy: it's let go. What waits is dropped, its source is
+ * 6. What is missing before an end that is an error, the error says: so it
+ *    passes through whatever passes the error on.
+ * 7. No handle, next or copy: it's let go. What waits is dropped, its source is
  *    canceled, and a later put is refused.
  */
 #include "stream.h"
@@ -354,25 +356,35 @@ int uvow__stream_put(uvow_stream_t *s, const uvow__item_t *item) {
   return rc;
 }
 
-/* Its end is settled: tells who reads, its copies, and who waits for room. */
-static void announce_end(uvow_stream_t *s) {
+/* Its end is settled, before which as many are missing: tells who reads, its
+ * copies, which were told of their own gaps, and who waits for room. error: of
+ * a failure; or NULL. */
+static void announce_end(uvow_stream_t *s, const uvow_error_t *error,
+                         uint64_t lost) {
   uvow__stream_pin(s);
   uvow__gate_fail_code(&s->room, uvow__stream_ended_code(s));
   while (!uvow__list_empty(&s->copies)) {
     uvow_stream_t *copy = UVOW__CONTAINER(s->copies.next, uvow_stream_t, link);
     uvow__list_remove(&copy->link);
-    uvow__stream_end_as(copy, s->end);
+    if (error)
+      uvow__stream_fail(copy, uvow_error_ref(error));
+    else
+      uvow__stream_end_as(copy, s->end);
     uvow__stream_sink_gone(copy);
   }
+  if (!error)
+    uvow__mark_of(s->end)->missed = lost;
   if (!reads_itself(s)) /* its copies have all of it */
     uvow__gate_pass(&s->flushed);
   uvow__stream_wake(s);
   uvow__stream_unpin(s);
 }
 
-static void set_missed(uvow_stream_t *s) {
-  uvow__mark_of(s->end)->missed = s->lost;
+/* How many are missing before the end. */
+static uint64_t take_lost(uvow_stream_t *s) {
+  uint64_t lost = s->lost;
   s->lost = 0;
+  return lost;
 }
 
 void uvow__stream_end(uvow_stream_t *s, uvow_value_t value) {
@@ -380,9 +392,8 @@ void uvow__stream_end(uvow_stream_t *s, uvow_value_t value) {
     uvow__value_release_later(s->rt, value);
     return;
   }
-  set_missed(s);
   uvow__future_fulfill_checked(s->end, value);
-  announce_end(s);
+  announce_end(s, NULL, take_lost(s));
 }
 
 void uvow__stream_fail(uvow_stream_t *s, uvow_error_t *error) {
@@ -390,11 +401,13 @@ void uvow__stream_fail(uvow_stream_t *s, uvow_error_t *error) {
     uvow_error_unref(error);
     return;
   }
-  set_missed(s);
-  uvow__future_reject(s->end, error ? error
-                                    : uvow__error_code(&s->rt->mem, UVOW_EINVAL,
-                                                       UVOW_OUTCOME_NONE));
-  announce_end(s);
+  const uvow__mem_t *mem = &s->rt->mem;
+  if (!error)
+    error = uvow__error_code(mem, UVOW_EINVAL, UVOW_OUTCOME_NONE);
+  uvow__future_reject(
+      s->end, uvow__error_add_missed(mem, uvow_error_ref(error), take_lost(s)));
+  announce_end(s, error, 0);
+  uvow_error_unref(error);
 }
 
 void uvow__stream_fail_code(uvow_stream_t *s, int code) {

@@ -76,9 +76,12 @@ static void collected(collect_t *collect) {
       uvow__missed_add(collect->missed, uvow__mark_of(end)->missed);
   if (end->state == UVOW_FULFILLED)
     code = results_of(collect, &value);
+  uint64_t missed = collect->missed;
   uvow_future_t *f = collect_end(collect);
   if (end->state == UVOW_REJECTED)
-    uvow__future_forward(f, end);
+    uvow__future_reject(f, uvow__error_add_missed(&f->rt->mem,
+                                                  uvow_error_ref(end->u.error),
+                                                  missed));
   else if (code)
     uvow__future_reject(f, uvow__error_nomem());
   else

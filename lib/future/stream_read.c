@@ -7,6 +7,7 @@
  * 2. The end, and an item before which some are missing, are values of futures
  *    of their own (marks), which every link down a chain keeps: so
  *    uvow_result_is_end and uvow_result_missed hold behind a timeout as well.
+ *    Errors say it themselves.
  * 3. An item for which there is no mark stays; the one who asked is rejected.
  */
 #include "stream.h"
@@ -67,7 +68,9 @@ static void settle_with_item(uvow_stream_t *s, uvow_future_t *f) {
   }
   uvow__items_take(&s->items, &item);
   if (item.value.type == &uvow__type_error)
-    uvow__future_reject(f, (uvow_error_t *)item.value.as.ptr);
+    uvow__future_reject(
+        f, uvow__error_add_missed(
+               &s->rt->mem, (uvow_error_t *)item.value.as.ptr, item.missed));
   else
     uvow__future_fulfill(f, item.value);
 }
@@ -160,5 +163,6 @@ int uvow_result_is_end(const uvow_result_t *result) {
 
 uint64_t uvow_result_missed(const uvow_result_t *result) {
   const uvow_future_t *mark = mark_of(result);
-  return mark ? uvow__mark_of(mark)->missed : 0;
+  uint64_t of_error = result ? uvow__error_missed(result->error) : 0;
+  return uvow__missed_add(mark ? uvow__mark_of(mark)->missed : 0, of_error);
 }

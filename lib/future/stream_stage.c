@@ -130,6 +130,7 @@ void uvow__stage_end(uvow__stage_t *stage, uvow_value_t value) {
 }
 
 void uvow__stage_fail(uvow__stage_t *stage, uvow_error_t *error) {
+  uvow__stream_gap(&stage->out, uvow__stage_take_gap(stage));
   uvow__stream_fail(&stage->out, error);
   stop(stage);
 }

@@ -181,6 +181,73 @@ TEST_CASE(a_tee_of_a_tee) {
   turn_end(&turn);
 }
 
+static uvow_next_t add_missed(const uvow_result_t *result, void *missed) {
+  *(uint64_t *)missed += uvow_result_missed(result);
+  return uvow_next_none();
+}
+
+/* Reads it to its end, also one that is an error; takes it. */
+static void count_missed(uvow_stream_t *s, uint64_t *missed) {
+  *missed = 0;
+  uvow_future_t *f = uvow_stream_each(s, add_missed, missed);
+  f = uvow_future_then(f, add_missed, missed);
+  uvow_future_detach(uvow_future_catch(f, add_missed, missed));
+}
+
+/* Also at its end: what another dropped was no item of its own. */
+TEST_CASE(a_copy_tells_its_own_gaps) {
+  for (int fails = 0; fails < 2; fails++) {
+    turn_t turn;
+    uvow_sink_t *sink;
+    uvow_stream_options_t one = {sizeof(one), 1, 0, UVOW_FULL_DROP_NEWEST, 0};
+    uint64_t missed[3];
+    turn_init(&turn);
+    uvow_stream_t *s = uvow_stream_new(turn.loop, &one, &sink);
+    uvow_stream_t *all = uvow_stream_tee(s, NULL);
+    uvow_stream_t *some = uvow_stream_tee(s, &one);
+    push(sink, 1);
+    push(sink, 2);
+    push(sink, 3);
+    uvow__stream_gap(s, 10);
+    if (fails)
+      uvow_sink_drop(sink);
+    else
+      uvow_sink_end(sink);
+    count_missed(s, &missed[0]);
+    count_missed(all, &missed[1]);
+    count_missed(some, &missed[2]);
+    turn_run(&turn);
+    assert_int_equal(missed[0], 12);
+    assert_int_equal(missed[1], 10);
+    assert_int_equal(missed[2], 12);
+    turn_end(&turn);
+  }
+}
+
+/* An item that is an error, behind others that are missing. */
+TEST_CASE(an_error_tells_a_gap_as_an_item) {
+  turn_t turn;
+  uvow_promise_t *promises[3];
+  uvow_future_t *futures[3];
+  uvow_stream_options_t one = {sizeof(one), 1, 0, UVOW_FULL_DROP_OLDEST, 0};
+  uint64_t missed = 0;
+  turn_init(&turn);
+  for (size_t i = 0; i < 3; i++)
+    futures[i] = uvow_promise_new(turn.loop, &promises[i]);
+  uvow_stream_t *s = uvow_stream_of_futures(turn.loop, futures, 3);
+  uvow_stream_t *copy = uvow_stream_tee(s, &one);
+  uvow_stream_unref(s);
+  for (size_t i = 0; i < 3; i++)
+    uvow_promise_drop(promises[i]);
+  turn_run(&turn);
+  uvow_future_t *f = uvow_stream_next(copy);
+  uvow_future_detach(uvow_future_catch(f, add_missed, &missed));
+  uvow_stream_unref(copy);
+  turn_run(&turn);
+  assert_int_equal(missed, 2);
+  turn_end(&turn);
+}
+
 TEST_CASE(the_slowest_copy_decides) {
   turn_t turn;
   uvow_sink_t *sink;
@@ -368,6 +435,8 @@ TEST_MODULE(stream_join) {
       cmocka_unit_test(futures_as_they_settle),
       cmocka_unit_test(a_tee_has_every_item_from_now_on),
       cmocka_unit_test(a_tee_of_a_tee),
+      cmocka_unit_test(a_copy_tells_its_own_gaps),
+      cmocka_unit_test(an_error_tells_a_gap_as_an_item),
       cmocka_unit_test(the_slowest_copy_decides),
       cmocka_unit_test(collects_all),
       cmocka_unit_test(a_pipe_goes_no_faster_than_its_sink),
