@@ -98,6 +98,15 @@ uvow_peer_events_with(uvow_peer_t *peer, const char *name,
 UVOW_NEW uvow_stream_t *
 uvow_peer_subscribe(uvow_peer_t *peer, const char *method, uvow_value_t params,
                     const uvow_subscription_options_t *options);
+/**
+ * A future of a subscription's being there: fulfilled (no value) once the peer
+ * has answered the request that subscribes, or has sent the first item where
+ * nothing else answers; at once if it has. While the connection is lost: once it
+ * is made again. Rejected as the stream fails; UVOW_ECLOSED: the stream has ended;
+ * UVOW_EINVAL: it is none that uvow_peer_subscribe has made. Borrows. Returns
+ * new; NULL: no memory, or no stream. Since 0.2.
+ */
+UVOW_NEW uvow_future_t *uvow_subscription_ready(uvow_stream_t *stream);
 /** The name of an event that came as an item. Borrowed (as long as the item), or
  * NULL: it is none. Since 0.2. */
 UVOW_API const char *uvow_result_event(const uvow_result_t *item);

@@ -151,3 +151,22 @@ uvow_stream_t *uvow_peer_subscribe(uvow_peer_t *peer, const char *method,
   uvow__params_done(loop, &params);
   return stream;
 }
+
+uvow_future_t *uvow_subscription_ready(uvow_stream_t *stream) {
+  if (!stream)
+    return NULL;
+  uvow_loop_t *loop = uvow__runtime_loop(stream->rt);
+  if (uvow__stream_ended(stream) && stream->end->state == UVOW_REJECTED)
+    return uvow_future_rejected(loop, uvow_error_ref(stream->end->u.error));
+  if (stream->ops != &uvow__sub_ops)
+    return uvow_future_rejected(
+        loop, uvow__invalid(stream->rt, "stream",
+                            "must be one of uvow_peer_subscribe"));
+  uvow__sub_t *sub = (uvow__sub_t *)(void *)stream;
+  uvow_future_t *f = uvow__gate_wait(&sub->ready);
+  if (uvow__stream_ended(stream))
+    uvow__sub_unready(sub);
+  else if (sub->is_ready)
+    uvow__gate_pass(&sub->ready);
+  return f;
+}

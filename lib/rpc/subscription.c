@@ -35,8 +35,6 @@
 #include "wire/json_check.h"
 #include "wire/json_pointer.h"
 
-#define KEY_NAME "$key"
-
 void uvow__subscriptions_init(uvow__subscriptions_t *subs,
                               const uvow__mem_t *mem) {
   uvow__list_init(&subs->all);
@@ -50,13 +48,27 @@ void uvow__subscriptions_done(uvow__subscriptions_t *subs) {
   uvow__table_done(&subs->by_id);
 }
 
-static uvow__subscriptions_t *subs_of(const uvow__sub_t *sub) {
+uvow__subscriptions_t *uvow__subs_of(const uvow__sub_t *sub) {
   return &sub->peer->session.subscriptions;
 }
 
-/* Of whom it asks. */
-static uvow_peer_t *asked_of(const uvow__sub_t *sub) {
+uvow_peer_t *uvow__sub_asked_of(const uvow__sub_t *sub) {
   return sub->within ? &sub->within->peer : sub->peer;
+}
+
+/* ---- being there ---- */
+
+static void ready(uvow__sub_t *sub) {
+  sub->is_ready = 1;
+  uvow__gate_pass(&sub->ready);
+}
+
+void uvow__sub_unready(uvow__sub_t *sub) {
+  const uvow_future_t *end = sub->out.end;
+  if (end->state == UVOW_REJECTED)
+    uvow__gate_fail(&sub->ready, end->u.error);
+  else
+    uvow__gate_fail_code(&sub->ready, UVOW_ECLOSED);
 }
 
 /* ---- places ---- */
@@ -70,7 +82,7 @@ static void leave_ids(uvow__sub_t *sub, uvow__subscriptions_t *subs) {
 
 /* Events don't come to it any more. */
 static void leave_places(uvow__sub_t *sub) {
-  leave_ids(sub, subs_of(sub));
+  leave_ids(sub, uvow__subs_of(sub));
   if (sub->family)
     uvow__family_drop(sub->family, sub);
   if (sub->key != sub->room)
@@ -79,8 +91,7 @@ static void leave_places(uvow__sub_t *sub) {
   sub->key_len = 0;
 }
 
-/* It is over, and its stream has ended or is let go of. */
-static void end(uvow__sub_t *sub) {
+void uvow__sub_end(uvow__sub_t *sub) {
   uvow__family_t *family = sub->family;
   uvow__task_cancel(&sub->settled);
   uvow__task_cancel(&sub->gone);
@@ -91,10 +102,11 @@ static void end(uvow__sub_t *sub) {
   uvow__list_remove(&sub->member);
   uvow__list_remove(&sub->untold);
   sub->peer = NULL;
+  uvow__sub_unready(sub);
   uvow__stream_sink_gone(&sub->out);
 }
 
-static uvow_future_t *take_asked(uvow__sub_t *sub) {
+uvow_future_t *uvow__sub_take_asked(uvow__sub_t *sub) {
   uvow_future_t *asked = sub->asked;
   uvow__task_cancel(&sub->settled);
   sub->asked = NULL;
@@ -102,9 +114,9 @@ static uvow_future_t *take_asked(uvow__sub_t *sub) {
 }
 
 void uvow__sub_fail(uvow__sub_t *sub, uvow_error_t *error) {
-  uvow_future_t *asked = take_asked(sub);
+  uvow_future_t *asked = uvow__sub_take_asked(sub);
   uvow__stream_fail(&sub->out, error);
-  end(sub);
+  uvow__sub_end(sub);
   uvow__future_drop(asked);
 }
 
@@ -123,12 +135,12 @@ static void ask_for(uvow__sub_t *sub, uvow__backlog_t *front) {
   uvow_peer_t *peer = sub->peer;
   int ends = !sub->family && uvow__protocol_ends(peer->session.callee.protocol);
   sub->state = UVOW__SUB_ASKING;
-  sub->at_end = sub->answered = 0;
+  sub->at_end = sub->answered = sub->is_ready = 0;
   if (sub->family)
     uvow__family_wait(sub->family, sub);
-  sub->asked =
-      uvow__peer_ask(asked_of(sub), sub->method, uvow__slice_of(sub->params),
-                     ends ? &unending : NULL, front);
+  sub->asked = uvow__peer_ask(uvow__sub_asked_of(sub), sub->method,
+                              uvow__slice_of(sub->params),
+                              ends ? &unending : NULL, front);
 }
 
 /* Its request is under way. Returns 0; or UVOW_ENOMEM, and it isn't. */
@@ -139,7 +151,7 @@ static int follow(uvow__sub_t *sub) {
     uvow__request_t *request = uvow__request_of(sub->asked);
     sub->id = request->id;
     request->partials = 1; /* its answer is told */
-    sub->in_ids = uvow__table_add(&subs_of(sub)->by_id, &sub->entry,
+    sub->in_ids = uvow__table_add(&uvow__subs_of(sub)->by_id, &sub->entry,
                                   uvow__hash_number(sub->id)) == 0;
   }
   uvow__future_watch(sub->asked, &sub->settled);
@@ -176,8 +188,6 @@ static int find_key(uvow__sub_t *sub, uvow__slice_t text) {
   return keep_key(sub, raw);
 }
 
-static int leave_peer(uvow__sub_t *sub);
-
 /* What was held has been pushed out, or there was no memory for it. */
 static void tell_overrun(uvow__sub_t *sub) {
   if (sub->out.bounds.full == UVOW_FULL_FAIL)
@@ -198,14 +208,16 @@ static void fail_unnamed(uvow__sub_t *sub) {
   }
   uvow__feed_fail(&sub->out, uvow__error_nomem());
   if (sub->let_go)
-    (void)leave_peer(sub);
+    (void)uvow__sub_leave(sub);
 }
 
 /* The request is answered. */
 static void admit(uvow__sub_t *sub) {
   int rc = sub->fault;
-  uvow_future_unref(take_asked(sub));
+  uvow_future_unref(uvow__sub_take_asked(sub));
   sub->state = UVOW__SUB_ON;
+  if (rc == 0 && !sub->let_go && !sub->at_end)
+    ready(sub);
   if (rc == 0 && sub->was_on)
     uvow__stream_gap(&sub->out, UVOW_MISSED_UNKNOWN);
   if (rc == 0 && sub->overrun)
@@ -219,19 +231,9 @@ static void admit(uvow__sub_t *sub) {
     fail_unnamed(sub);
   else if (sub->at_end) {
     uvow__stream_end(&sub->out, uvow_value_none());
-    end(sub);
+    uvow__sub_end(sub);
   } else if (sub->let_go)
-    (void)leave_peer(sub);
-}
-
-/* Whether a request has never left, for want of room, of time or of memory. */
-static int is_untold(const uvow_future_t *asked) {
-  if (asked->state != UVOW_REJECTED ||
-      uvow_error_outcome(asked->u.error) != UVOW_NOT_SENT)
-    return 0;
-  int code = uvow_error_code(asked->u.error);
-  return code == UVOW_ETIMEDOUT || code == UVOW_EOVERLOAD ||
-         code == UVOW_ENOMEM;
+    (void)uvow__sub_leave(sub);
 }
 
 static void run_settled(uvow__task_t *task) {
@@ -240,112 +242,17 @@ static void run_settled(uvow__task_t *task) {
     admit(sub);
     return;
   }
-  uvow_future_t *asked = take_asked(sub);
+  uvow_future_t *asked = uvow__sub_take_asked(sub);
   if (sub->state == UVOW__SUB_ASKING)
     uvow__sub_fail(sub, uvow_error_ref(asked->u.error));
-  else if (is_untold(asked))
-    (void)leave_peer(sub);
+  else if (uvow__sub_is_untold(asked))
+    (void)uvow__sub_leave(sub);
   else
-    end(sub);
+    uvow__sub_end(sub);
   uvow_future_unref(asked);
 }
 
 /* ---- letting go ---- */
-
-int uvow__sub_write_params(const uvow__sub_t *sub, uvow__buf_t *out) {
-  const char *text = sub->unsubscribe_params;
-  const char *at;
-  int rc = 0;
-  while (rc == 0 && (at = strstr(text, KEY_NAME)) != NULL) {
-    rc = uvow__buf_append(out, text, (size_t)(at - text));
-    if (rc == 0 && sub->key)
-      rc = uvow__buf_append(out, sub->key, sub->key_len);
-    else if (rc == 0)
-      rc = uvow__buf_append_u64(out, sub->id);
-    text = at + sizeof(KEY_NAME) - 1;
-  }
-  return rc ? rc : uvow__buf_append_text(out, text);
-}
-
-/* A request that unsubscribes is refused: 0, or the error of one that is to be
- * made again. */
-static int refused(uvow__sub_t *sub) {
-  uvow_future_t *asked = take_asked(sub);
-  int rc = is_untold(asked) ? uvow_error_code(asked->u.error) : 0;
-  asked->flags |= UVOW__OBSERVED;
-  uvow_future_unref(asked);
-  return rc;
-}
-
-/* A request that unsubscribes. Returns 1: it is under way; 0: it can't be made;
- * an error: not now. */
-static int ask_to_leave(uvow__sub_t *sub) {
-  uvow__buf_t params;
-  uvow__buf_init(&params, &sub->out.rt->mem, SIZE_MAX);
-  int rc = uvow__sub_write_params(sub, &params);
-  if (rc == 0) {
-    uvow_slice_t text = {(const char *)uvow__buf_front(&params),
-                         uvow__buf_size(&params)};
-    sub->asked = uvow_peer_request(asked_of(sub), sub->unsubscribe,
-                                   uvow_value_slice(&text));
-    rc = sub->asked ? 0 : UVOW_ENOMEM;
-  }
-  uvow__buf_done(&params);
-  if (rc)
-    return rc;
-  if (sub->asked->state == UVOW_REJECTED)
-    return refused(sub);
-  uvow__future_watch(sub->asked, &sub->settled);
-  return 1;
-}
-
-/* 0; or an error: not now. */
-static int send_cancel(const uvow__sub_t *sub) {
-  uvow_peer_t *peer = sub->peer;
-  uvow__op_t op = {0};
-  op.kind = UVOW__OP_CANCEL;
-  op.id = sub->id;
-  int rc = 0;
-  if (peer->outbox)
-    rc = uvow__outbox_send_aside(peer, &op);
-  else if (uvow__protocol_can(peer->session.callee.protocol, op.kind))
-    rc = uvow__callee_send(&peer->session.callee, &op);
-  return rc == UVOW_EOVERLOAD || rc == UVOW_ENOMEM ? rc : 0;
-}
-
-/* Nobody reads it any more: the peer is told, now (1, 0), or later: an error. One
- * whose key another one has too stays subscribed there. */
-static int leave_peer(uvow__sub_t *sub) {
-  int rc = 0;
-  int shared =
-      sub->family && sub->in_table && uvow__family_shares(sub->family, sub);
-  sub->state = UVOW__SUB_LEAVING;
-  if (!shared && !sub->unsubscribe)
-    rc = send_cancel(sub);
-  else if (!shared && !sub->peer->life.closing)
-    rc = ask_to_leave(sub);
-  if (rc < 0) {
-    uvow__list_append(&subs_of(sub)->untold, &sub->untold);
-    subs_of(sub)->untold_at =
-        rc == UVOW_EOVERLOAD ? sub->peer->dispatcher.live : SIZE_MAX;
-  } else if (rc == 0)
-    end(sub);
-  return rc;
-}
-
-void uvow__subscriptions_tell(uvow_peer_t *peer) {
-  uvow__list_t *untold = &peer->session.subscriptions.untold;
-  peer->session.subscriptions.untold_at = 0;
-  while (!uvow__list_empty(untold)) {
-    uvow__sub_t *sub = UVOW__CONTAINER(untold->next, uvow__sub_t, untold);
-    uvow__list_remove(&sub->untold);
-    if (leave_peer(sub) >= 0)
-      continue;
-    uvow__list_remove(&sub->untold); /* it stays the first */
-    uvow__list_prepend(untold, &sub->untold);
-    return;
-  }
-}
 
 /* See (1). */
 static int waits_for_answer(const uvow__sub_t *sub) {
@@ -356,13 +263,14 @@ static int waits_for_answer(const uvow__sub_t *sub) {
 static void run_gone(uvow__task_t *task) {
   uvow__sub_t *sub = UVOW__CONTAINER(task, uvow__sub_t, gone);
   sub->let_go = 1;
+  uvow__sub_unready(sub);
   if (sub->state == UVOW__SUB_ON) {
-    (void)leave_peer(sub);
+    (void)uvow__sub_leave(sub);
   } else if (sub->state == UVOW__SUB_LOST) {
-    end(sub);
+    uvow__sub_end(sub);
   } else if (sub->state == UVOW__SUB_ASKING && !waits_for_answer(sub)) {
-    uvow__future_drop(take_asked(sub));
-    end(sub);
+    uvow__future_drop(uvow__sub_take_asked(sub));
+    uvow__sub_end(sub);
   }
 }
 
@@ -378,21 +286,22 @@ void uvow__sub_init(uvow__sub_t *sub, uvow_peer_t *peer) {
   uvow__list_init(&sub->member);
   uvow__list_init(&sub->link);
   uvow__list_init(&sub->untold);
+  uvow__gate_init(&sub->ready, sub->out.rt);
   uvow__task_init(&sub->settled, run_settled);
   uvow__task_init(&sub->gone, run_gone);
 }
 
 int uvow__sub_begin(uvow__sub_t *sub, const char *event, const char *key) {
   uvow_peer_t *peer = sub->peer;
-  uvow__list_append(&subs_of(sub)->all, &sub->member);
-  if (uvow__table_reserve(&subs_of(sub)->by_id) ||
-      (key && uvow__table_reserve(&subs_of(sub)->by_key)))
+  uvow__list_append(&uvow__subs_of(sub)->all, &sub->member);
+  if (uvow__table_reserve(&uvow__subs_of(sub)->by_id) ||
+      (key && uvow__table_reserve(&uvow__subs_of(sub)->by_key)))
     return UVOW_ENOMEM;
   if (event) {
     uvow__events_t *events =
         sub->within ? &sub->within->listeners : &peer->session.listeners;
-    sub->family =
-        uvow__family_join(events, subs_of(sub), uvow__slice_of(event), key);
+    sub->family = uvow__family_join(events, uvow__subs_of(sub),
+                                    uvow__slice_of(event), key);
     if (!sub->family)
       return UVOW_ENOMEM;
   }
@@ -438,6 +347,8 @@ int uvow__subscriptions_part(uvow__subscriptions_t *subs, uint64_t id,
     return 0;
   if (sub->let_go)
     return 1;
+  if (!sub->is_ready)
+    ready(sub);
   if (sub->asked && sub->was_on) { /* made again, and nothing answers that */
     uvow__stream_gap(&sub->out, UVOW_MISSED_UNKNOWN);
     sub->was_on = 0;
@@ -457,7 +368,7 @@ int uvow__subscriptions_part_end(uvow__subscriptions_t *subs, uint64_t id) {
   if (sub->asked)
     return 0; /* which this answers */
   uvow__stream_end(&sub->out, uvow_value_none());
-  end(sub);
+  uvow__sub_end(sub);
   return 1;
 }
 
@@ -489,13 +400,15 @@ static void lose(uvow__sub_t *sub, const uvow_error_t *error) {
     return;
   if (may_be_on(sub))
     sub->was_on = 1;
-  uvow__future_drop(take_asked(sub)); /* another connection has other keys */
+  /* Another connection has other keys. */
+  uvow__future_drop(uvow__sub_take_asked(sub));
   if (sub->let_go || sub->state == UVOW__SUB_LEAVING) {
-    end(sub);
+    uvow__sub_end(sub);
     return;
   }
   leave_places(sub);
   sub->state = UVOW__SUB_LOST;
+  sub->is_ready = 0;
   if (!sub->renews)
     uvow__sub_fail(sub, uvow_error_ref(error));
 }
@@ -552,13 +465,13 @@ void uvow__subscriptions_close(uvow_peer_t *peer) {
         sub->state != UVOW__SUB_ASKING)
       continue;
     uvow__stream_end(&sub->out, uvow_value_none());
-    uvow__future_drop(take_asked(sub));
-    end(sub);
+    uvow__future_drop(uvow__sub_take_asked(sub));
+    uvow__sub_end(sub);
   }
 }
 
 static void end_one(uvow__sub_t *sub, const uvow_error_t *error) {
-  uvow_future_t *asked = take_asked(sub);
+  uvow_future_t *asked = uvow__sub_take_asked(sub);
   if (sub->state == UVOW__SUB_ASKING && !sub->answered &&
       asked->state == UVOW_REJECTED)
     error = asked->u.error;
@@ -566,7 +479,7 @@ static void end_one(uvow__sub_t *sub, const uvow_error_t *error) {
     uvow__stream_fail(&sub->out, uvow_error_ref(error));
   else
     uvow__stream_end(&sub->out, uvow_value_none());
-  end(sub);
+  uvow__sub_end(sub);
   uvow__future_drop(asked);
 }
 

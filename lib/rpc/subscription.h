@@ -35,6 +35,7 @@ typedef struct uvow__sub {
   uvow__list_t untold;
   uvow__task_t settled;
   uvow__task_t gone;
+  uvow__gate_t ready; /* it is there */
   uvow_peer_t *peer;
   struct uvow__within *within; /* of it, in whose session it is; or NULL */
   struct uvow__family *family; /* NULL: told by partial answers */
@@ -46,6 +47,7 @@ typedef struct uvow__sub {
   size_t key_len;
   int fault;        /* why the answer has none; or 0 */
   uint8_t answered; /* its request is: the peer has subscribed it */
+  uint8_t is_ready; /* that, or its first item, has been seen */
   uint8_t in_table; /* by key */
   uint8_t in_ids;   /* by id */
   uint8_t was_on;
@@ -79,6 +81,21 @@ int uvow__sub_write_params(const uvow__sub_t *sub, uvow__buf_t *out);
  * none. */
 void uvow__subscriptions_answered(uvow__subscriptions_t *subs, uint64_t id,
                                   const uvow__slice_t *value);
+/* Its session's. */
+uvow__subscriptions_t *uvow__subs_of(const uvow__sub_t *sub);
+/* Of whom it asks. */
+uvow_peer_t *uvow__sub_asked_of(const uvow__sub_t *sub);
+/* The request under way, which isn't its own any more; or NULL. */
+uvow_future_t *uvow__sub_take_asked(uvow__sub_t *sub);
+/* It is over, and its stream has ended or is let go of. */
+void uvow__sub_end(uvow__sub_t *sub);
+/* Who waits for it to be there waits no more: it isn't. */
+void uvow__sub_unready(uvow__sub_t *sub);
+/* Nobody reads it any more: the peer is told, now (1, 0), or later: an error. One
+ * whose key another one has too stays subscribed there. */
+int uvow__sub_leave(uvow__sub_t *sub);
+/* Whether a request has never left, for want of room, of time or of memory. */
+int uvow__sub_is_untold(const uvow_future_t *asked);
 /* What its stream's source does. */
 extern const uvow__source_ops_t uvow__sub_ops;
 /* A partial answer, JSON text: 1: it was a subscription's. */

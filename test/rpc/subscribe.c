@@ -105,11 +105,118 @@ TEST_CASE(test_copied) {
   subs_end(&s);
 }
 
+static void watch_ready(uvow_stream_t *stream, script_mark_t *mark) {
+  script_watch(uvow_subscription_ready(stream), mark);
+}
+
+/* It is there once its request is answered; after a loss, once that is made
+ * again and answered. */
+TEST_CASE(test_ready) {
+  script_t s;
+  subs_start(&s);
+  script_mark_t a = script_mark(&s, "a"), b = script_mark(&s, "b");
+  uvow_stream_t *stream = subs_make(&s);
+  watch_ready(stream, &a);
+  uvow_future_drop(uvow_subscription_ready(stream));
+  script_turns(&s);
+  script_expect(&s, "");
+  subs_answer(&s, 1, "1");
+  script_expect(&s, "a=");
+  watch_ready(stream, &b);
+  script_turns(&s);
+  script_expect(&s, "b=");
+  script_hang_up(&s, UV_ECONNRESET);
+  watch_ready(stream, &a);
+  link_again(&s);
+  script_expect(&s, "");
+  subs_answer(&s, 2, "1");
+  script_expect(&s, "a=");
+  uvow_stream_unref(stream);
+  subs_end(&s);
+}
+
+/* Or it never is, as the stream ends. */
+TEST_CASE(test_never_ready) {
+  static const char refusal[] =
+      "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":"
+      "{\"code\":5,\"message\":\"no\"}}";
+  static const char *const ends[] = {"a!EREMOTE:ANSWERED", "a!ECANCELED",
+                                     "a!ECLOSED:MAYBE"};
+  for (int how = 0; how < 3; how++) {
+    script_t s;
+    subs_start(&s);
+    script_mark_t a = script_mark(&s, "a"), b = script_mark(&s, "b");
+    uvow_stream_t *stream = subs_make(&s);
+    watch_ready(stream, &a);
+    if (how == 0)
+      script_text(&s, refusal);
+    else if (how == 1)
+      uvow_future_detach(uvow_stream_close(uvow_stream_ref(stream)));
+    else
+      uvow_peer_end(s.client);
+    script_turns(&s);
+    script_expect(&s, ends[how]);
+    if (how == 1)
+      subs_answer(&s, 1, "1"); /* too late */
+    watch_ready(stream, &b);
+    script_turns(&s);
+    assert_memory_equal(s.log, "b!", 2);
+    uvow_stream_unref(stream);
+    subs_end(&s);
+  }
+}
+
+TEST_CASE(test_ready_of_what) {
+  script_t s;
+  subs_start(&s);
+  script_mark_t a = script_mark(&s, "a");
+  uvow_stream_t *events = uvow_peer_events(s.client, "ev");
+  assert_null(uvow_subscription_ready(NULL));
+  watch_ready(events, &a);
+  script_turns(&s);
+  script_expect(&s, "a!EINVAL");
+  uvow_stream_unref(events);
+  subs_end(&s);
+}
+
+/* Where nothing but its end answers, the first item says so. */
+TEST_CASE(test_ready_by_an_item) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  uvow_protocol_t *protocol = parts_protocol();
+  script_init(&s);
+  script_drive_clock(&s);
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.protocol = protocol;
+  options.peer.on_state = NULL;
+  options.on_event = NULL;
+  link_open(&s, &options);
+  uvow_protocol_unref(protocol);
+  script_mark_t a = script_mark(&s, "a"), b = script_mark(&s, "b");
+  uvow_stream_t *stream = subs_with(&s, NULL);
+  watch_ready(stream, &a);
+  script_text(&s, "{\"id\":1,\"part\":1}");
+  script_expect(&s, "a=");
+  script_hang_up(&s, UV_ECONNRESET);
+  link_again(&s);
+  watch_ready(stream, &b);
+  script_turns(&s);
+  script_expect(&s, "");
+  script_text(&s, "{\"id\":2,\"end\":true}");
+  script_expect(&s, "b!ECLOSED");
+  uvow_stream_unref(stream);
+  subs_end(&s);
+}
+
 TEST_MODULE(subscribe) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_wrong_options),
       cmocka_unit_test(test_wrong_call),
       cmocka_unit_test(test_copied),
+      cmocka_unit_test(test_ready),
+      cmocka_unit_test(test_never_ready),
+      cmocka_unit_test(test_ready_of_what),
+      cmocka_unit_test(test_ready_by_an_item),
   };
   return cmocka_run_group_tests_name("rpc/subscribe", tests, NULL, NULL);
 }
