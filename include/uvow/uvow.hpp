@@ -12,7 +12,8 @@
  * Without exceptions (-fno-exceptions), co_await gives a uvow::result. A plain C
  * callback given to the C functions must not throw: that is undefined.
  *
- * Everything here is for the loop's thread. uvow::work is there if uvow/uv.h was
+ * Everything here is for the loop's thread, which keeps up to 256 KiB of frames
+ * of coroutines that have ended, for the next ones, until it ends. uvow::work is there if uvow/uv.h was
  * included before.
  */
 
@@ -37,6 +38,17 @@
 #define UVOW_HPP_EXCEPTIONS 1
 #else
 #define UVOW_HPP_EXCEPTIONS 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define UVOW_HPP_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UVOW_HPP_SANITIZED 1
+#endif
+#endif
+#ifndef UVOW_HPP_SANITIZED
+#define UVOW_HPP_SANITIZED 0
 #endif
 
 namespace uvow {
@@ -721,8 +733,80 @@ struct final_awaiter {
   }
 };
 
+/* Coroutines' frames that have ended, for the next ones: each thread has its
+ * own, of each size up to 1 KiB, 256 KiB of them at most. malloc is dear where
+ * many of a size live at once, as tasks that wait do. */
+class frames {
+public:
+  static void *take(std::size_t size) noexcept {
+    const std::size_t kind = (size - 1) / step;
+    if (kind >= kinds)
+      return ::operator new(size, std::nothrow);
+    spare *found = mine.free[kind];
+    if (!found)
+      return ::operator new((kind + 1) * step, std::nothrow);
+    mine.free[kind] = found->next;
+    mine.room += (kind + 1) * step;
+    return found;
+  }
+  static void give(void *frame, std::size_t size) noexcept {
+    const std::size_t kind = (size - 1) / step;
+    if (kind >= kinds || mine.room < (kind + 1) * step) {
+      give_back(frame);
+      return;
+    }
+    mine.room -= (kind + 1) * step;
+    mine.free[kind] = ::new (frame) spare{mine.free[kind]};
+  }
+
+private:
+  struct spare {
+    spare *next;
+  };
+  static constexpr std::size_t step = 64;
+  static constexpr std::size_t kinds = 16;
+#if UVOW_HPP_SANITIZED
+  static constexpr std::size_t most = 0; /* each is freed: a use is found */
+#else
+  static constexpr std::size_t most = 256 * 1024;
+#endif
+  /* Neither made nor destroyed: it's there as long as the thread is. */
+  struct pool {
+    spare *free[kinds];
+    std::size_t room; /* for so many bytes more */
+    bool begun;
+  };
+  /* Frees them as the thread ends; what ends later, at once. */
+  struct sweeper {
+    bool armed;
+    sweeper() noexcept : armed(false) {
+    }
+    ~sweeper() {
+      mine.room = 0;
+      for (spare *&list : mine.free)
+        while (list)
+          ::operator delete(std::exchange(list, list->next));
+    }
+  };
+  static void give_back(void *frame) noexcept {
+    ::operator delete(frame);
+    if (!mine.begun) {
+      mine.begun = last.armed = true;
+      mine.room = most;
+    }
+  }
+  static inline constinit thread_local pool mine = {};
+  static inline thread_local sweeper last;
+};
+
 /* What the promises of all tasks share. */
 struct promise_base {
+  static void *operator new(std::size_t size) noexcept {
+    return frames::take(size);
+  }
+  static void operator delete(void *frame, std::size_t size) noexcept {
+    frames::give(frame, size);
+  }
   root *in = nullptr;           /* the spawned task that it's a part of */
   std::coroutine_handle<> next; /* who awaits it; none: spawned */
   root own;                     /* of a spawned one */

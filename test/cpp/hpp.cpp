@@ -1,4 +1,5 @@
 // uvow.hpp, with and without exceptions: one program, compiled both ways.
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -6,6 +7,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include <uv.h>
 
@@ -17,6 +19,8 @@ static int failures;
 /* Allocations until one fails, of C++ and of uvow's; 0: none does. */
 static long fail_at;
 
+static std::atomic<long> taken, given; /* blocks */
+
 static bool fails() {
   return fail_at > 0 && --fail_at == 0;
 }
@@ -27,21 +31,27 @@ static bool fails() {
 #endif
 
 void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
-  return fails() ? nullptr : std::malloc(size);
+  if (fails())
+    return nullptr;
+  taken++;
+  return std::malloc(size);
 }
 
 void *operator new(std::size_t size) {
   void *ptr = std::malloc(size);
   if (!ptr)
     std::abort();
+  taken++;
   return ptr;
 }
 
 void operator delete(void *ptr) noexcept {
+  given += ptr != nullptr;
   std::free(ptr);
 }
 
 void operator delete(void *ptr, std::size_t) noexcept {
+  given += ptr != nullptr;
   std::free(ptr);
 }
 
@@ -736,6 +746,45 @@ void every_allocation_may_fail() {
   CHECK(best == 31);
 }
 
+/* So many tasks wait at once, and end. Returns how many blocks that took. */
+long crowd(world &w, int n) {
+  auto waits = [](uvow::future f) -> uvow::task<int> {
+    co_await std::move(f);
+    co_return 1;
+  };
+  std::vector<uvow_promise_t *> promises(std::size_t(n), nullptr);
+  long before = taken;
+  for (auto &promise : promises)
+    uvow::spawn(w.loop, waits(uvow::future(uvow_promise_new(w.loop, &promise))))
+        .detach();
+  for (auto promise : promises)
+    uvow_promise_fulfill(promise, uvow_value_none());
+  w.run();
+  return taken - before;
+}
+
+/* Frames of tasks that have ended are for the next ones: a bounded number, and
+ * none is left by a thread that ends. */
+void frames_are_used_again() {
+  long before = taken - given, again = -1, held = -1;
+  {
+    std::thread thread([&] {
+      world w;
+      CHECK(crowd(w, 500) >= 500);
+      again = crowd(w, 500);
+      CHECK(crowd(w, 5000) >= 3000);
+      w.close();
+      held = taken - given - before;
+    });
+    thread.join();
+  }
+  if (!UVOW_HPP_SANITIZED) {
+    CHECK(again == 1); /* the first round's first one began the list */
+    CHECK(held > 500 && held < 3000);
+  }
+  CHECK(taken - given == before);
+}
+
 } // namespace
 
 int main() {
@@ -767,6 +816,7 @@ int main() {
     {"a generator that nobody runs", a_generator_that_nobody_runs},
     {"the first of many", the_first_of_many},
     {"every allocation may fail", every_allocation_may_fail},
+    {"frames are used again", frames_are_used_again},
 #if UVOW_HPP_EXCEPTIONS
     {"exceptions", exceptions},
 #endif
