@@ -25,7 +25,7 @@ static uvow_next_t serve(uvow_loop_t *loop, void *data) {
                          "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n"
                          "hello %s",
                          strlen("hello ") + strlen(path), path);
-      uvow_await_push(peer.out, uvow_value_bytes(loop, answer, (size_t)len));
+      uvow_await_push(peer.out, uvow_value_binary(loop, answer, (size_t)len));
       path[0] = 0; /* the connection is kept: another request may come */
     }
   }
