@@ -147,7 +147,9 @@ UVOW_API uvow_outcome_t uvow_error_outcome(const uvow_error_t *error);
 UVOW_API const uvow_value_t *uvow_error_value(const uvow_error_t *error);
 /**
  * What led to it, the first cause where there are several: returns borrowed
- * (valid while the error is), or NULL.
+ * (valid while the error is), or NULL. The message of a request's error has its
+ * cause's text in it, behind what became of the connection; the rest (headers,
+ * a body, other causes) is in the cause alone.
  */
 UVOW_API const uvow_error_t *uvow_error_cause(const uvow_error_t *error);
 /** How many causes it has. UVOW_EALL has one for each future. Borrows. */

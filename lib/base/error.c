@@ -111,16 +111,25 @@ const char *uvow__error_name(int code) {
   }
 }
 
-/* Copies a slice to *at, with a NUL behind it, and moves *at on. */
-static const char *place(char **at, uvow__slice_t slice) {
+/* Copies a slice to *at, with a NUL behind it, and moves *at on; where it is
+ * there, another one goes before it. */
+static const char *place_behind(char **at, uvow__slice_t before,
+                                uvow__slice_t slice) {
   char *text = *at;
   if (!slice.ptr)
     return NULL;
+  if (before.len)
+    memcpy(text, before.ptr, before.len);
+  text += before.len;
   if (slice.len)
     memcpy(text, slice.ptr, slice.len);
   text[slice.len] = '\0';
   *at = text + slice.len + 1;
-  return text;
+  return text - before.len;
+}
+
+static const char *place(char **at, uvow__slice_t slice) {
+  return place_behind(at, (uvow__slice_t){NULL, 0}, slice);
 }
 
 uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
@@ -134,6 +143,7 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
   }
   if (uvow__size_mul(cause_count, sizeof(*causes), &size) ||
       uvow__size_add(size, sizeof(uvow_error_t) + 5, &size) ||
+      uvow__size_add(size, spec->before.len, &size) ||
       uvow__size_add(size, spec->detail.len, &size) ||
       uvow__size_add(size, spec->peer_code_text.len, &size) ||
       uvow__size_add(size, spec->peer_message.len, &size) ||
@@ -151,7 +161,7 @@ uvow_error_t *uvow__error_make(const uvow__mem_t *mem,
   error->status = spec->status;
   error->outcome = spec->outcome;
   error->peer_code = spec->peer_code;
-  error->detail = place(&at, spec->detail);
+  error->detail = place_behind(&at, spec->before, spec->detail);
   error->peer_code_text = place(&at, spec->peer_code_text);
   error->peer_message = place(&at, spec->peer_message);
   error->data = place(&at, spec->data);

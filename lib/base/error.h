@@ -12,6 +12,7 @@ typedef struct uvow__error_spec {
   int code;
   int status;
   uvow_outcome_t outcome;
+  uvow__slice_t before; /* of detail: where that is the cause's text */
   uvow__slice_t detail;
   int64_t peer_code;
   uvow__slice_t peer_code_text;

@@ -107,6 +107,8 @@ static uvow_error_t *lost(const over_t *over, const uvow_error_t *cause,
                           const char *text) {
   uvow__error_spec_t spec = {0};
   spec.code = UVOW_ELOST;
+  if (cause)
+    spec.before = UVOW__SLICE("connection lost: ");
   spec.detail = (uvow__slice_t){text, strlen(text)};
   spec.cause = cause;
   return uvow__error_make(uvow__loop_mem(over->loop), &spec);

@@ -76,6 +76,8 @@ void uvow__peer_spec_of_end(const uvow_peer_t *peer, const uvow_error_t *error,
       ret->code = UVOW_ELOST; /* in order, or for the sake of another one */
   }
   ret->status = uvow_error_status(error);
+  ret->before = peer->life.was_open ? UVOW__SLICE("the connection has ended: ")
+                                    : UVOW__SLICE("there is no connection: ");
   ret->detail = (uvow__slice_t){text, strlen(text)};
   ret->cause = error;
 }

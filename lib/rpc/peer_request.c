@@ -77,8 +77,10 @@ static uvow_future_t *rejected(uvow_peer_t *peer, int code) {
   spec.outcome = UVOW_NOT_SENT;
   if (why && !peer->life.closing && !peer->life.was_open)
     spec.code = uvow_error_code(why);
-  if (why && (peer->link || !peer->life.was_open))
+  if (why) {
+    spec.before = UVOW__SLICE("the peer is closed: ");
     spec.detail = uvow__slice_of(uvow_error_message(why));
+  }
   spec.cause = why;
   return uvow_future_rejected(peer->loop,
                               uvow__error_make(uvow__peer_mem(peer), &spec));

@@ -81,6 +81,8 @@ void uvow__connection_fail(uvow__connection_t *c, int code, int status,
   spec.code = code;
   spec.status = status;
   spec.cause = cause;
+  if (cause && detail == uvow_error_message(cause))
+    spec.before = UVOW__SLICE("connection lost: ");
   if (detail)
     spec.detail = (uvow__slice_t){detail, strlen(detail)};
   uvow__connection_ended(c, uvow__error_make(uvow__connection_mem(c), &spec));

@@ -63,6 +63,20 @@ TEST_CASE(an_error_of_a_code_has_its_text) {
   uvow_error_unref(error);
 }
 
+/* Before a detail that is the cause's, what this error says of it. */
+TEST_CASE(a_detail_has_words_before_it) {
+  uvow__error_spec_t spec = {0};
+  spec.code = UVOW_ELOST;
+  spec.before = UVOW__SLICE("the connection has ended: ");
+  spec.detail = UVOW__SLICE("refused");
+  spec.data = UVOW__SLICE("{}");
+  uvow_error_t *error = uvow__error_make(&uvow__mem_default, &spec);
+  assert_string_equal(uvow_error_message(error),
+                      "the connection has ended: refused");
+  assert_string_equal(uvow_error_data(error, NULL), "{}");
+  uvow_error_unref(error);
+}
+
 TEST_CASE(empty_text_is_not_no_text) {
   uvow__error_spec_t spec = {
       .code = UVOW_EHTTP, .detail = UVOW__SLICE(""), .data = UVOW__SLICE("")};
@@ -300,6 +314,7 @@ TEST_MODULE(error) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(carries_all_it_was_given),
       cmocka_unit_test(an_error_of_a_code_has_its_text),
+      cmocka_unit_test(a_detail_has_words_before_it),
       cmocka_unit_test(empty_text_is_not_no_text),
       cmocka_unit_test(is_counted),
       cmocka_unit_test(a_bare_code_takes_no_memory),

@@ -82,10 +82,12 @@ static void expect(const char *const *subprotocols, size_t count,
 TEST_CASE(test_the_protocols_own) {
   expect(NULL, 0, "graphql-transport-ws", OFFERED "graphql-transport-ws", "");
   expect(NULL, 0, "graphql-transport-ws", "",
-         "UVOW_EPROTOCOL: the server agreed on no subprotocol, where "
+         "UVOW_EPROTOCOL: there is no connection: the server agreed on no "
+         "subprotocol, where "
          "graphql-transport-ws was offered");
   expect(NULL, 0, "graphql-transport-ws", OFFERED "graphql-ws",
-         "UVOW_EPROTOCOL: the server agreed on the subprotocol graphql-ws, "
+         "UVOW_EPROTOCOL: there is no connection: the server agreed on the "
+         "subprotocol graphql-ws, "
          "where graphql-transport-ws was offered");
 }
 
@@ -95,8 +97,9 @@ TEST_CASE(test_the_applications) {
   expect(own, 2, "x, y", OFFERED "y", "");
   expect(own, 2, "x, y", "", "");
   expect(own, 0, NULL, "", "");
-  expect(own, 1, "x", OFFERED "z",
-         "UVOW_EPROTO: a subprotocol that wasn't offered");
+  expect(
+      own, 1, "x", OFFERED "z",
+      "UVOW_EPROTO: there is no connection: a subprotocol that wasn't offered");
 }
 
 /* It doesn't get better. */

@@ -78,6 +78,10 @@ void script_done(const uvow_result_t *result, void *data) {
   uvow_slice_t got = uvow_result_bytes(result);
   text[0] = result->error ? '!' : '=';
   text[1] = '\0';
+  for (const uvow_error_t *why = result->error; why;
+       why = uvow_error_cause(why))
+    assert_string_not_equal(uvow_error_message(why),
+                            uvow_error_message(uvow_error_cause(why)));
   if (result->error)
     script_describe(result->error, text + 1, sizeof(text) - 1);
   else if (uvow_value_get_int64(&result->value, &i64) == 0)
