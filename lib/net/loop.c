@@ -44,6 +44,7 @@ static uvow_loop_t *loop_of(uvow__runtime_t *rt) {
 void uvow__loop_turn(uvow_loop_t *loop) {
   uvow__runtime_enter(&loop->rt);
   uvow__runtime_root(&loop->rt);
+  loop->read = 0;
   uvow__list_splice(loop->rt.queue.in, &loop->next_turn);
   if (loop->looks && --loop->looks == 0)
     uvow__runtime_looked(&loop->rt);

@@ -50,6 +50,8 @@ struct uvow_loop {
   unsigned handles;   /* open ones of its own */
   size_t streams;     /* open ones of the net room */
   uvow__list_t next_turn; /* tasks: see uvow__loop_next_turn */
+  uint64_t read_at;       /* of `read`: uv_now */
+  size_t read;            /* see uvow__loop_read */
   uvow__list_t residents;
   uvow__list_t lingerers;
   size_t lingering;              /* how many */
@@ -97,6 +99,15 @@ static inline int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes,
 /* await.c: the last result goes. */
 void uvow__loop_drop_awaited(uvow_loop_t *loop);
 
+/* What all have read in this turn of libuv's, in messages and KiB: to be added
+ * to. */
+static inline size_t *uvow__loop_read(uvow_loop_t *loop) {
+  uint64_t now = uv_now(loop->uv);
+  if (loop->read_at != now)
+    loop->read = 0;
+  loop->read_at = now;
+  return &loop->read;
+}
 /* Runs the task in the next turn of the uv loop: once timers and other sockets
  * had theirs. It may be canceled, as any. */
 void uvow__loop_next_turn(uvow_loop_t *loop, uvow__task_t *task);

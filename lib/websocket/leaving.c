@@ -4,7 +4,8 @@
  * nobody is told any more.
  *
  * 1. The owner was told when it began; nothing more is read.
- * 2. It takes close_ms at most, and longer only while the peer reads.
+ * 2. It takes close_ms at most, and longer only while the peer reads. What came
+ *    of a message goes at once, in the flush: it may be too much as it is.
  */
 #include "connection_private.h"
 

@@ -117,6 +117,12 @@ static inline int uvow__framer_refuse(uvow__framer_t *framer) {
   return framer->err = uvow__message_refuse(&framer->message);
 }
 
+/* After stop, not from a callback: what came of a message goes. */
+static inline void uvow__framer_forget(uvow__framer_t *framer) {
+  uvow__buf_done(&framer->message.parts);
+  uvow__buf_done(&framer->message.rest);
+}
+
 /* Nothing more is wanted, also not of the burst that a callback is in. */
 static inline void uvow__framer_stop(uvow__framer_t *framer) {
   framer->message.stopped = 1;

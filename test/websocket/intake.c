@@ -490,6 +490,67 @@ TEST_CASE(test_the_quota) {
   assert_int_equal(x.config.quota.used, 0);
 }
 
+/* What came of a message is let go of as its peer is ended, not when that one has
+ * read why. */
+TEST_CASE(test_the_quota_is_for_others) {
+  static char text[4000];
+  uint8_t frame[4016];
+  end_t x;
+  start(&x);
+  x.config.quota.max = 20000;
+  open_end(&x);
+  x.s.block = 1;
+  size_t len = script_put_frame(frame, 0x01, text, sizeof(text));
+  for (int i = 0; i < 20 && !x.ended; i++) {
+    script_feed(&x.s, frame, len);
+    script_turns(&x.s);
+    len = script_put_frame(frame, 0x00, text, sizeof(text));
+  }
+  assert_int_equal(x.status, 1013);
+  assert_false(script_gone(&x.s));
+  assert_true(x.config.quota.used < 100);
+  finish(&x);
+}
+
+/* What all connections may have in a turn: once it's used up, each has less. */
+TEST_CASE(test_a_crowd) {
+  enum { COUNT = 200, ALL = 8192, EACH = 32 };
+  end_t x;
+  uint8_t bytes[COUNT * 3];
+  for (int i = 0; i < COUNT; i++)
+    script_put_frame(bytes + 3 * i, 0x81, "m", 1);
+  start(&x);
+  open_end(&x);
+  size_t before = *uvow__loop_read(x.s.loop);
+  script_feed(&x.s, bytes, sizeof(bytes));
+  assert_int_equal(x.messages, COUNT);
+  assert_int_equal(*uvow__loop_read(x.s.loop) - before, COUNT);
+  *uvow__loop_read(x.s.loop) = ALL; /* the others */
+  script_feed(&x.s, bytes, sizeof(bytes));
+  assert_int_equal(x.messages, COUNT + EACH);
+  turn(&x); /* nobody else */
+  assert_int_equal(x.messages, 2 * COUNT);
+  finish(&x);
+}
+
+TEST_CASE(test_a_crowd_of_bytes) {
+  enum { ALL = 8192, EACH = 32 * 1024 };
+  static char text[60000];
+  static uint8_t frame[sizeof(text) + 16];
+  end_t x;
+  start(&x);
+  open_end(&x);
+  size_t len = script_put_frame(frame, 0x81, text, sizeof(text));
+  *uvow__loop_read(x.s.loop) = ALL;
+  size_t begun = 0;
+  while (begun < len && !x.s.paused) {
+    script_feed(&x.s, frame + begun, len - begun < 4096 ? len - begun : 4096);
+    begun += 4096;
+  }
+  assert_true(begun > EACH && begun <= EACH + 2 * 4096);
+  finish(&x);
+}
+
 /* What was queued leaves, then the close frame: for as long as the peer reads,
  * and close_ms. */
 TEST_CASE(test_queued_answers_leave_first) {
@@ -537,6 +598,9 @@ TEST_MODULE(intake) {
       cmocka_unit_test(test_a_pause_is_no_silence),
       cmocka_unit_test(test_every_allocation_may_fail),
       cmocka_unit_test(test_the_quota),
+      cmocka_unit_test(test_the_quota_is_for_others),
+      cmocka_unit_test(test_a_crowd),
+      cmocka_unit_test(test_a_crowd_of_bytes),
       cmocka_unit_test(test_queued_answers_leave_first),
   };
   return cmocka_run_group_tests_name("websocket/intake", tests, NULL, NULL);
