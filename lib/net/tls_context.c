@@ -180,8 +180,11 @@ void uvow_tls_unref(uvow_tls_t *tls) {
 }
 
 int uvow_tls_get_stats(const uvow_tls_t *tls, uvow_tls_stats_t *ret) {
-  return tls ? uvow__options_fill(ret, &tls->stats, sizeof(tls->stats))
-             : UVOW_EINVAL;
+  if (!tls)
+    return UVOW_EINVAL;
+  if (!ret)
+    return uvow__fail(tls->loop, UVOW_EINVAL, "ret", uvow__fail_null);
+  return uvow__options_fill(ret, &tls->stats, sizeof(tls->stats));
 }
 
 int uvow__tls_default(uvow_loop_t *loop, uvow_tls_t **ret_tls,

@@ -332,6 +332,8 @@ uvow_future_t *uvow_fs_sendfile(uvow_file_t *to, uvow_file_t *from,
   uvow_future_t *f;
   if (to && to->loop && !from)
     return uvow__op_invalid(to->loop, "from");
+  if (!to && from && from->loop)
+    return uvow__op_invalid(from->loop, "to");
   uvow__op_t *op = op_of(to, "sendfile", end_sendfile, &f);
   if (!op)
     return f;

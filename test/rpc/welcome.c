@@ -3,6 +3,7 @@
 
 #include "support/serve.h"
 #include "support/support.h"
+#include "support/tls_peer.h"
 
 #include <stdio.h>
 
@@ -432,6 +433,28 @@ TEST_CASE(test_slow_client) {
   door_end(&door);
 }
 
+/* Nor does TLS: whoever says nothing, or half of a ClientHello. */
+TEST_CASE(test_slow_tls) {
+  static const uint8_t hello[] = {0x16, 0x03, 0x01, 0x02, 0x00, 0x01,
+                                  0x00, 0x01, 0xfc, 0x03, 0x03};
+  for (size_t len = 0; len <= sizeof(hello); len += sizeof(hello)) {
+    door_t door;
+    door_init(&door, NULL);
+    uvow_tls_options_t options = tls_options(1);
+    assert_int_equal(
+        uvow_tls_new(door.loop, &options, &door.options.listener.tls, NULL), 0);
+    door.options.listener.handshake_timeout_ms = 1;
+    assert_int_equal(door_open(&door), 0);
+    for (size_t i = 0; i < len; i++)
+      door_write(&door, hello + i, 1);
+    door_until(&door, NULL);
+    assert_int_equal(door.asked, 0);
+    assert_int_equal(test_guests(door.server), 0);
+    uvow_tls_unref(door.options.listener.tls);
+    door_end(&door);
+  }
+}
+
 static void sweep(test_alloc_t *alloc, void *data) {
   static const char *const own[] = {"two"};
   static const char *const origins[] = {"http://p", "http://o"};
@@ -468,7 +491,9 @@ TEST_MODULE(welcome) {
        NULL, NULL},
       {"a head has a limit", test_head_size, NULL, NULL, NULL},
       {"a slow client is dropped", test_slow_client, NULL, NULL, NULL},
+      {"and one that is slow at TLS", test_slow_tls, NULL, NULL, NULL},
       {"memory may be missing", test_oom, NULL, NULL, NULL},
   };
-  return cmocka_run_group_tests_name("rpc/welcome", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("rpc/welcome", tests, tls_setup,
+                                     tls_teardown);
 }
