@@ -120,6 +120,18 @@ static int check_options(const uvow_peer_t *peer, const char *method,
   return uvow__peer_unusable(peer);
 }
 
+/* Without options; of no session of the protocol's. */
+static inline int check_call(const uvow_peer_t *peer, const char *method,
+                             uint32_t *ret_ms) {
+  uint32_t ms = peer->config->options.timeout_ms;
+  *ret_ms = ms == UVOW_NO_TIMEOUT ? 0 : ms;
+  if (!method)
+    return UVOW_EINVAL;
+  return peer->life.state == UVOW_PEER_OPEN && !peer->life.closing
+             ? 0
+             : uvow__peer_unusable(peer);
+}
+
 /* is_first: for an opening step. */
 static inline int transmit(uvow_peer_t *peer, uvow__op_t *op,
                            uvow__request_t *request, int is_first) {
@@ -262,17 +274,55 @@ static uvow_future_t *request(uvow_peer_t *peer, const char *method,
   if (rc)
     return rejected(peer, rc);
   registered->json = asked.json != 0;
-  unsigned number = uvow__intern(&peer->names.methods, method);
-  registered->method = (uint16_t)number;
-  if (!options && !sending.within && number && asked.kind == UVOW__OP_CALL)
-    sending.form = uvow__forms_get(
-        &peer->names.forms, &peer->session.callee.dialect, number,
-        uvow__intern_text(&peer->names.methods, number));
-  if (sending.form && peer->outbox && !asked.front &&
-      uvow__outbox_call(peer, sending.form, params, registered) == 0)
-    return f; /* as most are */
+  registered->method = (uint16_t)uvow__intern(&peer->names.methods, method);
   send_request(peer, registered, &sending, &asked);
   return f;
+}
+
+/* Notes the method, and has the form of its calls; NULL: there is none. */
+static inline uvow__form_t *note_method(uvow_peer_t *peer,
+                                        uvow__request_t *registered,
+                                        const char *method) {
+  uvow__peer_names_t *names = &peer->names;
+  unsigned number = uvow__intern(&names->methods, method);
+  registered->method = (uint16_t)number;
+  return number ? uvow__forms_get(&names->forms, &peer->session.callee.dialect,
+                                  number,
+                                  uvow__intern_text(&names->methods, number))
+                : NULL;
+}
+
+/* The same for most: without options, of no session of the protocol's. */
+static uvow_future_t *call(uvow_peer_t *peer, const char *method,
+                           uvow__slice_t params, int json) {
+  uvow_future_t *f;
+  uvow__request_t *registered;
+  uint32_t ms;
+  int rc = check_call(peer, method, &ms);
+  if (rc == 0)
+    rc = uvow__dispatcher_register(&peer->dispatcher, ms, &f, &registered);
+  if (rc)
+    return rejected(peer, rc);
+  if (json)
+    registered->json = 1;
+  uvow__form_t *form = note_method(peer, registered, method);
+  if (!form || !peer->outbox ||
+      uvow__outbox_call(peer, form, params, registered)) {
+    sending_t sending = {method, params, NULL, NULL, form, ms};
+    send_request(peer, registered, &sending, &plain);
+  }
+  return f;
+}
+
+/* A call, with options or without. */
+static inline uvow_future_t *call_with(uvow_peer_t *peer, const char *method,
+                                       uvow__slice_t params,
+                                       const uvow_request_options_t *options,
+                                       int json) {
+  asked_t asked = {json, UVOW__OP_CALL, NULL};
+  return options || peer->kin.within
+             ? request(peer, method, params, options, asked)
+             : call(peer, method, params, json);
 }
 
 static uvow_future_t *request_value(uvow_peer_t *peer, const char *method,
@@ -284,10 +334,10 @@ static uvow_future_t *request_value(uvow_peer_t *peer, const char *method,
     return NULL;
   }
   uvow_loop_t *loop = peer->loop;
-  asked_t asked = {params.type == &uvow_type_json, UVOW__OP_CALL, NULL};
+  int json = params.type == &uvow_type_json;
   int rc = uvow__params_text(loop, &params, &text);
   uvow_future_t *f =
-      rc ? rejected(peer, rc) : request(peer, method, text, options, asked);
+      rc ? rejected(peer, rc) : call_with(peer, method, text, options, json);
   uvow__params_done(loop, &params);
   return f;
 }
@@ -300,7 +350,7 @@ static inline uvow_future_t *ask(uvow_peer_t *peer, const char *method,
   if (!peer || params.type != &uvow_type_slice || !slice)
     return request_value(peer, method, params, options);
   uvow__slice_t text = {slice->bytes, slice->len};
-  return request(peer, method, text, options, plain);
+  return call_with(peer, method, text, options, 0);
 }
 
 uvow_future_t *uvow__peer_ask(uvow_peer_t *peer, const char *method,
@@ -356,7 +406,7 @@ uvow_future_t *uvow_peer_requestf(uvow_peer_t *peer, const char *method,
   int rc = uvow__params_format(loop, format, args, &text);
   va_end(args);
   if (peer) {
-    f = rc ? rejected(peer, rc) : request(peer, method, text, NULL, plain);
+    f = rc ? rejected(peer, rc) : call_with(peer, method, text, NULL, 0);
     uvow__buf_clear(&loop->params, UVOW__READ_SIZE);
   }
   return f;
