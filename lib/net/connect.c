@@ -205,6 +205,7 @@ static void on_attempt(uv_connect_t *req, int status) {
     return;
   uvow__runtime_enter(&loop->rt);
   if (status == 0) {
+    uvow__socket_drop_request(socket);
     won(attempt);
   } else {
     attempt->connector->under_way--;
@@ -219,15 +220,17 @@ static int start(attempt_t *attempt) {
   int rc = c->is_path ? uvow__socket_check_path(c->host) : 0;
   if (rc == 0)
     rc = uvow__socket_new(c->loop, c->is_path, attempt, &attempt->socket);
+  if (rc == 0)
+    rc = uvow__socket_need_request(attempt->socket);
   if (rc)
     return rc;
   uvow__socket_t *socket = attempt->socket;
+  uv_connect_t *connect = &socket->request->connect;
+  connect->data = socket;
   if (!c->is_path)
-    return uvow__network_of(c->loop)->connect(&socket->request.connect,
-                                              &socket->handle.tcp,
+    return uvow__network_of(c->loop)->connect(connect, &socket->handle.tcp,
                                               attempt->address, on_attempt);
-  uv_pipe_connect(&socket->request.connect, &socket->handle.pipe, c->host,
-                  on_attempt);
+  uv_pipe_connect(connect, &socket->handle.pipe, c->host, on_attempt);
   return 0;
 }
 

@@ -26,10 +26,22 @@ int uvow__socket_new(uvow_loop_t *loop, int is_pipe, void *owner,
   }
   socket->loop = loop;
   socket->owner = owner;
-  socket->handle.base.data = socket->request.connect.data = socket;
+  socket->handle.base.data = socket;
   uvow__loop_stream_opened(loop);
   *ret_socket = socket;
   return 0;
+}
+
+int uvow__socket_need_request(uvow__socket_t *socket) {
+  if (!socket->request)
+    socket->request = (uvow__socket_request_t *)uvow__calloc(
+        uvow__loop_mem(socket->loop), sizeof(*socket->request));
+  return socket->request ? 0 : UVOW_ENOMEM;
+}
+
+void uvow__socket_drop_request(uvow__socket_t *socket) {
+  uvow__free(uvow__loop_mem(socket->loop), socket->request);
+  socket->request = NULL;
 }
 
 static void on_handle_closed(uv_handle_t *handle) {
@@ -37,6 +49,7 @@ static void on_handle_closed(uv_handle_t *handle) {
   uvow_loop_t *loop = socket->loop;
   void (*on_closed)(void *owner) = socket->on_closed;
   void *owner = socket->owner;
+  uvow__socket_drop_request(socket);
   uvow__free(uvow__loop_mem(loop), socket);
   if (on_closed) {
     uvow__runtime_enter(&loop->rt);

@@ -16,16 +16,20 @@ typedef union uvow__handle {
 /* Returns 0 or libuv's error. */
 int uvow__handle_init(uvow__handle_t *handle, uv_loop_t *uv, int is_pipe);
 
+/* What is asked of libuv once at its beginning, and once at its end: the data is
+ * the asker's. */
+typedef union uvow__socket_request {
+  uv_connect_t connect;
+  uv_shutdown_t shutdown;
+} uvow__socket_request_t;
+
 /* A socket in memory of its own: libuv needs it until it's closed, and whoever
  * used it may go before. */
 typedef struct uvow__socket {
   uvow__handle_t handle;
   uvow_loop_t *loop;
   uvow__closing_t closing;
-  union {
-    uv_connect_t connect;   /* its data is the socket; then, once connected, */
-    uv_shutdown_t shutdown; /* the end of what we send */
-  } request;
+  uvow__socket_request_t *request; /* of the two; NULL: neither is under way */
   void *owner; /* whose it is; NULL: nobody's, it's being closed */
   void (*on_closed)(void *owner);
 } uvow__socket_t;
@@ -34,6 +38,10 @@ typedef struct uvow__socket {
  * with uvow__socket_close. UVOW_ENOMEM, libuv's. */
 int uvow__socket_new(uvow_loop_t *loop, int is_pipe, void *owner,
                      uvow__socket_t **ret_socket);
+/* Room for a request, where there is none. UVOW_ENOMEM. */
+int uvow__socket_need_request(uvow__socket_t *socket);
+/* It is over; else it lives as long as the socket. Again: nothing. */
+void uvow__socket_drop_request(uvow__socket_t *socket);
 /* Takes it. Calls on_closed with its owner once libuv is done with it, all its
  * requests included; NULL: nobody's to be told. */
 void uvow__socket_close(uvow__socket_t *socket, void (*on_closed)(void *owner));

@@ -239,9 +239,12 @@ static void on_shut(uv_shutdown_t *req, int status) {
 static int linger(tcp_t *tcp) {
   if (tcp->ended || tcp->loop->closing)
     return UV_ENOTCONN;
-  uv_shutdown_t *shutdown = &tcp->socket->request.shutdown;
+  int rc = uvow__socket_need_request(tcp->socket);
+  if (rc)
+    return rc;
+  uv_shutdown_t *shutdown = &tcp->socket->request->shutdown;
   shutdown->data = tcp;
-  int rc = uv_shutdown(shutdown, &tcp->socket->handle.stream, on_shut);
+  rc = uv_shutdown(shutdown, &tcp->socket->handle.stream, on_shut);
   if (rc)
     return rc;
   /* It may have been paused; else this fails, as it reads already. */

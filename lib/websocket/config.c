@@ -179,7 +179,7 @@ static int is_loopback(const uvow_listener_options_t *options) {
 
 static int set_listen(uvow__ws_config_t *config,
                       const uvow_listener_options_t *options) {
-  uvow__listen_config_t *own = &config->listen;
+  uvow__listen_config_t *own = config->listen;
   common_t common = {options->tls,
                      options->subprotocols,
                      options->subprotocol_count,
@@ -208,11 +208,15 @@ static int set_listen(uvow__ws_config_t *config,
                          options->host_count, &own->hosts);
 }
 
-static uvow__ws_config_t *config_new(uvow_loop_t *loop) {
+static uvow__ws_config_t *config_new(uvow_loop_t *loop, int listens) {
+  size_t size =
+      sizeof(uvow__ws_config_t) + (listens ? sizeof(uvow__listen_config_t) : 0);
   uvow__ws_config_t *config =
-      (uvow__ws_config_t *)uvow__calloc(uvow__loop_mem(loop), sizeof(*config));
+      (uvow__ws_config_t *)uvow__calloc(uvow__loop_mem(loop), size);
   if (!config)
     return NULL;
+  if (listens)
+    config->listen = (uvow__listen_config_t *)(void *)(config + 1);
   config->loop = loop;
   config->refs = 1;
   return config;
@@ -235,7 +239,7 @@ int uvow__ws_config_connect(uvow_loop_t *loop,
   options = UVOW__OPTIONS(loop, options, &own, uvow_websocket_options_t);
   if (!options)
     return UVOW_EINVAL;
-  uvow__ws_config_t *config = config_new(loop);
+  uvow__ws_config_t *config = config_new(loop, 0);
   if (!config)
     return UVOW_ENOMEM;
   return deliver(config, set_connect(config, options), ret_config);
@@ -251,7 +255,7 @@ int uvow__ws_config_listen(uvow_loop_t *loop,
   if (options->socket_path && (options->host || options->port))
     return uvow__fail(loop, UVOW_EINVAL, "options.socket_path",
                       "excludes host and port");
-  uvow__ws_config_t *config = config_new(loop);
+  uvow__ws_config_t *config = config_new(loop, 1);
   if (!config)
     return UVOW_ENOMEM;
   return deliver(config, set_listen(config, options), ret_config);
@@ -271,7 +275,9 @@ void uvow__ws_config_unref(uvow__ws_config_t *config) {
   uvow__proxies_free(config->connect.proxies, mem);
   uvow__free(mem, config->connect.bearer);
   uvow__free(mem, config->connect.origin);
-  texts_done(&config->listen.origins, mem);
-  texts_done(&config->listen.hosts, mem);
+  if (config->listen) {
+    texts_done(&config->listen->origins, mem);
+    texts_done(&config->listen->hosts, mem);
+  }
   uvow__free(mem, config);
 }

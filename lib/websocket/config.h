@@ -60,7 +60,7 @@ typedef struct uvow__ws_config {
   uint64_t message_ms; /* and a second more for each 64 KiB of it */
   uvow__quota_t quota;
   uvow__connect_config_t connect;
-  uvow__listen_config_t listen;
+  uvow__listen_config_t *listen; /* behind it; NULL: of who connects */
 } uvow__ws_config_t;
 
 /* Borrow all. NULL: all defaults. Return new in ret_config. URL and headers are

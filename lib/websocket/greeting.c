@@ -93,7 +93,7 @@ int uvow__guest_requested(uvow_websocket_t *ws, uvow__http_t *http) {
   uvow_listener_t *listener = ws->guest->listener;
   if (!listener || ws->guest->is_surplus)
     return 503;
-  if (!is_welcome(&listener->config->listen, http))
+  if (!is_welcome(listener->config->listen, http))
     return 403;
   if (uvow__says_head(ws, NULL, http) || choose_default(ws, http) ||
       uvow__says_who(ws, UVOW__WHO_CERTIFICATE))
@@ -178,8 +178,8 @@ void uvow__guest_init(uvow__guest_t *guest) {
   uvow__list_init(&guest->waiting);
   uvow__list_init(&guest->by_address);
   uvow__task_init(&guest->task, run_ask);
-  uvow__silence_init(&guest->idle, &ws->loop->rt, 0, ws->config->listen.idle_ms,
-                     uvow__guest_idle);
+  uvow__silence_init(&guest->idle, &ws->loop->rt, 0,
+                     ws->config->listen->idle_ms, uvow__guest_idle);
 }
 
 void uvow__guest_done(uvow__guest_t *guest) {

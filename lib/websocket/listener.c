@@ -177,7 +177,7 @@ static uvow__list_t *list_of(uvow_listener_t *listener, const char *address,
 
 /* Counts the guest to its address. Whether there is room for it. */
 static int fits_address(uvow_listener_t *listener, uvow_websocket_t *ws) {
-  const uvow__listen_config_t *config = &listener->config->listen;
+  const uvow__listen_config_t *config = listener->config->listen;
   const char *address = uvow_websocket_address(ws);
   size_t len = host_len(address);
   size_t count = 0;
@@ -198,14 +198,14 @@ static int fits_address(uvow_listener_t *listener, uvow_websocket_t *ws) {
 /* Whether one more may come, if only to be told that it can't stay: what says
  * so is small, but a handshake of TLS isn't. */
 static int has_room(const uvow_listener_t *listener) {
-  return uvow__listener_count(listener) < listener->config->listen.max_peers ||
+  return uvow__listener_count(listener) < listener->config->listen->max_peers ||
          (!listener->config->tls && listener->surplus < SURPLUS_MAX);
 }
 
 /* A peer that is there: whether it may stay, or is told that it can't. */
 static void seat(uvow_listener_t *listener, uvow_websocket_t *ws) {
   int full =
-      uvow__listener_count(listener) >= listener->config->listen.max_peers;
+      uvow__listener_count(listener) >= listener->config->listen->max_peers;
   ws->guest->listener = listener;
   ws->guest->is_ours = 1;
   uvow__list_append(&listener->guests, &ws->guest->link);

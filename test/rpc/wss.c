@@ -286,7 +286,7 @@ TEST_CASE(who_finds_no_room_costs_no_handshake) {
   int refused = 0;
   door_t door;
   serve(&door, NULL);
-  door.server->listener->config->listen.max_peers = 1;
+  door.server->listener->config->listen->max_peers = 1;
   test_connect_t options = options_for(&door);
   connect_to(&door, &options);
   expect_ready(&door, "=");

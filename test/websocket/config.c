@@ -31,10 +31,10 @@ TEST_CASE(test_defaults) {
   }
   assert_int_equal(a->quota.max, 0);
   assert_int_equal(b->quota.max, 1024 * MIB);
-  assert_int_equal(b->listen.max_peers, 10000);
-  assert_int_equal(b->listen.max_peers_per_address, 10000);
-  assert_int_equal(b->listen.idle_ms, 0);
-  assert_int_equal(b->listen.is_loopback, 1);
+  assert_int_equal(b->listen->max_peers, 10000);
+  assert_int_equal(b->listen->max_peers_per_address, 10000);
+  assert_int_equal(b->listen->idle_ms, 0);
+  assert_int_equal(b->listen->is_loopback, 1);
   uvow__ws_config_unref(a);
   uvow__ws_config_unref(b);
   uvow__ws_config_unref(NULL);
@@ -81,9 +81,9 @@ TEST_CASE(test_everything_is_copied) {
   assert_string_equal(config->subprotocols.at[1], "two");
   assert_string_equal(config->connect.bearer, "bearer");
   assert_string_equal(config->connect.origin, "origin");
-  assert_true(uvow__texts_have(&other->listen.origins, slice("TWO")));
-  assert_false(uvow__texts_have(&other->listen.origins, slice("tw")));
-  assert_false(uvow__texts_have(&other->listen.hosts, slice("two")));
+  assert_true(uvow__texts_have(&other->listen->origins, slice("TWO")));
+  assert_false(uvow__texts_have(&other->listen->origins, slice("tw")));
+  assert_false(uvow__texts_have(&other->listen->hosts, slice("two")));
   uvow__ws_config_unref(config);
   uvow__ws_config_unref(other);
   script_end(&s);
