@@ -51,7 +51,6 @@ void uvow__message_init(uvow__message_t *m, const uvow__mem_t *mem, size_t max,
   m->budget = m->frames = SIZE_MAX;
   uvow__buf_init(&m->parts, mem, max);
   uvow__buf_init(&m->rest, mem, SIZE_MAX);
-  m->sink.out = &m->parts;
 }
 
 void uvow__message_done(uvow__message_t *m) {
@@ -273,20 +272,21 @@ static void deliver_parts(uvow__message_t *m) {
 /* See (6). Appends to `parts` what comes of a compressed piece. */
 static int take_packed(uvow__message_t *m, const uint8_t *bytes, size_t len,
                        int last) {
-  m->sink.utf8 = m->kind == UVOW__OP_TEXT ? &m->utf8 : NULL;
-  m->sink.budget = m->budget;
-  int rc = uvow__deflate_inflate(m->deflate, bytes, len, last, &m->sink);
-  uvow__message_spend(m, 0, m->sink.made);
+  uvow__deflate_sink_t sink = {
+      &m->parts, m->kind == UVOW__OP_TEXT ? &m->utf8 : NULL, NULL, m->budget, 0,
+      0};
+  int rc = uvow__deflate_inflate(m->deflate, bytes, len, last, &sink);
+  uvow__message_spend(m, 0, sink.made);
   if (rc == UVOW__DEFLATE_MORE) {
     m->resting = m->paused = 1;
     m->rest_last = last != 0;
-    bytes += m->sink.used;
-    if (uvow__buf_append(&m->rest, bytes, len - m->sink.used))
+    bytes += sink.used;
+    if (uvow__buf_append(&m->rest, bytes, len - sink.used))
       return refuse(m, UVOW_ENOMEM, "no memory for a message");
     return 0;
   }
   if (rc)
-    return refuse(m, rc, m->sink.why);
+    return refuse(m, rc, sink.why);
   if (last)
     deliver_parts(m);
   return 0;

@@ -55,7 +55,6 @@ typedef struct uvow__message {
   uint8_t over;   /* it is over max: only its beginning is read */
   uvow__utf8_t utf8;
   uvow__buf_t parts; /* what came of the message before this piece */
-  uvow__deflate_sink_t sink;
   size_t budget;     /* bytes, inflated, until it pauses: see framer.h */
   size_t frames;     /* the same, frames */
   size_t whole;      /* messages that were */
