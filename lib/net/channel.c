@@ -126,16 +126,15 @@ static void run_writable(uvow__task_t *task) {
     end->channel.callbacks->on_writable(end->channel.ctx);
 }
 
-static int fill(letter_t *letter, const uvow__splice_t *message) {
+/* There's room for all of it. */
+static void fill(letter_t *letter, const uvow__splice_t *message) {
   size_t at = message->inner.len ? message->at : message->text.len;
-  int rc = uvow__buf_append(&letter->bytes, message->text.ptr, at);
-  if (rc == 0 && message->inner.len)
-    rc = uvow__buf_append(&letter->bytes, message->inner.ptr,
-                          message->inner.len);
-  if (rc == 0 && at < message->text.len)
-    rc = uvow__buf_append(&letter->bytes, message->text.ptr + at,
-                          message->text.len - at);
-  return rc;
+  (void)uvow__buf_append(&letter->bytes, message->text.ptr, at);
+  (void)uvow__buf_append(&letter->bytes, message->inner.ptr,
+                         message->inner.len);
+  if (at < message->text.len)
+    (void)uvow__buf_append(&letter->bytes, message->text.ptr + at,
+                           message->text.len - at);
 }
 
 static int send_op(uvow__channel_t *channel, int opcode,
@@ -155,12 +154,11 @@ static int send_op(uvow__channel_t *channel, int opcode,
   uvow__list_init(&letter->link);
   uvow__buf_init(&letter->bytes, mem, SIZE_MAX);
   int rc = uvow__buf_reserve(&letter->bytes, size);
-  if (rc == 0)
-    rc = fill(letter, message);
   if (rc) {
     free_letter(letter, mem);
     return rc;
   }
+  fill(letter, message);
   other->unread += size;
   uvow__list_append(&other->inbox, &letter->link);
   if (has_work(other))

@@ -236,7 +236,8 @@ uvow_loop_t *uvow_loop_new(struct uv_loop_s *uv,
   options = UVOW__OPTIONS(NULL, options, &own, uvow_loop_options_t);
   const uvow_allocator_t *mem =
       options ? allocator_of(options, &allocator) : NULL;
-  if (!uv || !mem)
+  uint64_t seed;
+  if (!uv || !mem || uv_random(NULL, NULL, &seed, sizeof(seed), 0, NULL))
     return NULL;
   uvow_loop_t *loop = (uvow_loop_t *)uvow__calloc(mem, sizeof(*loop));
   if (!loop)
@@ -258,12 +259,8 @@ uvow_loop_t *uvow_loop_new(struct uv_loop_s *uv,
   uvow__list_init(&loop->lingerers);
   uvow__list_init(&loop->strangers);
   loop->uv = uv;
+  loop->rt.rng = seed;
   set_options(loop, options);
-  if (uv_random(NULL, NULL, &loop->rt.rng, sizeof(loop->rt.rng), 0, NULL)) {
-    uvow__free(mem, loop);
-    uvow__spares_close(&spares);
-    return NULL;
-  }
   /* Neither can fail: they only fill in the struct. */
   uv_timer_init(uv, &loop->timer);
   uv_idle_init(uv, &loop->idle);
