@@ -62,11 +62,12 @@ uvow__ops_t *uvow__ops_of(uvow_loop_t *loop) {
   if (!all)
     return NULL;
   all->reads = uvow__shelf_new(&loop->rt.mem, &loop->rt.tidy);
-  if (!all->reads || uv_mutex_init(&all->lock)) {
+  int rc = all->reads ? uv_mutex_init(&all->lock) : UVOW_ENOMEM;
+  if (rc) {
     if (all->reads)
       uvow__shelf_close(all->reads);
     uvow__free(&loop->rt.mem, all);
-    return NULL;
+    return (uvow__ops_t *)uvow__refuse(loop, rc, NULL, NULL);
   }
   all->loop = loop;
   all->resident.on_loop_close = on_loop_close;
