@@ -287,11 +287,12 @@ static int listen_on(uvow_listener_t *listener,
   if (rc == UVOW_EINVAL)
     return uvow__fail(listener->loop, rc, "options.host",
                       "must be a numeric address");
-  if (rc)
-    return uvow__fail(listener->loop, rc, NULL, NULL);
-  listener->pins++;
-  listener->is_open = 1;
-  return uvow__listens_at(listener->socket, &listener->port);
+  if (rc == 0) {
+    listener->pins++;
+    listener->is_open = 1;
+    rc = uvow__listens_at(listener->socket, &listener->port);
+  }
+  return rc ? uvow__fail(listener->loop, rc, NULL, NULL) : 0;
 }
 
 static void init(uvow_listener_t *listener, uvow_loop_t *loop,
