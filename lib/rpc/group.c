@@ -149,6 +149,14 @@ static int tell_coded(uvow_peer_t *peer, const uvow__op_t *op) {
   return rc == UVOW_ECLOSED ? 0 : rc;
 }
 
+static int tell_one(uvow_peer_t *peer, const uvow__op_t *op,
+                    written_t *written) {
+  if (uvow__dialect_is_coded(&peer->session.callee.dialect))
+    return tell_coded(peer, op);
+  int rc = write_for(written, peer, op);
+  return rc ? rc : send_to(peer, written);
+}
+
 /* Returns the first error, but tells all that can be told. */
 static int tell_all(uvow_group_t *group, const uvow__op_t *op) {
   written_t written = {0};
@@ -156,14 +164,8 @@ static int tell_all(uvow_group_t *group, const uvow__op_t *op) {
   uvow__buf_init(&written.text, uvow__loop_mem(group->loop), SIZE_MAX);
   for (uvow__list_t *at = group->members.next; at != &group->members;
        at = at->next) {
-    uvow_peer_t *peer = UVOW__CONTAINER(at, member_t, link)->peer;
-    if (uvow__dialect_is_coded(&peer->session.callee.dialect)) {
-      rc = rc ? rc : tell_coded(peer, op);
-      continue;
-    }
-    int failed = write_for(&written, peer, op);
-    if (failed == 0)
-      failed = send_to(peer, &written);
+    int failed =
+        tell_one(UVOW__CONTAINER(at, member_t, link)->peer, op, &written);
     rc = rc ? rc : failed;
   }
   uvow__buf_done(&written.text);

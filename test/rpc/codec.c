@@ -51,6 +51,7 @@ typedef struct coder {
   script_t *s;
   int states;
   int binary;
+  int refuses; /* so many that are told, next */
 } coder_t;
 
 typedef struct state {
@@ -82,6 +83,8 @@ static int write_words(void *data, const uvow_operation_t *op,
   int is_call = op->kind == UVOW_WRITE_CALL || op->kind == UVOW_WRITE_EVENT ||
                 op->kind == UVOW_WRITE_NOTIFY;
   char text[200];
+  if (is_call && state->coder->refuses && state->coder->refuses--)
+    return UVOW_EINVAL;
   if (!is_call && op->kind != UVOW_WRITE_REPLY)
     return UVOW_EINVAL;
   int len =
@@ -164,6 +167,62 @@ TEST_CASE(test_codec_of_peers) {
   finish(&x);
 }
 
+/* Logs so many that have come. */
+static void read_events(script_t *s, uvow_stream_t *events, script_mark_t *mark,
+                        int count) {
+  while (count--) {
+    uvow_result_t r;
+    uvow_future_t *f = uvow_stream_next(events);
+    assert_int_equal(uvow_future_peek(f, &r), 0);
+    script_log(s, mark->name, uvow_result_event(&r));
+    uvow_future_unref(f);
+  }
+}
+
+/* A group's message is written by each connection's own state; who can't write
+ * it is told of, and the others are told all the same. */
+TEST_CASE(test_codec_of_a_group) {
+  coder_t coder = {0};
+  speech_t x;
+  uvow_peer_t *c, *d;
+  prepare(&x);
+  uvow_protocol_t *protocol = code(&x, &coder);
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  options.protocol = protocol;
+  assert_int_equal(uvow_peer_pair(x.s.loop, &options, &options, &x.a, &x.b), 0);
+  assert_int_equal(uvow_peer_pair(x.s.loop, &options, &options, &c, &d), 0);
+  uvow_protocol_unref(protocol);
+  script_mark_t b = script_mark(&x.s, "b:");
+  script_mark_t of_d = script_mark(&x.s, "d:");
+  uvow_group_t *group = uvow_group_new(x.s.loop);
+  assert_int_equal(uvow_group_add(group, x.a), 0);
+  assert_int_equal(uvow_group_add(group, c), 0);
+  uvow_stream_t *of_b = uvow_peer_events(x.b, NULL);
+  uvow_stream_t *events_of_d = uvow_peer_events(d, NULL);
+  assert_int_equal(uvow_group_notifyf(group, "tick", "[i]", 1), 0);
+  assert_int_equal(uvow_group_notifyf(group, "tock", "[i]", 2), 0);
+  script_turns(&x.s);
+  read_events(&x.s, of_b, &b, 2);
+  read_events(&x.s, events_of_d, &of_d, 2);
+  script_expect(&x.s, "b:tick b:tock d:tick d:tock");
+  coder.refuses = 1; /* the next one */
+  assert_int_equal(uvow_group_notifyf(group, "tick", "[i]", 3), UVOW_EINVAL);
+  script_turns(&x.s);
+  assert_int_equal(uvow_stream_waiting(of_b) + uvow_stream_waiting(events_of_d),
+                   1);
+  uvow_stream_unref(of_b);
+  uvow_stream_unref(events_of_d);
+  uvow_group_free(group);
+  uvow_peer_unref(c);
+  uvow_peer_unref(d);
+  uvow_peer_unref(x.a);
+  uvow_peer_unref(x.b);
+  x.a = x.b = NULL;
+  script_turns(&x.s);
+  script_expect(&x.s, "destroyed");
+  finish(&x);
+}
+
 /* What waits for the connection is written, as binary too; a lost connection's
  * state goes, and the next one has its own. */
 TEST_CASE(test_codec_of_client) {
@@ -240,6 +299,7 @@ TEST_CASE(test_no_codec) {
 TEST_MODULE(codec) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_codec_of_peers),
+      cmocka_unit_test(test_codec_of_a_group),
       cmocka_unit_test(test_codec_of_client),
       cmocka_unit_test(test_codec_of_server),
       cmocka_unit_test(test_no_codec),

@@ -162,6 +162,55 @@ TEST_CASE(test_slow) {
   end(&x);
 }
 
+/* Of peers that we connect to, it waits for the connection, in its bounds. */
+TEST_CASE(test_waits) {
+  char large[1000];
+  script_t s;
+  script_init(&s);
+  memset(large, 'x', sizeof(large));
+  large[sizeof(large) - 1] = '\0';
+  test_connect_t options = script_options(&s);
+  options.websocket.max_unsent_bytes = 600;
+  assert_int_equal(script_client(&s, &options), 0);
+  uvow_group_t *group = uvow_group_new(s.loop);
+  assert_int_equal(uvow_group_add(group, s.client), 0);
+  assert_int_equal(uvow_group_notifyf(group, "a", "[i]", 1), 0);
+  assert_int_equal(uvow_group_notifyf(group, "b", "[s]", large),
+                   UVOW_EOVERLOAD);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_CONNECTING);
+  script_connected(&s);
+  script_accept(&s);
+  script_turns(&s);
+  script_expect_sent(&s,
+                     "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":[1]}");
+  script_expect_sent(&s, "");
+  assert_int_equal(uvow_group_notifyf(group, "c", "[i]", 2), 0);
+  script_turns(&s);
+  script_expect_sent(&s,
+                     "{\"jsonrpc\":\"2.0\",\"method\":\"c\",\"params\":[2]}");
+  uvow_group_free(group);
+  script_end(&s);
+}
+
+/* Without memory for the copy, nobody is told. */
+static void count_peer(uvow_peer_t *peer, void *data) {
+  (void)peer;
+  ++*(int *)data;
+}
+
+TEST_CASE(test_walk_without_memory) {
+  crowd_t x;
+  int told = 0;
+  start(&x);
+  x.s.alloc->fail_at = x.s.alloc->calls + 1;
+  x.s.alloc->fail_all_after = 1;
+  size_t walked = uvow_group_walk(x.group, count_peer, &told);
+  x.s.alloc->fail_at = 0;
+  assert_int_equal(walked, told);
+  assert_int_equal(uvow_group_walk(x.group, count_peer, &told), PAIRS);
+  end(&x);
+}
+
 static void body(test_alloc_t *alloc, void *data) {
   script_t s;
   uvow_peer_options_t options = {0};
@@ -189,9 +238,14 @@ TEST_CASE(test_no_memory) {
 
 TEST_MODULE(group) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_notify),        cmocka_unit_test(test_format),
-      cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_walk),
-      cmocka_unit_test(test_slow),          cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_notify),
+      cmocka_unit_test(test_format),
+      cmocka_unit_test(test_bad_arguments),
+      cmocka_unit_test(test_walk),
+      cmocka_unit_test(test_slow),
+      cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_waits),
+      cmocka_unit_test(test_walk_without_memory),
   };
   return cmocka_run_group_tests_name("rpc/group", tests, NULL, NULL);
 }
