@@ -463,6 +463,11 @@ static int read_all(uvow__parser_t *p, json_t *json) {
   return p->rc ? -1 : 0;
 }
 
+/* Where jansson has no memory, it says so, or nothing. */
+static int is_no_memory(const json_error_t *error) {
+  return !error->text[0] || json_error_code(error) == json_error_out_of_memory;
+}
+
 static json_t *load(uvow__parser_t *p) {
   json_error_t error;
   json_t *json = json_loadb(p->text, p->len, JSON_REJECT_DUPLICATES, &error);
@@ -470,7 +475,7 @@ static json_t *load(uvow__parser_t *p) {
     return json;
   if (json)
     uvow__parse_fail(p, "a description is a JSON object");
-  else if (json_error_code(&error) == json_error_out_of_memory)
+  else if (is_no_memory(&error))
     p->rc = UVOW_ENOMEM;
   else
     uvow__parse_fail(p, "%s", error.text);
@@ -484,7 +489,7 @@ static uvow_error_t *tell_json(const uvow__parser_t *p) {
   char text[300];
   json_t *json = json_loadb(p->text, p->len, JSON_REJECT_DUPLICATES, &error);
   json_decref(json);
-  if (json)
+  if (json || is_no_memory(&error))
     return tell(p);
   snprintf(text, sizeof(text), "line %d, column %d: %s", error.line,
            error.column, error.text);
