@@ -1,9 +1,11 @@
 /* Hashes, against the published vectors; random bytes. */
 #include "base/hash.h"
 
-#include "support/support.h"
+#include "support/faults.h"
 
 #include <stdio.h>
+
+#include <uvow/error.h>
 
 #include "base/text.h"
 
@@ -107,11 +109,38 @@ TEST_CASE(random_bytes_are_never_the_same) {
   assert_int_equal(uvow__random(&random, NULL, 0), 0);
 }
 
+/* OpenSSL has no memory, or no random bytes: it's said, and then it goes on. */
+TEST_CASE(what_openssl_refuses_is_said) {
+  static const char *const calls[] = {"EVP_DigestInit_ex", "EVP_DigestUpdate",
+                                      "EVP_DigestFinal_ex"};
+  uvow__slice_t text = uvow__slice_of("abc");
+  uvow__random_t random = {0};
+  char long_key[65] = "";
+  uint8_t ret[UVOW__SHA256];
+  for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+    faults_begin(calls[i], 0, 1, 3);
+    assert_int_equal(uvow__sha1(&text, 1, ret), UVOW_ENOMEM);
+    assert_int_equal(uvow__sha256(&text, 1, ret), UVOW_ENOMEM);
+    uvow__slice_t key = {long_key, sizeof(long_key)};
+    assert_int_equal(uvow__hmac_sha256(key, text, ret), UVOW_ENOMEM);
+    assert_int_equal(uvow__sha1(&text, 1, ret), 0);
+    assert_int_equal(faults_end(), 3);
+  }
+  faults_begin("HMAC", 0, 1, 1);
+  assert_int_equal(uvow__hmac_sha256(text, text, ret), UVOW_ENOMEM);
+  assert_int_equal(faults_end(), 1);
+  faults_begin("RAND_bytes", 0, 1, 1);
+  assert_int_equal(uvow__random(&random, ret, 1), UVOW_ETLS);
+  assert_int_equal(uvow__random(&random, ret, 1), 0);
+  assert_int_equal(faults_end(), 1);
+}
+
 TEST_MODULE(hash) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(texts_are_hashed),
       cmocka_unit_test(keys_are_hashed_with_texts),
       cmocka_unit_test(random_bytes_are_never_the_same),
+      cmocka_unit_test(what_openssl_refuses_is_said),
   };
   return cmocka_run_group_tests_name("base/hash", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* Functions that other threads post. Run under ThreadSanitizer too. */
 #include "support/loop_bed.h"
+#include "support/faults.h"
 
 #define THREADS 4
 #define EACH 5000
@@ -210,6 +211,19 @@ TEST_CASE(survives_every_failed_allocation) {
   test_alloc_sweep(no_memory, NULL);
 }
 
+TEST_CASE(what_libuv_refuses_is_said) {
+  static const char *const calls[] = {"uv_mutex_init", "uv_async_init"};
+  for (int i = 0; i < 2; i++) {
+    loop_bed_t bed;
+    loop_bed_open(&bed);
+    faults_begin(calls[i], UV_EMFILE, 1, 1);
+    assert_null(uvow_thread_loop_new(bed.loop, NULL));
+    assert_int_equal(faults_end(), 1);
+    assert_int_equal(uvow_error_code(uvow_loop_error(bed.loop)), UV_EMFILE);
+    loop_bed_close(&bed, "closed");
+  }
+}
+
 TEST_MODULE(post) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_runs_then_is_destroyed),
@@ -218,6 +232,7 @@ TEST_MODULE(post) {
       cmocka_unit_test(four_threads_post),
       cmocka_unit_test(threads_post_while_it_closes),
       cmocka_unit_test(survives_every_failed_allocation),
+      cmocka_unit_test(what_libuv_refuses_is_said),
   };
   return cmocka_run_group_tests_name("net/post", tests, NULL, NULL);
 }

@@ -69,8 +69,22 @@ TEST_CASE(addresses_are_told_from_names) {
   }
 }
 
+/* Every code has its name and its text, without a call of libuv's. */
+TEST_CASE(codes_of_libuv_have_names) {
+#define XX(name, text)                                                         \
+  assert_string_equal(uvow_err_name(UV_##name), #name);                        \
+  assert_string_equal(uvow_strerror(UV_##name), text);
+  UV_ERRNO_MAP(XX)
+#undef XX
+  assert_string_equal(uvow_err_name(1), "UNKNOWN");
+  assert_string_equal(uvow_strerror(1), "unknown error");
+  assert_string_equal(uvow_err_name(0), "OK");
+  assert_string_equal(uvow_strerror(0), "success");
+}
+
 TEST_MODULE(system) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(codes_of_libuv_have_names),
       cmocka_unit_test(a_variable_is_read_whole),
       cmocka_unit_test(it_survives_no_memory),
       cmocka_unit_test(addresses_are_told_from_names),

@@ -6,6 +6,7 @@
 #include <uvow.h>
 
 #include "support/support.h"
+#include "support/faults.h"
 
 #define THREADS 4
 #define EACH 25000
@@ -252,6 +253,23 @@ TEST_CASE(every_allocation_fails_once) {
   test_alloc_sweep(body_oom, NULL);
 }
 
+TEST_CASE(what_libuv_refuses_is_said) {
+  static const char *const calls[] = {"uv_mutex_init", "uv_async_init"};
+  for (int i = 0; i < 2; i++) {
+    world_t w;
+    uvow_thread_promise_t *p;
+    open_world(&w, 1);
+    faults_begin(calls[i], UV_EMFILE, 1, 1);
+    assert_null(uvow_thread_promise_new(w.loop, &p));
+    assert_null(p);
+    assert_int_equal(faults_end(), 1);
+    assert_int_equal(uvow_error_code(uvow_loop_error(w.loop)), UV_EMFILE);
+    uvow_future_detach(uvow_thread_promise_new(w.loop, &p)); /* now it can */
+    uvow_thread_promise_fulfill(p, uvow_value_int64(1));
+    close_world(&w);
+  }
+}
+
 TEST_MODULE(thread) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(four_threads_settle_100000),
@@ -261,6 +279,7 @@ TEST_MODULE(thread) {
       cmocka_unit_test(the_loop_closes_first),
       cmocka_unit_test(closing_races_settling),
       cmocka_unit_test(every_allocation_fails_once),
+      cmocka_unit_test(what_libuv_refuses_is_said),
   };
   return cmocka_run_group_tests_name("net/thread", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* What libuv does, with each of uvow's allocations failing. */
+/* What libuv does, with each of uvow's allocations failing, and with each of
+ * libuv's calls. */
 #include <signal.h>
 
 #include <netdb.h>
@@ -7,6 +8,7 @@
 
 #include "support/loop_bed.h"
 #include "support/folder.h"
+#include "support/faults.h"
 
 typedef struct scene {
   loop_bed_t bed;
@@ -14,6 +16,7 @@ typedef struct scene {
   char path[FOLDER_PATH];
   char other[FOLDER_PATH];
   char copy[FOLDER_PATH];
+  int code;  /* what fails */
   int begun; /* pieces of work that own data */
   int destroyed;
 } scene_t;
@@ -27,10 +30,12 @@ static uvow_value_t works(void *data) {
   return uvow_value_int64(1);
 }
 
-/* As loop_bed_wait; NULL is no memory. */
+/* As loop_bed_wait; NULL is what fails, and the loop knows it. */
 static int wait(scene_t *s, uvow_future_t *f, uvow_result_t *ret) {
-  int rc = f ? loop_bed_wait(&s->bed, f, ret) : UVOW_ENOMEM;
-  assert_true(rc == 0 || rc == UVOW_ENOMEM);
+  int rc = f ? loop_bed_wait(&s->bed, f, ret)
+             : uvow_error_code(uvow_loop_error(s->bed.loop));
+  if (rc)
+    assert_int_equal(rc, s->code);
   return rc;
 }
 
@@ -58,19 +63,37 @@ static void give_up(uvow_channel_t channel) {
   uvow_sink_drop(channel.out);
 }
 
+/* Until one of the two is settled. Whether the first is, and has an item. */
+static int first_has(scene_t *s, uvow_future_t *f, uvow_future_t *other,
+                     uvow_result_t *ret) {
+  if (f && other)
+    while (uvow_future_state(f) == UVOW_PENDING &&
+           uvow_future_state(other) == UVOW_PENDING)
+      uv_run(&s->bed.uv, UV_RUN_ONCE);
+  return f && uvow_future_peek(f, ret) == 0 && !ret->error &&
+         !uvow_result_is_end(ret);
+}
+
+/* Where it can't be written, a's half is over, and b waits for more. */
 static void talk(scene_t *s, uvow_channel_t a, uvow_channel_t b) {
   uvow_result_t r;
-  if (!a.in || !b.in || uvow_sink_push(a.out, uvow_value_text("hello")) ||
-      wait(s, uvow_stream_next(b.in), &r)) {
+  uvow_future_t *next = NULL, *flushed = NULL;
+  if (a.in && b.in && uvow_sink_push(a.out, uvow_value_text("hello")) == 0) {
+    next = uvow_stream_next(b.in);
+    flushed = uvow_sink_flushed(a.out);
+  }
+  if (first_has(s, next, flushed, &r)) {
+    (void)uvow_sink_push(b.out, uvow_result_keep(&r));
+    uvow_sink_end(b.out);
+    uvow_sink_end(a.out);
+    uvow_stream_unref(b.in);
+    uvow_stream_unref(a.in);
+  } else {
     give_up(a);
     give_up(b);
-    return;
   }
-  (void)uvow_sink_push(b.out, uvow_result_keep(&r));
-  uvow_sink_end(b.out);
-  uvow_sink_end(a.out);
-  uvow_stream_unref(b.in);
-  uvow_stream_unref(a.in);
+  uvow_future_drop(next);
+  uvow_future_drop(flushed);
 }
 
 static void use_sockets(scene_t *s) {
@@ -84,13 +107,8 @@ static void use_sockets(scene_t *s) {
   /* A peer that there's no memory for is refused: then a ends, not peers. */
   uvow_future_t *next = a.in ? uvow_stream_next(peers) : NULL;
   uvow_future_t *end = a.in ? uvow_stream_next(a.in) : NULL;
-  if (next && end) {
-    while (uvow_future_state(next) == UVOW_PENDING &&
-           uvow_future_state(end) == UVOW_PENDING)
-      uv_run(&s->bed.uv, UV_RUN_ONCE);
-    if (uvow_future_peek(next, &r) == 0)
-      b = uvow_result_channel(&r);
-  }
+  if (first_has(s, next, end, &r))
+    b = uvow_result_channel(&r);
   uvow_future_drop(next);
   uvow_future_drop(end);
   talk(s, a, b);
@@ -108,9 +126,9 @@ static void use_streams(scene_t *s) {
   use_sockets(s);
   uvow_future_t *f = uvow_stream_pipe(uvow_fs_read_stream(loop, s->other),
                                       uvow_fs_write_sink(loop, s->copy));
-  int rc = f ? loop_bed_wait(&s->bed, f, &r) : UVOW_ENOMEM;
+  int rc = f ? loop_bed_wait(&s->bed, f, &r) : s->code;
   /* Where the sink had failed already, it's just closed. */
-  assert_true(rc == 0 || rc == UVOW_ENOMEM || rc == UVOW_ECLOSED);
+  assert_true(rc == 0 || rc == s->code || rc == UVOW_ECLOSED);
 }
 
 static void use_process(scene_t *s) {
@@ -166,22 +184,52 @@ static void body(test_alloc_t *alloc, void *data) {
   loop_bed_close(&s->bed, "closed");
 }
 
-TEST_CASE(every_allocation_may_fail) {
+static void prepare(scene_t *s, int code) {
   static char large[100001];
-  scene_t s;
+  memset(s, 0, sizeof(*s));
   memset(large, 'x', sizeof(large) - 1);
   signal(SIGPIPE, SIG_IGN);
-  folder_make(&s.folder);
-  folder_file(&s.folder, "a", NULL, s.path);
-  folder_file(&s.folder, "b", large, s.other);
-  folder_file(&s.folder, "c", NULL, s.copy);
+  s->code = code;
+  folder_make(&s->folder);
+  folder_file(&s->folder, "a", NULL, s->path);
+  folder_file(&s->folder, "b", large, s->other);
+  folder_file(&s->folder, "c", NULL, s->copy);
+}
+
+TEST_CASE(every_allocation_may_fail) {
+  scene_t s;
+  prepare(&s, UVOW_ENOMEM);
   test_alloc_sweep(body, &s);
+  folder_remove(&s.folder);
+}
+
+static void body_of_calls(void *data) {
+  test_alloc_t alloc;
+  test_alloc_init(&alloc);
+  body(&alloc, data);
+  assert_int_equal(alloc.live, 0);
+}
+
+TEST_CASE(every_call_of_libuvs_may_fail) {
+  scene_t s;
+  prepare(&s, UV_EBADF);
+  faults_sweep(UV_EBADF, body_of_calls, &s);
+  folder_remove(&s.folder);
+}
+
+/* Nothing fails: what can't be written at once is written later. */
+TEST_CASE(every_write_may_have_to_wait) {
+  scene_t s;
+  prepare(&s, 0);
+  faults_sweep(UV_EAGAIN, body_of_calls, &s);
   folder_remove(&s.folder);
 }
 
 TEST_MODULE(oom) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_allocation_may_fail),
+      cmocka_unit_test(every_call_of_libuvs_may_fail),
+      cmocka_unit_test(every_write_may_have_to_wait),
   };
   return cmocka_run_group_tests_name("uv/oom", tests, NULL, NULL);
 }

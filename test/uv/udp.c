@@ -7,6 +7,7 @@
 #include <uvow/uv.h>
 
 #include "support/loop_bed.h"
+#include "support/faults.h"
 
 typedef struct scene {
   loop_bed_t bed;
@@ -297,6 +298,78 @@ TEST_CASE(every_allocation_may_fail) {
   test_alloc_sweep(body, NULL);
 }
 
+/* With all that is set, received and answered. Returns what failed first. */
+static int talk(scene_t *s, const uvow_udp_options_t *options) {
+  uvow_result_t r;
+  s->a = uvow_udp_open(s->bed.loop, options, &s->port);
+  if (s->port == 0) {
+    int failed = loop_bed_wait(&s->bed, uvow_stream_next(s->a.in), NULL);
+    uvow_stream_unref(s->a.in);
+    uvow_sink_drop(s->a.out);
+    return failed;
+  }
+  s->b = uvow_udp_open(s->bed.loop,
+                       UVOW_WITH(udp, .address = "127.0.0.1",
+                                 .peer = "127.0.0.1", .peer_port = s->port),
+                       NULL);
+  uvow_future_t *heard = uvow_stream_next(s->a.in);
+  uvow_future_t *left = uvow_sink_flushed(s->b.out);
+  (void)uvow_sink_push(s->b.out, uvow_value_text("hello"));
+  uvow_sink_end(s->b.out);
+  int rc = loop_bed_wait(&s->bed, left, NULL);
+  if (rc == UVOW_ECLOSED) /* it never opened: `in` says why */
+    rc = loop_bed_wait(&s->bed, uvow_stream_next(s->b.in), NULL);
+  if (rc)
+    uvow_future_drop(heard);
+  else
+    rc = loop_bed_wait(&s->bed, heard, &r);
+  if (rc == 0)
+    assert_memory_equal(uvow_result_bytes(&r).bytes, "hello", 5);
+  uvow_stream_unref(s->a.in);
+  uvow_stream_unref(s->b.in);
+  uvow_sink_end(s->a.out);
+  return rc;
+}
+
+typedef struct calls {
+  int code; /* what may fail; 0: nothing */
+  int whole;
+} calls_t;
+
+static void body_of_calls(void *data) {
+  calls_t *calls = data;
+  test_alloc_t alloc;
+  scene_t s;
+  memset(&s, 0, sizeof(s));
+  test_alloc_init(&alloc);
+  if (loop_bed_open_with(&s.bed, &alloc)) { /* it has no random bytes */
+    assert_int_equal(uv_loop_close(&s.bed.uv), 0);
+    return;
+  }
+  int rc = talk(&s, UVOW_WITH(udp, .address = "127.0.0.1", .ttl = 1,
+                              .no_loopback = 1, .broadcast = 1,
+                              .group = "239.255.7.8",
+                              .multicast_interface = "127.0.0.1"));
+  if (rc)
+    assert_int_equal(rc, calls->code);
+  calls->whole += rc == 0;
+  loop_bed_close(&s.bed, "closed");
+  assert_int_equal(alloc.live, 0);
+}
+
+TEST_CASE(every_call_of_libuvs_may_fail) {
+  calls_t calls = {UV_EBADF, 0};
+  faults_sweep(UV_EBADF, body_of_calls, &calls);
+  assert_int_equal(calls.whole, 2); /* the first and the last */
+}
+
+/* What can't leave at once leaves later. */
+TEST_CASE(every_send_may_have_to_wait) {
+  calls_t calls = {0, 0};
+  faults_sweep(UV_EAGAIN, body_of_calls, &calls);
+  assert_int_equal(calls.whole, 4);
+}
+
 TEST_MODULE(udp) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_question_and_its_answer),
@@ -309,6 +382,8 @@ TEST_MODULE(udp) {
       cmocka_unit_test(a_group),
       cmocka_unit_test(what_cannot_be_sent),
       cmocka_unit_test(every_allocation_may_fail),
+      cmocka_unit_test(every_call_of_libuvs_may_fail),
+      cmocka_unit_test(every_send_may_have_to_wait),
   };
   return cmocka_run_group_tests_name("uv/udp", tests, NULL, NULL);
 }
