@@ -16,6 +16,7 @@
 #define RULE(rule) BEGIN OK_RULE ",\n" rule "]}"
 #define TEST(test) RULE("{\"is\":\"ignore\",\"when\":" test "}")
 #define STEP(step) WHOLE("\"open\":[" step "]")
+#define LONG "0a1234567890123456789012345678901234567890123456789"
 #define A16 "[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]"
 
 static const struct {
@@ -82,6 +83,30 @@ static const struct {
     {TEST("{\"/a\":[1]}"), "only text, integers, null, true and false can"},
     {TEST("{\"/a\":{\"type\":\"number\",\"prefix\":\"x\"}}"),
      "no message can have what is asked for here"},
+    {TEST("{\"/a\":{}}"), "a test says suffix, prefix, type or is"},
+    {TEST("{\"/a\":{\"is\":[]}}"), "only text, integers, null, true and"},
+    {TEST("{\"/a\":{\"type\":5}}"), "a type is null, true, false, boolean"},
+    {TEST("{\"/a\":{\"type\":[\"number\",5]}}"), "a type is null, true, false"},
+    {TEST("{\"/64\":1}"), "elements are looked for up to number 63"},
+    {TEST("{\"/99999999999999999999\":1}"), "up to number 63"},
+    {TEST("{\"/01\":1}"), "elements are looked for up to number 63"},
+    {TEST("{\"/a~2\":1}"), "in a JSON Pointer, ~ is written ~0, and / ~1"},
+    {TEST("{\"/a~\":1}"), "in a JSON Pointer, ~ is written ~0, and / ~1"},
+    {TEST("{\"/a\\\"\":1}"), "no name with quotes, backslashes"},
+    {TEST("{\"/a\\\\\":1}"), "no name with quotes, backslashes"},
+    {TEST("{\"/a\\n\":1}"), "no name with quotes, backslashes"},
+    {TEST("{\"/" LONG LONG LONG LONG LONG LONG "\":1}"),
+     "no name with quotes, backslashes"},
+    {RULE("{}"), "rules[1]: \"is\" is missing"},
+    {RULE("{\"is\":\"event\",\"name\":\"n\"}"), "it begins with /"},
+    {RULE("{\"is\":\"call\",\"name\":\"/n\"}"),
+     "a rule of kind call needs \"id\""},
+    {RULE("{\"is\":\"event\",\"name\":\"\"}"),
+     "a rule of kind event needs \"name\""},
+    {RULE("{\"is\":\"event\",\"name\":\"/n\",\"half\":5}"),
+     "rules[1].half: it's true or false"},
+    {RULE("{\"is\":\"event\",\"name\":\"/n\",\"half\":true}"),
+     "rules[1].half: halves of an answer are ok or error, and end"},
     /* messages */
     {WHOLE("\"notify\":{\"m\":" A16 "}"),
      "messages are at most 16 levels deep"},
@@ -135,6 +160,48 @@ static const struct {
      "line 3, column 19: closes.twice: a close code is 1000 to 4999"},
     {WHOLE("\"closes\":{\"early\":4401}"),
      "line 3, column 10: closes: without \"accept\", nobody is early"},
+    {STEP("{\"expect\":{\"/a\":1},\"meanwhile\":[5]}"),
+     "open[0].meanwhile[0]: it has \"when\", and \"send\""},
+    {STEP("{\"expect\":{\"/a\":1},\"meanwhile\":[{\"send\":{}}]}"),
+     "open[0].meanwhile[0]: it has \"when\", and \"send\""},
+    {STEP("{\"expect\":{\"/a\":1},\"meanwhile\":{}}"),
+     "open[0].meanwhile: it's an array of 1 to 8 messages"},
+    {STEP("{\"expect\":{\"/a\":1},\"meanwhile\":[1,2,3,4,5,6,7,8,9]}"),
+     "open[0].meanwhile: it's an array of 1 to 8 messages"},
+    {STEP("{\"expect\":{\"/a\":1},\"meanwhile\":[{\"when\":{\"/b\":1},"
+          "\"send\":{},\"x\":1}]}"),
+     "open[0].meanwhile[0].x: there's no such member here"},
+    {STEP("{\"expect\":{\"/a\":1},\"meanwhile\":[{\"when\":{\"/b\":1},"
+          "\"send\":5}]}"),
+     "meanwhile[0].send: a message is an object, or an array"},
+    {STEP("{\"expect\":{\"/a\":1},\"meanwhile\":[{\"when\":{\"/b\":1},"
+          "\"send\":{},\"pick\":5}]}"),
+     "meanwhile[0].pick: what is picked is"},
+    {STEP("{\"expect\":{\"/a\":1},\"meanwhile\":[{\"when\":{\"/b\":1},"
+          "\"send\":{},\"make\":\"x\"}]}"),
+     "what is made is \"obs5\""},
+    {STEP("{\"expect\":{\"/a\":1},\"same\":{\"a\":\"a\"}}"),
+     "it begins with /"},
+    {STEP("{\"expect\":{\"/a\":1},\"x\":1}"),
+     "open[0].x: there's no such member here"},
+    {STEP("{\"send\":{},\"make\":\"x\"}"), "what is made is \"obs5\""},
+    {STEP("{\"send\":5}"), "open[0].send: a message is an object, or an array"},
+    {STEP("5"), "open[0]: a step has \"send\", or \"expect\""},
+    {STEP("{}"), "open[0]: a step has \"send\", or \"expect\""},
+    {STEP("{\"expect\":5}"),
+     "open[0].expect: without tests, any message would do"},
+    {STEP("{\"expect\":{\"/a\":1},\"refuse\":5}"),
+     "open[0].refuse: without tests, any message would do"},
+    {WHOLE("\"heartbeat\":{\"every_ms\":0,\"call\":\"p\"}"),
+     "heartbeat: \"every_ms\" is a number of milliseconds"},
+    {WHOLE("\"heartbeat\":{\"every_ms\":4294967296,\"call\":\"p\"}"),
+     "heartbeat: \"every_ms\" is a number of milliseconds"},
+    {WHOLE("\"heartbeat\":{\"every_ms\":\"5\",\"call\":\"p\"}"),
+     "heartbeat: \"every_ms\" is a number of milliseconds"},
+    {WHOLE("\"heartbeat\":{\"every_ms\":5,\"call\":\"p\",\"send\":{}}"),
+     "heartbeat: a heartbeat has \"call\", or \"send\""},
+    {WHOLE("\"heartbeat\":{\"every_ms\":5,\"send\":5}"),
+     "heartbeat.send: a message is an object, or an array"},
     {WHOLE("\"heartbeat\":{\"every_ms\":5}"),
      "line 3, column 13: heartbeat: a heartbeat has \"call\", or \"send\""},
     {WHOLE("\"heartbeat\":{\"every_ms\":5,\"call\":\"p\",\"x\":1}"),
@@ -167,10 +234,65 @@ TEST_CASE(the_rest_can_work) {
   uvow_protocol_unref(protocol);
 }
 
+/* Whether it can work; if not, for this reason. */
+static int can_work(const char *text, const char *why) {
+  uvow_error_t *error = NULL;
+  uvow_protocol_t *protocol = uvow_protocol_parse(text, strlen(text), &error);
+  int can = protocol != NULL;
+  if (!can && !strstr(uvow_error_message(error), why))
+    fail_msg("%s: %s", why, uvow_error_message(error));
+  uvow_error_unref(error);
+  uvow_protocol_unref(protocol);
+  return can;
+}
+
+TEST_CASE(close_codes) {
+  static const int good[] = {1000, 1003, 1007, 1014, 3000, 4999};
+  static const int bad[] = {-1, 999, 1004, 1005, 1006, 1015, 2999, 5000};
+  char text[300];
+  for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+    snprintf(text, sizeof(text), STEP("{\"expect\":{\"/a\":1},\"close\":%d}"),
+             good[i]);
+    assert_true(can_work(text, "none"));
+  }
+  for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+    snprintf(text, sizeof(text), STEP("{\"expect\":{\"/a\":1},\"close\":%d}"),
+             bad[i]);
+    assert_false(can_work(text, "open[0].close: a close code is 1000"));
+  }
+}
+
+/* As many as there may be, and one more. */
+static int has_so_many(const char *before, const char *each, int count,
+                       const char *after, const char *why) {
+  char text[6000];
+  size_t len = (size_t)snprintf(text, sizeof(text), "%s", before);
+  for (int i = 0; i < count; i++) {
+    len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", i ? "," : "");
+    len += (size_t)snprintf(text + len, sizeof(text) - len, each, i);
+  }
+  snprintf(text + len, sizeof(text) - len, "%s", after);
+  return can_work(text, why);
+}
+
+TEST_CASE(bounds) {
+  static const char tests[] = BEGIN OK_RULE ",{\"is\":\"ignore\",\"when\":{";
+  static const char notify[] = BEGIN OK_RULE "],\"notify\":[";
+  const char *why = "a message of more than 64 pieces";
+  int most = 64; /* with those of the brackets, fewer variables */
+  assert_false(has_so_many(tests, "\"/m%d\":1", 33, "}}]}", "more than"));
+  while (!has_so_many(notify, "\"$v%d\"", most, "]}", why))
+    most--;
+  assert_true(most > 50);
+  assert_false(has_so_many(notify, "\"$v%d\"", most + 1, "]}", why));
+}
+
 TEST_MODULE(faults) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_is_told),
       cmocka_unit_test(the_rest_can_work),
+      cmocka_unit_test(close_codes),
+      cmocka_unit_test(bounds),
   };
   return cmocka_run_group_tests_name("protocol/faults", tests, NULL, NULL);
 }

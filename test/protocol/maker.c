@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "support/support.h"
+#include "support/faults.h"
 
 #include <uvow/error.h>
 
@@ -78,15 +78,48 @@ static void sweep(test_alloc_t *alloc, void *data) {
   assert_int_equal(rc, alloc->failed ? UVOW_ENOMEM : one->rc);
 }
 
+static const maker_case_t asks = {UVOW__MAKES_OBS5_ASKS, "{\"password\":\"p\"}",
+                                  0, NULL};
+
 TEST_CASE(survives_failures) {
   for (size_t i = 0; i < UVOW__COUNT(cases); i++)
     test_alloc_sweep(sweep, (void *)(uintptr_t)&cases[i]);
+  test_alloc_sweep(sweep, (void *)(uintptr_t)&asks);
+}
+
+/* Each hash, signature and handful of random bytes. */
+TEST_CASE(survives_that_openssl_fails) {
+  static const char *const calls[] = {"EVP_DigestInit_ex", "EVP_DigestUpdate",
+                                      "EVP_DigestFinal_ex", "HMAC",
+                                      "RAND_bytes"};
+  const maker_case_t *const made[] = {&cases[0], &cases[6], &cases[7], &asks};
+  int failures = 0;
+  for (size_t n = 0; n < UVOW__COUNT(calls) * UVOW__COUNT(made); n++) {
+    const maker_case_t *one = made[n / UVOW__COUNT(calls)];
+    const char *call = calls[n % UVOW__COUNT(calls)];
+    size_t failed = 1;
+    for (size_t at = 1; failed; at++) {
+      uvow__vars_t vars;
+      assert_int_equal(uvow__vars_init(&vars, &uvow__mem_default, one->vars),
+                       0);
+      faults_begin(call, 0, at, 1);
+      int rc = uvow__maker_run(one->maker, &vars);
+      failed = faults_end();
+      assert_int_equal(rc != 0, failed);
+      if (failed && one != &asks)
+        assert_null(uvow__vars_get(&vars, uvow__maker_gives(one->maker)).ptr);
+      failures += failed != 0;
+      uvow__vars_done(&vars);
+    }
+  }
+  assert_true(failures > 100);
 }
 
 TEST_MODULE(maker) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(makes),
       cmocka_unit_test(survives_failures),
+      cmocka_unit_test(survives_that_openssl_fails),
   };
   return cmocka_run_group_tests_name("protocol/maker", tests, NULL, NULL);
 }

@@ -475,6 +475,44 @@ TEST_CASE(survives_no_memory) {
   test_alloc_sweep(sweep, (void *)(uintptr_t)based);
 }
 
+/* jansson's memory, in turn. */
+static test_alloc_t *jansson;
+
+static void *json_malloc(size_t size) {
+  return jansson->allocator.malloc_cb(size, jansson);
+}
+
+static void json_free(void *ptr) {
+  if (ptr)
+    jansson->allocator.free_cb(ptr, jansson);
+}
+
+static void sweep_jansson(test_alloc_t *alloc, void *data) {
+  const char *text = (const char *)data;
+  uvow_error_t *error = NULL;
+  jansson = alloc;
+  json_set_alloc_funcs(json_malloc, json_free);
+  uvow_protocol_t *made = uvow_protocol_parse(text, strlen(text), &error);
+  json_set_alloc_funcs(malloc, free);
+  int code = uvow_error_code(error);
+  if (alloc->failed) /* or its reader calls what it can't keep malformed */
+    assert_true(code == UVOW_ENOMEM || code == UVOW_EPROTOCOL);
+  assert_int_equal(made == NULL, code != 0);
+  assert_true(made || uvow_error_message(error)[0]);
+  if (alloc->failed && alloc->fail_at > 60) /* it was read */
+    assert_int_equal(code, UVOW_ENOMEM);
+  uvow_error_unref(error);
+  uvow_protocol_unref(made);
+}
+
+TEST_CASE(survives_that_jansson_has_no_memory) {
+  static const char text[] =
+      "{\"name\":\"n\",\"call\":{\"id\":\"$id\",\"a\":[1,1.5,null,\"x\\n\"]},"
+      "\"reply_error\":{\"id\":\"$id\",\"error\":\"$error\"},"
+      "\"rules\":[{\"is\":\"ok\",\"id\":\"/id\"}]}";
+  test_alloc_sweep(sweep_jansson, (void *)(uintptr_t)text);
+}
+
 TEST_MODULE(parse) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(is_as_the_built_in_one),
@@ -489,6 +527,7 @@ TEST_MODULE(parse) {
       cmocka_unit_test(refuses_cuts),
       cmocka_unit_test(counts_owners),
       cmocka_unit_test(survives_no_memory),
+      cmocka_unit_test(survives_that_jansson_has_no_memory),
   };
   return cmocka_run_group_tests_name("protocol/parse", tests, NULL, NULL);
 }

@@ -141,6 +141,121 @@ TEST_CASE(test_many_questions) {
   uvow__dialect_done(&dialect);
 }
 
+/* What is written with args and kwargs, and what isn't: 1, it's the templates'. */
+#define BOTH "{\"args\":[1],\"kwargs\":{\"a\":2}}"
+#define NOT_BOTH(value)                                                        \
+  {                                                                            \
+    {.kind = UVOW__OP_REPLY, .raw_id = S("9"), .params = S(value)},            \
+        "[70,9,{},[" value "]]"                                                \
+  }
+
+static const struct {
+  uvow__op_t op;
+  const char *expected; /* NULL: it can't be */
+} writes[] = {
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("m"), .params = S(BOTH)},
+     "[48,1,{\"receive_progress\":true},\"m\",[1],{\"a\":2}]"},
+    {{.kind = UVOW__OP_CALL,
+      .id = 1,
+      .method = S("m"),
+      .params = S(" { \"kwargs\" : {} , \"args\" : [ ] } ")},
+     "[48,1,{\"receive_progress\":true},\"m\",[ ],{}]"},
+    {{.kind = UVOW__OP_CALL,
+      .id = 1,
+      .method = S("REGISTER"),
+      .params = S("[{},\"com.a\"]")},
+     "[64,1,{},\"com.a\"]"},
+    {{.kind = UVOW__OP_CALL,
+      .id = 1,
+      .method = S("PUBLISH"),
+      .params = S(" [ {} ]")},
+     "[16,1, {} ]"},
+    {{.kind = UVOW__OP_CALL,
+      .id = 1,
+      .method = S("PUBLISH"),
+      .params = S("[ ]")},
+     NULL},
+    {{.kind = UVOW__OP_CALL, .id = 1, .method = S("PUBLISH")}, NULL},
+    {{.kind = UVOW__OP_CALL,
+      .id = 1,
+      .method = S("PUBLISH"),
+      .params = S("[\xff]")},
+     NULL},
+    {{.kind = UVOW__OP_CALL,
+      .id = 1,
+      .method = S("REGISTER"),
+      .params = S("[{},5]")},
+     NULL},
+    {{.kind = UVOW__OP_REPLY, .raw_id = S("9"), .params = S(BOTH)},
+     "[70,9,{},[1],{\"a\":2}]"},
+    {{.kind = UVOW__OP_PARTIAL, .raw_id = S("9"), .params = S(BOTH)},
+     "[70,9,{\"progress\":true},[1],{\"a\":2}]"},
+    NOT_BOTH("{\"args\":5,\"kwargs\":{}}"),
+    NOT_BOTH("{\"args\":[],\"kwargs\":5}"),
+    NOT_BOTH("{\"args\":[],\"kwargs\":{},\"b\":1}"),
+    NOT_BOTH("{\"arguments\":[]}"),
+    NOT_BOTH("{\"a\":11}"),
+    {{.kind = UVOW__OP_REPLY_ERROR,
+      .raw_id = S("9"),
+      .error_message = S("no"),
+      .error_data = S("{\"a\":2}")},
+     "[8,68,9,{},\"wamp.error.runtime_error\",[\"no\"],{\"a\":2}]"},
+    {{.kind = UVOW__OP_REPLY_ERROR,
+      .raw_id = S("9"),
+      .error_code = -32601,
+      .error_message = S("no"),
+      .error_data = S("[1]")},
+     "[8,68,9,{},\"wamp.error.no_such_procedure\",[1]]"},
+    {{.kind = UVOW__OP_REPLY_ERROR,
+      .raw_id = S("9"),
+      .error_code = -32800,
+      .error_message = S("no")},
+     "[8,68,9,{},\"wamp.error.canceled\",[\"no\"]]"},
+    {{.kind = UVOW__OP_REPLY_ERROR,
+      .error_code_text = S("com.e"),
+      .error_message = S("no")},
+     "[8,68,null,{},\"com.e\",[\"no\"]]"},
+    {{.kind = UVOW__OP_REPLY_ERROR,
+      .raw_id = S("9"),
+      .error_message = S("no"),
+      .error_data = S("[\xff]")},
+     NULL},
+    {{.kind = UVOW__OP_REPLY_ERROR,
+      .raw_id = S("9"),
+      .error_message = S("no"),
+      .error_data = S("[1")},
+     NULL},
+};
+
+static int write_one(size_t i, size_t max, uvow__buf_t *out) {
+  uvow__dialect_t dialect;
+  uvow__op_t op = writes[i].op;
+  int is_binary;
+  init(&dialect, &uvow__mem_default);
+  uvow__buf_init(out, &uvow__mem_default, max);
+  int rc = uvow__dialect_write(&dialect, &op, out, &is_binary);
+  uvow__dialect_done(&dialect);
+  return rc;
+}
+
+/* And with less room than it needs: an error, and nothing is written. */
+TEST_CASE(test_writes) {
+  for (size_t i = 0; i < UVOW__COUNT(writes); i++) {
+    const char *expected = writes[i].expected ? writes[i].expected : "";
+    uvow__buf_t out;
+    int rc = write_one(i, 10000, &out);
+    assert_int_equal(uvow__buf_append(&out, "", 1), 0);
+    assert_string_equal((const char *)uvow__buf_front(&out), expected);
+    assert_int_equal(rc, *expected ? 0 : UVOW_EINVAL);
+    uvow__buf_done(&out);
+    for (size_t max = 0; max < strlen(expected); max++) {
+      assert_int_equal(write_one(i, max, &out), UVOW_EOVERLOAD);
+      assert_int_equal(uvow__buf_size(&out), 0);
+      uvow__buf_done(&out);
+    }
+  }
+}
+
 static void sweep(test_alloc_t *alloc, void *data) {
   uvow__dialect_t dialect;
   (void)data;
@@ -165,6 +280,7 @@ TEST_MODULE(wamp2_calls) {
       cmocka_unit_test(test_reads),
       cmocka_unit_test(test_registrations_end),
       cmocka_unit_test(test_many_questions),
+      cmocka_unit_test(test_writes),
       cmocka_unit_test(test_failing_allocations),
   };
   return cmocka_run_group_tests_name("protocol/wamp2_calls", tests, NULL, NULL);

@@ -1,5 +1,7 @@
 #include "rpc/peer.h"
 
+#include "base/error.h"
+#include "rpc/failure.h"
 #include "support/link.h"
 
 #include <stdio.h>
@@ -342,8 +344,23 @@ TEST_CASE(test_the_server_goes_away) {
   }
 }
 
+/* RFC 8446 6.2: alerts that say that our certificate isn't accepted. */
+TEST_CASE(test_alerts_that_are_fatal) {
+  static const int fatal[] = {42, 43, 44, 45, 46, 48, 116};
+  for (int alert = 0; alert < 256; alert++) {
+    uvow__error_spec_t spec = {.code = UVOW_ETLS, .status = alert};
+    uvow_error_t *error = uvow__error_make(&uvow__mem_default, &spec);
+    int is_fatal = 0;
+    for (size_t i = 0; i < UVOW__COUNT(fatal); i++)
+      is_fatal |= alert == fatal[i];
+    assert_int_equal(uvow__failure_is_fatal(error, 0), is_fatal);
+    uvow_error_unref(error);
+  }
+}
+
 TEST_MODULE(reconnect) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_alerts_that_are_fatal),
       cmocka_unit_test(test_pauses_grow_with_full_jitter),
       cmocka_unit_test(test_an_open_connection_resets_the_pauses),
       cmocka_unit_test(test_attempts_are_bounded),

@@ -379,6 +379,38 @@ TEST_CASE(test_calls) {
   end(&x);
 }
 
+/* So it is where a session has two variables. */
+TEST_CASE(test_calls_of_kinds) {
+  static const char text[] =
+      "{\"name\":\"gate\",\"call\":{\"id\":\"$id\",\"s\":\"$s\","
+      "\"of\":\"$of\"},\"rules\":[{\"is\":\"event\",\"name\":\"/e\","
+      "\"session\":{\"s\":\"/s\",\"of\":\"/of\"}},"
+      "{\"is\":\"ok\",\"id\":\"/ok\"}]}";
+  scene_t x;
+  memset(&x, 0, sizeof(x));
+  script_init(&x.s);
+  test_connect_t options = script_options(&x.s);
+  uvow_protocol_t *protocol = uvow_protocol_parse(text, sizeof(text) - 1, NULL);
+  assert_non_null(protocol);
+  x.methods = uvow_methods_new(x.s.loop);
+  assert_int_equal(uvow_methods_add(x.methods, NULL, on_call, &x), 0);
+  options.peer.protocol = protocol;
+  options.peer.methods = x.methods;
+  options.on_event = NULL;
+  script_open_client(&x.s, &options);
+  uvow_protocol_unref(protocol);
+  x.b = uvow_peer_within(x.s.client, "{s:i}", "s", 8);
+  x.a = uvow_peer_within(x.s.client, "{s:i,s:[i]}", "s", 7, "of", 1);
+  script_text(&x.s, "{\"e\":\"E\",\"s\":7,\"of\":[1]}");
+  script_text(&x.s, "{\"e\":\"F\",\"s\":7,\"of\":[2]}");
+  script_text(&x.s, "{\"e\":\"G\",\"s\":7}");
+  script_text(&x.s, "{\"e\":\"H\"}");
+  script_turns(&x.s);
+  script_expect(&x.s, "E:a F:whole G:whole H:whole");
+  uvow_methods_unref(x.methods);
+  end(&x);
+}
+
 TEST_CASE(test_bad_arguments) {
   scene_t x;
   start(&x);
@@ -465,12 +497,19 @@ TEST_CASE(test_no_memory) {
 
 TEST_MODULE(within) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_requests),      cmocka_unit_test(test_events),
-      cmocka_unit_test(test_ends),          cmocka_unit_test(test_whole_ends),
-      cmocka_unit_test(test_data),          cmocka_unit_test(test_calls),
-      cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_no_sessions),
-      cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_kinds),
-      cmocka_unit_test(test_subscribes),    cmocka_unit_test(test_answers),
+      cmocka_unit_test(test_requests),
+      cmocka_unit_test(test_events),
+      cmocka_unit_test(test_ends),
+      cmocka_unit_test(test_whole_ends),
+      cmocka_unit_test(test_data),
+      cmocka_unit_test(test_calls),
+      cmocka_unit_test(test_calls_of_kinds),
+      cmocka_unit_test(test_bad_arguments),
+      cmocka_unit_test(test_no_sessions),
+      cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_kinds),
+      cmocka_unit_test(test_subscribes),
+      cmocka_unit_test(test_answers),
   };
   return cmocka_run_group_tests_name("rpc/within", tests, NULL, NULL);
 }

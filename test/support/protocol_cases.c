@@ -70,6 +70,19 @@ void check_prefixes(const uvow_protocol_t *protocol, const decode_case_t *cases,
   }
 }
 
+/* With less room than it needs, it's an error, and nothing is written. */
+static void check_room(const uvow_protocol_t *protocol, const uvow__op_t *op,
+                       size_t len) {
+  for (size_t max = 0; max <= len; max++) {
+    uvow__buf_t out;
+    uvow__buf_init(&out, &uvow__mem_default, max);
+    int rc = uvow__protocol_encode(protocol, op, &out);
+    assert_int_equal(rc, max < len ? UVOW_EOVERLOAD : 0);
+    assert_int_equal(uvow__buf_size(&out), max < len ? 0 : len);
+    uvow__buf_done(&out);
+  }
+}
+
 void check_encode(const uvow_protocol_t *protocol, const encode_case_t *one) {
   uvow__buf_t out;
   uvow__buf_init(&out, &uvow__mem_default, 10000);
@@ -79,6 +92,8 @@ void check_encode(const uvow_protocol_t *protocol, const encode_case_t *one) {
                       one->expected ? one->expected : "");
   assert_int_equal(rc, one->expected ? 0 : UVOW_EINVAL);
   uvow__buf_done(&out);
+  if (one->expected)
+    check_room(protocol, &one->op, strlen(one->expected));
 }
 
 void check_encodes(const uvow_protocol_t *protocol, const encode_case_t *cases,
