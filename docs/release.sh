@@ -36,8 +36,7 @@ must "everything is green" \
   test/run --cross --analyze --packaging --interop --valgrind
 must "and under load" test/run --load load
 must "the documentation builds" docs/build
-must "the coverage is that of this tree" \
-  sh -c 'test/run --coverage && git diff --quiet docs/explanation/coverage.md'
+ask "test/run --coverage has written its table, and it's committed?"
 ask "UVOW_ABI was raised, if an old program doesn't run with this library?"
 ask "bench/record was run on a quiet machine, and its results are committed?"
 ask "the site was looked at in a browser: light and dark, narrow and wide?"
