@@ -224,6 +224,13 @@ TEST_CASE(what_libuv_refuses_is_said) {
   }
 }
 
+TEST_CASE(what_is_missing_is_none) {
+  assert_null(uvow_thread_loop_new(NULL, NULL));
+  assert_null(uvow_thread_loop_ref(NULL));
+  uvow_thread_loop_unref(NULL);
+  assert_int_equal(uvow_thread_loop_post(NULL, run, NULL, NULL), UVOW_EINVAL);
+}
+
 TEST_MODULE(post) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_runs_then_is_destroyed),
@@ -232,6 +239,7 @@ TEST_MODULE(post) {
       cmocka_unit_test(four_threads_post),
       cmocka_unit_test(threads_post_while_it_closes),
       cmocka_unit_test(survives_every_failed_allocation),
+      cmocka_unit_test(what_is_missing_is_none),
       cmocka_unit_test(what_libuv_refuses_is_said),
   };
   return cmocka_run_group_tests_name("net/post", tests, NULL, NULL);

@@ -270,6 +270,22 @@ TEST_CASE(what_libuv_refuses_is_said) {
   }
 }
 
+TEST_CASE(what_is_missing_is_said) {
+  world_t w;
+  uvow_thread_promise_t *p;
+  open_world(&w, 1);
+  assert_null(uvow_thread_promise_new(w.loop, NULL));
+  assert_int_equal(uvow_error_code(uvow_loop_error(w.loop)), UVOW_EINVAL);
+  assert_null(uvow_thread_promise_new(NULL, &p));
+  assert_null(p);
+  uvow_loop_t *loop = w.loop;
+  uvow_loop_close(loop, on_closed, &w);
+  w.loop = NULL;
+  assert_null(uvow_thread_promise_new(loop, &p)); /* its memory is there */
+  assert_int_equal(uvow_error_code(uvow_loop_error(loop)), UVOW_ECLOSED);
+  close_world(&w);
+}
+
 TEST_MODULE(thread) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(four_threads_settle_100000),
@@ -280,6 +296,7 @@ TEST_MODULE(thread) {
       cmocka_unit_test(closing_races_settling),
       cmocka_unit_test(every_allocation_fails_once),
       cmocka_unit_test(what_libuv_refuses_is_said),
+      cmocka_unit_test(what_is_missing_is_said),
   };
   return cmocka_run_group_tests_name("net/thread", tests, NULL, NULL);
 }
