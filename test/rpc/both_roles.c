@@ -165,6 +165,31 @@ TEST_CASE(test_graphql) {
   end(&x);
 }
 
+/* What a server says wrongly ends nothing: codes are for who is connected to. */
+TEST_CASE(test_graphql_client_goes_on) {
+  static const char *const texts[] = {
+      "{\"type\":\"connection_ack\"}", "nonsense", "{}",
+      "{\"type\":\"connection_ack\"}", "{\"type\":\"connection_init\"}"};
+  script_t s;
+  uvow_channel_t a, b;
+  uvow_peer_stats_t stats = {.size = sizeof(stats)};
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  script_init(&s);
+  options.protocol = uvow_protocol_by_name("graphql_transport_ws");
+  assert_int_equal(uvow_channel_pair(s.loop, &a, &b), 0);
+  uvow_peer_t *peer = uvow_peer_new(s.loop, a, &options);
+  for (size_t i = 0; i < UVOW__COUNT(texts); i++)
+    assert_int_equal(uvow_sink_push(b.out, uvow_value_text(texts[i])), 0);
+  script_turns(&s);
+  assert_int_equal(uvow_peer_state(peer), UVOW_PEER_OPEN);
+  assert_int_equal(uvow_peer_get_stats(peer, &stats), 0);
+  assert_int_equal(stats.malformed, 4);
+  uvow_peer_unref(peer);
+  uvow_stream_unref(b.in);
+  uvow_sink_drop(b.out);
+  script_end(&s);
+}
+
 /* The id of its only request, as it is written. */
 static void written_id(script_t *s, const uvow_protocol_t *protocol, char *id,
                        size_t cap) {
@@ -215,6 +240,7 @@ TEST_MODULE(both_roles) {
       cmocka_unit_test(test_obs5_password),
       cmocka_unit_test(test_graphql),
       cmocka_unit_test(test_graphql_secret),
+      cmocka_unit_test(test_graphql_client_goes_on),
       cmocka_unit_test(test_random_ids),
   };
   return cmocka_run_group_tests_name("rpc/both_roles", tests, NULL, NULL);
