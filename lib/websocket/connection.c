@@ -159,7 +159,7 @@ static void run_flush(uvow__task_t *task) {
   uvow__queue_t *queue = &c->loop->rt.queue;
   uvow__list_t *in = uvow__queue_step_out(queue);
   if (c->state == LEAVING)
-    uvow__framer_forget(&c->framer);
+    uvow__framer_drop(&c->framer);
   write_out(c);
   if (c->callbacks && !c->io->writing)
     c->callbacks->on_writable(c->ctx);

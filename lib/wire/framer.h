@@ -118,7 +118,7 @@ static inline int uvow__framer_refuse(uvow__framer_t *framer) {
 }
 
 /* After stop, not from a callback: what came of a message goes. */
-static inline void uvow__framer_forget(uvow__framer_t *framer) {
+static inline void uvow__framer_drop(uvow__framer_t *framer) {
   uvow__buf_done(&framer->message.parts);
   uvow__buf_done(&framer->message.rest);
 }
