@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "word.h"
+
 #define PLACES_MIN 16
 
 void uvow__table_init(uvow__table_t *table, const uvow__mem_t *mem) {
@@ -117,8 +119,8 @@ static inline void take_word(uint64_t v[4], uint64_t word) {
   v[0] ^= word;
 }
 
-/* Little-endian. */
-static inline uint64_t word_at(const char *bytes, size_t len) {
+/* The last ones, fewer than a word: little-endian. */
+static inline uint64_t rest_at(const char *bytes, size_t len) {
   uint64_t word = 0;
   for (size_t i = 0; i < len; i++)
     word |= (uint64_t)(unsigned char)bytes[i] << 8 * i;
@@ -131,9 +133,9 @@ uint64_t uvow__hash_keyed(uint64_t key0, uint64_t key1, uvow__slice_t text) {
       key0 ^ UINT64_C(0x6c7967656e657261), key1 ^ UINT64_C(0x7465646279746573)};
   size_t at = 0;
   for (; text.len - at >= 8; at += 8)
-    take_word(v, word_at(text.ptr + at, 8));
+    take_word(v, uvow__word(text.ptr + at));
   take_word(v,
-            word_at(text.ptr + at, text.len - at) | (uint64_t)text.len << 56);
+            rest_at(text.ptr + at, text.len - at) | (uint64_t)text.len << 56);
   v[2] ^= 0xff;
   round_of(v);
   round_of(v);

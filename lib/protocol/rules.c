@@ -15,7 +15,7 @@
 
 #include <uvow/error.h>
 
-#include "wire/word.h"
+#include "base/word.h"
 #include "base/apart.h"
 #include "protocol.h"
 #include "wire/json_text.h"

@@ -20,7 +20,7 @@
 #include "protocol.h"
 #include "wire/json_text.h"
 #include "wire/utf8.h"
-#include "wire/word.h"
+#include "base/word.h"
 
 /* ---- reading ---- */
 

@@ -25,7 +25,7 @@
 #include "base/text.h"
 #include "json_skip.h"
 #include "json_text.h"
-#include "word.h"
+#include "base/word.h"
 
 static const uvow__key_t unknown_key = UVOW__ITEM(UVOW__CAPTURE_NONE, NULL);
 

@@ -20,7 +20,7 @@
 #include "base/text.h"
 #include "json_text.h"
 #include "utf8.h"
-#include "word.h"
+#include "base/word.h"
 
 enum { VALUE, FIRST_VALUE, KEY, FIRST_KEY, AFTER, WRONG };
 

@@ -18,7 +18,7 @@
 
 #include "json_skip.h"
 #include "json_text.h"
-#include "word.h"
+#include "base/word.h"
 
 static inline int is_space(char c) {
   return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t');

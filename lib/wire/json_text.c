@@ -16,7 +16,7 @@
 #include <uvow/error.h>
 
 #include "utf8.h"
-#include "word.h"
+#include "base/word.h"
 
 #define BAD_CHAR 0xFFFDu
 #define HALF_PAIR 0x110000u /* no code point: half of a surrogate pair */

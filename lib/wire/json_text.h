@@ -2,7 +2,7 @@
 #define UVOW__JSON_TEXT_H
 
 #include "base/buf.h"
-#include "word.h"
+#include "base/word.h"
 
 /*
  * JSON strings as bytes. "Raw" is the text as it stands in a message, with its

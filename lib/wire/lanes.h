@@ -1,7 +1,7 @@
 #ifndef UVOW__LANES_H
 #define UVOW__LANES_H
 
-#include "word.h"
+#include "base/word.h"
 
 /*
  * 16 bytes at once, each in a lane of its own. Comparing gives bits: bit i is

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "word.h"
+#include "base/word.h"
 
 #define UVOW__UTF8_HIGH UINT64_C(0x8080808080808080)
 

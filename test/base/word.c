@@ -1,4 +1,4 @@
-#include "wire/word.h"
+#include "base/word.h"
 
 #include "support/support.h"
 
@@ -74,5 +74,5 @@ TEST_MODULE(word) {
       cmocka_unit_test(marks_every_byte_at_every_place),
       cmocka_unit_test(reads_the_first_byte_lowest),
   };
-  return cmocka_run_group_tests_name("wire/word", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("base/word", tests, NULL, NULL);
 }
