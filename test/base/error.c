@@ -20,17 +20,9 @@ static uvow__error_spec_t full_spec(const uvow_error_t *cause) {
   return spec;
 }
 
-TEST_CASE(carries_all_it_was_given) {
-  test_alloc_t alloc;
+/* All of full_spec. */
+static void expect_full(const uvow_error_t *error) {
   size_t len = 0;
-  test_alloc_init(&alloc);
-  uvow_error_t *cause =
-      uvow__error_code(&alloc.allocator, UVOW_ELOST, UVOW_NOT_SENT);
-  uvow__error_spec_t spec = full_spec(cause);
-  uvow_error_t *error = uvow__error_make(&alloc.allocator, &spec);
-  uvow_error_unref(cause); /* the error keeps it */
-  memset(&spec, 0, sizeof(spec));
-  assert_int_equal(alloc.live, 2);
   assert_int_equal(uvow_error_code(error), UVOW_EREMOTE);
   assert_int_equal(uvow_error_status(error), 503);
   assert_int_equal(uvow_error_outcome(error), UVOW_ANSWERED);
@@ -43,7 +35,45 @@ TEST_CASE(carries_all_it_was_given) {
   assert_non_null(uvow_error_data(error, NULL));
   assert_int_equal(uvow_error_code(uvow_error_cause(error)), UVOW_ELOST);
   assert_int_equal(uvow_error_outcome(uvow_error_cause(error)), UVOW_NOT_SENT);
+}
+
+TEST_CASE(carries_all_it_was_given) {
+  test_alloc_t alloc;
+  test_alloc_init(&alloc);
+  uvow_error_t *cause =
+      uvow__error_code(&alloc.allocator, UVOW_ELOST, UVOW_NOT_SENT);
+  uvow__error_spec_t spec = full_spec(cause);
+  uvow_error_t *error = uvow__error_make(&alloc.allocator, &spec);
+  uvow_error_unref(cause); /* the error keeps it */
+  memset(&spec, 0, sizeof(spec));
+  assert_int_equal(alloc.live, 2);
+  expect_full(error);
   uvow_error_unref(error);
+  assert_int_equal(alloc.live, 0);
+}
+
+/* It is the same but for that, however often it is added, and is freed without
+ * recursion; without memory it is the static one. */
+TEST_CASE(says_how_many_items_are_missing_before_it) {
+  test_alloc_t alloc;
+  test_alloc_init(&alloc);
+  uvow_error_t *cause =
+      uvow__error_code(&alloc.allocator, UVOW_ELOST, UVOW_NOT_SENT);
+  uvow__error_spec_t spec = full_spec(cause);
+  uvow_error_t *error = uvow__error_make(&alloc.allocator, &spec);
+  uvow_error_unref(cause);
+  assert_ptr_equal(uvow__error_add_missed(&alloc.allocator, error, 0), error);
+  assert_int_equal(uvow__error_missed(error), 0);
+  for (int i = 0; i < 300000; i++)
+    error = uvow__error_add_missed(&alloc.allocator, error, 2);
+  assert_int_equal(uvow__error_missed(error), 600000);
+  error = uvow__error_add_missed(&alloc.allocator, error, UINT64_MAX);
+  assert_true(uvow__error_missed(error) == UINT64_MAX);
+  expect_full(error);
+  alloc.fail_at = alloc.calls + 1;
+  error = uvow__error_add_missed(&alloc.allocator, error, 1);
+  assert_int_equal(uvow_error_code(error), UVOW_ENOMEM);
+  assert_int_equal(uvow_error_outcome(error), UVOW_ANSWERED);
   assert_int_equal(alloc.live, 0);
 }
 
@@ -313,6 +343,7 @@ TEST_CASE(survives_every_failed_allocation) {
 TEST_MODULE(error) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(carries_all_it_was_given),
+      cmocka_unit_test(says_how_many_items_are_missing_before_it),
       cmocka_unit_test(an_error_of_a_code_has_its_text),
       cmocka_unit_test(a_detail_has_words_before_it),
       cmocka_unit_test(empty_text_is_not_no_text),
