@@ -28,7 +28,9 @@ void uvow__traced_tell(const uvow_peer_t *peer, const uvow__splice_t *message) {
     whole.bytes = (const char *)uvow__buf_front(&both);
     whole.len = uvow__buf_size(&both);
   }
+  const char *before = uvow__ask(&peer->loop->rt, uvow__trace_asked);
   trace->on_message(peer, whole, 1, trace->data);
+  uvow__answered(&peer->loop->rt, before);
   uvow__buf_done(&both);
 }
 

@@ -57,6 +57,16 @@ static void on_sent(const uvow_peer_t *peer, uint64_t id, const char *method,
   asked("a trace hook");
 }
 
+/* Of what is sent. */
+static void on_message(const uvow_peer_t *peer, uvow_slice_t message, int sent,
+                       void *data) {
+  (void)peer;
+  (void)message;
+  (void)data;
+  if (sent && strcmp(caller, "a trace hook of messages") == 0)
+    call_uvow();
+}
+
 static void on_pending(const uvow_pending_t *pending, void *data) {
   (void)pending;
   (void)data;
@@ -77,7 +87,8 @@ static void act(void) {
   script_t s;
   uvow_peer_t *ends[2];
   uvow_codec_t codec = {.size = sizeof(codec), .name = "asked"};
-  uvow_trace_t trace = {.size = sizeof(trace), .on_sent = on_sent};
+  uvow_trace_t trace = {
+      .size = sizeof(trace), .on_sent = on_sent, .on_message = on_message};
   uvow_peer_options_t options = {.size = sizeof(options), .trace = &trace};
   script_init(&s);
   the_loop = s.loop;
@@ -98,16 +109,18 @@ static void act(void) {
 }
 
 TEST_CASE(who_is_asked_may_not_call) {
-  static const char *const callers[] = {"a codec's write", "a codec's read",
-                                        "a codec's make_state", "a trace hook",
-                                        "a walk over requests"};
+  static const char *const callers[] = {
+      "a codec's write", "a codec's read",       "a codec's make_state",
+      "a trace hook",    "a walk over requests", "a trace hook of messages"};
   char text[SIZE];
   char expected[128];
   caller = "nobody";
   assert_int_equal(die_of(act, text, sizeof(text)), 0);
   for (size_t i = 0; i < UVOW__COUNT(callers); i++) {
     caller = callers[i];
-    snprintf(expected, sizeof(expected), "uvow: %s calls uvow", caller);
+    snprintf(expected, sizeof(expected), "uvow: %s calls uvow",
+             strcmp(caller, "a trace hook of messages") ? caller
+                                                        : "a trace hook");
     assert_int_equal(die_of(act, text, sizeof(text)), SIGABRT);
     assert_non_null(strstr(text, expected));
   }
