@@ -288,7 +288,9 @@ UVOW_NEW uvow_future_t *uvow_resolve_address(uvow_loop_t *loop,
  */
 
 /** Connects by TCP, to the addresses of a name as in RFC 8305. What goes may be
- * pushed at once. Returns a new channel. Since 0.2. */
+ * pushed at once. TCP_NODELAY is set, here and of what uvow_tcp_listen accepts,
+ * and a peer that has been silent for 60 s is probed (SO_KEEPALIVE). Returns a
+ * new channel. Since 0.2. */
 UVOW_NEW uvow_channel_t uvow_tcp_connect(uvow_loop_t *loop, const char *host,
                                          uint16_t port);
 /** The same to a Unix domain socket or named pipe. Since 0.2. */

@@ -27,6 +27,7 @@
 #include "op.h"
 
 #define LINGER_MS 2000
+#define PROBE_AFTER_S 60
 
 /* A terminal; a socket has memory of its own. */
 typedef struct tty {
@@ -326,7 +327,7 @@ void uvow__flow_open(uvow__flow_t *flow, uvow__socket_t *socket) {
   flow->socket = socket;
   flow->stream = &socket->handle.stream;
   socket->owner = flow;
-  uvow__socket_tune(socket, 0);
+  uvow__socket_tune(socket, PROBE_AFTER_S);
   start(flow);
 }
 

@@ -1,5 +1,8 @@
 /* Connecting and listening: TCP, paths, and what can't be. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <uvow/uv.h>
 
@@ -190,6 +193,41 @@ TEST_CASE(who_connected) {
   loop_bed_close(&bed, "closed");
 }
 
+static void count_tuned(uv_handle_t *handle, void *tuned) {
+  int on = 0, probed = 0;
+  socklen_t size = sizeof(on);
+  uv_os_fd_t fd;
+  if (handle->type != UV_TCP || !uv_is_readable((uv_stream_t *)handle))
+    return; /* the listener */
+  assert_int_equal(uv_fileno(handle, &fd), 0);
+  assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+  assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &probed, &size), 0);
+  *(int *)tuned += on && probed;
+}
+
+/* Neither end waits to send little, nor for a peer that has vanished. */
+TEST_CASE(both_ends_are_tuned) {
+  loop_bed_t bed;
+  uvow_result_t r;
+  uint16_t port = 0;
+  int tuned = 0;
+  loop_bed_open(&bed);
+  uvow_stream_t *peers = uvow_tcp_listen(bed.loop, "127.0.0.1", 0, &port);
+  uvow_channel_t a = uvow_tcp_connect(bed.loop, "127.0.0.1", port);
+  assert_int_equal(loop_bed_wait(&bed, uvow_stream_next(peers), &r), 0);
+  uvow_channel_t b = uvow_result_channel(&r);
+  uvow_sink_push(b.out, uvow_value_text("x"));
+  assert_int_equal(loop_bed_wait(&bed, uvow_stream_next(a.in), &r), 0);
+  uv_walk(&bed.uv, count_tuned, &tuned);
+  assert_int_equal(tuned, 2);
+  uvow_stream_unref(a.in);
+  uvow_stream_unref(b.in);
+  uvow_sink_end(a.out);
+  uvow_sink_end(b.out);
+  uvow_stream_unref(peers);
+  loop_bed_close(&bed, "closed");
+}
+
 TEST_MODULE(connect) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_path),
@@ -198,6 +236,7 @@ TEST_MODULE(connect) {
       cmocka_unit_test(peers_wait_until_they_are_asked_for),
       cmocka_unit_test(a_connection_that_is_dropped),
       cmocka_unit_test(who_connected),
+      cmocka_unit_test(both_ends_are_tuned),
   };
   return cmocka_run_group_tests_name("uv/connect", tests, NULL, NULL);
 }
