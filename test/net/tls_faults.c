@@ -23,7 +23,7 @@ static int count_trusted(const uvow_tls_options_t *options) {
  * directory. */
 TEST_CASE(the_systems_cas_are_in_several_places) {
   uvow_tls_options_t o = {.size = sizeof(o), .no_environment = 1};
-  for (size_t missing = 1; missing <= 5; missing++) {
+  for (size_t missing = 1; missing <= 5; missing += 4) {
     faults_begin("uv_fs_open", UV_ENOENT, 1, missing);
     assert_true(count_trusted(&o) > 10);
     assert_true(faults_end() >= 1);

@@ -51,11 +51,18 @@ static size_t sweep_once(int code, void (*body)(void *data), void *data,
   return failed;
 }
 
+/* Valgrind, for which each run takes fifty times as long. */
+static int is_slow(void) {
+  const char *loaded = getenv("LD_PRELOAD");
+  return loaded && strstr(loaded, "vgpreload");
+}
+
 void faults_sweep(int code, void (*body)(void *data), void *data) {
   size_t at = 1;
   (void)sweep_once(code, body, data, 0, 0); /* what libuv opens once */
   while (sweep_once(code, body, data, at, 1) > 0) {
-    (void)sweep_once(code, body, data, at, SIZE_MAX);
+    if (!is_slow())
+      (void)sweep_once(code, body, data, at, SIZE_MAX);
     at++;
   }
   assert_true(at > 1); /* a body that calls nothing proves nothing */

@@ -23,8 +23,9 @@ void faults_begin(const char *function, int code, size_t at, size_t count);
 /* None fails any more. Returns how many have. */
 size_t faults_end(void);
 
-/* Runs `body` with the 1st, 2nd, 3rd ... call failing, until a run has none that
- * fails; no descriptor stays open, and the body leaves the system as it was. */
+/* Runs `body` with the 1st, 2nd, 3rd ... call failing, alone and with all behind
+ * it (but under valgrind), until a run has none that fails. No descriptor stays
+ * open. */
 void faults_sweep(int code, void (*body)(void *data), void *data);
 
 /* Open descriptors of this process. */
