@@ -255,6 +255,27 @@ TEST_CASE(on_cancel_is_told_by_nothing_else) {
   turn_end(&turn);
 }
 
+/* The operation was over before it could be told of the cancel. */
+TEST_CASE(on_cancel_that_waits_is_withdrawn_at_the_end) {
+  turn_t turn;
+  turn_init(&turn);
+  for (int how = 0; how < 3; how++) {
+    turn_mark_t c = turn_mark(&turn, "c");
+    uvow_promise_t *p;
+    uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+    uvow_promise_on_cancel(p, turn_cancel, &c, how == 0 ? NULL : turn_destroy);
+    assert_int_equal(uvow_future_cancel(f), 0);
+    if (how == 2)
+      uvow_promise_drop(p);
+    else
+      uvow_promise_fulfill(p, uvow_value_none());
+    uvow_future_unref(f);
+    turn_run(&turn);
+    turn_expect(&turn, how == 0 ? "" : "c.");
+  }
+  turn_end(&turn);
+}
+
 TEST_MODULE(promise) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f2_settling_again_only_releases),
@@ -271,6 +292,7 @@ TEST_MODULE(promise) {
       cmocka_unit_test(follow_when_settled_lets_go_of_the_other),
       cmocka_unit_test(a_followers_promise_is_used_up),
       cmocka_unit_test(on_cancel_is_told_by_nothing_else),
+      cmocka_unit_test(on_cancel_that_waits_is_withdrawn_at_the_end),
   };
   return cmocka_run_group_tests_name("future/promise", tests, NULL, NULL);
 }
