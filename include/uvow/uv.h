@@ -318,6 +318,9 @@ UVOW_API uvow_channel_t uvow_stdio(uvow_loop_t *loop);
  * uvow_stdio makes a pipe non-blocking, where stdio loses what has no room.
  * Returns new. Since 0.2. */
 UVOW_NEW uvow_stream_t *uvow_stdin(uvow_loop_t *loop);
+/** Our own stderr, as uvow_stdio has stdout: a sink of bytes or text. Returns
+ * new. Since 0.2. */
+UVOW_NEW uvow_sink_t *uvow_stderr(uvow_loop_t *loop);
 
 /**
  * A descriptor of your own, as another library's: a stream of what can be done
@@ -384,6 +387,21 @@ typedef struct uvow_udp_options {
 UVOW_API uvow_channel_t uvow_udp_open(uvow_loop_t *loop,
                                       const uvow_udp_options_t *options,
                                       uint16_t *ret_port);
+/**
+ * The socket of a channel joins a multicast group, or leaves it, from now on. in:
+ * what uvow_udp_open returned, not a stage of it. multicast_interface: as in
+ * uvow_udp_options_t, for this group; NULL: the system's choice. Borrows all.
+ *
+ * Returns 0; UVOW_EINVAL: in isn't such a stream, or is over; or libuv's code:
+ * UV_EADDRINUSE (it has joined already), UV_EADDRNOTAVAIL (it hasn't), UV_EINVAL
+ * (that's no address of a group). Since 0.2.
+ * Source: uv_udp_set_membership.
+ */
+UVOW_API int uvow_udp_join(uvow_stream_t *in, const char *group,
+                           const char *multicast_interface);
+/** See uvow_udp_join. Since 0.2. */
+UVOW_API int uvow_udp_leave(uvow_stream_t *in, const char *group,
+                            const char *multicast_interface);
 /** A datagram to a numeric address. Copies the bytes. UVOW_EINVAL: no address,
  * or no loop; UVOW_ENOMEM: to the push. Since 0.2. */
 UVOW_API uvow_value_t uvow_value_datagram(uvow_loop_t *loop, const void *bytes,

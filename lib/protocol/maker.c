@@ -130,13 +130,14 @@ static int make_obs5_asks(uvow__vars_t *vars) {
   if (!uvow__vars_get(vars, "password").ptr)
     return 0;
   int rc = uvow__random(&source, random[0], sizeof(random));
+  if (rc)
+    return rc;
   for (size_t i = 0; i < 2; i++)
     uvow__base64_encode(random[i], sizeof(random[i]), texts[i]);
   int len =
       snprintf(asks, sizeof(asks), "{\"challenge\":\"%s\",\"salt\":\"%s\"}",
                texts[0], texts[1]);
-  if (rc == 0)
-    rc = set_text(vars, "challenge", texts[0]);
+  rc = set_text(vars, "challenge", texts[0]);
   if (rc == 0)
     rc = set_text(vars, "salt", texts[1]);
   if (rc == 0)

@@ -38,6 +38,14 @@ static void on_let_go(uvow_stream_t *stream) {
 
 static const uvow__source_ops_t ops_of_all = {on_resume, on_let_go};
 
+uvow__origin_t *uvow__origin_of(const uvow_stream_t *stream,
+                                const uvow__origin_ops_t *ops) {
+  if (stream->ops != &ops_of_all || !(stream->flags & UVOW__SINK_OUT) ||
+      origin_of(stream)->ops != ops)
+    return NULL;
+  return origin_of(stream);
+}
+
 static void on_loop_close(uvow__resident_t *resident) {
   uvow__origin_t *origin = UVOW__CONTAINER(resident, uvow__origin_t, resident);
   if (origin->stopped && origin->ops->on_loop_close)

@@ -38,6 +38,9 @@ uvow__origin_t *uvow__origin_new(uvow_loop_t *loop, size_t size,
                                  const uvow__origin_ops_t *ops,
                                  const uvow_stream_options_t *options,
                                  const char *name);
+/* What this stream comes from, if it is of these ops; or NULL. */
+uvow__origin_t *uvow__origin_of(const uvow_stream_t *stream,
+                                const uvow__origin_ops_t *ops);
 /* Its source has ended: frees it. */
 void uvow__origin_gone(uvow__origin_t *origin);
 /* The same, as libuv's callback of a handle whose data it is. */

@@ -1,12 +1,12 @@
 /*
- * This process's own input and output, whatever they are: a terminal, a pipe, a
+ * This process's own input, output and errors, whatever they are: a terminal, a pipe, a
  * file. Each half is its own, and neither descriptor is ever closed.
  */
 #include "file_io.h"
 #include "flow.h"
 #include "op.h"
 
-static const char *const names[] = {"stdin", "stdout"};
+static const char *const names[] = {"stdin", "stdout", "stderr"};
 
 /* A socket of this descriptor. Errors: libuv's, UVOW_ENOMEM. */
 static int open_pipe(uvow__flow_t *flow, uv_file fd) {
@@ -61,4 +61,10 @@ uvow_channel_t uvow_stdio(uvow_loop_t *loop) {
   in.in = NULL;
   in.out = NULL;
   return in;
+}
+
+uvow_sink_t *uvow_stderr(uvow_loop_t *loop) {
+  uvow_channel_t out = {NULL, NULL};
+  open_half(loop, 2, &out);
+  return out.out;
 }

@@ -362,3 +362,23 @@ uvow_channel_t uvow_udp_open(uvow_loop_t *loop,
   }
   return channel;
 }
+
+static int set_membership(uvow_stream_t *in, const char *group,
+                          const char *multicast_interface, uv_membership how) {
+  udp_t *udp = in ? (udp_t *)(void *)uvow__origin_of(in, &ops) : NULL;
+  if (!udp || udp->deaf)
+    return UVOW_EINVAL;
+  if (!group)
+    return uvow__fail(udp->origin.loop, UVOW_EINVAL, "group", uvow__fail_null);
+  return uv_udp_set_membership(&udp->handle, group, multicast_interface, how);
+}
+
+int uvow_udp_join(uvow_stream_t *in, const char *group,
+                  const char *multicast_interface) {
+  return set_membership(in, group, multicast_interface, UV_JOIN_GROUP);
+}
+
+int uvow_udp_leave(uvow_stream_t *in, const char *group,
+                   const char *multicast_interface) {
+  return set_membership(in, group, multicast_interface, UV_LEAVE_GROUP);
+}

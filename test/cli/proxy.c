@@ -104,7 +104,9 @@ static void a_refusal_is_not_sent_and_tells_no_password(void **state) {
   assert_int_equal(COMMAND_RUN(x->command, "call", "--url", "URL", "--proxy",
                                x->in_vain, "echo", "[1]"),
                    EXIT_NOT_SENT);
-  assert_non_null(strstr(x->command->err, "UVOW_EPROXY, not sent: the proxy "));
+  assert_non_null(
+      strstr(x->command->err,
+             "UVOW_EPROXY, not sent: there is no connection: the proxy "));
   assert_non_null(strstr(x->command->err, "HTTP 401"));
   assert_null(strstr(x->command->err, "s3cret"));
 }

@@ -86,6 +86,33 @@ TEST_CASE(stdin_alone_leaves_stdout) {
   assert_false(flags & O_NONBLOCK);
 }
 
+TEST_CASE(errors_go_to_stderr) {
+  loop_bed_t bed;
+  char text[64] = "";
+  int out[2];
+  int before = dup(2);
+  assert_int_equal(pipe(out), 0);
+  assert_int_equal(dup2(out[1], 2), 2);
+  loop_bed_open(&bed);
+  uvow_sink_t *err = uvow_stderr(bed.loop);
+  uvow_future_t *flushed = uvow_sink_flushed(err);
+  int pushed = uvow_sink_push(err, uvow_value_text("it failed\n"));
+  uvow_sink_end(err);
+  int rc = loop_bed_wait(&bed, flushed, NULL);
+  loop_bed_close(&bed, "closed");
+  int is_open = fcntl(2, F_GETFD) >= 0; /* it's never closed */
+  dup2(before, 2);
+  close(before);
+  close(out[1]);
+  assert_int_equal(pushed, 0);
+  assert_int_equal(rc, 0);
+  assert_true(is_open);
+  assert_int_equal(read(out[0], text, sizeof(text)), 10);
+  assert_string_equal(text, "it failed\n");
+  close(out[0]);
+  assert_null(uvow_stderr(NULL));
+}
+
 TEST_CASE(files) {
   folder_t folder;
   scene_t s;
@@ -163,6 +190,7 @@ TEST_MODULE(stdio) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pipes),
       cmocka_unit_test(stdin_alone_leaves_stdout),
+      cmocka_unit_test(errors_go_to_stderr),
       cmocka_unit_test(files),
       cmocka_unit_test(a_terminal),
       cmocka_unit_test(none_at_all),

@@ -200,6 +200,79 @@ TEST_CASE(a_group_on_an_interface) {
   loop_bed_close(&bed, "closed");
 }
 
+static void say(uvow_channel_t a, loop_bed_t *bed, const char *text,
+                const char *address, uint16_t port) {
+  assert_int_equal(
+      uvow_sink_push(a.out, uvow_value_datagram(bed->loop, text, strlen(text),
+                                                address, port)),
+      0);
+}
+
+static void hear(uvow_channel_t a, loop_bed_t *bed, const char *text) {
+  uvow_result_t r;
+  assert_int_equal(loop_bed_wait(bed, uvow_stream_next(a.in), &r), 0);
+  assert_int_equal(uvow_result_bytes(&r).len, strlen(text));
+  assert_memory_equal(uvow_result_bytes(&r).bytes, text, strlen(text));
+}
+
+/* What is said to a group comes while the open socket is in it. */
+TEST_CASE(an_open_socket_joins_and_leaves) {
+  static const char *const groups[] = {"239.255.7.9", "239.255.7.10"};
+  uvow_udp_options_t options = {
+      .size = sizeof(options), .multicast_interface = "127.0.0.1", .ttl = 1};
+  loop_bed_t bed;
+  uint16_t port;
+  loop_bed_open(&bed);
+  uvow_channel_t a = uvow_udp_open(bed.loop, &options, &port);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(uvow_udp_join(a.in, groups[i], "127.0.0.1"), 0);
+  assert_int_equal(uvow_udp_join(a.in, groups[0], "127.0.0.1"), UV_EADDRINUSE);
+  say(a, &bed, "1", groups[0], port);
+  hear(a, &bed, "1");
+  assert_int_equal(uvow_udp_leave(a.in, groups[0], "127.0.0.1"), 0);
+  assert_int_equal(uvow_udp_leave(a.in, groups[0], "127.0.0.1"),
+                   UV_EADDRNOTAVAIL);
+  say(a, &bed, "2", groups[0], port); /* to nobody */
+  say(a, &bed, "3", groups[1], port);
+  hear(a, &bed, "3");
+  uvow_stream_unref(a.in);
+  uvow_sink_drop(a.out);
+  loop_bed_close(&bed, "closed");
+}
+
+static int is_zero(const uvow_result_t *item, void *data) {
+  (void)item;
+  (void)data;
+  return 0;
+}
+
+TEST_CASE(what_joins_no_group) {
+  scene_t s;
+  uvow_sink_t *sink;
+  open_scene(&s);
+  uvow_stream_t *other = uvow_stream_new(s.bed.loop, NULL, &sink);
+  uvow_stream_t *ticks = uvow_stream_ticks(s.bed.loop, 1000);
+  assert_int_equal(uvow_udp_join(NULL, "239.255.7.9", NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_udp_join(other, "239.255.7.9", NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_udp_leave(ticks, "239.255.7.9", NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_udp_join(s.a.in, NULL, NULL), UVOW_EINVAL);
+  assert_string_equal(uvow_error_message(uvow_loop_error(s.bed.loop)),
+                      "group must not be NULL");
+  assert_int_equal(uvow_udp_join(s.a.in, "a name", NULL), UV_EINVAL);
+  uvow_stream_unref(other);
+  uvow_stream_unref(ticks);
+  uvow_sink_drop(sink);
+  /* A stage of it isn't it. */
+  s.a.in = uvow_stream_filter(s.a.in, is_zero, NULL);
+  assert_int_equal(uvow_udp_join(s.a.in, "239.255.7.9", NULL), UVOW_EINVAL);
+  uvow_sink_drop(s.b.out); /* which ends both halves */
+  s.b.out = NULL;
+  assert_int_equal(loop_bed_wait(&s.bed, uvow_stream_next(s.b.in), NULL),
+                   UVOW_EBROKEN);
+  assert_int_equal(uvow_udp_join(s.b.in, "239.255.7.9", NULL), UVOW_EINVAL);
+  close_scene(&s);
+}
+
 TEST_CASE(how_far_it_goes) {
   uvow_udp_options_t options = {
       .size = sizeof(options), .ttl = 3, .no_loopback = 1};
@@ -378,6 +451,8 @@ TEST_MODULE(udp) {
       cmocka_unit_test(a_drop_ends_both),
       cmocka_unit_test(the_loop_closes_meanwhile),
       cmocka_unit_test(a_group_on_an_interface),
+      cmocka_unit_test(an_open_socket_joins_and_leaves),
+      cmocka_unit_test(what_joins_no_group),
       cmocka_unit_test(how_far_it_goes),
       cmocka_unit_test(a_group),
       cmocka_unit_test(what_cannot_be_sent),
