@@ -7,7 +7,7 @@ them print TAP. A case that runs in two configurations counts twice.
   asan      gcc, AddressSanitizer and UBSan: every program, those too that
             need much to be installed with --interop
   valgrind  gcc -O2: the rooms' own tests but those that test/meson.build calls
-            slow; every program with --valgrind
+            slow or no_valgrind; every program with --valgrind
   tsan      gcc, ThreadSanitizer: what test/meson.build says crosses threads
   load      gcc -O2: test/load, with --load
   coverage  gcc, gcov: the rooms' programs, once more with a library that
@@ -283,7 +283,8 @@ class Run:
                 continue
             if config == "valgrind":
                 if not self.options.valgrind and (
-                        "slow" in suites or name.split("/")[0] in FROM_OUTSIDE):
+                        suites & {"slow", "no_valgrind"}
+                        or name.split("/")[0] in FROM_OUTSIDE):
                     without_valgrind.append(name)
                     continue
                 if "wraps" in suites:

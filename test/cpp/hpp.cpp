@@ -30,14 +30,15 @@ static bool fails() {
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
 
-void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
+[[gnu::noinline]] void *operator new(std::size_t size,
+                                     const std::nothrow_t &) noexcept {
   if (fails())
     return nullptr;
   taken++;
   return std::malloc(size);
 }
 
-void *operator new(std::size_t size) {
+[[gnu::noinline]] void *operator new(std::size_t size) {
   void *ptr = std::malloc(size);
   if (!ptr)
     std::abort();
@@ -45,12 +46,12 @@ void *operator new(std::size_t size) {
   return ptr;
 }
 
-void operator delete(void *ptr) noexcept {
+[[gnu::noinline]] void operator delete(void *ptr) noexcept {
   given += ptr != nullptr;
   std::free(ptr);
 }
 
-void operator delete(void *ptr, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void *ptr, std::size_t) noexcept {
   given += ptr != nullptr;
   std::free(ptr);
 }
