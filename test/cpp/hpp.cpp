@@ -30,15 +30,14 @@ static bool fails() {
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
 
-[[gnu::noinline]] void *operator new(std::size_t size,
-                                     const std::nothrow_t &) noexcept {
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
   if (fails())
     return nullptr;
   taken++;
   return std::malloc(size);
 }
 
-[[gnu::noinline]] void *operator new(std::size_t size) {
+void *operator new(std::size_t size) {
   void *ptr = std::malloc(size);
   if (!ptr)
     std::abort();
@@ -46,12 +45,12 @@ static bool fails() {
   return ptr;
 }
 
-[[gnu::noinline]] void operator delete(void *ptr) noexcept {
+void operator delete(void *ptr) noexcept {
   given += ptr != nullptr;
   std::free(ptr);
 }
 
-[[gnu::noinline]] void operator delete(void *ptr, std::size_t) noexcept {
+void operator delete(void *ptr, std::size_t) noexcept {
   given += ptr != nullptr;
   std::free(ptr);
 }
