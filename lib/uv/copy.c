@@ -128,11 +128,12 @@ uvow_future_t *uvow_fs_copy(uvow_loop_t *loop, const char *from,
   uvow_future_t *f;
   if (loop && (!from || !to))
     return uvow__op_invalid(loop, from ? "to" : "from");
+  const char *target = to ? to : "";
   size_t size = loop ? strlen(from) + 1 : 0;
-  uvow__op_t *op = uvow__whole_replace(loop, "copy", to ? to : "", size, &f);
+  uvow__op_t *op = uvow__whole_replace(loop, "copy", target, size, &f);
   if (!op || !op->path)
     return f;
-  char *place = op->path + strlen(op->path) + 1 + strlen(to) + 1;
+  char *place = op->path + strlen(op->path) + 1 + strlen(target) + 1;
   memcpy(place, from, size);
   op->u.whole.about = place;
   uvow__whole_begin(op, copy_work);
