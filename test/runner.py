@@ -6,8 +6,10 @@ them print TAP. A case that runs in two configurations counts twice.
 
   asan      gcc, AddressSanitizer and UBSan: every program, those too that
             need much to be installed with --interop
-  valgrind  gcc -O2: the rooms' own tests but those that test/meson.build calls
-            slow or no_valgrind; every program with --valgrind
+  plain     gcc -O2: what can't be built with sanitizers
+  valgrind  gcc -O2: the tests of the rooms below rpc, but those that
+            test/meson.build calls slow or no_valgrind, and some seeds of the
+            model and of the simulation; every program with --valgrind
   tsan      gcc, ThreadSanitizer: what test/meson.build says crosses threads
   load      gcc -O2: test/load, with --load
   coverage  gcc, gcov: the rooms' programs, once more with a library that
@@ -38,14 +40,16 @@ CHECKS = ("layers", "headers", "symbols", "format", "size", "hygiene",
           "docs", "site", "abi", "record", "nulls", "install", "budget")
 ASKED_CHECKS = ("analyze", "cross", "packaging")  # only by their options
 SLOW_CHECKS = ("install", "budget")
+LONGEST_CHECKS = ("analyze", "packaging", "cross", "install", "budget")
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite,indirect,possible",
             "--errors-for-leak-kinds=definite,indirect,possible",
             "--num-callers=30",
             # test/cpp has operators of its own.
             "--soname-synonyms=somalloc=nouserintercepts"]
-# What these tests reach, from outside, the rooms' own tests reach too.
-FROM_OUTSIDE = ("cli", "conformance", "examples", "interop")
+# What these tests reach, from outside, the rooms' own tests reach too; what those
+# of rpc reach, the simulation's sessions do.
+FROM_OUTSIDE = ("cli", "conformance", "examples", "fuzz", "interop", "rpc")
 SANITIZERS = {
     # cmocka's own signal handlers would hide the report.
     "ASAN_OPTIONS": "handle_segv=2:handle_sigbus=2:handle_sigfpe=2:"
@@ -55,7 +59,7 @@ SANITIZERS = {
     "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",
 }
 FUZZ_ARGS = ["-seed=1", "-max_len=4096", "-timeout=10", "-rss_limit_mb=1024"]
-FUZZ_RUNS = 50000  # from one seed: the same inputs each time
+FUZZ_RUNS = 20000  # from one seed: the same inputs each time
 FUZZ_FEWER = {"deflate": 5000}  # of what takes milliseconds a run
 FUZZ_LIMIT = 500  # seconds for those: a bound of what hangs
 # What asks the system, whose answers differ: not the same each time.
@@ -161,7 +165,9 @@ def build(config, compiler, options, wanted=None):
     where = BUILD / config
     env = {**os.environ, "CC": compiler}
     options = options + [f"-D{part}=enabled" for part in
-                         ("command", "tests", "examples", "bench")]
+                         ("command", "tests", "examples")]
+    # The benchmarks are for what users have.
+    options.append(f"-Dbench={'enabled' if config == 'plain' else 'disabled'}")
     # Elsewhere another compiler may know more warnings.
     options = options + [f"-Dwerror={str(is_debian_12()).lower()}"]
     ninja = ["ninja", "-C", str(where)]
@@ -266,8 +272,8 @@ class Run:
                     [pool.submit(run_job, job) for job in jobs]):
                 self.report(done.result())
 
-    def programs(self, config):
-        """Jobs for all programs of a build."""
+    def programs(self, config, native=False):
+        """Jobs for all programs of a build, or for what is native."""
         jobs, without_valgrind = [], []
         build_of = {"valgrind": "plain"}.get(config, config)
         for test in introspect(build_of, "tests"):
@@ -283,8 +289,10 @@ class Run:
                 continue
             if config == "tsan" and "threads" not in suites:
                 continue
+            if native != ("native" in suites):
+                continue
             if config == "valgrind":
-                if not self.options.valgrind and (
+                if not self.options.valgrind and not self.names and (
                         suites & {"slow", "no_valgrind"}
                         or name.split("/")[0] in FROM_OUTSIDE):
                     without_valgrind.append(name)
@@ -317,7 +325,9 @@ class Run:
                     self.wanted if self.names else None)
         if log is not None:
             self.fail("build with gcc -O2", log)
-        elif self.quick:
+            return
+        self.run(self.programs("plain", native=True))
+        if self.quick:
             self.skip("valgrind", "--quick")
         elif not shutil.which("valgrind"):
             self.skip("valgrind", "valgrind is not installed")
@@ -387,13 +397,6 @@ class Run:
                                 test["timeout"]))
         return jobs
 
-    def asked_checks(self):
-        """Those that take minutes, where they're asked for."""
-        self.run([Job("check", f"check/{check}", [
-            sys.executable, "-B", str(ROOT / f"test/check/{check}.py"),
-            str(BUILD / "plain")], {}, 3600)
-            for check in ASKED_CHECKS if getattr(self.options, check)])
-
     def wanted_thread_tests(self):
         return [test["name"] for test in introspect("asan", "tests")
                 if any(suite.endswith(":threads") for suite in test["suite"])
@@ -448,17 +451,19 @@ class Run:
                       "" if status == 0 else text)
 
     def checks(self):
+        """Those that are always run, and those that are asked for."""
         jobs = []
-        for check in CHECKS:
+        for check in sorted(CHECKS + ASKED_CHECKS, key=how_long):
             name = f"check/{check}"
-            if not self.wanted(name):
+            asked = getattr(self.options, check, False)
+            if not asked and (check in ASKED_CHECKS or not self.wanted(name)):
                 continue
             if self.quick and check in SLOW_CHECKS:
                 self.skip(name, "--quick")
                 continue
             jobs.append(Job("check", name, [
                 sys.executable, "-B", str(ROOT / f"test/check/{check}.py"),
-                str(BUILD / "plain")], {}, 900))
+                str(BUILD / "plain")], {}, 3600 if asked else 900))
         self.run(jobs)
 
     def finish(self):
@@ -474,6 +479,11 @@ class Run:
         print(f"\n{counts['passed']} passed, {counts['failed']} failed, "
               f"{counts['skipped']} skipped")
         return 0 if counts["passed"] and not counts["failed"] else 1
+
+
+def how_long(check):
+    """What takes minutes begins first."""
+    return (LONGEST_CHECKS + (check,)).index(check)
 
 
 def git_status():
@@ -525,8 +535,8 @@ def main():
                         help="also Debian's packages, and lintian")
     parser.add_argument("--analyze", action="store_true",
                         help="also cppcheck, gcc -fanalyzer and clang-tidy")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
-                        help="how many programs run at once")
+    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1,
+                        help="how many programs run at once; some wait")
     options = parser.parse_args()
     run = Run(options)
     before = git_status()
@@ -546,7 +556,6 @@ def main():
         run.load()
     run.fuzz()
     run.checks()
-    run.asked_checks()
     if before == "":
         left = git_status()
         if left:

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from house import Plant, Skip, line_of, main, read, sources
+from house import ROOT, Plant, Skip, line_of, main, read, sources
 
 STRICT = ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
 
@@ -33,6 +33,9 @@ def compile_alone(root, path, command):
 def compile_all(root, paths, command):
     if not shutil.which(command[0]):
         raise Skip(f"{command[0]} is not installed")
+    if root != ROOT:  # a copy with a plant: the rest has been compiled
+        paths = [path for path in paths if not (ROOT / path).exists()
+                 or read(root, path) != read(ROOT, path)]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(lambda p: compile_alone(root, p, command), paths)
         return [line for lines in found for line in lines]

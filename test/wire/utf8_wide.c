@@ -60,23 +60,6 @@ static void fill(uint8_t *bytes) {
     memcpy(bytes + at, "\xC3\xA9", 2);
 }
 
-TEST_CASE(every_sequence_of_three) {
-  uint8_t bytes[SIZE];
-  fill(bytes);
-  for (uint32_t i = 0; i < 1u << 24; i++) {
-    size_t at = places[(i ^ i >> 9) % (sizeof(places) / sizeof(*places))];
-    uvow__utf8_t utf8;
-    uint8_t part[4] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, 'a'};
-    memcpy(bytes + at, part, 3);
-    uvow__utf8_init(&utf8);
-    int bad = uvow__utf8_feed(&utf8, part, 4) != 0;
-    size_t got = uvow__utf8_wide(bytes, sizeof(bytes));
-    if (has_wide() && (bad ? got > at + 2 : got != sizeof(bytes)))
-      fail_msg("%06x at %zu: %zu", (unsigned)i, at, got);
-    fill(bytes);
-  }
-}
-
 TEST_CASE(borders_of_four) {
   static const uint8_t edge[] = {
       0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF,
@@ -121,7 +104,6 @@ TEST_CASE(random_texts) {
 
 TEST_MODULE(utf8_wide) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_sequence_of_three),
       cmocka_unit_test(borders_of_four),
       cmocka_unit_test(random_texts),
   };
