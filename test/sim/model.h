@@ -56,6 +56,7 @@ typedef struct sim_config {
   uint32_t ends;       /* close, free, loop close: likewise */
   uint32_t big;        /* long payloads, likewise */
   uint32_t streams;    /* one step in so many is about streams; 0: none */
+  int renewals;        /* mostly of subscriptions, on one link after another */
 } sim_config_t;
 
 typedef struct sim_sub sim_sub_t; /* a stream, see streams.h */

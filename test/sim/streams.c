@@ -68,11 +68,11 @@ void sim_streams_settled(sim_t *s, const sim_request_t *r) {
 
 int sim_streams_let_go(const sim_t *s, const sim_sub_t *sub) {
   return sub->let_go || sub->was_full || sub->overrun || s->closing ||
-         s->loop_closing;
+         s->loop_closing || s->alloc_failed;
 }
 
 int sim_streams_may_cancel(const sim_t *s, const sim_request_t *r) {
-  return s->alloc_failed || sim_streams_let_go(s, r->sub);
+  return sim_streams_let_go(s, r->sub);
 }
 
 /* ---- what is read from the wire ---- */
@@ -145,16 +145,19 @@ uvow_next_t sim_streams_told(sim_t *s, uvow_slice_t params) {
   return uvow_next_none();
 }
 
+/* What is held of an older link is nobody's in the end. */
 int sim_streams_stray(sim_t *s, uvow_slice_t message) {
   char text[256] = "";
   unsigned number = 0;
+  int link = 0;
   if (message.len < sizeof(text))
     memcpy(text, message.bytes, message.len);
   const char *at = strstr(text, "\"s\":");
-  if (!strstr(text, "\"tick\"") || !at || sscanf(at, "\"s\":%u", &number) != 1)
+  if (!strstr(text, "\"tick\"") || !at ||
+      sscanf(at, "\"s\":%u,\"l\":%d", &number, &link) != 2)
     return 0;
   const sim_sub_t *sub = number < s->sub_count ? s->subs[number] : NULL;
-  if (!strstr(text, "\"k\":1000000") && sub && is_live(sub) && !sub->was_full &&
+  if (sub && is_live(sub) && !sub->was_full && sub->sure_link == link &&
       sub->sure_link == sub->read_link && s->state == UVOW_PEER_OPEN)
     sim_fail(s, "an event of stream %u is nobody's: %s", number, text);
   return 1;
@@ -425,7 +428,9 @@ static void make(sim_t *s) {
   sub->sim = s;
   sub->number = (uint32_t)s->sub_count;
   s->subs[s->sub_count++] = sub;
-  sub->kind = (sim_kind_t)sim_below(&s->random, SIM_KINDS);
+  sub->kind = s->config.renewals && !sim_one_in(&s->random, 4)
+                  ? SIM_SUBSCRIPTION
+                  : (sim_kind_t)sim_below(&s->random, SIM_KINDS);
   sub->reader = (sim_reader_t)sim_below(&s->random, 3);
   s->tally.streams++;
   s->subscribing = 1;

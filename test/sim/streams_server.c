@@ -1,8 +1,15 @@
 /* The server's side of streams: it subscribes, tells, and forgets. Its keys are
- * small numbers that begin anew on each connection, as many servers' do. */
+ * small numbers that begin anew on every second connection, as many servers' do
+ * on each. What it tells nobody has a key of the next connection's: so what a
+ * client holds of it is somebody's there. */
 #include "streams.h"
 
 #include <stdio.h>
+
+/* Those of a link, and those of the next one, have none in common. */
+static uint32_t first_key(int link_number) {
+  return link_number % 2 ? 1 : SIM_SUBS + 1;
+}
 
 static void subscribe(sim_link_t *link, sim_request_t *r) {
   sim_t *s = link->sim;
@@ -20,7 +27,7 @@ static void subscribe(sim_link_t *link, sim_request_t *r) {
              link->renewed - 1);
   s->tally.renewed += (uint64_t)r->renewal;
   link->renewed = r->renewal ? sub->number + 1 : link->renewed;
-  sub->key = ++link->keys;
+  sub->key = first_key(link->number) + link->keys++;
   sub->key_link = link->number;
   sub->active = 1;
   sub->said = 0;
@@ -92,10 +99,11 @@ static void say_part(sim_link_t *link, sim_sub_t *sub) {
     }
 }
 
-/* With a key that nobody has. */
+/* With a key that nobody has on this link. */
 static void say_nobodys(sim_link_t *link) {
   sim_message_t message = {SIM_TICK, 0, 0, NULL, 0, 0, NULL};
-  message.id = 1000000;
+  message.id =
+      first_key(link->number + 1) + sim_below(&link->sim->random, SIM_SUBS / 4);
   message.nonce = 1;
   say(link, &message);
 }

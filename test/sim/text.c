@@ -127,10 +127,10 @@ static const char *tick_head(const sim_t *s) {
 
 size_t sim_text_tick(const sim_link_t *link, const sim_message_t *m, char *text,
                      size_t cap) {
-  return (size_t)snprintf(text, cap,
-                          "%s{\"k\":%llu,\"s\":%u,\"l\":%d,\"n\":%u}}",
-                          tick_head(link->sim), (unsigned long long)m->id,
-                          m->sub ? m->sub->number : 0, link->number, m->nonce);
+  return (size_t)snprintf(
+      text, cap, "%s{\"k\":%llu,\"s\":%u,\"l\":%d,\"n\":%u}}",
+      tick_head(link->sim), (unsigned long long)m->id,
+      m->sub ? m->sub->number : SIM_SUBS, link->number, m->nonce);
 }
 
 size_t sim_text_part(const sim_message_t *m, char *text, size_t cap) {

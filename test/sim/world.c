@@ -8,6 +8,23 @@ static uint32_t pick(sim_t *s, const uint32_t *from, size_t count) {
   pick((s), (const uint32_t[]){__VA_ARGS__},                                   \
        sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
+/* Subscriptions, and connections that go and come again: what one of them leaves
+ * behind meets the next one. */
+static void want_renewals(sim_t *s) {
+  sim_config_t *c = &s->config;
+  c->renewals = 1;
+  c->steps = 320;
+  c->timeout_ms = c->connect_ms = 10000;
+  c->max_in_flight = PICK(s, 1, 2, 5);
+  c->max_pending = c->max_queued = 100;
+  c->reconnect = 1;
+  c->base_ms = 1;
+  c->max_ms = 10;
+  c->max_attempts = c->alloc = c->ends = c->big = 0;
+  c->faults = 15;
+  c->streams = 2;
+}
+
 void sim_draw_config(sim_t *s) {
   sim_config_t *c = &s->config;
   c->protocol = (sim_protocol_t)sim_below(&s->random, SIM_PROTOCOLS);
@@ -38,4 +55,6 @@ void sim_draw_config(sim_t *s) {
   c->max_resends = PICK(s, 1, 1, 2, 5);
   c->count_unanswered = sim_one_in(&s->random, 4);
   c->streams = PICK(s, 0, 3, 8);
+  if (sim_one_in(&s->random, 6))
+    want_renewals(s);
 }
