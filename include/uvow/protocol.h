@@ -69,7 +69,10 @@ UVOW_API const char *uvow_protocol_name(const uvow_protocol_t *protocol);
  *                     of who says what can't be read, calls before accept is
  *                     done, gives a call the id of one under way, or says again
  *                     what accept expected (default: it goes on; such calls are
- *                     refused, and what can't be read is answered)
+ *                     refused, and what can't be read is answered). Of a client:
+ *                     {"final": [code, ...]}, at most 12: a connection that the
+ *                     server ends with one of these can't get better, see
+ *                     uvow_after_fatal_t
  * call, notify, cancel, reply, reply_error, partial, event, end, subscribe M;
  *                     without reply, an answer is a partial and an end; without
  *                     subscribe or event: as call, as notify

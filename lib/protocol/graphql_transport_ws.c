@@ -15,6 +15,9 @@
  * 3. A server acknowledges who begins with its "secret", where it has one (4403),
  *    in time (4408), once (4429). It closes on who subscribes before that (4401),
  *    gives two operations one id (4409), or can't be read (4400).
+ *    What a client gains nothing by trying again is what the reference client
+ *    doesn't: 4400, 4401, 4406, 4409, 4429, 4500. Forbidden (4403) may be granted
+ *    later, and what came too late (4408, 4504) may come in time.
  * 4. A call has no name, and is one of "subscribe". A value is one result, and
  *    the end.
  */
@@ -169,7 +172,11 @@ const uvow_protocol_t uvow__protocol_graphql_transport_ws = {
     .step_count = UVOW__COUNT(steps),
     .accepts = accepts,
     .accept_count = UVOW__COUNT(accepts),
-    .closes = {.malformed = 4400, .early = 4401, .twice = 4409, .again = 4429},
+    .closes = {.malformed = 4400,
+               .early = 4401,
+               .twice = 4409,
+               .again = 4429,
+               .final = {4400, 4401, 4406, 4409, 4429, 4500}},
     .templates =
         {
             [UVOW__OP_CALL] = UVOW__TEMPLATE(call),

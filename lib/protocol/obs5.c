@@ -12,7 +12,10 @@
  *    "authentication" is made of, with the application's "password": see
  *    maker.c.
  * 2. A server with a "password" asks for it so; who has another one is refused
- *    (4009, AuthenticationFailed).
+ *    (4009, AuthenticationFailed); as is who identifies again (4008), or asks for
+ *    something before that (4007).
+ * 3. A client gains nothing by trying again what its messages or its password
+ *    are refused for (4002 to 4010, 4012), or where it was kicked out (4011).
  */
 #include "opening.h"
 
@@ -208,4 +211,8 @@ const uvow_protocol_t uvow__protocol_obs5 = {
         },
     .accepts = accepts,
     .accept_count = UVOW__COUNT(accepts),
+    .closes = {.early = 4007,
+               .again = 4008,
+               .final = {4002, 4003, 4004, 4005, 4006, 4007, 4008, 4009, 4010,
+                         4011, 4012}},
 };

@@ -144,19 +144,43 @@ static int read_same(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
 }
 
 /* A close code of the application's, or of the protocol's own. */
-static int read_close(uvow__parser_t *p, json_t *json, const char *name,
-                      uint16_t *ret) {
-  json_t *code = json_object_get(json, name);
+static int read_code(uvow__parser_t *p, json_t *code, uint16_t *ret) {
   json_int_t value = json_integer_value(code);
-  if (!code)
-    return 0;
-  uvow__parse_enter(p, name, 0);
-  if (!json_is_integer(code) || value < 1000 || value > 4999 ||
-      (value >= 1004 && value <= 1006) || (value > 1014 && value < 3000))
+  if (value < 1000 || value > 4999 || (value >= 1004 && value <= 1006) ||
+      (value > 1014 && value < 3000))
     return uvow__parse_fail(p,
                             "a close code is 1000 to 4999, but those that "
                             "can't be sent (1004 to 1006, 1015 to 2999)");
   *ret = (uint16_t)value;
+  uvow__parse_leave(p);
+  return 0;
+}
+
+static int read_close(uvow__parser_t *p, json_t *json, const char *name,
+                      uint16_t *ret) {
+  json_t *code = json_object_get(json, name);
+  if (!code)
+    return 0;
+  uvow__parse_enter(p, name, 0);
+  return read_code(p, code, ret);
+}
+
+/* A base's are replaced. */
+static int read_final(uvow__parser_t *p, json_t *closes, uint16_t *ret) {
+  json_t *list = json_object_get(closes, "final");
+  size_t count = json_array_size(list);
+  if (!list)
+    return 0;
+  uvow__parse_enter(p, "final", 0);
+  if (!json_is_array(list) || count > UVOW__FINAL_MAX)
+    return uvow__parse_fail(p, "it's an array of at most %d close codes",
+                            UVOW__FINAL_MAX);
+  memset(ret, 0, UVOW__FINAL_MAX * sizeof(*ret));
+  for (size_t i = 0; i < count; i++) {
+    uvow__parse_enter(p, NULL, i);
+    if (read_code(p, json_array_get(list, i), &ret[i]))
+      return -1;
+  }
   uvow__parse_leave(p);
   return 0;
 }
@@ -243,8 +267,8 @@ int uvow__parse_open(uvow__parser_t *p, json_t *json) {
 }
 
 int uvow__parse_closes(uvow__parser_t *p, json_t *json) {
-  static const char *const names[] = {"malformed", "early", "twice", "again",
-                                      NULL};
+  static const char *const names[] = {"malformed", "early", "twice",
+                                      "again",     "final", NULL};
   uvow__closes_t *ret = &p->description->protocol.closes;
   json_t *closes = json_object_get(json, "closes");
   if (!closes)
@@ -256,7 +280,8 @@ int uvow__parse_closes(uvow__parser_t *p, json_t *json) {
       read_close(p, closes, names[0], &ret->malformed) ||
       read_close(p, closes, names[1], &ret->early) ||
       read_close(p, closes, names[2], &ret->twice) ||
-      read_close(p, closes, names[3], &ret->again))
+      read_close(p, closes, names[3], &ret->again) ||
+      read_final(p, closes, ret->final))
     return -1;
   if ((ret->early || ret->again) && !p->description->protocol.accept_count)
     return uvow__parse_fail(p,

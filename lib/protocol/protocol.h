@@ -140,6 +140,8 @@ typedef struct uvow__notes {
   const char *asks_token; /* a JSON Pointer: where a call's params have it */
 } uvow__notes_t;
 
+#define UVOW__FINAL_MAX 12
+
 /* Of who is connected to: with which close code it ends the connection; 0: it
  * doesn't. */
 typedef struct uvow__closes {
@@ -147,6 +149,9 @@ typedef struct uvow__closes {
   uint16_t early;     /* calls before it is let in, */
   uint16_t twice;     /* gives a call the id of one under way, */
   uint16_t again;     /* says once more what let it in */
+  /* Of who connects: the server's that another attempt can't make better, up to
+   * the first 0. */
+  uint16_t final[UVOW__FINAL_MAX];
 } uvow__closes_t;
 
 struct uvow_protocol {

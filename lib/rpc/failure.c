@@ -44,6 +44,16 @@ int uvow__failure_is_fatal(const uvow_error_t *error, int fatal_4xxx) {
   }
 }
 
+int uvow__failure_is_final(const uvow_error_t *error,
+                           const uvow__closes_t *closes) {
+  if (uvow_error_code(error) != UVOW_ECLOSED)
+    return 0;
+  for (size_t i = 0; i < UVOW__FINAL_MAX && closes->final[i]; i++)
+    if (uvow_error_status(error) == closes->final[i])
+      return 1;
+  return 0;
+}
+
 int uvow__failure_is_denial(const uvow_error_t *error) {
   int status = uvow_error_status(error);
   return uvow_error_code(error) == UVOW_EHANDSHAKE &&

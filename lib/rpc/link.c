@@ -123,8 +123,10 @@ static int has_proven(const uvow_peer_t *peer) {
 /* Whether the failure ends the peer: it can't get better. */
 static int is_fatal(uvow_peer_t *peer, const uvow_error_t *error) {
   const uvow_reconnect_options_t *options = &peer->link->reconnect;
+  const uvow__closes_t *closes = &peer->session.callee.protocol->closes;
   uvow__link_t *link = peer->link;
-  if (!uvow__failure_is_fatal(error, options->fatal_4xxx))
+  if (!uvow__failure_is_fatal(error, options->fatal_4xxx) &&
+      !uvow__failure_is_final(error, closes))
     return 0;
   if (peer->config->options.renew && !link->denied &&
       uvow__failure_is_denial(error)) {

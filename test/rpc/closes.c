@@ -125,9 +125,10 @@ static void finish(house_t *house) {
   loop_bed_close(&house->bed, "closed");
 }
 
-static void play(const char *const *texts, const char *came, int status) {
+static void play_in(const char *protocol, const char *const *texts,
+                    const char *came, int status) {
   house_t house;
-  prepare(&house, uvow_protocol_by_name("graphql_transport_ws"));
+  prepare(&house, uvow_protocol_by_name(protocol));
   start(&house);
   for (; *texts; texts++)
     say(&house, *texts);
@@ -136,8 +137,10 @@ static void play(const char *const *texts, const char *came, int status) {
   finish(&house);
 }
 
+#define PLAY_IN(protocol, came, status, ...)                                   \
+  play_in(protocol, (const char *const[]){__VA_ARGS__, NULL}, came, status)
 #define PLAY(came, status, ...)                                                \
-  play((const char *const[]){__VA_ARGS__, NULL}, came, status)
+  PLAY_IN("graphql_transport_ws", came, status, __VA_ARGS__)
 
 TEST_CASE(test_who_does_as_it_must) {
   PLAY(ACK NEXT("1") NEXT("2"), 0, INIT, SUBSCRIBE("1"), SUBSCRIBE("2"));
@@ -183,6 +186,28 @@ TEST_CASE(test_malformed) {
   PLAY(ACK, 4400, INIT, "{\"type\":\"start\",\"id\":\"1\"}", SUBSCRIBE("1"));
   PLAY(ACK, 4400, INIT, "{\"type\":\"subscribe\",\"payload\":{}}");
   PLAY(ACK, 4400, INIT, "{\"id\":\"1\",\"type\":\"next\",\"payload\":[}");
+}
+
+#define HELLO                                                                  \
+  "{\"op\":0,\"d\":{\"obsWebSocketVersion\":\"5.0.0\",\"rpcVersion\":1}}|"
+#define IDENTIFY "{\"op\":1,\"d\":{\"rpcVersion\":1}}"
+#define IDENTIFIED "{\"op\":2,\"d\":{\"negotiatedRpcVersion\":1}}|"
+#define ASK                                                                    \
+  "{\"op\":6,\"d\":{\"requestType\":\"m\",\"requestId\":\"1\","                \
+  "\"requestData\":{}}}"
+
+/* obs5's codes; what can't be read is answered. */
+TEST_CASE(test_obs5) {
+  PLAY_IN("obs5", HELLO, 4007, ASK, IDENTIFY);
+  PLAY_IN("obs5", HELLO IDENTIFIED, 4008, IDENTIFY, IDENTIFY, ASK);
+  PLAY_IN("obs5",
+          HELLO IDENTIFIED
+          "{\"op\":7,\"d\":{\"requestId\":null,\"requestStatus\":{\"result\":"
+          "false,\"code\":-32600,\"comment\":\"Invalid Request\"}}}|"
+          "{\"op\":7,\"d\":{\"requestType\":\"m\",\"requestId\":\"1\","
+          "\"requestStatus\":{\"result\":true,\"code\":100},\"responseData\":"
+          "{}}}|",
+          0, IDENTIFY, "{\"op\":3,\"d\":{}}", ASK);
 }
 
 /* Without codes of a protocol's, calls are refused, and it goes on. */
@@ -233,6 +258,7 @@ TEST_MODULE(closes) {
       cmocka_unit_test(test_again),
       cmocka_unit_test(test_twice),
       cmocka_unit_test(test_malformed),
+      cmocka_unit_test(test_obs5),
       cmocka_unit_test(test_without),
       cmocka_unit_test(test_in_its_own_step),
   };

@@ -285,6 +285,62 @@ TEST_CASE(what_cannot_get_better) {
   }
 }
 
+/* What a protocol says of close codes, which another says nothing of. */
+static const struct own_codes {
+  const char *description; /* or the name of a built-in one */
+  uint16_t final[12];
+} own_codes[] = {
+    {"jsonrpc2", {0}},
+    {"graphql_transport_ws", {4400, 4401, 4406, 4409, 4429, 4500}},
+    {"obs5",
+     {4002, 4003, 4004, 4005, 4006, 4007, 4008, 4009, 4010, 4011, 4012}},
+    {"{\"name\":\"x\",\"base\":\"jsonrpc2\","
+     "\"closes\":{\"final\":[4000,4999,4001]}}",
+     {4000, 4999, 4001}},
+    {"{\"name\":\"x\",\"base\":\"obs5\",\"closes\":{\"final\":[4999]}}",
+     {4999}},
+    {"{\"name\":\"x\",\"base\":\"obs5\",\"closes\":{\"final\":[]}}", {0}},
+    {"{\"name\":\"x\",\"base\":\"graphql_transport_ws\","
+     "\"closes\":{\"early\":4402}}",
+     {4400, 4401, 4406, 4409, 4429, 4500}},
+};
+
+static int is_final(const struct own_codes *own, int code) {
+  size_t i = 0;
+  while (i < 12 && own->final[i] != code)
+    i++;
+  return i < 12;
+}
+
+static uvow_protocol_t *protocol_of(const char *text) {
+  if (*text == '{')
+    return uvow_protocol_parse(text, strlen(text), NULL);
+  return uvow_protocol_ref(
+      (uvow_protocol_t *)(uintptr_t)uvow_protocol_by_name(text));
+}
+
+TEST_CASE(what_the_protocol_calls_final) {
+  static const int codes[] = {4000, 4001, 4002, 4003, 4004, 4005, 4006,
+                              4007, 4008, 4009, 4010, 4011, 4012, 4013,
+                              4400, 4401, 4402, 4403, 4406, 4408, 4409,
+                              4429, 4499, 4500, 4504, 4999};
+  for (size_t i = 0; i < sizeof(own_codes) / sizeof(*own_codes); i++) {
+    uvow_protocol_t *protocol = protocol_of(own_codes[i].description);
+    for (size_t j = 0; j < sizeof(codes) / sizeof(*codes); j++) {
+      world_t w;
+      begin(&w);
+      w.options.peer.protocol = protocol;
+      start(&w);
+      accept_and_end(&w, CLOSE, codes[j]);
+      assert_int_equal(w.state, is_final(&own_codes[i], codes[j])
+                                    ? UVOW_PEER_CLOSED
+                                    : UVOW_PEER_WAITING);
+      end(&w);
+    }
+    uvow_protocol_unref(protocol);
+  }
+}
+
 /* 401 and 403 ask renew once more; then they are fatal. A connection that
  * proves itself begins anew. */
 TEST_CASE(a_denial_asks_renew_once_more) {
@@ -530,6 +586,7 @@ TEST_MODULE(proven) {
       cmocka_unit_test(resends_are_bounded),
       cmocka_unit_test(nothing_is_sent_again_after_a_complaint),
       cmocka_unit_test(what_cannot_get_better),
+      cmocka_unit_test(what_the_protocol_calls_final),
       cmocka_unit_test(a_denial_asks_renew_once_more),
       cmocka_unit_test(a_proven_connection_clears_a_denial),
       cmocka_unit_test(retry_after_is_followed),
