@@ -116,7 +116,6 @@ void uvow__within_end(uvow__within_t *within, const uvow_error_t *error) {
     uvow__dispatcher_fail_session(&whole->dispatcher, within->number, &spec);
   uvow__subscriptions_end_within(whole, within);
   uvow__events_end(&within->listeners, uvow__peer_why(peer));
-  uvow__loop_depart(peer->loop, &peer->resident);
   if (whole->outbox && !uvow__peer_is_over(whole))
     uvow__outbox_pump_late(whole);
 }
@@ -137,11 +136,6 @@ void uvow__within_end_session(uvow_peer_t *whole, uvow__slice_t session) {
 void uvow__within_end_all(uvow_peer_t *whole, const uvow_error_t *error) {
   while (whole->kin.parts)
     uvow__within_end(whole->kin.parts, error);
-}
-
-static void on_loop_close(uvow__resident_t *resident) {
-  uvow__within_end(UVOW__CONTAINER(resident, uvow__within_t, peer.resident),
-                   NULL);
 }
 
 void uvow__within_free(uvow__within_t *within) {
@@ -167,7 +161,6 @@ uvow__within_t *uvow__within_first(uvow_peer_t *whole) {
   peer->kin.within = within;
   peer->life.was_open = 1;
   peer->life.state = UVOW_PEER_OPEN;
-  peer->resident.on_loop_close = on_loop_close;
   (void)uvow__vars_init(&within->vars, uvow__peer_mem(whole), NULL);
   uvow__list_init(&peer->kin.groups);
   uvow__task_init(&peer->notices.closed, NULL);
@@ -175,7 +168,7 @@ uvow__within_t *uvow__within_first(uvow_peer_t *whole) {
   within->whole = whole;
   within->next = whole->kin.parts;
   whole->kin.parts = within;
-  uvow__loop_enroll(whole->loop, &peer->resident);
+  whole->loop->rt.pins++; /* the whole ends it before the loop has closed */
   return within;
 }
 
