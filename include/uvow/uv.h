@@ -72,8 +72,8 @@ UVOW_NEW uvow_stream_t *uvow_fs_read_stream(uvow_loop_t *loop,
  */
 UVOW_NEW uvow_sink_t *uvow_fs_write_sink(uvow_loop_t *loop, const char *path);
 /**
- * Copies a file with its permissions: what is there is replaced at once or not at
- * all, as by uvow_fs_write_file. Onto itself: nothing is done. A device or a pipe
+ * Copies a file with its permissions (where the file system has any): what is
+ * there is replaced at once or not at all, as by uvow_fs_write_file. Onto itself: nothing is done. A device or a pipe
  * is written to. It ends where there is nothing more to read, also in /proc. A
  * cancel is seen between two parts of 16 MiB. A future (no value). Since 0.2.
  * Source: uv_fs_sendfile.

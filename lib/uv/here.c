@@ -72,10 +72,12 @@ int64_t uvow__here_unlink(const char *path) {
   return end_call(&req);
 }
 
+/* A file system without permissions (vfat, many of FUSE's) refuses it so. */
 int64_t uvow__here_chmod(uv_file fd, int mode) {
   uv_fs_t req;
   (void)uv_fs_fchmod(NULL, &req, fd, mode, NULL);
-  return end_call(&req);
+  int64_t rc = end_call(&req);
+  return rc == UV_EPERM || rc == UV_ENOTSUP || rc == UV_ENOSYS ? 0 : rc;
 }
 
 int64_t uvow__here_stat(uv_file fd, uv_stat_t *ret) {

@@ -19,6 +19,7 @@ int64_t uvow__here_write_all(uv_file fd, uvow__slice_t slice);
 int64_t uvow__here_send(uv_file to, uv_file from, int64_t at, size_t len);
 int64_t uvow__here_rename(const char *from, const char *to);
 int64_t uvow__here_unlink(const char *path);
+/* Where the file system has no permissions, 0: the file stays as it was made. */
 int64_t uvow__here_chmod(uv_file fd, int mode);
 int64_t uvow__here_stat(uv_file fd, uv_stat_t *ret);
 /* The same of what is at a path. */

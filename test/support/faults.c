@@ -289,9 +289,18 @@ BY_FD(uv_fs_fsync, (uv_loop_t * uv, uv_fs_t *req, uv_file fd, uv_fs_cb cb),
       (uv, req, fd, cb))
 BY_FD(uv_fs_fstat, (uv_loop_t * uv, uv_fs_t *req, uv_file fd, uv_fs_cb cb),
       (uv, req, fd, cb))
-BY_FD(uv_fs_fchmod,
-      (uv_loop_t * uv, uv_fs_t *req, uv_file fd, int mode, uv_fs_cb cb),
-      (uv, req, fd, mode, cb))
+
+/* On the spot where it's waited for, with the code: file systems refuse it in
+ * several ways. */
+DECLARE(uv_fs_fchmod,
+        (uv_loop_t * uv, uv_fs_t *req, uv_file fd, int mode, uv_fs_cb cb)) {
+  if (fails("uv_fs_fchmod", 0)) {
+    if (!cb)
+      return refuse(req);
+    fd = -1;
+  }
+  return __real_uv_fs_fchmod(uv, req, fd, mode, cb);
+}
 
 /* Closed it is, as the system does where it says so of an error of writing. */
 DECLARE(uv_fs_close, (uv_loop_t * uv, uv_fs_t *req, uv_file fd, uv_fs_cb cb)) {

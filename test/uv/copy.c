@@ -6,6 +6,7 @@
 
 #include <uvow/uv.h>
 
+#include "support/faults.h"
 #include "support/folder.h"
 #include "support/loop_bed.h"
 
@@ -124,6 +125,36 @@ TEST_CASE(the_permissions_come_along) {
     expect_file(s.to, "new");
   }
   umask(mask);
+  close_scene(&s);
+}
+
+/* A file system without permissions: the copy is there, and no more open than
+ * its source. Other faults of it leave the target as it was. */
+TEST_CASE(a_mode_that_is_refused) {
+  static const int codes[] = {UV_EPERM, UV_ENOTSUP, UV_ENOSYS};
+  scene_t s;
+  open_scene(&s, "new", "old");
+  assert_int_equal(chmod(s.from, 0600), 0);
+  faults_begin("uv_fs_fchmod", UV_EIO, 1, 1);
+  expect_error(&s, s.from, s.to, UV_EIO, "chmod", s.to, 2);
+  assert_int_equal(faults_end(), 1);
+  expect_file(s.to, "old");
+  for (size_t i = 0; i < 3; i++) {
+    char text[2] = {(char)('0' + i), '\0'};
+    folder_file(&s.folder, "from", text, s.from);
+    faults_begin("uv_fs_fchmod", codes[i], 1, 1);
+    assert_int_equal(copy(&s, s.from, s.to), 0);
+    assert_int_equal(faults_end(), 1);
+    expect_file(s.to, text);
+    assert_int_equal(mode_of(s.to) & 077, 0);
+    faults_begin("uv_fs_fchmod", codes[i], 1, 1);
+    uvow_future_t *f =
+        uvow_fs_write_file(s.bed.loop, s.to, uvow_value_text("written"));
+    assert_int_equal(loop_bed_wait(&s.bed, f, NULL), 0);
+    assert_int_equal(faults_end(), 1);
+    expect_file(s.to, "written");
+    assert_int_equal(mode_of(s.to) & 077, 0);
+  }
   close_scene(&s);
 }
 
@@ -274,6 +305,7 @@ TEST_MODULE(copy) {
       cmocka_unit_test(what_it_holds),
       cmocka_unit_test(the_size_does_not_matter),
       cmocka_unit_test(the_permissions_come_along),
+      cmocka_unit_test(a_mode_that_is_refused),
       cmocka_unit_test(the_target_is_replaced),
       cmocka_unit_test(onto_itself),
       cmocka_unit_test(what_can_not_be),
