@@ -95,8 +95,9 @@ typedef uvow_next_t (*uvow_renew_cb)(uvow_peer_t *peer, uint32_t attempt,
                                      void *data);
 
 /**
- * An opening step of the application's, after the protocol's own: between the
- * handshake and OPEN, on each connection. What is asked of `first`, notified and
+ * An opening step of the application's, after the protocol's own (but where it says
+ * "ask": of a server of graphql_transport_ws before the acknowledgement, with the
+ * payload in uvow_peer_var): between the handshake and OPEN, on each connection. What is asked of `first`, notified and
  * sent on it leaves at once, before all that waits; its events are the peer's,
  * and it doesn't subscribe. What it returns is waited for, if it's a future: when
  * that is fulfilled the peer is open. An error, and the end of opening_timeout_ms, end the
@@ -486,6 +487,12 @@ UVOW_NEW uvow_future_t *uvow_peer_close(uvow_peer_t *peer);
 UVOW_API void uvow_peer_end(uvow_peer_t *peer);
 /** How it stands; UVOW_PEER_CLOSED for NULL. Since 0.2. */
 UVOW_API uvow_peer_state_t uvow_peer_state(const uvow_peer_t *peer);
+/** The JSON text of a variable: of options.vars, or what opening steps of this
+ * connection have picked or made, as "payload" of who has connected to a server of
+ * graphql_transport_ws. bytes NULL: there's none. Also of the `first` of an opening
+ * step. Returns borrowed (valid until another opening step, or the connection's
+ * end). Since 0.2. */
+UVOW_API uvow_slice_t uvow_peer_var(const uvow_peer_t *peer, const char *name);
 /** "connecting", "opening", "open", "waiting", "closing", "closed"; "unknown"
  * for any other number. Static text. Any thread. Since 0.2. */
 UVOW_API const char *uvow_peer_state_name(uvow_peer_state_t state);

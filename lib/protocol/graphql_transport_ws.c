@@ -12,7 +12,8 @@
  * 2. The client's complete is the cancel. Nothing is heard of that operation
  *    from then on. It's read as an end: who has a call of that id, and no
  *    request, takes it for what it is.
- * 3. A server acknowledges who begins with its "secret", where it has one (4403),
+ * 3. A server acknowledges who begins with its "secret", where it has one, and whom
+ *    the application's own step, which comes before that, lets in (4403);
  *    in time (4408), once (4429). It closes on who subscribes before that (4401),
  *    gives two operations one id (4409), or can't be read (4400).
  *    What a client gains nothing by trying again is what the reference client
@@ -156,6 +157,9 @@ static const uvow__step_t accepts[] = {
                 UVOW__TESTS(accepts_0)},
      .same = {"secret", PAYLOAD},
      .same_if_set = 1,
+     .picks = {{"payload", PAYLOAD}},
+     .pick_count = 1,
+     .asks = 1,
      .close = 4403,
      .late = 4408},
     {.send = UVOW__TEMPLATE(accept_1)},

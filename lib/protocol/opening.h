@@ -34,8 +34,9 @@ typedef struct uvow__step {
   uvow__rule_t refusal; /* of kind ERROR where there's one: it won't come */
   uvow__pick_t picks[UVOW__PICKS_MAX];
   uint8_t pick_count;
-  uvow__pick_t same;          /* a value that the variable must have; or NULL */
-  uint8_t same_if_set;        /* where it isn't set, any will do */
+  uvow__pick_t same;   /* a value that the variable must have; or NULL */
+  uint8_t same_if_set; /* where it isn't set, any will do */
+  uint8_t asks; /* the application's own step comes here, and may refuse too */
   uint16_t close;             /* the close code of who is refused; 0: 1008 */
   uint16_t late;              /* of who doesn't say what is expected */
   uvow__template_t otherwise; /* said where it is refused; or none */

@@ -200,8 +200,8 @@ static int only_sends(uvow__parser_t *p, json_t *json) {
 
 static int read_step(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
   static const char *const names[] = {
-      "send", "expect", "pick",      "refuse", "message", "meanwhile",
-      "make", "same",   "otherwise", "close",  "late",    NULL};
+      "send", "expect",    "pick",  "refuse", "message", "meanwhile", "make",
+      "same", "otherwise", "close", "late",   "ask",     NULL};
   json_t *send = json_object_get(json, "send");
   json_t *expect = json_object_get(json, "expect");
   json_t *pick = json_object_get(json, "pick");
@@ -215,6 +215,7 @@ static int read_step(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
                    read_send(p, send, ret)
                ? -1
                : 0;
+  ret->asks = json_is_true(json_object_get(json, "ask"));
   if (read_close(p, json, "close", &ret->close) ||
       read_close(p, json, "late", &ret->late))
     return -1;
@@ -233,6 +234,15 @@ static int read_step(uvow__parser_t *p, json_t *json, uvow__step_t *ret) {
   if (p->rc || read_maker(p, json, ret) || read_same(p, json, ret))
     return -1;
   return read_meanwhile(p, json, ret);
+}
+
+/* The application has but one step. */
+static int check_asks(uvow__parser_t *p, const uvow__step_t *steps,
+                      size_t count) {
+  size_t asks = 0;
+  for (size_t i = 0; i < count; i++)
+    asks += steps[i].asks;
+  return asks < 2 ? 0 : uvow__parse_fail(p, "at most one step has \"ask\"");
 }
 
 static int read_steps(uvow__parser_t *p, json_t *json, const char *name,
@@ -254,6 +264,8 @@ static int read_steps(uvow__parser_t *p, json_t *json, const char *name,
   }
   *ret_steps = steps;
   *ret_count = count;
+  if (steps && check_asks(p, steps, count))
+    return -1;
   uvow__parse_leave(p);
   return p->rc ? -1 : 0;
 }

@@ -3,6 +3,7 @@
  *
  *   start -> send, send ... -> wait --message: DONE--> send ... -> own step
  *                                                                 -> on_open
+ *            (the own step may come after another one that waited: `asks`)
  *                               |--message: meanwhile--> send, wait on
  *                               |--message: REFUSED--+
  *                               |--deadline----------+--> failing -> on_failed
@@ -52,10 +53,10 @@ static void fail_with(uvow__opening_t *opening, uvow__error_spec_t spec,
                       const char *why, uvow__slice_t words) {
   const uvow_protocol_t *protocol = protocol_of(opening);
   char text[300];
-  int is_own = opening->step == opening->step_count;
   snprintf(text, sizeof(text), "opening step %zu of %zu of %.40s%s %s%s%.*s",
-           opening->step + 1, opening->step_count + (size_t)opening->asks,
-           protocol->name, is_own ? " (options.opening)" : "", why,
+           opening->step + (size_t)opening->asked + 1,
+           opening->step_count + (size_t)opening->asks, protocol->name,
+           opening->asking ? " (options.opening)" : "", why,
            words.len ? ": " : "", words.len > 100 ? 0 : (int)words.len,
            words.ptr ? words.ptr : "");
   spec.detail = (uvow__slice_t){text, strlen(text)};
@@ -126,6 +127,12 @@ static void wait_for_it(uvow__opening_t *opening) {
   uvow__runtime_arm(runtime_of(opening), &opening->deadline, opening->step_ms);
 }
 
+static void ask(uvow__opening_t *opening) {
+  opening->asking = 1;
+  wait_for_it(opening);
+  opening->hooks->on_ask(opening);
+}
+
 static void finish(uvow__opening_t *opening) {
   opening->active = 0;
   opening->hooks->on_open(opening);
@@ -150,26 +157,35 @@ static void go_on(uvow__opening_t *opening) {
     if (rc)
       return;
   }
-  if (!opening->asks) {
+  if (opening->asks && !opening->asked)
+    ask(opening);
+  else
     finish(opening);
-    return;
-  }
-  wait_for_it(opening);
-  opening->hooks->on_ask(opening);
+}
+
+/* Who isn't let in, at this step, is told so. */
+static void tell_refused(uvow__opening_t *opening, const uvow__step_t *step) {
+  opening->close_code = step->close;
+  if (step->otherwise.count)
+    (void)send_template(opening, &step->otherwise);
 }
 
 void uvow__opening_finish(uvow__opening_t *opening, uvow_error_t *error) {
   uvow__error_spec_t spec = {0};
   const char *text = uvow_error_message(error);
   uvow__wheel_disarm(&opening->deadline);
-  if (opening->error) { /* it came too late */
+  if (opening->error || opening->callee->close_code) { /* it's too late */
     uvow_error_unref(error);
     return;
   }
   if (!error) {
-    finish(opening);
+    opening->asking = 0;
+    opening->asked = 1;
+    go_on(opening);
     return;
   }
+  if (opening->step < opening->step_count)
+    tell_refused(opening, &opening->steps[opening->step - 1]);
   spec.code = uvow_error_code(error);
   spec.cause = error;
   fail_with(opening, spec, "failed", (uvow__slice_t){text, strlen(text)});
@@ -225,8 +241,8 @@ int uvow__opening_message(uvow__opening_t *opening, uvow__slice_t text) {
   uvow__step_read_t read;
   if (opening->error || opening->callee->close_code)
     return 1; /* it's over */
-  if (opening->step == opening->step_count)
-    return 0; /* the application's own: a message as any other */
+  if (opening->asking)
+    return 0; /* a message as any other */
   uvow__slice_t same = {NULL, 0};
   if (step->same.name)
     same = uvow__vars_get(&opening->vars, step->same.name);
@@ -235,13 +251,14 @@ int uvow__opening_message(uvow__opening_t *opening, uvow__slice_t text) {
     uvow__wheel_disarm(&opening->deadline);
     if (keep_picks(opening, step, &read) == 0) {
       opening->step++;
-      go_on(opening);
+      if (step->asks && opening->asks)
+        ask(opening);
+      else
+        go_on(opening);
     }
     return 1;
   case UVOW__STEP_REFUSED:
-    opening->close_code = step->close;
-    if (step->otherwise.count)
-      (void)send_template(opening, &step->otherwise);
+    tell_refused(opening, step);
     refused(opening, read.message);
     return 1;
   default:
@@ -287,6 +304,7 @@ int uvow__opening_init(uvow__opening_t *opening, uvow__callee_t *callee,
 void uvow__opening_start(uvow__opening_t *opening) {
   uvow__vars_reset(&opening->vars);
   opening->step = 0;
+  opening->asking = opening->asked = 0;
   opening->close_code = 0;
   opening->active = 1;
   go_on(opening);

@@ -39,6 +39,9 @@ struct uvow__opening {
   uint32_t step_ms;
   size_t step;
   int active;     /* it takes messages; nothing else is sent yet */
+  int asking;     /* the application's own step is under way; steps before it
+                     are done */
+  int asked;      /* it was */
   int close_code; /* of who isn't let in; 0: the usual one */
   uvow__task_t failing;
   uvow_error_t *error; /* why */

@@ -33,6 +33,16 @@ void *uvow_peer_data(const uvow_peer_t *peer) {
   return peer ? peer->notices.data : NULL;
 }
 
+uvow_slice_t uvow_peer_var(const uvow_peer_t *peer, const char *name) {
+  uvow_slice_t none = {NULL, 0};
+  if (peer && peer->kin.within)
+    peer = peer->kin.within->whole;
+  if (!peer || !name)
+    return none;
+  uvow__slice_t json = uvow__vars_get(&peer->session.opening.vars, name);
+  return (uvow_slice_t){json.ptr, json.len};
+}
+
 uvow_websocket_t *uvow_peer_websocket(const uvow_peer_t *peer) {
   return peer ? peer->kin.ws : NULL;
 }

@@ -503,7 +503,8 @@ static void on_unopened(uvow__opening_t *opening, uvow_error_t *error) {
 
 static void on_ask(uvow__opening_t *opening) {
   uvow__session_t *session = opening_of(opening);
-  session->callee.early = 0; /* the protocol has let it in */
+  if (opening->step == opening->step_count)
+    session->callee.early = 0; /* the protocol has let it in */
   session->hooks->on_ask(session);
 }
 

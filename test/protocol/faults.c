@@ -153,6 +153,9 @@ static const struct {
      "open[0].same: it's {\"variable\": \"/pointer\"}"},
     {STEP("{\"expect\":{\"/a\":1},\"otherwise\":5}"),
      "open[0].otherwise: a message is an object, or an array"},
+    {WHOLE("\"accept\":[{\"expect\":{\"/a\":1},\"ask\":true},"
+           "{\"expect\":{\"/b\":1},\"ask\":true}]"),
+     "line 3, column 10: accept: at most one step has \"ask\""},
     {WHOLE("\"closes\":4400"), "line 3, column 10: closes: it's an object of"},
     {WHOLE("\"closes\":{\"wrong\":4400}"),
      "line 3, column 19: closes.wrong: there's no such member here"},

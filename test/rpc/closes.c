@@ -35,6 +35,7 @@ typedef struct house {
   const char *then;
   uvow_promise_t *asked;
   int was_open;
+  int settle; /* what is asked, once a message has come: 1: well, -1: not */
   int status; /* with which a peer of the server's ended */
 } house_t;
 
@@ -96,6 +97,14 @@ static uvow_next_t on_message(const uvow_result_t *message, void *data) {
            (int)got.len, got.bytes);
   if (++house->messages == house->then_at)
     say(house, house->then);
+  if (house->settle && house->asked) {
+    if (house->settle > 0)
+      uvow_promise_fulfill(house->asked, uvow_value_none());
+    else
+      uvow_promise_reject(house->asked,
+                          uvow_error_new(house->bed.loop, UVOW_EINVAL, "no"));
+    house->asked = NULL;
+  }
   return house->messages == house->until ? uvow_next_end(uvow_value_none())
                                          : uvow_next_none();
 }
@@ -235,8 +244,13 @@ static uvow_next_t hold_back(uvow_peer_t *peer, void *data) {
 }
 
 TEST_CASE(test_in_its_own_step) {
+  static const char own[] =
+      "{\"name\":\"g\",\"base\":\"graphql_transport_ws\",\"accept\":["
+      "{\"expect\":{\"/type\":\"connection_init\"}},"
+      "{\"send\":{\"type\":\"connection_ack\"}}]}";
   house_t house;
-  prepare(&house, uvow_protocol_by_name("graphql_transport_ws"));
+  uvow_protocol_t *protocol = uvow_protocol_parse(own, sizeof(own) - 1, NULL);
+  prepare(&house, protocol);
   house.options.peer.opening = hold_back;
   start(&house);
   say(&house, INIT);
@@ -248,6 +262,58 @@ TEST_CASE(test_in_its_own_step) {
          "open yet\"}]}|",
          4429);
   finish(&house);
+  uvow_protocol_unref(protocol);
+}
+
+/* Who is let in is up to the application, by what is said first: before it is
+ * acknowledged, on the spot or later. */
+static uvow_next_t by_payload(uvow_peer_t *first, void *data) {
+  uvow_slice_t payload = uvow_peer_var(first, "payload");
+  assert_null(uvow_peer_var(first, "nothing").bytes);
+  assert_null(uvow_peer_var(first, NULL).bytes);
+  assert_int_equal(uvow_peer_state(first), UVOW_PEER_OPENING);
+  if (!payload.bytes)
+    return uvow_next_code(UVOW_EINVAL, "who is it?");
+  if (payload.len == 8)
+    return hold_back(first, data);
+  return payload.len == 1 && *payload.bytes == '1'
+             ? uvow_next_none()
+             : uvow_next_code(UVOW_EINVAL, "go away");
+}
+
+#define INIT_WITH(payload)                                                     \
+  "{\"type\":\"connection_init\",\"payload\":" payload "}"
+
+TEST_CASE(test_let_in_by_the_application) {
+  static const struct {
+    const char *first;
+    const char *then;
+    const char *came;
+    int settle; /* what waits: 1: let in, -1: not */
+    int status;
+  } rows[] = {
+      {INIT_WITH("1"), PING, PONG ACK NEXT("1"), 0, 0},
+      {INIT_WITH("2"), PING, PONG, 0, 4403},
+      {INIT, PING, PONG, 0, 4403},
+      {INIT_WITH("\"later.\""), PING, PONG ACK NEXT("1"), 1, 0},
+      {INIT_WITH("\"later.\""), PING, PONG, -1, 4403},
+      {INIT_WITH("1"), SUBSCRIBE("1"), "", 0, 4401},
+      {INIT_WITH("\"later.\""), SUBSCRIBE("1"), "", 0, 4401},
+      {INIT_WITH("\"later.\""), INIT, "", 0, 4429},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    house_t house;
+    prepare(&house, uvow_protocol_by_name("graphql_transport_ws"));
+    house.options.peer.opening = by_payload;
+    house.settle = rows[i].settle;
+    house.then = SUBSCRIBE("1"); /* once it's acknowledged */
+    house.then_at = 2;
+    start(&house);
+    say(&house, rows[i].first);
+    say(&house, rows[i].then);
+    expect(&house, rows[i].came, rows[i].status);
+    finish(&house);
+  }
 }
 
 TEST_MODULE(closes) {
@@ -261,6 +327,7 @@ TEST_MODULE(closes) {
       cmocka_unit_test(test_obs5),
       cmocka_unit_test(test_without),
       cmocka_unit_test(test_in_its_own_step),
+      cmocka_unit_test(test_let_in_by_the_application),
   };
   return cmocka_run_group_tests_name("rpc/closes", tests, NULL, NULL);
 }
