@@ -212,7 +212,8 @@ typedef struct uvow_peer_options {
    * long, is ended. It is read all the same while it owes us an answer. */
   uint32_t stall_ms;
   /** Optional, default 0. 1: a request that is given up isn't canceled at the
-   * peer; 0: it is, where the protocol can. */
+   * peer; 0: it is, where the protocol can: at once, or as soon as
+   * max_unsent_bytes has room for that. */
   int no_cancel;
   /** Optional, default 4194304: requests that aren't settled. One more is
    * refused: UVOW_EOVERLOAD. */

@@ -15,7 +15,9 @@
  * 4. A freed slot remembers its id and how it ended, until it's taken again: so
  *    a duplicate answer is told from a late one.
  *    Where it's to be known what the peer still works on (keep_owed), the id of
- *    a request that was sent and given up keeps its slot until it's answered.
+ *    a request that was sent and given up keeps its slot until it's answered;
+ *    where the peer couldn't be told that it was, until it is: so that takes no
+ *    memory.
  * 5. The slot owns one reference of the future, which is the promise's.
  */
 #include "dispatcher.h"
@@ -30,8 +32,9 @@
 
 #define SLOTS_MIN 64
 
-/* A tombstone is odd: (id << 3) | how << 1 | 1. Addresses are even. */
-enum { GIVEN_UP, ANSWERED, OWED };
+/* A tombstone is odd: (id << 4) | how | 1. Addresses are even. */
+enum { GIVEN_UP = 0, ANSWERED = 2, OWED = 4, UNSAID = 8 };
+#define KEPT ((unsigned)(OWED | UNSAID)) /* its id keeps its slot */
 
 _Static_assert(UVOW__INTERN_MAX < 1 << 13, "a session's number fits");
 _Static_assert(sizeof(uvow__request_t) <= UVOW__BLOCK_TAIL, "a tail holds it");
@@ -46,11 +49,12 @@ uvow__request_t *uvow__request_of(uvow_future_t *f) {
 }
 
 static uint64_t tombstone(uint64_t id, unsigned how) {
-  return id << 3 | (uint64_t)how << 1 | 1;
+  return id << 4 | how | 1;
 }
 
-static int is_owed(uint64_t slot) {
-  return (slot & 7) == (OWED << 1 | 1);
+/* Of what is in no live one. */
+static inline int is_kept(uint64_t slot) {
+  return (slot & KEPT) != 0;
 }
 
 void uvow__dispatcher_init(uvow__dispatcher_t *d, uvow__runtime_t *rt,
@@ -68,7 +72,7 @@ void uvow__dispatcher_done(uvow__dispatcher_t *d) {
 }
 
 static uint64_t id_in(uint64_t slot) {
-  return uvow__slot_is_live(slot) ? uvow__slot_request(slot)->id : slot >> 3;
+  return uvow__slot_is_live(slot) ? uvow__slot_request(slot)->id : slot >> 4;
 }
 
 static int grow(uvow__dispatcher_t *d) {
@@ -146,6 +150,7 @@ static void give_up(uvow__request_t *request, int code) {
   uvow__dispatcher_t *d = request->owner;
   int owed = d->keep_owed && request->sent;
   d->owed += (size_t)owed;
+  d->kept += (size_t)owed;
   uvow_future_t *f = leave_slot(request, owed ? OWED : GIVEN_UP);
   tell_left(request, 0, NULL);
   uvow_error_t *error = uvow__dispatcher_error(d, code, outcome_of(request));
@@ -169,12 +174,12 @@ static void on_deadline(uvow__deadline_t *deadline) {
 }
 
 static int is_taken(uint64_t slot) {
-  return uvow__slot_is_live(slot) || is_owed(slot);
+  return uvow__slot_is_live(slot) || is_kept(slot);
 }
 
 /* The next id whose slot is free. */
 static int next_id(uvow__dispatcher_t *d, uint64_t *ret_id) {
-  if (!d->slots || d->live + d->owed >= d->most) {
+  if (!d->slots || d->live + d->kept >= d->most) {
     int rc = grow(d);
     if (rc)
       return rc;
@@ -262,20 +267,55 @@ uvow__request_t *uvow__dispatcher_only(uvow__dispatcher_t *d) {
   return uvow__slot_request(d->slots[at]);
 }
 
+/* Why a kept id keeps its slot; 0: it isn't one. */
+static unsigned kept_for(const uvow__dispatcher_t *d, uint64_t id) {
+  uint64_t slot = d->kept ? d->slots[id & d->mask] : 0;
+  return slot >> 4 == id && !uvow__slot_is_live(slot) ? slot & KEPT : 0;
+}
+
+/* A kept id has these reasons from now on. */
+static void keep_for(uvow__dispatcher_t *d, uint64_t id, unsigned why) {
+  uint64_t *slot = &d->slots[id & d->mask];
+  d->owed -= (*slot & OWED) != 0;
+  d->unsaid -= (*slot & UNSAID) != 0;
+  d->kept -= (size_t)is_kept(*slot);
+  *slot = tombstone(id, why);
+  d->owed += (*slot & OWED) != 0;
+  d->unsaid += (*slot & UNSAID) != 0;
+  d->kept += (size_t)is_kept(*slot);
+}
+
 int uvow__dispatcher_paid(uvow__dispatcher_t *d, uint64_t id) {
-  if (d->owed == 0 || d->slots[id & d->mask] != tombstone(id, OWED))
-    return 0;
-  d->slots[id & d->mask] = tombstone(id, GIVEN_UP);
-  d->owed--;
-  return 1;
+  unsigned why = kept_for(d, id);
+  if (why)
+    keep_for(d, id, GIVEN_UP);
+  return (why & OWED) != 0;
 }
 
 void uvow__dispatcher_forgive(uvow__dispatcher_t *d) {
-  for (size_t i = 0; d->owed && i <= d->mask; i++)
-    if (is_owed(d->slots[i])) {
-      d->slots[i] = tombstone(id_in(d->slots[i]), GIVEN_UP);
-      d->owed--;
-    }
+  for (size_t i = 0; d->kept && i <= d->mask; i++)
+    if (!uvow__slot_is_live(d->slots[i]) && is_kept(d->slots[i]))
+      keep_for(d, id_in(d->slots[i]), GIVEN_UP);
+}
+
+void uvow__dispatcher_unsaid(uvow__dispatcher_t *d, uint64_t id) {
+  if (d->unsaid == 0)
+    d->unsaid_at = id;
+  keep_for(d, id, kept_for(d, id) | UNSAID);
+}
+
+uint64_t uvow__dispatcher_to_say(uvow__dispatcher_t *d) {
+  uint64_t slot = 0;
+  if (d->unsaid == 0)
+    return 0;
+  for (; uvow__slot_is_live(slot) || !(slot & UNSAID); d->unsaid_at++)
+    slot = d->slots[d->unsaid_at & d->mask];
+  d->unsaid_at = id_in(slot);
+  return d->unsaid_at;
+}
+
+void uvow__dispatcher_said(uvow__dispatcher_t *d, uint64_t id) {
+  keep_for(d, id, kept_for(d, id) & OWED);
 }
 
 /* An answer that can't be kept, or read as the JSON it was asked for as. The

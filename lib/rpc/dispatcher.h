@@ -47,13 +47,16 @@ typedef void (*uvow__left_cb)(uvow__dispatcher_t *dispatcher,
 
 struct uvow__dispatcher {
   uvow__runtime_t *rt;
-  uint64_t *slots; /* 0, the address of a future, or a tombstone */
-  size_t mask;     /* slots - 1 */
-  size_t most;     /* taken ones that these slots are enough for */
-  size_t live;     /* requests in a slot */
-  size_t sent;     /* those that may have left */
-  size_t owed;     /* given up, sent, not answered; with keep_owed */
-  int keep_owed;   /* their ids keep their slots until they're answered */
+  uint64_t *slots;    /* 0, the address of a future, or a tombstone */
+  size_t mask;        /* slots - 1 */
+  size_t most;        /* taken ones that these slots are enough for */
+  size_t live;        /* requests in a slot */
+  size_t sent;        /* those that may have left */
+  size_t owed;        /* given up, sent, not answered; with keep_owed */
+  int keep_owed;      /* their ids keep their slots until they're answered */
+  size_t unsaid;      /* given up, sent, and the peer doesn't know it yet */
+  size_t kept;        /* ids of either kind: they keep their slots */
+  uint64_t unsaid_at; /* the slot of this id is the next one to be looked at */
   size_t max_live;
   uint64_t next_id;
   const uvow_error_t *cause; /* borrowed: of what fails now; or NULL */
@@ -135,8 +138,15 @@ uvow__request_t *uvow__dispatcher_only(uvow__dispatcher_t *d);
 /* An answer came to an id that no live request has: nothing is owed for it any
  * more. Returns whether something was. */
 int uvow__dispatcher_paid(uvow__dispatcher_t *d, uint64_t id);
-/* The connection is lost: nothing is owed any more. */
+/* The connection is lost: nothing is owed any more, nor to be said. */
 void uvow__dispatcher_forgive(uvow__dispatcher_t *d);
+/* In on_given_up: the peer couldn't be told of it, and is to be later. */
+void uvow__dispatcher_unsaid(uvow__dispatcher_t *d, uint64_t id);
+/* The id of which the peer is to be told next; 0: there's none. One that was
+ * answered is none. */
+uint64_t uvow__dispatcher_to_say(uvow__dispatcher_t *d);
+/* It was told of that one. */
+void uvow__dispatcher_said(uvow__dispatcher_t *d, uint64_t id);
 
 /* Answers: the slot is freed, then the future settles. The payload is copied,
  * or takes the memory of `whole`: see uvow__payload_take. */

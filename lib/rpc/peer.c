@@ -52,8 +52,9 @@ size_t uvow__peer_unsent(const uvow_peer_t *peer) {
 }
 
 void uvow__peer_maybe_room(uvow_peer_t *peer) {
-  if (!uvow__list_empty(&peer->session.subscriptions.untold))
-    uvow__subscriptions_tell(peer);
+  if (peer->dispatcher.unsaid ||
+      !uvow__list_empty(&peer->session.subscriptions.untold))
+    uvow__peer_tell(peer);
   if (uvow__gate_awaited(&peer->life.room) &&
       uvow__peer_unsent(peer) <= peer->session.max_unsent / 2)
     uvow__gate_pass(&peer->life.room);

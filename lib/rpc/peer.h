@@ -129,6 +129,12 @@ size_t uvow__peer_unsent(const uvow_peer_t *peer);
 
 /* peer_session.c: its session, and what that tells it. */
 void uvow__peer_session_init(uvow_peer_t *peer);
+/* The peer is told that a request is canceled. Returns 0: it is, or needn't be;
+ * UVOW_EOVERLOAD, UVOW_ENOMEM: not now. */
+int uvow__peer_send_cancel(uvow_peer_t *peer, uint64_t id);
+/* There may be room: it's told what there was none for: of requests that were
+ * given up, of subscriptions that were let go of. */
+void uvow__peer_tell(uvow_peer_t *peer);
 /* What a debug build calls the trace hooks. */
 extern const char uvow__trace_asked[];
 /* A request's bytes were handed to the channel. */
@@ -159,7 +165,7 @@ static inline void uvow__peer_message(uvow_peer_t *peer, int opcode,
   }
   uvow__session_message(&peer->session, opcode, bytes, len, whole);
   if (peer->dispatcher.live < peer->session.subscriptions.untold_at)
-    uvow__subscriptions_tell(peer);
+    uvow__peer_tell(peer);
 }
 
 /* peer_connect.c: as uvow_peer_connect, on a transport that outlives it. */

@@ -144,22 +144,63 @@ static void on_failed(uvow__callee_t *callee, int code) {
 static const uvow__callee_hooks_t callee_hooks = {on_idle, on_sent, on_failed,
                                                   peer_of};
 
+/* ---- what is given up ---- */
+
+int uvow__peer_send_cancel(uvow_peer_t *peer, uint64_t id) {
+  uvow__callee_t *callee = &peer->session.callee;
+  uvow__op_t op = {0};
+  op.kind = UVOW__OP_CANCEL;
+  op.id = id;
+  int rc = 0;
+  if (peer->outbox)
+    rc = uvow__outbox_send_aside(peer, &op);
+  else if (uvow__protocol_can(callee->protocol, op.kind))
+    rc = uvow__callee_send(callee, &op);
+  return rc == UVOW_EOVERLOAD || rc == UVOW_ENOMEM ? rc : 0;
+}
+
+/* As soon as there's room; if that is memory, as soon as a message has come. */
+static void cancel_later(uvow_peer_t *peer, int why) {
+  if (why == UVOW_ENOMEM)
+    peer->session.subscriptions.untold_at = SIZE_MAX;
+}
+
+static void say_canceled(uvow_peer_t *peer) {
+  uvow__dispatcher_t *d = &peer->dispatcher;
+  uint64_t id;
+  while ((id = uvow__dispatcher_to_say(d)) != 0) {
+    int rc = uvow__peer_send_cancel(peer, id);
+    if (rc) {
+      cancel_later(peer, rc);
+      return;
+    }
+    uvow__dispatcher_said(d, id);
+  }
+}
+
+void uvow__peer_tell(uvow_peer_t *peer) {
+  uvow__subscriptions_tell(peer);
+  say_canceled(peer);
+}
+
+static void cancel(uvow_peer_t *peer, uint64_t id) {
+  int rc = uvow__peer_send_cancel(peer, id);
+  if (rc == 0)
+    return;
+  uvow__dispatcher_unsaid(&peer->dispatcher, id);
+  cancel_later(peer, rc);
+}
+
 /* ---- the dispatcher's ---- */
 
 static void on_given_up(uvow__dispatcher_t *dispatcher,
                         const uvow__request_t *request) {
   uvow_peer_t *peer = (uvow_peer_t *)dispatcher->data;
   uvow__session_t *session = &peer->session;
-  uvow__op_t op = {0};
-  op.kind = UVOW__OP_CANCEL;
-  op.id = request->id;
   if (request->sent) {
     uvow__session_told(session);
-    if (!peer->config->options.no_cancel && peer->outbox)
-      (void)uvow__outbox_send_aside(peer, &op);
-    else if (!peer->config->options.no_cancel &&
-             uvow__protocol_can(session->callee.protocol, op.kind))
-      (void)uvow__callee_send(&session->callee, &op);
+    if (!peer->config->options.no_cancel)
+      cancel(peer, request->id);
     uvow__session_pace(session);
   } else if (peer->outbox) {
     uvow__outbox_given_up(peer);

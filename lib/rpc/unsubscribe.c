@@ -74,27 +74,13 @@ static int ask_to_leave(uvow__sub_t *sub) {
   return 1;
 }
 
-/* 0; or an error: not now. */
-static int send_cancel(const uvow__sub_t *sub) {
-  uvow_peer_t *peer = sub->peer;
-  uvow__op_t op = {0};
-  op.kind = UVOW__OP_CANCEL;
-  op.id = sub->id;
-  int rc = 0;
-  if (peer->outbox)
-    rc = uvow__outbox_send_aside(peer, &op);
-  else if (uvow__protocol_can(peer->session.callee.protocol, op.kind))
-    rc = uvow__callee_send(&peer->session.callee, &op);
-  return rc == UVOW_EOVERLOAD || rc == UVOW_ENOMEM ? rc : 0;
-}
-
 int uvow__sub_leave(uvow__sub_t *sub) {
   int rc = 0;
   int shared =
       sub->family && sub->in_table && uvow__family_shares(sub->family, sub);
   sub->state = UVOW__SUB_LEAVING;
   if (!shared && !sub->unsubscribe)
-    rc = send_cancel(sub);
+    rc = uvow__peer_send_cancel(sub->peer, sub->id);
   else if (!shared && !sub->peer->life.closing)
     rc = ask_to_leave(sub);
   if (rc < 0) {

@@ -230,7 +230,7 @@ static void on_settled(const uvow_peer_t *client, uint64_t id,
        (r->code == UVOW_ETIMEDOUT && !r->caused)) &&
       s->config.send_cancel &&
       (s->config.protocol == SIM_JSONRPC2 || s->config.protocol == SIM_PARTS) &&
-      s->config.max_unsent > 100000 && s->state == UVOW_PEER_OPEN && r->sent)
+      s->state == UVOW_PEER_OPEN && r->sent)
     r->cancel_on = r->sent_on;
   if (was_in_flight && s->config.count_unanswered &&
       (r->code == UVOW_ECANCELED ||

@@ -520,9 +520,7 @@ static void calm(world_t *w) {
   for (unsigned i = 0; i < w->count; i++) {
     if (!w->asks[i].settled)
       wrong(w, "pending for ever", i, 0);
-    /* A cancel that there is no room for isn't sent: only the end tells. */
-    if ((w->asks[i].promise || w->asks[i].sink) &&
-        !(w->kind == WEBSOCKET && w->bounds))
+    if (w->asks[i].promise || w->asks[i].sink)
       wrong(w, "goes on though nobody waits", i, 0);
     uvow_future_unref(w->asks[i].kept);
   }
