@@ -22,6 +22,7 @@
 #include "vars.h"
 #include "base/text.h"
 #include "wire/json_check.h"
+#include "wire/json_pointer.h"
 #include "wire/json_text.h"
 
 /* ---- ids ---- */
@@ -120,12 +121,6 @@ static void read_one(uvow_reader_t *reader, uvow__slice_t text) {
   reader->on_message(reader, rc, &msg, text);
 }
 
-static const char *skip_space(const char *p, const char *end) {
-  while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
-    p++;
-  return p;
-}
-
 /* What is left of an array: from its bracket, or from a comma. */
 typedef struct rest {
   const char *p;
@@ -136,17 +131,17 @@ typedef struct rest {
 static int next_element(rest_t *rest, uvow__slice_t *ret) {
   uvow__json_kind_t kind;
   int is_first = *rest->p == '[';
-  const char *start = skip_space(rest->p + 1, rest->end);
+  const char *start = uvow__json_space(rest->p + 1, rest->end);
   if (*rest->p == ']' || (is_first && start < rest->end && *start == ']')) {
     rest->p = *rest->p == ']' ? rest->p : start;
-    return skip_space(rest->p + 1, rest->end) == rest->end ? 0 : -1;
+    return uvow__json_space(rest->p + 1, rest->end) == rest->end ? 0 : -1;
   }
   const char *stop =
       start < rest->end ? uvow__envelope_skip(start, rest->end, &kind) : NULL;
   if (!stop)
     return -1;
   *ret = (uvow__slice_t){start, (size_t)(stop - start)};
-  rest->p = skip_space(stop, rest->end);
+  rest->p = uvow__json_space(stop, rest->end);
   return rest->p < rest->end && (*rest->p == ',' || *rest->p == ']') ? 1 : -1;
 }
 
@@ -185,7 +180,7 @@ static const char *find_array(uvow__slice_t text) {
   const char *end = p + text.len;
   if (text.len >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0)
     p += 3;
-  p = skip_space(p, end);
+  p = uvow__json_space(p, end);
   return p < end && *p == '[' ? p : NULL;
 }
 

@@ -21,6 +21,7 @@
 
 #include "base/text.h"
 #include "base/error.h"
+#include "wire/json_pointer.h"
 #include "wire/json_text.h"
 
 /* ---- memory ---- */
@@ -86,23 +87,17 @@ void uvow__parse_leave(uvow__parser_t *p) {
     p->deep--;
 }
 
-static const char *skip_space(const char *at, const char *end) {
-  while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
-    at++;
-  return at;
-}
-
 /* From a container's bracket to the member or element, or NULL. */
 static const char *find_below(const char *at, const char *end,
                               const uvow__at_t *want) {
   uvow__json_kind_t kind;
   for (size_t index = 0; at < end; index++) {
     uvow__slice_t name = {NULL, 0};
-    at = skip_space(at + 1, end);
+    at = uvow__json_space(at + 1, end);
     const char *stop = uvow__envelope_skip(at, end, &kind);
     if (want->name && stop) {
       name = (uvow__slice_t){at, (size_t)(stop - at)};
-      at = skip_space(skip_space(stop, end) + 1, end);
+      at = uvow__json_space(uvow__json_space(stop, end) + 1, end);
     }
     if (!stop ||
         (want->name ? uvow__json_string_is(
@@ -112,7 +107,7 @@ static const char *find_below(const char *at, const char *end,
     stop = uvow__envelope_skip(at, end, &kind);
     if (!stop)
       return NULL;
-    at = skip_space(stop, end);
+    at = uvow__json_space(stop, end);
   }
   return NULL;
 }
@@ -130,7 +125,7 @@ static uvow_error_t *make_error(const uvow__mem_t *mem, int code,
 /* "line 3, column 12: rules[1].is: ...", as deep as the place can be found. */
 static uvow_error_t *tell(const uvow__parser_t *p) {
   const char *end = p->text + p->len;
-  const char *at = skip_space(p->text, end);
+  const char *at = uvow__json_space(p->text, end);
   char text[800];
   char where[200] = "";
   size_t line = 1;

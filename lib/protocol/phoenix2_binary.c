@@ -21,6 +21,7 @@
 #include <uvow/error.h>
 
 #include "wire/base64.h"
+#include "wire/json_pointer.h"
 #include "wire/json_text.h"
 
 enum { PUSH, REPLY, BROADCAST };
@@ -34,19 +35,14 @@ static const uvow__key_t binary_keys[] = {
     UVOW__KEY("$binary", UVOW__CAPTURE_FIRST, NULL)};
 static const uvow__level_t binary_level = UVOW__OBJECT(binary_keys);
 
-static const char *skip_space(const char *p, const char *end) {
-  while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
-    p++;
-  return p;
-}
-
 /* Whether an object has no other member than this string. */
 static int is_alone(uvow__slice_t object, uvow__slice_t value) {
   const char *end = object.ptr + object.len;
-  const char *first = skip_space(object.ptr + 1, end);
-  const char *behind = skip_space(value.ptr + value.len, end);
+  const char *first = uvow__json_space(object.ptr + 1, end);
+  const char *behind = uvow__json_space(value.ptr + value.len, end);
   return behind == end - 1 && memcmp(first, "\"$binary\"", 9) == 0 &&
-         skip_space(skip_space(first + 9, end) + 1, end) == value.ptr;
+         uvow__json_space(uvow__json_space(first + 9, end) + 1, end) ==
+             value.ptr;
 }
 
 /* The base64 of a value that stands for bytes (invariant 1): 1, or 0: it's a

@@ -13,6 +13,7 @@
 #include <uvow/error.h>
 
 #include "wire/json_check.h"
+#include "wire/json_pointer.h"
 #include "wire/json_text.h"
 
 static void free_var(const uvow__mem_t *mem, const uvow__var_t *var) {
@@ -44,12 +45,6 @@ static int append(uvow__vars_t *vars, uvow__slice_t name, uvow__slice_t json) {
   return 0;
 }
 
-static const char *skip_space(const char *p, const char *end) {
-  while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
-    p++;
-  return p;
-}
-
 /* One member of an object that is JSON: from its name's quote to what is behind
  * its value. */
 static int take_member(uvow__vars_t *vars, const char **at, const char *end) {
@@ -57,7 +52,7 @@ static int take_member(uvow__vars_t *vars, const char **at, const char *end) {
   uvow__buf_t name;
   const char *stop = uvow__envelope_skip(*at, end, &kind);
   uvow__slice_t raw = {*at, (size_t)(stop - *at)};
-  const char *value = skip_space(skip_space(stop, end) + 1, end);
+  const char *value = uvow__json_space(uvow__json_space(stop, end) + 1, end);
   stop = uvow__envelope_skip(value, end, &kind);
   uvow__buf_init(&name, vars->mem, SIZE_MAX);
   int rc = uvow__json_unescape(&name, raw);
@@ -68,7 +63,7 @@ static int take_member(uvow__vars_t *vars, const char **at, const char *end) {
     rc = append(vars, text, json);
   }
   uvow__buf_done(&name);
-  *at = skip_space(stop, end);
+  *at = uvow__json_space(stop, end);
   return rc;
 }
 
@@ -79,15 +74,15 @@ int uvow__vars_init(uvow__vars_t *vars, const uvow__mem_t *mem,
   if (!json)
     return 0;
   const char *end = json + strlen(json);
-  const char *p = skip_space(json, end);
+  const char *p = uvow__json_space(json, end);
   if (*p != '{' || uvow__json_check((uvow__slice_t){p, (size_t)(end - p)}))
     return UVOW_EINVAL;
-  p = skip_space(p + 1, end);
+  p = uvow__json_space(p + 1, end);
   int rc = 0;
   while (rc == 0 && *p != '}') {
     rc = take_member(vars, &p, end);
     if (*p == ',')
-      p = skip_space(p + 1, end);
+      p = uvow__json_space(p + 1, end);
   }
   vars->own = vars->count;
   if (rc)

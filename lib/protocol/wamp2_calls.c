@@ -25,6 +25,7 @@
 #include <uvow/error.h>
 
 #include "wamp2_names.h"
+#include "wire/json_pointer.h"
 #include "wire/json_text.h"
 
 enum {
@@ -68,12 +69,6 @@ static const uvow__key_t both_keys[] = {UVOW__KEY("args", ARGS, NULL),
                                         UVOW__KEY("kwargs", KWARGS, NULL)};
 static const uvow__level_t both_level = UVOW__OBJECT(both_keys);
 
-static const char *skip_space(const char *p, const char *end) {
-  while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
-    p++;
-  return p;
-}
-
 /* ---- writing ---- */
 
 static int put(uvow__buf_t *out, uvow__slice_t text) {
@@ -82,17 +77,17 @@ static int put(uvow__buf_t *out, uvow__slice_t text) {
 
 static size_t count_members(uvow__slice_t object) {
   const char *end = object.ptr + object.len;
-  const char *p = skip_space(object.ptr + 1, end);
+  const char *p = uvow__json_space(object.ptr + 1, end);
   uvow__json_kind_t kind;
   size_t count = 0;
   while (p && p < end && *p == '"') {
     count++;
     p = uvow__envelope_skip(p, end, &kind);
-    p = p ? skip_space(skip_space(p, end) + 1, end) : NULL;
+    p = p ? uvow__json_space(uvow__json_space(p, end) + 1, end) : NULL;
     p = p && p < end ? uvow__envelope_skip(p, end, &kind) : NULL;
-    p = p ? skip_space(p, end) : NULL;
+    p = p ? uvow__json_space(p, end) : NULL;
     if (p && p < end && *p == ',')
-      p = skip_space(p + 1, end);
+      p = uvow__json_space(p + 1, end);
   }
   return count;
 }
@@ -100,10 +95,10 @@ static size_t count_members(uvow__slice_t object) {
 /* Whether an object may be both: most aren't, by their first name. */
 static int may_be_both(uvow__slice_t value) {
   const char *end = value.ptr + value.len;
-  const char *p = skip_space(value.ptr, end);
+  const char *p = uvow__json_space(value.ptr, end);
   if (end - p < (ptrdiff_t)sizeof("{\"args\":[]}") || *p != '{')
     return 0;
-  p = skip_space(p + 1, end);
+  p = uvow__json_space(p + 1, end);
   return end - p > 8 &&
          (memcmp(p, "\"args\"", 6) == 0 || memcmp(p, "\"kwargs\"", 8) == 0);
 }
@@ -178,7 +173,8 @@ static int write_own(uvow__dialect_t *dialect, const uvow__op_t *op,
                      const char *code, uvow__buf_t *out) {
   uvow__slice_t params;
   int rc = check_params(op, UVOW__JSON_ARRAY, &params);
-  if (rc == 0 && *skip_space(params.ptr + 1, params.ptr + params.len) == ']')
+  if (rc == 0 &&
+      *uvow__json_space(params.ptr + 1, params.ptr + params.len) == ']')
     rc = UVOW_EINVAL;
   if (rc == 0 && code[1] == '6' && code[2] == '4')
     rc = note_uri(dialect, op, params);
@@ -304,11 +300,11 @@ static int write_message(uvow__dialect_t *dialect, const uvow__op_t *op,
 /* The number that a message begins with; 0: none. */
 static unsigned peek(uvow__slice_t message) {
   const char *end = message.ptr + message.len;
-  const char *p = skip_space(message.ptr, end);
+  const char *p = uvow__json_space(message.ptr, end);
   unsigned code = 0;
   if (p == end || *p != '[')
     return 0;
-  for (p = skip_space(p + 1, end); p < end && code < 100; p++) {
+  for (p = uvow__json_space(p + 1, end); p < end && code < 100; p++) {
     if ((unsigned char)(*p - '0') > 9)
       break;
     code = code * 10 + (unsigned)(*p - '0');
@@ -331,7 +327,7 @@ static int ends_with_object(uvow__slice_t message) {
 
 /* An object or array without anything in it. */
 static int is_empty(uvow__slice_t text) {
-  return skip_space(text.ptr + 1, text.ptr + text.len) ==
+  return uvow__json_space(text.ptr + 1, text.ptr + text.len) ==
          text.ptr + text.len - 1;
 }
 

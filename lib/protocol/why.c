@@ -116,7 +116,7 @@ void uvow__dialect_why(const uvow__dialect_t *dialect, const uvow__op_t *op,
   const uvow_protocol_t *protocol = dialect->protocol;
   const uvow__template_t *template = &protocol->templates[op->kind];
   char own[300] = "its parts aren't what is expected";
-  if (!template->count)
+  if (!template->count && !protocol->codec)
     snprintf(own, sizeof(own), "the protocol has no such message");
   else if (op->session.len && !protocol->has_session)
     snprintf(own, sizeof(own), "the protocol has no sessions");

@@ -9,6 +9,13 @@
  * anything within it.
  */
 
+/* Behind the space that is there, if any. */
+static inline const char *uvow__json_space(const char *p, const char *end) {
+  while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    p++;
+  return p;
+}
+
 /* What stands in the text: it without the space around it. */
 uvow__slice_t uvow__json_trim(uvow__slice_t text);
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "protocol/why.h"
 #include "support/support.h"
 
 #include <uvow/error.h>
@@ -253,6 +254,73 @@ TEST_CASE(writes_binary) {
   uvow__dialect_done(&x.dialect);
 }
 
+/* Nothing was said before it was made ready: its state isn't there. */
+TEST_CASE(needs_its_state) {
+  char code[16];
+  char text[100];
+  uvow__op_t op = {.kind = UVOW__OP_NOTIFY, .id = 1, .method = {"m", 1}};
+  speech_t x;
+  speak(&x, &lines);
+  uvow__dialect_why(&x.dialect, &op, text, sizeof(text));
+  assert_string_equal(text,
+                      "lines's notify can't be written: its codec refuses");
+  x.dialect.is_ready = 0;
+  snprintf(code, sizeof(code), "[%d]", UVOW_EENVELOPE);
+  expect_said(&x, op, UVOW_ENOMEM, ">");
+  expect_heard(&x, "1 [1]\n", code);
+  uvow__dialect_done(&x.dialect);
+  assert_int_equal(uvow_writer_add(NULL, "a", 1), UVOW_EINVAL);
+  uvow_writer_set_binary(NULL);
+}
+
+/* What a codec says of a message, and its rc is what it's answered with. */
+static int emit_one(void *state, uvow_slice_t message, int is_binary,
+                    uvow_reader_t *out) {
+  const uvow_meaning_t *meaning = (const uvow_meaning_t *)state;
+  (void)message;
+  (void)is_binary;
+  return uvow_reader_emit(out, meaning);
+}
+
+TEST_CASE(means_what_can_be) {
+  static const struct {
+    uvow_meaning_t meaning;
+    int rc;
+  } rows[] = {
+      {{.kind = UVOW_READ_ERROR, .id = {"1", 1}, .data = {"{", 1}},
+       UVOW_EINVAL},
+      {{.kind = UVOW_READ_ERROR, .id = {"1", 1}, .data = {"{}", 2}}, 0},
+      {{.kind = UVOW_READ_OK, .id = {"1", 1}, .session = {"\"", 1}},
+       UVOW_EINVAL},
+      {{.kind = UVOW_READ_OK, .id = {"1", 1}, .session = {"\"s\"", 3}}, 0},
+      {{.kind = UVOW_READ_PARTIAL, .id = {"1", 1}, .value = {"[", 1}}, 0},
+      {{.kind = UVOW_READ_END, .id = {"1", 1}, .value = {"[", 1}}, 0},
+      {{.kind = UVOW_READ_IGNORE}, 0},
+      {{.kind = (uvow_meaning_kind_t)99}, UVOW_EINVAL},
+      {{.kind = UVOW_READ_CANCEL, .id = {"x", 1}}, UVOW_EINVAL},
+  };
+  uvow_codec_t codec = lines;
+  codec.read = emit_one;
+  codec.subprotocol = "own";
+  for (size_t i = 0; i <= sizeof(rows) / sizeof(*rows); i++) {
+    uvow_meaning_t meaning;
+    int rc = UVOW_EENVELOPE; /* without one */
+    char code[16];
+    speech_t x;
+    speak(&x, &codec);
+    assert_string_equal(x.protocol.subprotocol, "own");
+    if (i < sizeof(rows) / sizeof(*rows)) {
+      meaning = rows[i].meaning;
+      meaning.size = sizeof(meaning);
+      x.dialect.state = &meaning;
+      rc = rows[i].rc;
+    }
+    snprintf(code, sizeof(code), "[%d]", UVOW_EENVELOPE);
+    assert_int_equal(strcmp(hear(&x, "any", 3, 0), code) == 0, rc != 0);
+    uvow__dialect_done(&x.dialect);
+  }
+}
+
 static int pass_write(void *state, const uvow_operation_t *op,
                       uvow_writer_t *out) {
   (void)state;
@@ -319,6 +387,8 @@ TEST_MODULE(codec) {
       cmocka_unit_test(writes),
       cmocka_unit_test(fails_as_a_whole),
       cmocka_unit_test(writes_binary),
+      cmocka_unit_test(needs_its_state),
+      cmocka_unit_test(means_what_can_be),
       cmocka_unit_test(has_a_base),
       cmocka_unit_test(must_be_complete),
   };

@@ -112,6 +112,9 @@ static const struct {
      "messages are at most 16 levels deep"},
     {WHOLE("\"notify\":{\"a\":1,\"$merge\":\"$value\"}"),
      "\"$merge\" is \"$params\""},
+    {WHOLE("\"notify\":{\"a\":1,\"$merge\":5}"), "\"$merge\" is \"$params\""},
+    {WHOLE("\"notify\":{\"a\\\\b\":1,\"$merge\":\"$params\"}"),
+     "beside $merge, names are plain"},
     {WHOLE("\"notify\":{\"$merge\":\"$params\"}"),
      "line 3, column 20: notify.$merge: beside $merge, another member is "
      "needed"},

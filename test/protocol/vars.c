@@ -3,6 +3,8 @@
 
 #include "support/support.h"
 
+#include <stdio.h>
+
 #include <uvow/error.h>
 
 #define S(literal) ((uvow__slice_t){literal, sizeof(literal) - 1})
@@ -87,6 +89,56 @@ TEST_CASE(may_be_missing) {
   expect_missing("jsonrpc2", NULL, NULL, 0);
 }
 
+/* A variable that a step before has picked isn't missing; one behind, is. */
+TEST_CASE(are_missing_until_picked) {
+  static const struct {
+    const char *open;
+    const char *missing;
+    size_t at;
+  } rows[] = {
+      {"{\"expect\":{\"/a\":1},\"pick\":{\"w\":\"/w\",\"x\":\"/x\"}},"
+       "{\"send\":{\"b\":\"$x\"}}",
+       NULL, 0},
+      {"{\"send\":{\"b\":\"$x\"}},{\"expect\":{\"/a\":1},\"pick\":{\"x\":"
+       "\"/x\"}}",
+       "x", 0},
+      {"{\"expect\":{\"/a\":1},\"pick\":{\"x\":\"/x\"}},"
+       "{\"expect\":{\"/b\":1},\"same\":{\"x\":\"/x\"}}",
+       NULL, 0},
+      {"{\"expect\":{\"/a\":1},\"pick\":{\"w\":\"/w\"}},"
+       "{\"expect\":{\"/b\":1},\"same\":{\"x\":\"/x\"}}",
+       "x", 1},
+      {"{\"make\":\"obs5_asks\",\"send\":{\"b\":\"$asks?\"}},"
+       "{\"expect\":{\"/b\":1},\"same\":{\"authentication\":\"/x\"}}",
+       NULL, 0},
+      {"{\"make\":\"obs5_asks\",\"send\":{\"b\":\"$Own\"}}", "Own", 0},
+      {"{\"send\":{\"b\":\"$1\",\"c\":\"$[\",\"d\":\"$`\",\"e\":\"$~\","
+       "\"f\":\"$@\",\"g\":\"$\"}}",
+       NULL, 0},
+  };
+  for (size_t i = 0; i < UVOW__COUNT(rows); i++) {
+    char text[500];
+    size_t at = 9;
+    uvow__vars_t vars;
+    snprintf(text, sizeof(text),
+             "{\"name\":\"n\",\"ids\":\"number\",\"call\":{\"id\":\"$id\"},"
+             "\"rules\":[{\"is\":\"ok\",\"id\":\"/id\"}],\"open\":[%s]}",
+             rows[i].open);
+    uvow_protocol_t *made = uvow_protocol_parse(text, strlen(text), NULL);
+    assert_non_null(made);
+    assert_int_equal(uvow__vars_init(&vars, &uvow__mem_default, NULL), 0);
+    const char *missing =
+        uvow__vars_missing(&vars, made->steps, made->step_count, &at);
+    assert_int_equal(!missing, !rows[i].missing);
+    if (missing) {
+      assert_string_equal(missing, rows[i].missing);
+      assert_int_equal(at, rows[i].at);
+    }
+    uvow__vars_done(&vars);
+    uvow_protocol_unref(made);
+  }
+}
+
 static void sweep(test_alloc_t *alloc, void *data) {
   uvow__vars_t vars;
   (void)data;
@@ -107,9 +159,12 @@ TEST_CASE(survive_failures) {
 
 TEST_MODULE(vars) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(are_read),         cmocka_unit_test(must_be_an_object),
-      cmocka_unit_test(are_picked),       cmocka_unit_test(may_be_missing),
+      cmocka_unit_test(are_read),
+      cmocka_unit_test(must_be_an_object),
+      cmocka_unit_test(are_picked),
+      cmocka_unit_test(may_be_missing),
       cmocka_unit_test(survive_failures),
+      cmocka_unit_test(are_missing_until_picked),
   };
   return cmocka_run_group_tests_name("protocol/vars", tests, NULL, NULL);
 }

@@ -71,6 +71,22 @@ static const why_case_t cases[] = {
      {.kind = UVOW__OP_REPLY, .raw_id = S("[1]"), .params = S("1")},
      "jsonrpc2's reply can't be written: id: it's an array, where text or a "
      "number or null is expected"},
+    {"jsonrpc2",
+     {.kind = UVOW__OP_REPLY_ERROR,
+      .raw_id = S("1"),
+      .error_message = S("no"),
+      .error_data = S("{")},
+     "jsonrpc2's reply_error can't be written: data: it's no JSON, where any "
+     "JSON is expected"},
+    {"jsonrpc2",
+     {.kind = UVOW__OP_REPLY_ERROR,
+      .raw_id = S("1"),
+      .error_message = S("\xff")},
+     "jsonrpc2's reply_error can't be written: message: UTF-8 is expected"},
+    {"home_assistant",
+     {CALL, .method = S("m"), .params = S("{\"type\":1}")},
+     "home_assistant's call can't be written: params have the member \"type\", "
+     "which is the protocol's own"},
     {"wamp2",
      {CALL, .method = S("REGISTER"), .params = S("{}")},
      "wamp2's call can't be written: REGISTER, PUBLISH and its like take an "

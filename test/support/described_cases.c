@@ -157,21 +157,28 @@ const service_t described_cases[] = {
 };
 const size_t described_count = UVOW__COUNT(described_cases);
 
-uvow_protocol_t *described_load(const char *folder, const char *name) {
-  static char text[65536];
+size_t described_text(const char *folder, const char *name, char *ret,
+                      size_t size) {
   char path[1000];
   const char *root = getenv("TEST_ROOT");
-  uvow_error_t *error = NULL;
   snprintf(path, sizeof(path), "%s/docs/%s/protocols/%s.json",
            root ? root : "../..", folder, name);
   FILE *file = fopen(path, "rb");
   if (!file)
     fail_msg("%s", path);
-  size_t len = fread(text, 1, sizeof(text), file);
+  size_t len = fread(ret, 1, size, file);
   fclose(file);
+  assert_true(len < size);
+  return len;
+}
+
+uvow_protocol_t *described_load(const char *folder, const char *name) {
+  static char text[65536];
+  uvow_error_t *error = NULL;
+  size_t len = described_text(folder, name, text, sizeof(text));
   uvow_protocol_t *made = uvow_protocol_parse(text, len, &error);
   if (!made)
-    fail_msg("%s: %s", path, uvow_error_message(error));
+    fail_msg("%s: %s", name, uvow_error_message(error));
   assert_string_equal(uvow_protocol_name(made), name);
   return made;
 }

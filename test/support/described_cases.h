@@ -22,6 +22,9 @@ typedef struct service {
 extern const service_t described_cases[];
 extern const size_t described_count;
 
+/* The text of docs/FOLDER/protocols/NAME.json. Returns its length. */
+size_t described_text(const char *folder, const char *name, char *ret,
+                      size_t size);
 /* The description docs/FOLDER/protocols/NAME.json, parsed. Returns new. */
 uvow_protocol_t *described_load(const char *folder, const char *name);
 
