@@ -166,6 +166,8 @@ def build(config, compiler, options, wanted=None):
     env = {**os.environ, "CC": compiler}
     options = options + [f"-D{part}=enabled" for part in
                          ("command", "tests", "examples")]
+    if config != "plain":
+        options.append("-Dc_args=-g1")  # lines are all that a report says
     # The benchmarks are for what users have.
     options.append(f"-Dbench={'enabled' if config == 'plain' else 'disabled'}")
     # Elsewhere another compiler may know more warnings.
