@@ -385,28 +385,72 @@ typedef struct place {
   void (*act)(rig_t *rig);
 } place_t;
 
+static void prepare(rig_t *rig, const place_t *place, test_alloc_t *alloc) {
+  memset(rig, 0, sizeof(*rig));
+  rig->stage = place->stage;
+  rig->reader = place->reader;
+  rig->act = place->act;
+  turn_init_with(&rig->turn, alloc);
+  rig->turn.rt.on_unhandled = NULL;
+}
+
+static void play(rig_t *rig, const place_t *place) {
+  rig_make(rig, NULL, 0);
+  rig_read(rig);
+  rig_push_slowly(rig, 2);
+  rig_push_fast(rig, place->stage->is & DROPS_FAST ? 1 : 2);
+  rig_run(rig);
+  rig_push_slowly(rig, THINGS);
+  if (rig->sink)
+    rig_end(rig);
+  rig_run(rig);
+  expect_no_hole(rig);
+  if (!rig->act)
+    assert_int_equal(rig->ends, rig->reading != NULL && !rig->unheard);
+}
+
 static void without_memory(test_alloc_t *alloc, void *data) {
   const place_t *place = (const place_t *)data;
   rig_t rig;
-  memset(&rig, 0, sizeof(rig));
-  rig.stage = place->stage;
-  rig.reader = place->reader;
-  rig.act = place->act;
-  turn_init_with(&rig.turn, alloc);
-  rig.turn.rt.on_unhandled = NULL;
-  rig_make(&rig, NULL, 0);
-  rig_read(&rig);
-  rig_push_slowly(&rig, 2);
-  rig_push_fast(&rig, place->stage->is & DROPS_FAST ? 1 : 2);
-  rig_run(&rig);
-  rig_push_slowly(&rig, THINGS);
-  if (rig.sink)
-    rig_end(&rig);
-  rig_run(&rig);
-  expect_no_hole(&rig);
-  if (!rig.act)
-    assert_int_equal(rig.ends, rig.reading != NULL);
+  prepare(&rig, place, alloc);
+  play(&rig, place);
   rig_done(&rig);
+}
+
+/* Pools that don't grow, while all other memory is there: see dry. */
+typedef struct dry {
+  uvow__mem_t none;
+  void *held[2][600];
+  size_t count[2];
+  size_t refused;
+} dry_t;
+
+static void *no_slab(size_t size, void *data) {
+  (void)size;
+  ((dry_t *)data)->refused++;
+  return NULL;
+}
+
+static void hold_all_but(dry_t *dry, int which, uvow__pool_t *pool,
+                         size_t left) {
+  size_t n = 0;
+  void *block = uvow__pool_take(pool); /* there's a slab now */
+  assert_non_null(block);
+  for (; block && n < 600; block = uvow__pool_take(pool)) {
+    dry->held[which][n++] = block;
+    pool->mem = &dry->none;
+  }
+  assert_null(block);
+  for (; left > 0 && n > 0; left--)
+    uvow__pool_give(pool, dry->held[which][--n]);
+  dry->count[which] = n;
+}
+
+static void let_go(dry_t *dry, int which, uvow__pool_t *pool,
+                   const uvow__mem_t *mem) {
+  pool->mem = mem;
+  while (dry->count[which] > 0)
+    uvow__pool_give(pool, dry->held[which][--dry->count[which]]);
 }
 
 static void allocations_fail(const stage_t *stage, const reader_t *reader) {
@@ -418,6 +462,45 @@ static void allocations_fail(const stage_t *stage, const reader_t *reader) {
 
 TEST_CASE(every_allocation_may_fail) {
   rig_at_all(allocations_fail);
+}
+
+/* With so many futures as there is room for: each take from a pool may be the
+ * one that fails, which an allocation of a whole slab seldom is. Returns whether
+ * one did. */
+static int play_dry(const place_t *place, size_t links, size_t blocks) {
+  test_alloc_t alloc;
+  static dry_t dry;
+  rig_t rig;
+  test_alloc_init(&alloc);
+  prepare(&rig, place, &alloc);
+  memset(&dry, 0, sizeof(dry));
+  const uvow__mem_t *mem = rig.turn.rt.links.mem;
+  dry.none = *mem;
+  dry.none.malloc_cb = no_slab;
+  dry.none.data = &dry;
+  hold_all_but(&dry, 0, &rig.turn.rt.links, links);
+  hold_all_but(&dry, 1, &rig.turn.rt.blocks, blocks);
+  dry.refused = 0;
+  play(&rig, place);
+  let_go(&dry, 0, &rig.turn.rt.links, mem);
+  let_go(&dry, 1, &rig.turn.rt.blocks, mem);
+  rig_done(&rig);
+  assert_int_equal(alloc.live, 0);
+  return dry.refused > 0;
+}
+
+static void pools_are_dry(const stage_t *stage, const reader_t *reader) {
+  place_t place = {stage, reader, NULL};
+  for (int how = 0; how < 4; how++) {
+    place.act = how & 1 ? act_cancel : NULL;
+    for (size_t left = 0;
+         play_dry(&place, how & 2 ? left : 500, how & 2 ? 500 : left); left++)
+      assert_true(left < 500);
+  }
+}
+
+TEST_CASE(every_future_may_be_one_too_many) {
+  rig_at_all(pools_are_dry);
 }
 
 /* ---- ticks, which nobody pushes ---- */
@@ -495,6 +578,7 @@ TEST_MODULE(stream_points) {
       cmocka_unit_test(a_gap_passes_all_stages),
       cmocka_unit_test(take_counts_no_gaps),
       cmocka_unit_test(every_allocation_may_fail),
+      cmocka_unit_test(every_future_may_be_one_too_many),
       cmocka_unit_test(ticks_end_at_any_point),
   };
   return cmocka_run_group_tests_name("future/stream_points", tests, NULL, NULL);

@@ -359,8 +359,9 @@ static void on_gathered(const uvow_result_t *result, void *data) {
 
 void rig_read(rig_t *rig) {
   rig->reading = rig->reader->read(rig, rig->out);
-  uvow_future_done(uvow_future_ref(rig->reading),
-                   rig->reader->gathers ? on_gathered : on_end, rig);
+  rig->unheard =
+      uvow_future_done(uvow_future_ref(rig->reading),
+                       rig->reader->gathers ? on_gathered : on_end, rig) != 0;
   turn_run(&rig->turn);
 }
 

@@ -67,6 +67,7 @@ struct rig {
   int gaps; /* items of their own */
   int told; /* the source's owner */
   int ends;
+  int unheard;  /* whoever would be told of the end had no memory */
   int fails_at; /* the item that a callback rejects */
   int refused;  /* whether a push was */
   int acted;    /* how many were pushed then */
