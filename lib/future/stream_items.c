@@ -64,11 +64,6 @@ int uvow__items_reserve_all(uvow__items_t *items, const uvow__mem_t *mem,
   return cap == items->cap ? 0 : grow(items, mem, cap);
 }
 
-void uvow__items_move(uvow__items_t *to, uvow__items_t *from) {
-  *to = *from;
-  uvow__items_init(from);
-}
-
 void uvow__items_done(uvow__items_t *items, const uvow__mem_t *mem) {
   uvow__item_t item;
   while (items->count) {

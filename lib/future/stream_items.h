@@ -28,8 +28,6 @@ int uvow__items_reserve(uvow__items_t *items, const uvow__mem_t *mem);
 /* Makes room for `count`. */
 int uvow__items_reserve_all(uvow__items_t *items, const uvow__mem_t *mem,
                             size_t count);
-/* Moves all of `from`, which is left empty, to `to`, which wasn't in use. */
-void uvow__items_move(uvow__items_t *to, uvow__items_t *from);
 /* Releases all, one after the other, and its memory. */
 void uvow__items_done(uvow__items_t *items, const uvow__mem_t *mem);
 
