@@ -164,11 +164,65 @@ TEST_CASE(without_memory) {
   }
 }
 
+/* What a server needs of a description, in the order in which it's missed. */
+TEST_CASE(what_a_server_lacks) {
+  static const struct {
+    const char *rule;
+    const char *members;
+    const char *lacks;
+  } rows[] = {
+      {"", "\"batches\":false", "reply, or partial and end"},
+      {"", "\"partial\":{\"id\":\"$id\"}", "reply, or partial and end"},
+      {"", "\"partial\":{\"id\":\"$id\"},\"end\":{\"id\":\"$id\",\"e\":1}",
+       "reply_error"},
+      {"", "\"reply\":{\"id\":\"$id\"}", "reply_error"},
+      {"",
+       "\"reply\":{\"id\":\"$id\"},\"reply_error\":{\"id\":\"$id\",\"e\":1}",
+       "a rule for calls"},
+      {",{\"when\":{\"/m\":true},\"is\":\"call\",\"id\":\"/id\",\"name\":\"/"
+       "m\"}",
+       "\"reply\":{\"id\":\"$id\"},\"reply_error\":{\"id\":\"$id\",\"e\":1}",
+       NULL},
+  };
+  for (size_t i = 0; i < UVOW__COUNT(rows); i++) {
+    char text[600];
+    snprintf(text, sizeof(text),
+             "{\"name\":\"n\",\"call\":{\"id\":\"$id\",\"m\":\"$method\"},"
+             "\"rules\":[{\"is\":\"ok\",\"id\":\"/id\",\"when\":{\"/m\":false}}"
+             "%s],%s}",
+             rows[i].rule, rows[i].members);
+    uvow_error_t *error = NULL;
+    uvow_protocol_t *made = uvow_protocol_parse(text, strlen(text), &error);
+    if (!made)
+      fail_msg("%s\n  %s", text, uvow_error_message(error));
+    const char *lacks = uvow__protocol_lacks(made);
+    assert_string_equal(lacks ? lacks : "", rows[i].lacks ? rows[i].lacks : "");
+    uvow_protocol_unref(made);
+  }
+}
+
+/* A message that is nested deeper than anything that is read. */
+TEST_CASE(what_is_too_deep) {
+  static char text[3000];
+  const uvow_protocol_t *protocol = uvow_protocol_by_name("jsonrpc2");
+  uvow__msg_t msg;
+  uvow__buf_t out;
+  memset(text, '[', sizeof(text));
+  memcpy(text, "{\"id\":1,\"result\":", 17);
+  (void)uvow__protocol_decode(protocol, text, sizeof(text), &msg);
+  assert_int_equal(msg.kind, UVOW__MSG_MALFORMED);
+  assert_string_equal(uvow__fault_text((uvow__fault_t)msg.fault),
+                      "nested deeper than 2048 levels");
+  uvow__buf_init(&out, &uvow__mem_default, 100);
+  assert_int_equal(uvow__protocol_control(protocol, &msg, &out), UVOW_EINVAL);
+  uvow__buf_done(&out);
+}
+
 TEST_MODULE(bounds) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(pieces),
-      cmocka_unit_test(places),
-      cmocka_unit_test(without_memory),
+      cmocka_unit_test(pieces),           cmocka_unit_test(places),
+      cmocka_unit_test(without_memory),   cmocka_unit_test(what_a_server_lacks),
+      cmocka_unit_test(what_is_too_deep),
   };
   return cmocka_run_group_tests_name("protocol/bounds", tests, NULL, NULL);
 }

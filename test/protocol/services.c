@@ -60,6 +60,7 @@ static const encode_case_t home_assistant_writes[] = {
     {{.kind = UVOW__OP_CALL, .id = 19, .method = S("ping"), .params = S("[]")}, NULL},
     {{.kind = UVOW__OP_REPLY, .raw_id = S("4"), .method = S("get_states"), .params = S("[]")}, "{\"id\":4,\"type\":\"result\",\"success\":true,\"result\":[]}"},
     {{.kind = UVOW__OP_REPLY_ERROR, .raw_id = S("4"), .error_code = -32601, .error_message = S("no")}, "{\"id\":4,\"type\":\"result\",\"success\":false,\"error\":{\"code\":-32601,\"message\":\"no\"}}"},
+    {{.kind = UVOW__OP_REPLY_ERROR, .raw_id = S("4"), .error_code_text = S("not_\"found\""), .error_message = S("no")}, "{\"id\":4,\"type\":\"result\",\"success\":false,\"error\":{\"code\":\"not_\\\"found\\\"\",\"message\":\"no\"}}"},
     {{.kind = UVOW__OP_PARTIAL, .raw_id = S("4"), .params = S("{\"a\":1}")}, "{\"id\":4,\"type\":\"event\",\"event\":{\"a\":1}}"},
 };
 

@@ -70,6 +70,11 @@ static const struct {
     {"\"\\ude00x\"", S("\xef\xbf\xbdx")},
     {"\"\\ud83d\\n\"", S("\xef\xbf\xbd\n")},
     {"\"\\ud83d\\ud83d\\ude00\"", S("\xef\xbf\xbd\xf0\x9f\x98\x80")},
+    {"\"\\ud83d\\u0041\"", S("\xef\xbf\xbd"
+                             "A")},
+    {"\"\\ud83d\\ue000\"", S("\xef\xbf\xbd\xee\x80\x80")},
+    {"\"\\ud83dtwelve more\"", S("\xef\xbf\xbdtwelve more")},
+    {"\"\\ud83d\\n12345678\"", S("\xef\xbf\xbd\n12345678")},
 };
 
 TEST_CASE(unescapes) {
@@ -97,6 +102,8 @@ TEST_CASE(refuses_what_is_no_string) {
     uvow__buf_init(&buf, &uvow__mem_default, 1000);
     assert_int_equal(uvow__buf_append_text(&buf, "kept"), 0);
     assert_int_equal(uvow__json_unescape(&buf, raw), UVOW_EENVELOPE);
+    assert_int_equal(uvow__json_string_begins(raw, (uvow__slice_t){"", 0}), 0);
+    assert_int_equal(uvow__json_string_ends(raw, (uvow__slice_t){"", 0}), 0);
     is_text(&buf, "kept", 4);
     assert_false(uvow__json_string_is(raw, raw));
     uvow__buf_done(&buf);
