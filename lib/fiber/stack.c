@@ -159,8 +159,7 @@ static uvow__stack_t *cut(kind_t *kind) {
 
 uvow__stack_t *uvow__stack_take(uvow__stacks_t *stacks, size_t bytes,
                                 int guarded) {
-  if (bytes < UVOW__STACK_MIN || bytes > UVOW__STACK_MAX)
-    return NULL;
+  assert(bytes >= UVOW__STACK_MIN && bytes <= UVOW__STACK_MAX);
   bytes = round_up(bytes, stacks->page);
   kind_t *kind = kind_of(stacks, bytes, guarded != 0);
   if (!kind)

@@ -30,9 +30,8 @@ void uvow__stacks_init(uvow__stacks_t *stacks, const uvow__mem_t *mem,
                        size_t head);
 /* Unmaps all. Each must have been given back. */
 void uvow__stacks_done(uvow__stacks_t *stacks);
-/* A stack of so many bytes, rounded up to whole pages, head included. The head
- * behind uvow__stack_t is undefined. NULL: no memory, or less than STACK_MIN or
- * more than STACK_MAX. */
+/* A stack of so many bytes, STACK_MIN to STACK_MAX, rounded up to whole pages,
+ * head included. The head behind uvow__stack_t is undefined. NULL: no memory. */
 uvow__stack_t *uvow__stack_take(uvow__stacks_t *stacks, size_t bytes,
                                 int guarded);
 void uvow__stack_give(uvow__stack_t *stack);

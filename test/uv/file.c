@@ -204,6 +204,30 @@ TEST_CASE(a_file_that_comes_too_late_is_closed) {
   close_scene(&s);
 }
 
+/* A value of it is an owner more. */
+TEST_CASE(a_file_is_kept_by_its_value) {
+  scene_t s;
+  uvow_result_t r;
+  void *file = NULL;
+  open_scene(&s);
+  uvow_future_t *f =
+      uvow_fs_open(s.bed.loop, s.path, UV_FS_O_RDWR | UV_FS_O_CREAT, 0600);
+  assert_int_equal(loop_bed_wait(&s.bed, f, &r), 0);
+  int open = open_fds();
+  uvow_value_t kept = uvow_result_keep(&r);
+  f = uvow_future_delay(s.bed.loop, 0);
+  assert_int_equal(loop_bed_wait(&s.bed, f, NULL), 0); /* the result is gone */
+  assert_int_equal(open_fds(), open);
+  assert_int_equal(uvow_value_get_ptr(&kept, &uvow_type_file, &file), 0);
+  f = uvow_fs_write((uvow_file_t *)file, uvow_value_text("kept"), 0);
+  assert_int_equal(loop_bed_wait(&s.bed, f, NULL), 0);
+  uvow_value_clear(&kept);
+  loop_bed_run(&s.bed);
+  assert_int_equal(open_fds(), open - 1);
+  loop_bed_close(&s.bed, "closed");
+  folder_remove(&s.folder);
+}
+
 TEST_CASE(a_file_outlives_its_loop) {
   scene_t s;
   int before;
@@ -232,6 +256,7 @@ TEST_MODULE(file) {
       cmocka_unit_test(errors_name_the_call_and_the_path),
       cmocka_unit_test(bad_arguments),
       cmocka_unit_test(a_file_that_comes_too_late_is_closed),
+      cmocka_unit_test(a_file_is_kept_by_its_value),
       cmocka_unit_test(a_file_outlives_its_loop),
   };
   return cmocka_run_group_tests_name("uv/file", tests, NULL, NULL);

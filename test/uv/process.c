@@ -115,6 +115,24 @@ TEST_CASE(the_loop_closes_meanwhile) {
   (void)uv_kill(pid, SIGKILL);
 }
 
+static void spawn_late(const uvow_result_t *result, void *data) {
+  const char *args[] = {"sh", "-c", "exit 0", NULL};
+  uvow_process_options_t options = {.size = sizeof(options), .args = args};
+  loop_bed_t *bed = (loop_bed_t *)data;
+  assert_int_equal(uvow_error_code(result->error), UVOW_ECLOSED);
+  assert_null(uvow_spawn(bed->loop, &options));
+  assert_int_equal(uvow_error_code(uvow_loop_error(bed->loop)), UVOW_ECLOSED);
+  loop_bed_log(bed, "late");
+}
+
+/* Who is told of the close makes no children any more. */
+TEST_CASE(none_as_the_loop_closes) {
+  loop_bed_t bed;
+  loop_bed_open(&bed);
+  uvow_future_done(uvow_future_delay(bed.loop, 100000), spawn_late, &bed);
+  loop_bed_close(&bed, "late closed");
+}
+
 /* A session of its own; another user, which only root may make. */
 TEST_CASE(libuvs_flags) {
   const char *args[] = {"sh", "-c", "exec sleep 1000", NULL};
@@ -183,6 +201,7 @@ TEST_MODULE(process) {
       cmocka_unit_test(close_kills_what_does_not_go),
       cmocka_unit_test(the_last_owner_lets_it_run),
       cmocka_unit_test(the_loop_closes_meanwhile),
+      cmocka_unit_test(none_as_the_loop_closes),
       cmocka_unit_test(libuvs_flags),
       cmocka_unit_test(spawns_that_cannot_be),
   };

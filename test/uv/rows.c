@@ -496,6 +496,11 @@ TEST_CASE(from_file_to_file) {
   assert_int_equal(sent, 4);
   assert_int_equal(wait(&s, uvow_fs_read(to, 100, 0), &r), 0);
   expect_text(&r, "ello");
+  assert_int_equal(wait(&s, uvow_fs_sendfile(to, NULL, 0, 1), NULL),
+                   UVOW_EINVAL);
+  assert_int_equal(wait(&s, uvow_fs_sendfile(NULL, to, 0, 1), NULL),
+                   UVOW_EINVAL);
+  assert_null(uvow_fs_sendfile(NULL, NULL, 0, 1));
   uvow_file_unref(to);
   close_scene(&s);
 }

@@ -7,8 +7,9 @@
 
 #include <uvow/uv.h>
 
-#include "support/loop_bed.h"
+#include "support/faults.h"
 #include "support/folder.h"
+#include "support/loop_bed.h"
 
 /* Both descriptors as they were. */
 typedef struct scene {
@@ -166,6 +167,86 @@ TEST_CASE(a_terminal) {
   close(master);
 }
 
+/* What each kind is made of, and how it may fail. */
+typedef struct kind {
+  int in;
+  int out;
+  int code; /* what fails so; 0: memory */
+} kind_t;
+
+static void expect_failed(loop_bed_t *bed, uvow_stream_t *in,
+                          const kind_t *kind) {
+  uvow_result_t r;
+  uvow_future_t *next = uvow_stream_next(in);
+  if (!next || uvow_future_state(next) == UVOW_PENDING) {
+    uvow_future_drop(next);
+    return;
+  }
+  int code = loop_bed_wait(bed, next, &r);
+  assert_true(code == UVOW_ENOMEM || code == kind->code);
+}
+
+/* It's there or it isn't, half of it never; and nothing of it stays. */
+static void use(test_alloc_t *alloc, void *data) {
+  const kind_t *kind = (const kind_t *)data;
+  loop_bed_t bed;
+  memset(&bed, 0, sizeof(bed));
+  int in = dup(0), out = dup(1);
+  fflush(stdout);
+  dup2(kind->in, 0);
+  dup2(kind->out, 1);
+  if (loop_bed_open_with(&bed, alloc)) {
+    assert_int_equal(uv_loop_close(&bed.uv), 0);
+  } else {
+    uvow_channel_t stdio = uvow_stdio(bed.loop);
+    int halves = (stdio.in != NULL) + (stdio.out != NULL);
+    if (stdio.in) {
+      (void)uvow_sink_push(stdio.out, uvow_value_text("x"));
+      uvow_sink_end(stdio.out);
+      expect_failed(&bed, stdio.in, kind);
+    }
+    uvow_stream_unref(stdio.in);
+    loop_bed_close(&bed, "closed");
+    assert_true(halves != 1);
+    assert_true(halves == 2 || alloc->failed);
+  }
+  dup2(in, 0);
+  dup2(out, 1);
+  close(in);
+  close(out);
+}
+
+static void use_faults(void *data) {
+  test_alloc_t alloc;
+  test_alloc_init(&alloc);
+  use(&alloc, data);
+  assert_int_equal(alloc.live, 0);
+}
+
+TEST_CASE(each_kind_may_fail) {
+  int in[2], out[2];
+  assert_int_equal(pipe(in), 0);
+  assert_int_equal(pipe(out), 0);
+  int master = posix_openpt(O_RDWR | O_NOCTTY);
+  assert_int_equal(grantpt(master) || unlockpt(master), 0);
+  int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+  int none = open("/dev/null", O_RDWR);
+  kind_t kinds[] = {{in[0], out[1], 0}, {slave, slave, 0}, {none, none, 0}};
+  for (size_t i = 0; i < 3; i++) {
+    kinds[i].code = 0;
+    test_alloc_sweep(use, &kinds[i]);
+    kinds[i].code = UV_EBADF;
+    faults_sweep(UV_EBADF, use_faults, &kinds[i]);
+  }
+  for (int i = 0; i < 2; i++) {
+    close(in[i]);
+    close(out[i]);
+  }
+  close(slave);
+  close(master);
+  close(none);
+}
+
 TEST_CASE(none_at_all) {
   scene_t s;
   uvow_result_t r;
@@ -193,6 +274,7 @@ TEST_MODULE(stdio) {
       cmocka_unit_test(errors_go_to_stderr),
       cmocka_unit_test(files),
       cmocka_unit_test(a_terminal),
+      cmocka_unit_test(each_kind_may_fail),
       cmocka_unit_test(none_at_all),
   };
   return cmocka_run_group_tests_name("uv/stdio", tests, NULL, NULL);
