@@ -132,6 +132,12 @@ TEST_CASE(messages_in_pieces) {
       {0, 100,
        "Content-Type: x; charset=utf-8\r\ncontent-length:  5 \r\n\r\n\r\n\r\n{",
        "[\r\n\r\n{] end+"},
+      {0, 100,
+       "Content-Type:\t x \r\nCONTENT-LENGTH:\t 3 \t\r\n\r\none"
+       "content-length:3\r\n\r\ntwo",
+       "[one][two] end+"},
+      {0, 100, "Content-Length: \r\n\r\nhello", "end!EPROTO"},
+      {0, 100, "Content-Length\r\n\r\nhello", "end!EPROTO"},
       {0, 4, "Content-Length: 5\r\n\r\nhello", "end!ETOOBIG"},
       {0, 100, "Content-Length: 5\r\n\r\nhell", "end!EPROTO"},
       {0, 100, "Content-Length: 5\r\n", "end!EPROTO"},

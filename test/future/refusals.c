@@ -154,6 +154,31 @@ TEST_CASE(a_stream_that_nobody_takes) {
   }
 }
 
+/* A scope takes what is given to it, whatever becomes of it. */
+TEST_CASE(of_a_scope) {
+  turn_t other;
+  scene_t s;
+  begin(&s);
+  turn_init(&other);
+  assert_null(uvow_scope_new(NULL));
+  assert_null(uvow_scope_idle(NULL));
+  assert_int_equal(uvow_scope_timeout(NULL, 5), UVOW_EINVAL);
+  uvow_scope_t *scope = uvow_scope_new(s.turn.loop);
+  uvow_future_t *foreign = uvow_future_fulfilled(other.loop, uvow_value_none());
+  expect(&s, uvow_scope_add(scope, uvow_future_ref(foreign)), "!EINVAL");
+  expect(&s, uvow_scope_close(scope), "+");
+  assert_int_equal(uvow_scope_timeout(scope, 5), 0);
+  expect(&s,
+         uvow_scope_add(scope,
+                        uvow_future_fulfilled(s.turn.loop, uvow_value_none())),
+         "!ECANCELED");
+  expect(&s, uvow_scope_add(scope, uvow_future_ref(foreign)), "!EINVAL");
+  uvow_scope_free(scope);
+  uvow_future_unref(foreign);
+  turn_end(&other);
+  end(&s);
+}
+
 static uvow_future_t *start_itself(size_t i, void *data) {
   (void)i;
   return uvow_future_ref(((scene_t *)data)->future);
@@ -206,6 +231,7 @@ TEST_MODULE(refusals) {
       cmocka_unit_test(of_a_stream_that_is_read),
       cmocka_unit_test(of_a_loop_that_is_closed),
       cmocka_unit_test(a_stream_that_nobody_takes),
+      cmocka_unit_test(of_a_scope),
       cmocka_unit_test(jobs_of_a_map),
       cmocka_unit_test(a_turn_that_cancels_itself),
   };
