@@ -93,8 +93,35 @@ static int is_looked_at(const uvow__parser_t *p, uvow__slice_t text,
   return w.bad;
 }
 
-static int same(uvow__slice_t a, uvow__slice_t b) {
-  return a.ptr == b.ptr && a.len == b.len;
+/* The parts of a message that vary; the session is behind them. */
+enum { VARY = 4, PARTS };
+
+static void list_parts(const uvow__msg_t *msg, uvow__slice_t *ret) {
+  ret[0] = msg->raw_id;
+  ret[1] = msg->name;
+  ret[2] = msg->value;
+  ret[3] = msg->traceparent;
+  ret[VARY] = msg->session;
+}
+
+static int have_same_parts(const uvow__msg_t *a, const uvow__msg_t *b) {
+  uvow__slice_t of_a[PARTS], of_b[PARTS];
+  int same = 1;
+  list_parts(a, of_a);
+  list_parts(b, of_b);
+  for (size_t i = 0; i < PARTS; i++)
+    same &= (of_a[i].ptr == of_b[i].ptr) & (of_a[i].len == of_b[i].len);
+  return same;
+}
+
+static int are_looked_at(const uvow__parser_t *p, uvow__slice_t text,
+                         const uvow__msg_t *msg) {
+  uvow__slice_t parts[PARTS];
+  int looked_at = 0;
+  list_parts(msg, parts);
+  for (size_t i = 0; i < VARY; i++)
+    looked_at |= is_looked_at(p, text, parts[i]);
+  return looked_at;
 }
 
 /* Both ways agree about a message, and rules look at no variable part; the quick
@@ -109,14 +136,8 @@ static int agrees(const uvow__parser_t *p, const uvow__template_t *template,
          uvow__protocol_decode_by_rules(protocol, &protocol->ids, text.ptr,
                                         text.len, &slow) == 0 &&
          quick.kind == slow.kind && !slow.half && quick.has_id == slow.has_id &&
-         quick.id == slow.id && same(quick.raw_id, slow.raw_id) &&
-         same(quick.name, slow.name) && same(quick.value, slow.value) &&
-         same(quick.session, slow.session) &&
-         same(quick.traceparent, slow.traceparent) &&
-         !is_looked_at(p, text, quick.raw_id) &&
-         !is_looked_at(p, text, quick.name) &&
-         !is_looked_at(p, text, quick.value) &&
-         !is_looked_at(p, text, quick.traceparent);
+         quick.id == slow.id && have_same_parts(&quick, &slow) &&
+         !are_looked_at(p, text, &quick);
 }
 
 /* Each message that the template writes with params of this kind: with and

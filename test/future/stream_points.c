@@ -383,6 +383,7 @@ typedef struct place {
   const stage_t *stage;
   const reader_t *reader;
   void (*act)(rig_t *rig);
+  const uvow_stream_options_t *bounds;
 } place_t;
 
 static void prepare(rig_t *rig, const place_t *place, test_alloc_t *alloc) {
@@ -395,7 +396,7 @@ static void prepare(rig_t *rig, const place_t *place, test_alloc_t *alloc) {
 }
 
 static void play(rig_t *rig, const place_t *place) {
-  rig_make(rig, NULL, 0);
+  rig_make(rig, place->bounds, 0);
   rig_read(rig);
   rig_push_slowly(rig, 2);
   rig_push_fast(rig, place->stage->is & DROPS_FAST ? 1 : 2);
@@ -454,7 +455,7 @@ static void let_go(dry_t *dry, int which, uvow__pool_t *pool,
 }
 
 static void allocations_fail(const stage_t *stage, const reader_t *reader) {
-  place_t place = {stage, reader, NULL};
+  place_t place = {stage, reader, NULL, NULL};
   test_alloc_sweep(without_memory, &place);
   place.act = act_cancel;
   test_alloc_sweep(without_memory, &place);
@@ -490,9 +491,12 @@ static int play_dry(const place_t *place, size_t links, size_t blocks) {
 }
 
 static void pools_are_dry(const stage_t *stage, const reader_t *reader) {
-  place_t place = {stage, reader, NULL};
-  for (int how = 0; how < 4; how++) {
+  static const uvow_stream_options_t narrow = {
+      .size = sizeof(narrow), .max_items = 1, .full = UVOW_FULL_DROP_NEWEST};
+  place_t place = {stage, reader, NULL, NULL};
+  for (int how = 0; how < 6; how++) {
     place.act = how & 1 ? act_cancel : NULL;
+    place.bounds = how & 4 ? &narrow : NULL; /* with gaps */
     for (size_t left = 0;
          play_dry(&place, how & 2 ? left : 500, how & 2 ? 500 : left); left++)
       assert_true(left < 500);

@@ -1,6 +1,9 @@
 /* Files, call by call. */
 #include <stdio.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <uvow/uv.h>
 
 #include "support/loop_bed.h"
@@ -204,6 +207,29 @@ TEST_CASE(a_file_that_comes_too_late_is_closed) {
   close_scene(&s);
 }
 
+/* What the system takes a part of is written on; then it takes no more. */
+TEST_CASE(a_write_that_is_cut) {
+  static char large[1000000];
+  char room[sizeof(large)];
+  scene_t s;
+  uvow_result_t r;
+  open_scene(&s);
+  memset(large, 'x', sizeof(large) - 1);
+  assert_int_equal(mkfifo(s.path, 0600), 0);
+  uvow_future_t *f =
+      uvow_fs_open(s.bed.loop, s.path, UV_FS_O_RDWR | UV_FS_O_NONBLOCK, 0);
+  assert_int_equal(loop_bed_wait(&s.bed, f, &r), 0);
+  uvow_file_t *file = uvow_file_ref(uvow_result_file(&r));
+  f = uvow_fs_write(file, uvow_value_text(large), -1);
+  assert_int_equal(loop_bed_wait(&s.bed, f, &r), UV_EAGAIN);
+  ssize_t got = read(uvow_file_fd(file), room, sizeof(room));
+  assert_true(got > 0 && got < (ssize_t)sizeof(room));
+  assert_memory_equal(room, large, (size_t)got);
+  uvow_file_unref(file);
+  loop_bed_close(&s.bed, "closed");
+  folder_remove(&s.folder);
+}
+
 /* A value of it is an owner more. */
 TEST_CASE(a_file_is_kept_by_its_value) {
   scene_t s;
@@ -256,6 +282,7 @@ TEST_MODULE(file) {
       cmocka_unit_test(errors_name_the_call_and_the_path),
       cmocka_unit_test(bad_arguments),
       cmocka_unit_test(a_file_that_comes_too_late_is_closed),
+      cmocka_unit_test(a_write_that_is_cut),
       cmocka_unit_test(a_file_is_kept_by_its_value),
       cmocka_unit_test(a_file_outlives_its_loop),
   };

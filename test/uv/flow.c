@@ -268,6 +268,37 @@ TEST_CASE(what_was_said_is_read) {
   close_scene(&s);
 }
 
+/* It says no more, hears no more, and the peer doesn't close: that has its time,
+ * or ends with the loop. */
+TEST_CASE(a_peer_that_never_closes) {
+  for (int closes = 0; closes < 2; closes++) {
+    scene_t s;
+    int rc = 0;
+    open_scene(&s);
+    uvow_loop_advance(s.bed.loop, 1);
+    assert_int_equal(push(s.a.out, "bye"), 0);
+    uvow_sink_end(s.a.out);
+    s.a.out = NULL;
+    uvow_stream_unref(s.a.in);
+    s.a.in = NULL;
+    expect(&s, s.b.in, "bye");
+    expect_end(&s, s.b.in);
+    for (int i = 0; i < 10; i++) {
+      assert_int_equal(push(s.b.out, "nobody hears it"), 0);
+      uv_run(&s.bed.uv, UV_RUN_NOWAIT);
+    }
+    if (!closes) {
+      uvow_loop_advance(s.bed.loop, 100000);
+      for (int i = 0; rc == 0 && i < 100000; i++) {
+        rc = push(s.b.out, "x");
+        uv_run(&s.bed.uv, UV_RUN_NOWAIT);
+      }
+      assert_int_equal(rc, UVOW_ECLOSED);
+    }
+    close_scene(&s);
+  }
+}
+
 TEST_CASE(what_is_not_bytes) {
   scene_t s;
   open_scene(&s);
@@ -373,6 +404,7 @@ TEST_MODULE(flow) {
       cmocka_unit_test(a_deaf_one_sends_all),
       cmocka_unit_test(deaf_at_last),
       cmocka_unit_test(what_was_said_is_read),
+      cmocka_unit_test(a_peer_that_never_closes),
       cmocka_unit_test(what_is_not_bytes),
       cmocka_unit_test(the_loop_closes_meanwhile),
   };

@@ -127,6 +127,8 @@ static void spawn_late(const uvow_result_t *result, void *data) {
 
 /* Who is told of the close makes no children any more. */
 TEST_CASE(none_as_the_loop_closes) {
+  assert_null(uvow_process_ref(NULL));
+  assert_int_equal(uvow_process_pid(NULL), 0);
   loop_bed_t bed;
   loop_bed_open(&bed);
   uvow_future_done(uvow_future_delay(bed.loop, 100000), spawn_late, &bed);

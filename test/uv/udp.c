@@ -67,6 +67,27 @@ TEST_CASE(a_question_and_its_answer) {
   close_scene(&s);
 }
 
+/* What nobody reads stops the socket; who reads on has all of it, in order. */
+TEST_CASE(a_reader_that_waits) {
+  char text[20];
+  uvow_result_t r;
+  scene_t s;
+  open_scene(&s);
+  for (int i = 0; i < 150; i++) {
+    snprintf(text, sizeof(text), "%d", i);
+    assert_int_equal(send_text(&s, text), 0);
+    uv_run(&s.bed.uv, UV_RUN_NOWAIT);
+  }
+  for (int i = 0; i < 10; i++)
+    uv_run(&s.bed.uv, UV_RUN_NOWAIT);
+  assert_true(uvow_stream_waiting(s.b.in) < 150);
+  for (int i = 0; i < 150; i++) {
+    snprintf(text, sizeof(text), "%d", i);
+    expect(&s, s.b.in, text, &r);
+  }
+  close_scene(&s);
+}
+
 /* To one address only, and from nobody else. */
 TEST_CASE(one_peer) {
   uvow_udp_options_t options = {.size = sizeof(options)};
@@ -446,6 +467,7 @@ TEST_CASE(every_send_may_have_to_wait) {
 TEST_MODULE(udp) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_question_and_its_answer),
+      cmocka_unit_test(a_reader_that_waits),
       cmocka_unit_test(one_peer),
       cmocka_unit_test(halves_end),
       cmocka_unit_test(a_drop_ends_both),
