@@ -576,42 +576,8 @@ static void no_memory(test_alloc_t *alloc, void *data) {
   uvow__buf_done(&out);
 }
 
-/* It comes in pieces, or is more than may be, whose beginning is kept. */
-static void no_memory_in_pieces(test_alloc_t *alloc, void *data) {
-  static uint8_t bytes[20000];
-  uvow__framer_config_t config = *(const uvow__framer_config_t *)data;
-  uvow__framer_t f, peer;
-  uvow__buf_t out;
-  heard_t heard;
-  int rc = 0;
-  start(&peer, 0, 0, &heard);
-  uvow__buf_init(&out, &uvow__mem_default, MIB);
-  assert_int_equal(uvow__framer_send(&peer, &out, 2, 0, bytes, sizeof(bytes)),
-                   0);
-  assert_int_equal(
-      uvow__framer_init(&f, &alloc->allocator, &config, &callbacks, &heard), 0);
-  for (size_t at = 0; rc == 0 && at < out.len; at += 700)
-    rc = uvow__framer_feed(&f, out.data + at,
-                           out.len - at < 700 ? out.len - at : 700);
-  if (alloc->failed)
-    assert_int_equal(rc, UVOW_ENOMEM);
-  else
-    assert_int_equal(rc, config.max_message ? UVOW_ETOOBIG : 0);
-  assert_int_equal(heard.calls, rc == 0);
-  uvow__framer_done(&f);
-  uvow__framer_done(&peer);
-  uvow__buf_done(&out);
-}
-
 TEST_CASE(test_no_memory) {
-  static const uvow__framer_config_t configs[] = {
-      {.is_server = 1},
-      {.is_server = 1, .max_message = 9000},
-      {.is_server = 1, .max_message = 9000, .beginning = 5000},
-  };
   test_alloc_sweep(no_memory, NULL);
-  for (size_t i = 0; i < 3; i++)
-    test_alloc_sweep(no_memory_in_pieces, (void *)(uintptr_t)&configs[i]);
 }
 
 TEST_MODULE(framer) {
