@@ -125,6 +125,65 @@ TEST_CASE(of_a_loop_that_is_closed) {
   turn_assert_released(&turn);
 }
 
+TEST_CASE(of_values_and_channels) {
+  uvow_channel_t a, b;
+  scene_t s;
+  begin(&s);
+  assert_int_equal(uvow_channel_pair(s.turn.loop, NULL, &b), UVOW_EINVAL);
+  assert_int_equal(uvow_channel_pair(s.turn.loop, &a, NULL), UVOW_EINVAL);
+  assert_null(uvow_stream_new(s.turn.loop, NULL, NULL));
+  expect(&s,
+         uvow_future_fulfilled(s.turn.loop,
+                               uvow_value_binary(s.turn.loop, NULL, 5)),
+         "!EINVAL");
+  expect(&s,
+         uvow_future_fulfilled(s.turn.loop, uvow_value_binary(NULL, "a", 1)),
+         "!EINVAL");
+  uvow_sink_fail(s.sink, NULL);
+  s.sink = NULL;
+  expect_next(&s, own(&s), "!EINVAL");
+  assert_int_equal(uvow_channel_pair(s.turn.loop, &a, &b), 0);
+  a = uvow_channel_content_length(a, 100);
+  assert_int_equal(uvow_sink_push(b.out, uvow_value_int64(5)), 0);
+  expect_next(&s, a.in, "!ETYPE");
+  uvow_sink_drop(a.out);
+  uvow_sink_drop(b.out);
+  uvow_stream_unref(b.in);
+  end(&s);
+}
+
+/* An item that is an error isn't a line: it's the end of them. */
+TEST_CASE(of_lines_of_no_bytes) {
+  scene_t s;
+  begin(&s);
+  uvow_future_t *f = uvow_future_rejected(
+      s.turn.loop, uvow_error_new(s.turn.loop, UVOW_EPROTO, "no"));
+  expect_next(
+      &s, uvow_stream_lines(uvow_stream_of_futures(s.turn.loop, &f, 1), 100),
+      "!EPROTO");
+  assert_int_equal(uvow_sink_push(s.sink, uvow_value_int64(1)), 0);
+  expect_next(&s, uvow_stream_lines(own(&s), 100), "!ETYPE");
+  end(&s);
+}
+
+static uvow_next_t pass(const uvow_result_t *item, void *data) {
+  (void)ignore(item, data);
+  return uvow_next_pass();
+}
+
+TEST_CASE(each_that_passes) {
+  scene_t s;
+  begin(&s);
+  uvow_future_t *each = uvow_stream_each(own(&s), pass, &s);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(uvow_sink_push(s.sink, uvow_value_int64(i)), 0);
+  uvow_sink_end(s.sink);
+  s.sink = NULL;
+  expect(&s, each, "+");
+  assert_int_equal(s.calls, 3);
+  end(&s);
+}
+
 /* A continuation may end in a stream: it's read to its end. */
 static uvow_next_t to_a_stream(const uvow_result_t *result, void *data) {
   scene_t *s = (scene_t *)data;
@@ -231,6 +290,9 @@ TEST_MODULE(refusals) {
       cmocka_unit_test(of_a_stream_that_is_read),
       cmocka_unit_test(of_a_loop_that_is_closed),
       cmocka_unit_test(a_stream_that_nobody_takes),
+      cmocka_unit_test(of_values_and_channels),
+      cmocka_unit_test(of_lines_of_no_bytes),
+      cmocka_unit_test(each_that_passes),
       cmocka_unit_test(of_a_scope),
       cmocka_unit_test(jobs_of_a_map),
       cmocka_unit_test(a_turn_that_cancels_itself),

@@ -48,6 +48,9 @@ TEST_CASE(what_can_be_done) {
   assert_int_equal(loop_bed_wait(&s.bed, f, NULL), 0);
   loop_bed_run(&s.bed);
   assert_int_equal(next(&s, events), UV_READABLE); /* still */
+  uvow_future_t *two[] = {uvow_stream_next(events), uvow_stream_next(events)};
+  assert_int_equal(loop_bed_wait(&s.bed, two[0], NULL), 0);
+  assert_int_equal(loop_bed_wait(&s.bed, two[1], NULL), 0);
   assert_int_equal(read(s.fds[0], &c, 1), 1);
   assert_int_equal(next(&s, events), UV_READABLE);
   close(s.fds[1]);

@@ -58,6 +58,28 @@ TEST_CASE(all_names) {
   close_scene(&s);
 }
 
+/* Nobody asks: it stops where the stream is full, and goes on. */
+TEST_CASE(a_reader_that_waits) {
+  enum { FILES = 300 };
+  uvow_result_t r;
+  int count = 0;
+  scene_t s;
+  open_scene(&s, FILES);
+  uvow_stream_t *names = uvow_fs_scandir(s.bed.loop, s.folder.path);
+  uvow_future_t *first = uvow_stream_next(names);
+  assert_int_equal(loop_bed_wait(&s.bed, first, NULL), 0);
+  loop_bed_run(&s.bed);
+  assert_true(uvow_stream_waiting(names) < FILES - 1);
+  for (;; count++) {
+    assert_int_equal(loop_bed_wait(&s.bed, uvow_stream_next(names), &r), 0);
+    if (uvow_result_is_end(&r))
+      break;
+  }
+  uvow_stream_unref(names);
+  assert_int_equal(count, FILES - 1);
+  close_scene(&s);
+}
+
 static int open_fds(void) {
   uv_fs_t req;
   int n = uv_fs_scandir(NULL, &req, "/proc/self/fd", 0, NULL);
@@ -110,6 +132,7 @@ TEST_CASE(what_cannot_be_scanned) {
 TEST_MODULE(scandir) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_names),
+      cmocka_unit_test(a_reader_that_waits),
       cmocka_unit_test(let_go_of),
       cmocka_unit_test(what_cannot_be_scanned),
   };
