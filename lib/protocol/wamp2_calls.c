@@ -76,19 +76,11 @@ static int put(uvow__buf_t *out, uvow__slice_t text) {
 }
 
 static size_t count_members(uvow__slice_t object) {
-  const char *end = object.ptr + object.len;
-  const char *p = uvow__json_space(object.ptr + 1, end);
-  uvow__json_kind_t kind;
+  uvow__json_items_t items = uvow__json_items(object);
+  uvow__slice_t key, value;
   size_t count = 0;
-  while (p && p < end && *p == '"') {
+  while (uvow__json_items_next(&items, &key, &value))
     count++;
-    p = uvow__envelope_skip(p, end, &kind);
-    p = p ? uvow__json_space(uvow__json_space(p, end) + 1, end) : NULL;
-    p = p && p < end ? uvow__envelope_skip(p, end, &kind) : NULL;
-    p = p ? uvow__json_space(p, end) : NULL;
-    if (p && p < end && *p == ',')
-      p = uvow__json_space(p + 1, end);
-  }
   return count;
 }
 

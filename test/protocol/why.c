@@ -96,6 +96,11 @@ static const why_case_t cases[] = {
      "phoenix2's call can't be written: bytes are {\"$binary\": base64}, "
      "beside "
      "texts of at most 255 bytes each"},
+    {"phoenix2",
+     {CALL, .method = S("m"), .params = S("{\"$binary\":\"QU\\u0046C\"}")},
+     "phoenix2's call can't be written: bytes are {\"$binary\": base64}, "
+     "beside "
+     "texts of at most 255 bytes each"},
 };
 
 static const uvow_protocol_t *protocol_of(const char *name) {
