@@ -68,6 +68,7 @@ typedef struct side {
   wire_t said;
   unsigned noted; /* notifications that it sent */
   unsigned heard; /* the last one that came */
+  unsigned sent;  /* requests that have left */
 } side_t;
 
 struct world {
@@ -77,6 +78,7 @@ struct world {
   int kind;
   int ended;  /* a side has ended or closed */
   int bounds; /* something may be refused */
+  int floods; /* side 0 asks much, of one that refuses much and can't say it */
   int parts;  /* the protocol has partial answers */
   unsigned made;
   int calm;
@@ -112,7 +114,7 @@ static unsigned number_of(const uvow_result_t *result) {
 
 static uvow_value_t params_of(world_t *w, unsigned number) {
   char text[400];
-  unsigned pad = w->bounds ? sim_below(&w->random, 300) : 3;
+  unsigned pad = w->bounds && !w->floods ? sim_below(&w->random, 300) : 3;
   int len = snprintf(text, sizeof(text), "[%u,\"%0*u\"]", number, (int)pad, 0);
   return uvow_value_bytes(w->s.loop, text, (size_t)len);
 }
@@ -207,6 +209,9 @@ static uvow_next_t on_many(const uvow_result_t *item, void *data) {
 static void check_error(world_t *w, const ask_t *ask, unsigned number,
                         const uvow_error_t *error) {
   int code = uvow_error_code(error);
+  int status = uvow_error_status(error);
+  if (status == 1002 || status == 1003 || status == 1007)
+    wrong(w, "one end says that the other broke a rule", number, status);
   if (uvow_error_outcome(error) == UVOW_NOT_SENT && ask->seen)
     wrong(w, "it was sent", number, code);
   totals.timed_out += code == UVOW_ETIMEDOUT;
@@ -275,6 +280,13 @@ static void ask_something(side_t *side) {
     ask->kept = uvow_future_ref(f);
   if (!f || uvow_future_done(f, on_settled, ask))
     wrong(w, "no future", number, 0);
+}
+
+static void ask_some(side_t *side) {
+  world_t *w = side->world;
+  unsigned times = w->floods ? sim_below(&w->random, 8) : 1;
+  for (unsigned i = 0; i < times; i++)
+    ask_something(w->floods ? &w->sides[0] : side);
 }
 
 static void notify(side_t *side) {
@@ -394,7 +406,7 @@ static void move(side_t *from, size_t most) {
 /* A WebSocket's bytes: more than one connection there never is. */
 static void move_frames(world_t *w, int from, size_t most) {
   totals.moved += ends_move(&w->ends, from, most);
-  if (w->calm || sim_one_in(&w->random, 3))
+  if (w->calm || sim_one_in(&w->random, w->floods ? 8 : 3))
     wires_drain(wires_last(&w->ends.wires), from);
   w->ends.wires.block = !w->calm && sim_one_in(&w->random, 4);
 }
@@ -421,7 +433,7 @@ static void step(world_t *w) {
   case 0:
   case 1:
   case 2:
-    ask_something(side);
+    ask_some(side);
     break;
   case 3:
     notify(side);
@@ -450,6 +462,13 @@ static void step(world_t *w) {
     end_side(side, (int)sim_below(&w->random, 3));
   if (sim_one_in(&w->random, 600))
     cut(w);
+}
+
+static void on_sent(const uvow_peer_t *peer, uint64_t id, const char *method,
+                    void *data) {
+  world_t *w = (world_t *)data;
+  (void)id, (void)method;
+  w->sides[peer != w->sides[0].peer].sent++;
 }
 
 static void make_framed(world_t *w, const uvow_peer_options_t *options) {
@@ -486,14 +505,21 @@ static void make_websocket(world_t *w, uvow_peer_options_t *options) {
 
 static void make(world_t *w, uvow_methods_t *methods) {
   uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_trace_t trace = {.size = sizeof(trace), .on_sent = on_sent, .data = w};
   uvow_protocol_t *parts = w->parts ? parts_protocol() : NULL;
   options.protocol = parts ? parts : uvow_protocol_by_name("jsonrpc2");
   options.methods = methods;
-  w->bounds = (int)sim_below(&w->random, 2);
+  options.trace = &trace;
+  w->bounds = w->floods || sim_one_in(&w->random, 2);
   if (w->bounds) {
     options.max_calls = 1 + sim_below(&w->random, 8);
     options.max_pending = 1 + sim_below(&w->random, 16);
     options.max_unsent_bytes = 2000 + sim_below(&w->random, 20000);
+  }
+  if (w->floods) {
+    options.max_calls = 1;
+    options.max_pending = 1000;
+    options.max_unsent_bytes = 1000 + sim_below(&w->random, 1000);
   }
   assert_int_equal(uvow_methods_add(methods, NULL, work, w), 0);
   assert_int_equal(uvow_methods_add(methods, "note", note, w), 0);
@@ -506,6 +532,14 @@ static void make(world_t *w, uvow_methods_t *methods) {
   else
     make_framed(w, &options);
   uvow_protocol_unref(parts);
+}
+
+/* Nothing of what was said can be lost. */
+static int is_whole(const world_t *w) {
+  for (int i = 0; i < 2; i++)
+    if (uvow_peer_state(w->sides[i].peer) != UVOW_PEER_OPEN)
+      return 0;
+  return !w->ended;
 }
 
 /* All that can happen does: what waits is answered, or its time is over. */
@@ -535,6 +569,8 @@ static void calm(world_t *w) {
       wrong(w, "the counts are wrong", (unsigned)stats.pending, 0);
     if (!w->ended && !w->bounds && w->sides[i].heard != w->sides[!i].noted)
       wrong(w, "a notification is lost", w->sides[i].heard, 0);
+    if (is_whole(w) && stats.calls != w->sides[!i].sent)
+      wrong(w, "a request is lost", (unsigned)stats.calls, 0);
   }
 }
 
@@ -547,6 +583,7 @@ static void run_world(uint64_t seed) {
   script_init(&w->s);
   script_drive_clock(&w->s);
   w->kind = (int)sim_below(&w->random, KINDS);
+  w->floods = w->kind == WEBSOCKET && sim_one_in(&w->random, 2);
   w->parts = (int)sim_below(&w->random, 2);
   w->sides[0].world = w->sides[1].world = w;
   uvow_methods_t *methods = uvow_methods_new(w->s.loop);
