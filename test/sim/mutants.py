@@ -26,10 +26,10 @@ FLAGS = ("-std=c11 -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=address,"
          "undefined -fno-sanitize-recover=all -w -Iinclude -Ilib -Itest")
 LIBS = "-luv -lwslay -ljansson -lssl -lcrypto -lz -lcmocka"
 
-# The programs: their own sources, but for what another of them has.
-PROGRAMS = {"sim": ("test/sim", {"pair.c"}),
-            "pair": ("test/sim/pair.c", set()),
-            "model": ("test/model", set())}
+# The programs, and their own sources.
+PROGRAMS = {"sim": "test/sim/[!p]*.c",
+            "pair": "test/sim/pair*.c",
+            "model": "test/model/*.c"}
 
 # What is broken, where, the line, what it becomes; and who is to find it, if not
 # the simulation.
@@ -60,9 +60,9 @@ MUTANTS = (
     ("an answer counts for a request sent on another connection",
      "rpc/session.c", "if (!request || !request->sent) {\n    stray_answer(",
      "if (!request) {\n    stray_answer("),
-    ("everything is sent again", "rpc/outbox.c",
-     "  if (!request->idempotent || request->text || ",
-     "  if (request->text || "),
+    ("everything is sent again", "rpc/peer_request.c",
+     "  request->idempotent = options->idempotent != 0;\n",
+     "  request->idempotent = 1;\n"),
     ("a request overtakes what waits", "rpc/outbox.c",
      "!open || !uvow__backlog_empty(&peer->outbox->backlog) ||\n",
      "!open ||\n"),
@@ -203,11 +203,8 @@ def sources(tree):
 
 
 def own_sources(tree, program):
-    where, others = PROGRAMS[program]
-    path = tree / where
-    paths = path.glob("*.c") if path.is_dir() else [path]
-    return sorted(str(path.relative_to(tree)) for path in paths
-                  if path.name not in others)
+    return sorted(str(path.relative_to(tree))
+                  for path in tree.glob(PROGRAMS[program]))
 
 
 def compile_one(tree, name):

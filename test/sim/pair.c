@@ -18,75 +18,12 @@
  *
  * usage: sim_pair [--seeds A-B] [--seed N]
  */
+#include "pair.h"
+
 #include <stdio.h>
-
-#include <uvow/channel.h>
-
-#include "random.h"
-#include "rpc/peer.h"
-#include "support/ends.h"
-#include "support/parts.h"
-
-enum { ASKS_MAX = 400, METHODS = 6, STEPS_MAX = 200, TIMEOUT_MS = 2000 };
-enum { IN_MEMORY, LINES, HEADERS, WEBSOCKET, KINDS };
-enum { AT_ONCE, LATER, REFUSE, BACK, NEVER, MANY };
 
 static const char *const names[METHODS] = {"echo", "later", "refuse",
                                            "back", "never", "many"};
-
-typedef struct world world_t;
-
-/* One request, at both ends. */
-typedef struct ask {
-  world_t *world;
-  int side;   /* who asks */
-  int method; /* of names */
-  int settled;
-  int canceled;
-  int seen; /* by the method */
-  uint64_t made_ms;
-  uint32_t timeout_ms;
-  uvow_future_t *kept;     /* to cancel it by; or NULL */
-  uvow_promise_t *promise; /* what the method waits for; or NULL */
-  uvow_sink_t *sink;       /* of the stream that it returned; or NULL */
-  unsigned made;           /* items */
-  unsigned got;
-  int failed; /* the method has ended it so */
-} ask_t;
-
-/* What one side has said, and the other hasn't read. */
-typedef struct wire {
-  uint8_t bytes[1 << 20];
-  size_t len;
-  size_t at;
-} wire_t;
-
-typedef struct side {
-  world_t *world;
-  uvow_peer_t *peer;  /* the other end, as this side sees it; NULL: unowned */
-  uvow_channel_t far; /* of framed ones: the world's end of its bytes */
-  wire_t said;
-  unsigned noted; /* notifications that it sent */
-  unsigned heard; /* the last one that came */
-  unsigned sent;  /* requests that have left */
-} side_t;
-
-struct world {
-  script_t s;
-  sim_random_t random;
-  uint64_t seed;
-  int kind;
-  int ended;  /* a side has ended or closed */
-  int bounds; /* something may be refused */
-  int floods; /* side 0 asks much, of one that refuses much and can't say it */
-  int parts;  /* the protocol has partial answers */
-  unsigned made;
-  int calm;
-  ends_t ends; /* of WEBSOCKET */
-  side_t sides[2];
-  ask_t asks[ASKS_MAX];
-  unsigned count;
-};
 
 static struct {
   unsigned long answered, refused, timed_out, canceled, lost, notes, moved;
@@ -362,63 +299,6 @@ static void end_side(side_t *side, int how) {
 
 /* ---- the world ---- */
 
-static uvow_next_t on_bytes(const uvow_result_t *item, void *data) {
-  side_t *side = (side_t *)data;
-  uvow_slice_t bytes = uvow_result_bytes(item);
-  wire_t *wire = &side->said;
-  if (bytes.len > sizeof(wire->bytes) - wire->len)
-    abort();
-  memcpy(wire->bytes + wire->len, bytes.bytes, bytes.len);
-  wire->len += bytes.len;
-  return uvow_next_none();
-}
-
-/* What one side said: the end of that is the other one's end too. */
-static void on_silence(const uvow_result_t *result, void *data) {
-  side_t *side = (side_t *)data;
-  world_t *w = side->world;
-  side_t *other = &w->sides[side == w->sides];
-  (void)result;
-  uvow_sink_drop(other->far.out);
-  other->far.out = NULL;
-}
-
-static void move(side_t *from, size_t most) {
-  world_t *w = from->world;
-  side_t *to = &w->sides[from == w->sides];
-  wire_t *wire = &from->said;
-  size_t len = wire->len - wire->at;
-  if (len > most)
-    len = most;
-  if (!len || !to->far.out)
-    return;
-  int rc = uvow_sink_push(
-      to->far.out,
-      uvow_value_bytes(w->s.loop, (const char *)wire->bytes + wire->at, len));
-  if (rc != 0 && rc != 1)
-    return; /* it has no room, or nobody reads it any more */
-  wire->at += len;
-  totals.moved += len;
-  if (wire->at == wire->len)
-    wire->at = wire->len = 0;
-}
-
-/* A WebSocket's bytes: more than one connection there never is. */
-static void move_frames(world_t *w, int from, size_t most) {
-  totals.moved += ends_move(&w->ends, from, most);
-  if (w->calm || sim_one_in(&w->random, w->floods ? 8 : 3))
-    wires_drain(wires_last(&w->ends.wires), from);
-  w->ends.wires.block = !w->calm && sim_one_in(&w->random, 4);
-}
-
-static void move_some(side_t *side, size_t most) {
-  world_t *w = side->world;
-  if (w->kind == WEBSOCKET)
-    move_frames(w, side != w->sides, most);
-  else
-    move(side, most);
-}
-
 static void cut(world_t *w) {
   if (w->kind != WEBSOCKET)
     return;
@@ -455,8 +335,8 @@ static void step(world_t *w) {
     script_turns(&w->s);
     break;
   default:
-    move_some(side,
-              1 + sim_below(&w->random, sim_one_in(&w->random, 3) ? 8 : 2000));
+    totals.moved += pair_move(
+        side, 1 + sim_below(&w->random, sim_one_in(&w->random, 3) ? 8 : 2000));
   }
   if (sim_one_in(&w->random, 300))
     end_side(side, (int)sim_below(&w->random, 3));
@@ -469,19 +349,6 @@ static void on_sent(const uvow_peer_t *peer, uint64_t id, const char *method,
   world_t *w = (world_t *)data;
   (void)id, (void)method;
   w->sides[peer != w->sides[0].peer].sent++;
-}
-
-static void make_framed(world_t *w, const uvow_peer_options_t *options) {
-  for (int i = 0; i < 2; i++) {
-    side_t *side = &w->sides[i];
-    uvow_channel_t own;
-    assert_int_equal(uvow_channel_pair(w->s.loop, &own, &side->far), 0);
-    own = w->kind == LINES ? uvow_channel_lines(own, 1 << 16)
-                           : uvow_channel_content_length(own, 1 << 16);
-    side->peer = uvow_peer_new(w->s.loop, own, options);
-    uvow_future_t *end = uvow_stream_each(side->far.in, on_bytes, side);
-    assert_int_equal(uvow_future_done(end, on_silence, side), 0);
-  }
 }
 
 /* The server's peer is side 1's, as soon as it is open. */
@@ -530,7 +397,7 @@ static void make(world_t *w, uvow_methods_t *methods) {
   else if (w->kind == WEBSOCKET)
     make_websocket(w, &options);
   else
-    make_framed(w, &options);
+    pair_make_framed(w, &options);
   uvow_protocol_unref(parts);
 }
 
@@ -547,7 +414,7 @@ static void calm(world_t *w) {
   w->calm = 1;
   for (int round = 0; round < 200; round++) {
     for (int i = 0; i < 2; i++)
-      move_some(&w->sides[i], sizeof(w->sides[i].said.bytes));
+      totals.moved += pair_move(&w->sides[i], sizeof(w->sides[i].said.bytes));
     script_turns(&w->s);
     script_advance(&w->s, 500);
   }
