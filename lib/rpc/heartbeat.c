@@ -8,6 +8,7 @@
  */
 #include "heartbeat.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "callee.h"
@@ -87,8 +88,7 @@ static void arm(uvow__pulse_t *pulse) {
 
 static void on_deadline(uvow__deadline_t *deadline) {
   uvow__pulse_t *pulse = UVOW__CONTAINER(deadline, uvow__pulse_t, deadline);
-  if (!pulse->callee->channel)
-    return;
+  assert(pulse->callee->channel); /* else it was stopped */
   arm(pulse);
   beat(pulse);
 }
