@@ -1,0 +1,156 @@
+/* What the room's functions say to NULL, to a loop that is closed, and to what
+ * is another's: an error or nothing, and whatever they take is given back. */
+#include "rpc/peer.h"
+
+#include "support/script.h"
+
+#include <uvow/channel.h>
+#include <uvow/group.h>
+#include <uvow/server.h>
+#include <uvow/stream.h>
+#include <uvow/subscription.h>
+
+static uvow_peer_options_t plain_options(void) {
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  options.protocol = uvow_protocol_by_name("jsonrpc2");
+  return options;
+}
+
+static void count_cb(void *data) {
+  ++*(int *)data;
+}
+
+TEST_CASE(no_call) {
+  assert_null(uvow_call_method(NULL));
+  assert_null(uvow_call_traceparent(NULL));
+  assert_null(uvow_call_session(NULL));
+  assert_null(uvow_call_loop(NULL));
+  assert_null(uvow_call_peer(NULL));
+  assert_int_equal(uvow_call_wants_answer(NULL), 0);
+}
+
+TEST_CASE(no_peer) {
+  uvow_peer_options_t options = plain_options();
+  uvow_peer_stats_t stats = {.size = sizeof(stats)};
+  uvow_peer_t *a = NULL;
+  uvow_peer_t *b = NULL;
+  script_t s;
+  script_init(&s);
+  assert_int_equal(uvow_peer_pair(NULL, &options, &options, &a, &b),
+                   UVOW_EINVAL);
+  assert_int_equal(uvow_peer_pair(s.loop, NULL, &options, &a, &b), UVOW_EINVAL);
+  assert_int_equal(uvow_peer_pair(s.loop, &options, NULL, &a, &b), UVOW_EINVAL);
+  assert_int_equal(uvow_peer_pair(s.loop, &options, &options, NULL, &b),
+                   UVOW_EINVAL);
+  assert_int_equal(uvow_peer_pair(s.loop, &options, &options, &a, NULL),
+                   UVOW_EINVAL);
+  assert_null(a);
+  assert_null(b);
+  assert_int_equal(uvow_peer_get_stats(NULL, &stats), UVOW_EINVAL);
+  assert_int_equal(uvow_peer_set_target(NULL, "ws://h/", NULL, 0), UVOW_EINVAL);
+  assert_int_equal(uvow_peer_state(NULL), UVOW_PEER_CLOSED);
+  assert_null(uvow_peer_connect(NULL, "ws://h/", &options));
+  assert_null(uvow_peer_request(NULL, "m", uvow_value_raw("[1]")));
+  assert_null(uvow_peer_requestf(NULL, "m", NULL));
+  assert_null(uvow_subscription_ready(NULL));
+  uvow_peer_hold_loop(NULL, 0);
+  script_end(&s);
+}
+
+/* What isn't there of a peer that is: a method, a place for what it says, a
+ * connection of its own. */
+TEST_CASE(of_a_peer) {
+  uvow_peer_options_t options = plain_options();
+  uvow_peer_t *other;
+  script_t s;
+  script_init(&s);
+  assert_int_equal(
+      uvow_peer_pair(s.loop, &options, &options, &s.client, &other), 0);
+  assert_int_equal(uvow_peer_get_stats(s.client, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_peer_set_target(s.client, "ws://h/", NULL, 0),
+                   UVOW_EINVAL);
+  script_mark_t a = script_mark(&s, "a");
+  script_watch(uvow_peer_request(s.client, NULL, uvow_value_none()), &a);
+  script_watch(uvow_stream_each(
+                   uvow_peer_subscribe(s.client, NULL, uvow_value_none(), NULL),
+                   NULL, NULL),
+               &a);
+  script_watch(uvow_peer_request(s.client, "m", uvow_value_bytes(NULL, "1", 1)),
+               &a);
+  script_watch(
+      uvow_peer_request(s.client, "m", uvow_value_bytes(s.loop, NULL, 1)), &a);
+  script_turns(&s);
+  script_expect(&s, "a!EINVAL:NOT a!EINVAL a!EINVAL:NOT a!EINVAL:NOT");
+  uvow_peer_unref(other);
+  uvow_peer_unref(s.client);
+  s.client = NULL;
+  script_end(&s);
+}
+
+TEST_CASE(no_group) {
+  uvow_peer_options_t options = plain_options();
+  uvow_peer_t *other;
+  script_t s;
+  script_t elsewhere;
+  script_init(&s);
+  script_init(&elsewhere);
+  assert_int_equal(
+      uvow_peer_pair(s.loop, &options, &options, &s.client, &other), 0);
+  uvow_group_t *group = uvow_group_new(s.loop);
+  uvow_group_t *theirs = uvow_group_new(elsewhere.loop);
+  assert_null(uvow_group_new(NULL));
+  assert_int_equal(uvow_group_add(NULL, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_group_add(NULL, s.client), UVOW_EINVAL);
+  assert_int_equal(uvow_group_add(group, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_group_add(theirs, s.client), UVOW_EINVAL);
+  assert_int_equal(uvow_group_remove(NULL, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_group_remove(NULL, s.client), UVOW_EINVAL);
+  assert_int_equal(uvow_group_remove(group, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_group_remove(group, s.client), UVOW_EINVAL);
+  uvow_group_free(group);
+  uvow_group_free(theirs);
+  uvow_peer_unref(other);
+  uvow_peer_unref(s.client);
+  s.client = NULL;
+  script_end(&elsewhere);
+  script_end(&s);
+}
+
+/* Nothing is made of it, and what it was given is given back. */
+TEST_CASE(a_closed_loop) {
+  uvow_peer_options_t options = plain_options();
+  uvow_listener_options_t listening = {.size = sizeof(listening),
+                                       .host = "127.0.0.1"};
+  uvow_codec_t codec = {.size = sizeof(codec)};
+  uvow_channel_t none = {NULL, NULL};
+  uvow_peer_t *a;
+  uvow_peer_t *b;
+  int destroyed = 0;
+  script_t s;
+  script_init(&s);
+  uvow_group_t *group = uvow_group_new(s.loop); /* it holds the loop */
+  uvow_listener_t *listener = uvow_listener_new(s.loop, &listening);
+  uvow_loop_close(s.loop, NULL, NULL);
+  assert_int_equal(uvow_peer_pair(s.loop, &options, &options, &a, &b),
+                   UVOW_ECLOSED);
+  assert_null(uvow_peer_connect(s.loop, "ws://h/", &options));
+  assert_null(uvow_peer_new(s.loop, none, &options));
+  assert_null(uvow_group_new(s.loop));
+  assert_null(uvow_server_new(listener, &options));
+  codec.destroy = count_cb;
+  codec.data = &destroyed;
+  assert_null(uvow_protocol_new(s.loop, &codec));
+  assert_int_equal(destroyed, 1);
+  uvow_group_free(group);
+  s.loop = NULL;
+  script_end(&s);
+}
+
+TEST_MODULE(nothing) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(no_call),       cmocka_unit_test(no_peer),
+      cmocka_unit_test(of_a_peer),     cmocka_unit_test(no_group),
+      cmocka_unit_test(a_closed_loop),
+  };
+  return cmocka_run_group_tests_name("rpc/nothing", tests, NULL, NULL);
+}
