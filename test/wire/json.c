@@ -48,7 +48,7 @@ TEST_CASE(says_why) {
       {"1e400", "real number overflow"},
       {"\"\\ud800\"", "invalid Unicode"},
       {"{\"a\\u0000\":1}", "NUL byte in object key"},
-      {"[1,\n2,,3]", "line 2, column 3"},
+      {"[1,\n2,,3]", "line 2, column 3 (byte 7)"},
       {"", "there is no payload"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
