@@ -73,5 +73,12 @@ static inline int uvow__wheel_empty(const uvow__wheel_t *wheel) {
 /* Writes the ms of the clock at which to advance next: never later than the
  * first deadline, seldom earlier. 0: nothing is armed. */
 int uvow__wheel_next(uvow__wheel_t *wheel, uint64_t *ret_ms);
+/* The same where it's known without a look; 0: it isn't. */
+static inline uint64_t uvow__wheel_start(const uvow__wheel_t *wheel) {
+  return wheel->first && !uvow__list_empty(wheel->first) &&
+                 uvow__list_empty(&wheel->expired)
+             ? wheel->start
+             : 0;
+}
 
 #endif

@@ -119,7 +119,7 @@ int uvow__runtime_busy(const uvow__runtime_t *rt) {
 
 /* Reports those of the last turn, or of this one too: whoever was to observe
  * them has run. The rest has one turn more. */
-static void report_unhandled(uvow__runtime_t *rt, int drained) {
+static UVOW__APART void report_unhandled(uvow__runtime_t *rt, int drained) {
   uvow__list_t due; /* what the hook makes is for the next drain */
   uvow__list_init(&due);
   uvow__list_splice(&due, &rt->unhandled_old);
@@ -154,7 +154,7 @@ static void break_cycle(void *block, void *data) {
     uvow__future_leave(f, UVOW_ECLOSED);
 }
 
-static void break_cycles(uvow__runtime_t *rt) {
+static UVOW__APART void break_cycles(uvow__runtime_t *rt) {
   if (rt->unbroken) {
     rt->unbroken = 0;
     uvow__pool_walk(&rt->links, break_cycle, NULL);

@@ -57,20 +57,25 @@ static void on_idle(uv_idle_t *idle) {
   uvow__loop_turn((uvow_loop_t *)idle->data);
 }
 
+/* Returns 0: the handle is closing. */
+static int start_idle(uvow_loop_t *loop) {
+  if (uv_is_closing((uv_handle_t *)&loop->idle))
+    return 0;
+  loop->idles = 1;
+  uv_idle_start(&loop->idle, on_idle);
+  return 1;
+}
+
 /* libuv calls its idle handles before it polls: between two of their calls it
  * has polled once, and hasn't waited, as one was active. */
 static void look(uvow__runtime_t *rt) {
   uvow_loop_t *loop = loop_of(rt);
-  if (uv_is_closing((uv_handle_t *)&loop->idle))
-    return;
-  loop->looks = 2;
-  uv_idle_start(&loop->idle, on_idle);
+  if (start_idle(loop))
+    loop->looks = 2;
 }
 
 static void wake(uvow__runtime_t *rt) {
-  uvow_loop_t *loop = loop_of(rt);
-  if (!uv_is_closing((uv_handle_t *)&loop->idle))
-    uv_idle_start(&loop->idle, on_idle);
+  start_idle(loop_of(rt));
 }
 
 void uvow__loop_next_turn(uvow_loop_t *loop, uvow__task_t *task) {
@@ -86,10 +91,8 @@ static void on_timer(uv_timer_t *timer) {
   uvow__runtime_leave(&loop->rt);
 }
 
-static void set_timer(uvow_loop_t *loop) {
+static UVOW__APART void move_timer(uvow_loop_t *loop) {
   uint64_t due;
-  if (uvow__wheel_empty(&loop->rt.wheel) && loop->timer_due == 0)
-    return;
   if (!uvow__wheel_next(&loop->rt.wheel, &due)) {
     if (loop->timer_due)
       uv_timer_stop(&loop->timer);
@@ -116,6 +119,16 @@ static void set_timer(uvow_loop_t *loop) {
     uv_ref((uv_handle_t *)&loop->timer);
   else
     uv_unref((uv_handle_t *)&loop->timer);
+}
+
+/* Mostly it stays as it is, which is known without a call. */
+static inline void set_timer(uvow_loop_t *loop) {
+  const uvow__wheel_t *wheel = &loop->rt.wheel;
+  int stays = loop->timer_due ? loop->timer_due <= uvow__wheel_start(wheel) &&
+                                    loop->timer_holds == (loop->rt.holds != 0)
+                              : uvow__wheel_empty(wheel);
+  if (!stays || loop->driven_ns)
+    move_timer(loop);
 }
 
 static uvow_future_info_t info_of(uvow_future_t *f) {
@@ -145,7 +158,7 @@ static void report_leak(uvow_future_t *f, void *data) {
 }
 
 /* Once handles and streams are closed: says so, and lets the memory go. */
-static void maybe_closed(uvow_loop_t *loop) {
+static UVOW__APART void maybe_closed(uvow_loop_t *loop) {
   if (loop->handles || loop->streams || loop->rt.entered ||
       loop->rt.closed == UVOW__RUNTIME_DONE)
     return;
@@ -163,9 +176,11 @@ static void rest(uvow__runtime_t *rt) {
     maybe_closed(loop);
     return;
   }
-  if (!rt->awake && !loop->looks && uvow__list_empty(&loop->next_turn) &&
-      uv_is_active((uv_handle_t *)&loop->idle))
+  if (loop->idles && !rt->awake && !loop->looks &&
+      uvow__list_empty(&loop->next_turn)) {
+    loop->idles = 0;
     uv_idle_stop(&loop->idle);
+  }
   set_timer(loop);
 }
 

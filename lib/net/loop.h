@@ -37,6 +37,7 @@ struct uvow_loop {
   uv_loop_t *uv;
   uv_timer_t timer; /* the next deadline */
   uv_idle_t idle;   /* active while a drain is wanted: polls without waiting */
+  int idles;        /* it was started, and not stopped since */
   uvow__closing_t timer_closing;
   uvow__closing_t idle_closing;
   uv_idle_t stand_in;     /* closed for handles that the application closed */
