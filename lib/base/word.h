@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "apart.h"
+
 /* 8 characters at once, the first one in the lowest byte. Marks are the high
  * bits of bytes. */
 
@@ -13,7 +15,7 @@
 #define UVOW__WORD_SPACES UINT64_C(0x2020202020202020)
 
 /* Compilers make it one load. */
-static inline uint64_t uvow__word(const char *p) {
+UVOW__WITHIN uint64_t uvow__word(const char *p) {
   const unsigned char *u = (const unsigned char *)p;
   return (uint64_t)u[0] | (uint64_t)u[1] << 8 | (uint64_t)u[2] << 16 |
          (uint64_t)u[3] << 24 | (uint64_t)u[4] << 32 | (uint64_t)u[5] << 40 |

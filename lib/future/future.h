@@ -271,7 +271,7 @@ UVOW__APART void uvow__future_push_behind(uvow_future_t *f, uvow__task_t *task);
 
 /* Runs the task when f is settled; borrows f, which must stay owned until then.
  * uvow__task_cancel undoes it. */
-static inline void uvow__future_watch(uvow_future_t *f, uvow__task_t *task) {
+UVOW__WITHIN void uvow__future_watch(uvow_future_t *f, uvow__task_t *task) {
   f->flags |= UVOW__OBSERVED;
   if (f->flags & UVOW__MARKED) /* or UVOW__LOOSE */
     uvow__future_push_behind(f, task);

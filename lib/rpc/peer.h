@@ -138,8 +138,7 @@ void uvow__peer_tell(uvow_peer_t *peer);
 /* What a debug build calls the trace hooks. */
 extern const char uvow__trace_asked[];
 /* A request's bytes were handed to the channel. */
-static inline void uvow__peer_sent(uvow_peer_t *peer,
-                                   uvow__request_t *request) {
+UVOW__WITHIN void uvow__peer_sent(uvow_peer_t *peer, uvow__request_t *request) {
   const uvow_trace_t *trace = &peer->config->trace;
   uvow__dispatcher_mark_sent(request, uvow__runtime_now(&peer->loop->rt));
   if (peer->session.paused) /* it owes us an answer now */

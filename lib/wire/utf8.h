@@ -20,7 +20,7 @@ static inline void uvow__utf8_init(uvow__utf8_t *utf8) {
 
 /* Whether all of it is ASCII, and so a whole text. Short texts mostly are: it
  * stands here to be inlined. */
-static inline int uvow__utf8_is_ascii(const uint8_t *bytes, size_t len) {
+UVOW__WITHIN int uvow__utf8_is_ascii(const uint8_t *bytes, size_t len) {
   uint64_t seen = 0;
   if (len >= 16) {
     const uint8_t *last = bytes + len - 16;
