@@ -181,8 +181,8 @@ UVOW_NEW uvow_future_t *uvow_promise_new(uvow_loop_t *loop,
 /**
  * Fulfills. Takes the promise and the value. If the future was settled before
  * (canceled, or with a try function), the value is released and nothing else
- * happens. NULL as promise only releases the value. A type without
- * its size, or of a newer version that says more, rejects with UVOW_ETYPE. Since 0.1.
+ * happens. NULL as promise only releases the value. A type without its size, or
+ * of a newer version that says more, rejects with UVOW_ETYPE. Since 0.1.
  */
 UVOW_API void uvow_promise_fulfill(uvow_promise_t *promise, uvow_value_t value);
 /** Rejects. Takes promise and error (NULL: UVOW_EINVAL), as fulfill. */

@@ -140,9 +140,9 @@ UVOW_API struct json_t *uvow_result_json(const uvow_result_t *result);
  * object: each key, then its value; [ ] an array; s: const char *; s#: the same
  * and its length, an int; s%: and a size_t; i: int; I: int64_t; f: double; b:
  * int, true unless 0; n: null; o: json_t *, taken; O: json_t *, borrowed; r:
- * const char *, JSON text, as it is. A ? behind s, o, O or r: NULL is null; a *: NULL is
- * left out, a member with its key. Types are not checked by any compiler: I
- * with an int is undefined, as in printf. */
+ * const char *, JSON text, as it is. A ? behind s, o, O or r: NULL is null;
+ * a *: NULL is left out, a member with its key. Types are not checked by any
+ * compiler: I with an int is undefined, as in printf. */
 
 /** A value of uvow_type_json. Takes the json; NULL gives no value. One that a
  * result lends, or a part of it, must be kept first (json_incref): a debug build

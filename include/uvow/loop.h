@@ -131,7 +131,8 @@ UVOW_API int uvow_loop_await(uvow_loop_t *loop, uvow_future_t *f,
  * Calls cb for every future of the loop that isn't settled, in no order.
  *
  * Borrows the loop. Costs a look at each future that ever was alive at the same
- * time. Returns how many there are, 0 for NULL; cb may be NULL: just count. Since 0.1.
+ * time. Returns how many there are, 0 for NULL; cb may be NULL: just count.
+ * Since 0.1.
  */
 UVOW_API size_t uvow_loop_walk(uvow_loop_t *loop, uvow_walk_cb cb, void *data);
 

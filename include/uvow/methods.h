@@ -27,12 +27,13 @@ typedef struct uvow_call uvow_call_t;
 
 /**
  * A method. What it returns is the answer: a value (see below), an error, a
- * future of either, or a stream; uvow_next_pass() answers with the params. Borrows call and
- * params (for the call): the getters of json.h read them; uvow_result_keep keeps
- * them.
+ * future of either, or a stream; uvow_next_pass() answers with the params.
+ * Borrows call and params (for the call): the getters of json.h read them;
+ * uvow_result_keep keeps them.
  *
- * Values are written as JSON, see json.h; no value is null. An error of uvow_error_new_peer is sent with
- * its code, message and data; any other as code -32603 with its message.
+ * Values are written as JSON, see json.h; no value is null. An error of
+ * uvow_error_new_peer is sent with its code, message and data; any other as
+ * code -32603 with its message.
  *
  * For an event or notification it runs too; then what it returns is waited for,
  * and nothing is sent. When the caller cancels the call or goes away, the

@@ -95,21 +95,23 @@ typedef uvow_next_t (*uvow_renew_cb)(uvow_peer_t *peer, uint32_t attempt,
                                      void *data);
 
 /**
- * An opening step of the application's, after the protocol's own (but where it says
- * "ask": of a server of graphql_transport_ws before the acknowledgement, with the
- * payload in uvow_peer_var): between the handshake and OPEN, on each connection. What is asked of `first`, notified and
- * sent on it leaves at once, before all that waits; its events are the peer's,
- * and it doesn't subscribe. What it returns is waited for, if it's a future: when
- * that is fulfilled the peer is open. An error, and the end of opening_timeout_ms, end the
+ * An opening step of the application's, after the protocol's own (but where it
+ * says "ask": of a server of graphql_transport_ws before the acknowledgement,
+ * with the payload in uvow_peer_var): between the handshake and OPEN, on each
+ * connection. What is asked of `first`, notified and sent on it leaves at once,
+ * before all that waits; its events are the peer's, and it doesn't subscribe.
+ * What it returns is waited for, if it's a future: when that is fulfilled the
+ * peer is open. An error, and the end of opening_timeout_ms, end the
  * connection; every request that fails by that has an error that says which
  * step it was. `first` is borrowed (valid until the step has ended).
  */
 typedef uvow_next_t (*uvow_opening_cb)(uvow_peer_t *first, void *data);
 
 /** What happens after a failure that can't get better: a certificate that isn't
- * accepted, a subprotocol that the server doesn't speak, a status 4xx but 408, 421, 425 and 429, close codes 1002 and 1010,
- * those that the protocol knows for such (of graphql_transport_ws 4400, 4401, 4406, 4409, 4429, 4500; of obs5 4002 to 4012;
- * "closes" of a description), and 4000 to 4999 with fatal_4xxx. */
+ * accepted, a subprotocol that the server doesn't speak, a status 4xx but 408,
+ * 421, 425 and 429, close codes 1002 and 1010, those that the protocol has
+ * for such (graphql_transport_ws: 4400, 4401, 4406, 4409, 4429, 4500; obs5: 4002
+ * to 4012; a description: "closes"), and 4000 to 4999 with fatal_4xxx. */
 typedef enum uvow_after_fatal {
   /** A client that was never proven is closed; one that was goes on with the
    * longest pause. */
@@ -442,8 +444,9 @@ uvow_peer_request_with(uvow_peer_t *peer, const char *method,
                        const uvow_request_options_t *options);
 /**
  * The same, with params by a format, as those of uvow_value_jsonf:
- * uvow_peer_requestf(peer, "add", "{s:i}", "x", 1). NULL: no params. Rejects with UVOW_EINVAL if
- * the format is wrong or what it is given can't be written. Since 0.2.
+ * uvow_peer_requestf(peer, "add", "{s:i}", "x", 1). NULL: no params. Rejects
+ * with UVOW_EINVAL if the format is wrong or what it is given can't be written.
+ * Since 0.2.
  */
 UVOW_NEW uvow_future_t *uvow_peer_requestf(uvow_peer_t *peer,
                                            const char *method,
@@ -489,10 +492,10 @@ UVOW_API void uvow_peer_end(uvow_peer_t *peer);
 /** How it stands; UVOW_PEER_CLOSED for NULL. Since 0.2. */
 UVOW_API uvow_peer_state_t uvow_peer_state(const uvow_peer_t *peer);
 /** The JSON text of a variable: of options.vars, or what opening steps of this
- * connection have picked or made, as "payload" of who has connected to a server of
- * graphql_transport_ws. bytes NULL: there's none. Also of the `first` of an opening
- * step. Returns borrowed (valid until another opening step, or the connection's
- * end). Since 0.2. */
+ * connection have picked or made, as "payload" of who has connected to a server
+ * of graphql_transport_ws. bytes NULL: there's none. Also of the `first` of an
+ * opening step. Returns borrowed (valid until another opening step, or the
+ * connection's end). Since 0.2. */
 UVOW_API uvow_slice_t uvow_peer_var(const uvow_peer_t *peer, const char *name);
 /** "connecting", "opening", "open", "waiting", "closing", "closed"; "unknown"
  * for any other number. Static text. Any thread. Since 0.2. */

@@ -54,16 +54,17 @@ UVOW_API const char *uvow_protocol_name(const uvow_protocol_t *protocol);
  *                     {var: P}, "make": name, "refuse": tests, "message": P,
  *                     "meanwhile": [{"when": tests, "pick": .., "make": ..,
  *                     "send": M}, ...], "same": {var: P}, "otherwise": M,
- *                     "close": code, "late": code, "ask": true}, ...]: what is said before
- *                     anything else. same: what must be as the variable is
- *                     ("var?": if it's set), or it's refused, and otherwise is
- *                     sent. close, late: with which code the connection ends of
- *                     who is refused, or says nothing (1008). ask: the
- *                     application's own step (uvow_opening_cb) comes behind
- *                     this one, not at the end, and an error of it is a
- *                     refusal. make: "obs5" (of the variables password, challenge, salt: authentication),
- *                     "obs5_asks" (of password: asks, authentication), "wampcra"
- *                     (of secret, challenge, and salt, iterations: signature)
+ *                     "close": code, "late": code, "ask": true}, ...]:
+ *                     what is said before anything else. same: what must be as
+ *                     the variable is ("var?": if it's set), or it's refused,
+ *                     and otherwise is sent. close, late: with which code the
+ *                     connection ends of who is refused, or says nothing
+ *                     (1008). ask: the application's own step (uvow_opening_cb)
+ *                     comes behind this one, not at the end, and an error of it
+ *                     is a refusal. make: "obs5" (of the variables password,
+ *                     challenge, salt: authentication), "obs5_asks" (of
+ *                     password: asks, authentication), "wampcra" (of secret,
+ *                     challenge, and salt, iterations: signature)
  * accept              the same of a server, to who has connected; a base's, and
  *                     its open, are replaced whole
  * closes              of a server: {"malformed": code, "early": code, "twice":

@@ -83,9 +83,9 @@ UVOW_NEW uvow_stream_t *uvow_stream_new(uvow_loop_t *loop,
  *
  * Returns 0; 1: taken, and now it's full: wait for uvow_sink_room, as another
  * push is refused (other policies than UVOW_FULL_WAIT never return 1). Errors:
- * UVOW_EOVERLOAD: it was full (UVOW_FULL_WAIT, UVOW_FULL_FAIL); UVOW_ECANCELED: nobody
- * reads any more; UVOW_ECLOSED: it has failed; UVOW_ETYPE:
- * not what this sink takes; UVOW_ENOMEM. Since 0.2.
+ * UVOW_EOVERLOAD: it was full (UVOW_FULL_WAIT, UVOW_FULL_FAIL); UVOW_ECANCELED:
+ * nobody reads any more; UVOW_ECLOSED: it has failed; UVOW_ETYPE: not what this
+ * sink takes; UVOW_ENOMEM. Since 0.2.
  */
 UVOW_API int uvow_sink_push(uvow_sink_t *sink, uvow_value_t value);
 /** A future of room: fulfilled (no value) when a push would be taken, rejected

@@ -73,10 +73,10 @@ UVOW_NEW uvow_stream_t *uvow_fs_read_stream(uvow_loop_t *loop,
 UVOW_NEW uvow_sink_t *uvow_fs_write_sink(uvow_loop_t *loop, const char *path);
 /**
  * Copies a file with its permissions (where the file system has any): what is
- * there is replaced at once or not at all, as by uvow_fs_write_file. Onto itself: nothing is done. A device or a pipe
- * is written to. It ends where there is nothing more to read, also in /proc. A
- * cancel is seen between two parts of 16 MiB. A future (no value). Since 0.2.
- * Source: uv_fs_sendfile.
+ * there is replaced at once or not at all, as by uvow_fs_write_file. Onto
+ * itself: nothing is done. A device or a pipe is written to. It ends where
+ * there is nothing more to read, also in /proc. A cancel is seen between two
+ * parts of 16 MiB. A future (no value). Since 0.2. Source: uv_fs_sendfile.
  */
 UVOW_NEW uvow_future_t *uvow_fs_copy(uvow_loop_t *loop, const char *from,
                                      const char *to);
@@ -328,8 +328,9 @@ UVOW_NEW uvow_sink_t *uvow_stderr(uvow_loop_t *loop);
  * UV_PRIORITIZED, of those that `events` has).
  *
  * The system is asked when an item is asked for, and until there's one it holds
- * the loop, also if the ask is canceled. Leaves the descriptor open; whoever closes it lets go of the stream, and waits for its
- * end (uvow_stream_close), before. Returns new. Since 0.2. Source: uv_poll_start.
+ * the loop, also if the ask is canceled. Leaves the descriptor open; whoever
+ * closes it lets go of the stream, and waits for its end (uvow_stream_close),
+ * before. Returns new. Since 0.2. Source: uv_poll_start.
  */
 UVOW_NEW uvow_stream_t *uvow_poll(uvow_loop_t *loop, uv_os_sock_t fd,
                                   int events);
@@ -380,9 +381,9 @@ typedef struct uvow_udp_options {
  *
  * A datagram that can't be sent (its size, its address) ends `out` with libuv's
  * code; that nobody listens there isn't known. It's closed when `in` is let go
- * of and `out` ended, or when `out` is dropped. The port is written to ret_port,
- * which may be NULL. Options NULL: the defaults. Returns a new channel; what fails
- * now is the error of both. Since 0.2.
+ * of and `out` ended, or when `out` is dropped. The port is written to
+ * ret_port, which may be NULL. Options NULL: the defaults. Returns a new
+ * channel; what fails now is the error of both. Since 0.2.
  */
 UVOW_API uvow_channel_t uvow_udp_open(uvow_loop_t *loop,
                                       const uvow_udp_options_t *options,
