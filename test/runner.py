@@ -393,7 +393,8 @@ class Run:
             suites = {suite.split(":")[-1] for suite in test["suite"]}
             name = pathlib.Path(test["cmd"][0]).name
             program = made.get("counted_" + re.sub("^test_", "", name))
-            if program and not suites & {"asked", "many", "slow"}:
+            if program and not suites & {"asked", "many", "native",
+                                           "slow"}:
                 jobs.append(Job("coverage", test["name"],
                                 [program] + test["cmd"][1:], dict(test["env"]),
                                 test["timeout"]))
