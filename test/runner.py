@@ -337,14 +337,15 @@ class Run:
             self.run(self.programs("valgrind"))
 
     def tsan(self):
-        if not self.wanted_thread_tests():
+        tests = self.wanted_thread_tests()
+        if not tests:
             return
         if self.quick:
             self.skip("tsan", "--quick")
             return
         log = build("tsan", "gcc", [
             "-Ddebug=true", "-Doptimization=1", "-Db_sanitize=thread"],
-            lambda name: name in self.wanted_thread_tests())
+            lambda name: name in tests)
         if log is not None:
             self.fail("build with ThreadSanitizer", log)
         else:
@@ -393,8 +394,7 @@ class Run:
             suites = {suite.split(":")[-1] for suite in test["suite"]}
             name = pathlib.Path(test["cmd"][0]).name
             program = made.get("counted_" + re.sub("^test_", "", name))
-            if program and not suites & {"asked", "many", "native",
-                                           "slow"}:
+            if program and not suites & {"asked", "many", "native", "slow"}:
                 jobs.append(Job("coverage", test["name"],
                                 [program] + test["cmd"][1:], dict(test["env"]),
                                 test["timeout"]))
