@@ -101,9 +101,8 @@ typedef uvow_next_t (*uvow_renew_cb)(uvow_peer_t *peer, uint32_t attempt,
  * connection. What is asked of `first`, notified and sent on it leaves at once,
  * before all that waits; its events are the peer's, and it doesn't subscribe.
  * What it returns is waited for, if it's a future: when that is fulfilled the
- * peer is open. An error, and the end of opening_timeout_ms, end the
- * connection; every request that fails by that has an error that says which
- * step it was. `first` is borrowed (valid until the step has ended).
+ * peer is open. An error, and opening_timeout_ms, end the connection; what fails
+ * by that says which step it was. Borrows `first` (until the step has ended).
  */
 typedef uvow_next_t (*uvow_opening_cb)(uvow_peer_t *first, void *data);
 
@@ -445,8 +444,7 @@ uvow_peer_request_with(uvow_peer_t *peer, const char *method,
 /**
  * The same, with params by a format, as those of uvow_value_jsonf:
  * uvow_peer_requestf(peer, "add", "{s:i}", "x", 1). NULL: no params. Rejects
- * with UVOW_EINVAL if the format is wrong or what it is given can't be written.
- * Since 0.2.
+ * with UVOW_EINVAL: a wrong format, or what can't be written. Since 0.2.
  */
 UVOW_NEW uvow_future_t *uvow_peer_requestf(uvow_peer_t *peer,
                                            const char *method,
