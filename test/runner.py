@@ -328,13 +328,14 @@ class Run:
         if log is not None:
             self.fail("build with gcc -O2", log)
             return
-        self.run(self.programs("plain", native=True))
+        jobs = self.programs("plain", native=True)
         if self.quick:
             self.skip("valgrind", "--quick")
         elif not shutil.which("valgrind"):
             self.skip("valgrind", "valgrind is not installed")
         else:
-            self.run(self.programs("valgrind"))
+            jobs += self.programs("valgrind")
+        self.run(jobs)
 
     def tsan(self):
         tests = self.wanted_thread_tests()
