@@ -4,11 +4,7 @@
  */
 #include "support/support.h"
 
-#include "wire/utf8.h"
-#include "wire/utf8_wide.h"
-
-#define SIZE 192
-#define STEP 64 /* bytes that are looked at, or not */
+#include "wire/blocks.h"
 
 /* How many bytes begin a text. */
 static size_t valid(const uint8_t *bytes, size_t len, size_t *ret_whole) {
@@ -22,11 +18,6 @@ static size_t valid(const uint8_t *bytes, size_t len, size_t *ret_whole) {
       *ret_whole = i + 1;
   }
   return len;
-}
-
-static int has_wide(void) {
-  static const uint8_t text[STEP] = {0xC3, 0xA9};
-  return uvow__utf8_wide(text, STEP) != 0;
 }
 
 static int is_ascii(const uint8_t *bytes) {
@@ -47,17 +38,6 @@ static void check(const uint8_t *bytes, size_t len) {
     blocks += STEP;
   (void)valid(bytes, blocks, &least);
   assert_true(got <= good && (got >= least || !has_wide()));
-}
-
-/* In the midst of a block, between the halves of a vector, two vectors, two
- * blocks, and at the end. */
-static const size_t places[] = {3, 14, 15, 30, 31, 61, 62, 63, 126};
-
-/* No block of it is ASCII. */
-static void fill(uint8_t *bytes) {
-  memset(bytes, 'a', SIZE);
-  for (size_t at = 20; at < SIZE; at += STEP)
-    memcpy(bytes + at, "\xC3\xA9", 2);
 }
 
 TEST_CASE(borders_of_four) {
