@@ -412,6 +412,23 @@ TEST_CASE(test_buffers) {
   script_end(&s);
 }
 
+/* The timer waits for the first deadline, also where that was set last, and
+ * where another one has gone. With the system's clock: else this hangs. */
+TEST_CASE(test_the_first_deadline) {
+  loop_bed_t bed;
+  uvow_result_t result;
+  loop_bed_open(&bed);
+  uvow_future_t *late = uvow_future_delay(bed.loop, 3600 * 1000);
+  (void)uv_run(&bed.uv, UV_RUN_NOWAIT); /* the timer waits for that */
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(
+        loop_bed_wait(&bed, uvow_future_delay(bed.loop, 1), &result), 0);
+  uvow_future_unref(late);
+  assert_int_equal(loop_bed_wait(&bed, uvow_future_delay(bed.loop, 1), &result),
+                   0);
+  loop_bed_close(&bed, "closed");
+}
+
 TEST_MODULE(loop) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_two_loops),
@@ -428,6 +445,7 @@ TEST_MODULE(loop) {
       cmocka_unit_test(test_close),
       cmocka_unit_test(test_default_unhandled),
       cmocka_unit_test(test_buffers),
+      cmocka_unit_test(test_the_first_deadline),
   };
   return cmocka_run_group_tests_name("net/loop", tests, NULL, NULL);
 }

@@ -135,9 +135,10 @@ TEST_CASE(test_lost_meanwhile) {
   fill(&s);
   cancel(f);
   script_turns(&s);
-  s.block = 0;
+  assert_int_equal(s.client->dispatcher.unsaid, 1);
   script_hang_up(&s, UV_ECONNRESET);
-  script_turns(&s); /* reading was paused */
+  script_turns(&s);
+  s.block = 0;
   assert_int_equal(s.client->dispatcher.kept, 0);
   link_again(&s);
   script_turns(&s);
