@@ -41,7 +41,8 @@ static unsigned char text[ROOM];
 static int dial(void) {
   struct sockaddr_in to = {0};
   int fd = socket(AF_INET, SOCK_STREAM, 0);
-  MEASURE_CHECK(fd >= 0);
+  if (fd < 0) /* it has all that there are */
+    return -1;
   to.sin_family = AF_INET;
   to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

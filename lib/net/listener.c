@@ -4,10 +4,12 @@
  *   listen -> on_waiting -> on_incoming -> accept (tcp.c)
  *                        -> refuse (accepted and closed)
  *                        -> wait -> resume -> on_incoming
+ *             -> (this turn has had enough of them) -> next turn: on_incoming
  *   close -> uv_close -> on_listener_closed -> freed
  *
  * A peer that nobody accepts must be taken from libuv all the same: until then
- * it listens no more; which is how one waits, and all behind it.
+ * it listens no more; which is how one waits, and all behind it. Else it accepts
+ * as long as somebody connects, and nobody else has a turn.
  */
 #include "tcp.h"
 
@@ -76,11 +78,23 @@ static void announce(uvow__doors_t *doors) {
     uvow__doors_refuse(doors);
 }
 
+static void run_go_on(uvow__task_t *task) {
+  uvow__doors_t *doors = UVOW__CONTAINER(task, uvow__doors_t, go_on);
+  *uvow__loop_spent(doors->loop) += UVOW__TURN_NEWCOMER;
+  announce(doors);
+}
+
 static void on_waiting(uv_stream_t *handle, int status) {
   uvow__doors_t *doors = (uvow__doors_t *)handle->data;
   uvow_loop_t *loop = doors->loop;
   if (status || uv_is_closing((uv_handle_t *)handle))
     return; /* the system's trouble with one peer; others go on */
+  size_t *spent = uvow__loop_spent(loop);
+  if (*spent >= UVOW__TURN_ALL) {
+    uvow__loop_next_turn(loop, &doors->go_on);
+    return;
+  }
+  *spent += UVOW__TURN_NEWCOMER;
   uvow__runtime_enter(&loop->rt);
   announce(doors);
   uvow__runtime_leave(&loop->rt);
@@ -147,6 +161,7 @@ static void close_op(uvow__listener_t *listener) {
   if (doors->closing.handle)
     return;
   doors->waiting = 0;
+  uvow__task_cancel(&doors->go_on);
   uvow__loop_close_handle(doors->loop, &doors->handle.base, on_listener_closed,
                           &doors->closing);
 }
@@ -166,6 +181,7 @@ static int listen_on(uvow_loop_t *loop, const struct sockaddr *address,
   doors->callbacks = callbacks;
   doors->ctx = ctx;
   doors->is_pipe = path != NULL;
+  uvow__task_init(&doors->go_on, run_go_on);
   int rc = uvow__handle_init(&doors->handle, loop->uv, doors->is_pipe);
   if (rc) {
     uvow__free(uvow__loop_mem(loop), doors);

@@ -16,6 +16,7 @@ typedef struct uvow__doors {
   int accepted;           /* the peer that waits was taken */
   int patient;            /* who isn't taken at once waits, and all behind it */
   int held;               /* the same, of this one: wait */
+  uvow__task_t go_on;     /* one waits for the next turn */
   int refusing;           /* refused is open */
   int waiting;            /* another is to be refused, after that one */
   const uvow__listener_callbacks_t *callbacks;

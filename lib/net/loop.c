@@ -44,7 +44,7 @@ static uvow_loop_t *loop_of(uvow__runtime_t *rt) {
 void uvow__loop_turn(uvow_loop_t *loop) {
   uvow__runtime_enter(&loop->rt);
   uvow__runtime_root(&loop->rt);
-  loop->read = 0;
+  loop->spent = 0;
   uvow__list_splice(loop->rt.queue.in, &loop->next_turn);
   if (loop->looks && --loop->looks == 0)
     uvow__runtime_looked(&loop->rt);
@@ -493,7 +493,13 @@ void uvow__loop_linger(uvow_loop_t *loop, uvow__lingerer_t *lingerer) {
     return;
   uvow__lingerer_t *first =
       UVOW__CONTAINER(loop->lingerers.next, uvow__lingerer_t, link);
+  loop->crowded = 1;
   first->stop(first);
+  loop->crowded = 0;
+}
+
+int uvow__loop_may_linger(const uvow_loop_t *loop) {
+  return !loop->closing && !loop->crowded;
 }
 
 void uvow__loop_unlinger(uvow_loop_t *loop, uvow__lingerer_t *lingerer) {

@@ -51,11 +51,12 @@ struct uvow_loop {
   unsigned handles;   /* open ones of its own */
   size_t streams;     /* open ones of the net room */
   uvow__list_t next_turn; /* tasks: see uvow__loop_next_turn */
-  uint64_t read_at;       /* of `read`: uv_now */
-  size_t read;            /* see uvow__loop_read */
+  uint64_t spent_at;      /* of `spent`: uv_now */
+  size_t spent;           /* see uvow__loop_spent */
   uvow__list_t residents;
   uvow__list_t lingerers;
   size_t lingering;              /* how many */
+  int crowded;                   /* one stops, as they are too many */
   struct uvow__mailbox *mailbox; /* NULL: no thread promise was made yet */
   struct uvow__fibers *fibers;   /* NULL: none was spawned yet */
   struct uvow__ops *ops;         /* NULL: nothing of lib/uv was used yet */
@@ -100,14 +101,20 @@ static inline int uvow__loop_random(uvow_loop_t *loop, uint8_t *bytes,
 /* await.c: the last result goes. */
 void uvow__loop_drop_awaited(uvow_loop_t *loop);
 
-/* What all have read in this turn of libuv's, in messages and KiB: to be added
- * to. */
-static inline size_t *uvow__loop_read(uvow_loop_t *loop) {
+/* What a turn of libuv's may take, all connections together, in messages and KiB
+ * that are read (R13); and what else it takes, in these. Above it each has little,
+ * or waits for the next turn. */
+#define UVOW__TURN_ALL 8192
+#define UVOW__TURN_NEWCOMER 64    /* a connection that is accepted */
+#define UVOW__TURN_HANDSHAKE 1024 /* a step of TLS's, at either end */
+
+/* What all have taken in this turn: to be added to. */
+static inline size_t *uvow__loop_spent(uvow_loop_t *loop) {
   uint64_t now = uv_now(loop->uv);
-  if (loop->read_at != now)
-    loop->read = 0;
-  loop->read_at = now;
-  return &loop->read;
+  if (loop->spent_at != now)
+    loop->spent = 0;
+  loop->spent_at = now;
+  return &loop->spent;
 }
 /* Runs the task in the next turn of the uv loop: once timers and other sockets
  * had theirs. It may be canceled, as any. */
@@ -115,8 +122,11 @@ void uvow__loop_next_turn(uvow_loop_t *loop, uvow__task_t *task);
 /* One turn: what waits for it, and what is queued. */
 void uvow__loop_turn(uvow_loop_t *loop);
 
-/* A stream begins to linger. Of too many, the one that came first stops. */
+/* A stream begins to linger. Of too many, the one that came first stops, and what
+ * it closes with that is closed at once. */
 void uvow__loop_linger(uvow_loop_t *loop, uvow__lingerer_t *lingerer);
+/* Whether one may; else it's closed at once. */
+int uvow__loop_may_linger(const uvow_loop_t *loop);
 /* It stops. */
 void uvow__loop_unlinger(uvow_loop_t *loop, uvow__lingerer_t *lingerer);
 

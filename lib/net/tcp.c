@@ -237,7 +237,7 @@ static void on_shut(uv_shutdown_t *req, int status) {
 
 /* See (4). Returns 0, or why there's nothing to wait for. */
 static int linger(tcp_t *tcp) {
-  if (tcp->ended || tcp->loop->closing)
+  if (tcp->ended || !uvow__loop_may_linger(tcp->loop))
     return UV_ENOTCONN;
   int rc = uvow__socket_need_request(tcp->socket);
   if (rc)
@@ -250,8 +250,8 @@ static int linger(tcp_t *tcp) {
   /* It may have been paused; else this fails, as it reads already. */
   (void)uv_read_start(&tcp->socket->handle.stream, on_alloc, on_data);
   uv_unref(&tcp->socket->handle.base);
-  uvow__loop_linger(tcp->loop, &tcp->lingerer);
   uvow__runtime_arm(&tcp->loop->rt, &tcp->patience, LINGER_MS);
+  uvow__loop_linger(tcp->loop, &tcp->lingerer);
   return 0;
 }
 

@@ -23,6 +23,8 @@
  * 6. While it's paused, what the engine hasn't taken of the last bytes from below
  *    is kept, at most a read of them; what the engine has taken, it keeps. Both go
  *    up in a later turn once it goes on, before the one below reads again.
+ * 7. A step of the handshake that has no time in this turn is kept in the same way:
+ *    many that come at once keep nobody waiting.
  */
 #include "tls_private.h"
 
@@ -173,6 +175,8 @@ static void opened(tls_t *t) {
 
 static void shake(tls_t *t) {
   uvow__engine_said_t said = uvow__engine_shake(t->conn);
+  if (said != UVOW__SAID_WANTS || uvow__buf_size(&t->sealed))
+    *uvow__loop_spent(loop_of(t)) += UVOW__TURN_HANDSHAKE;
   if (said == UVOW__SAID_DONE) {
     opened(t);
   } else if (said == UVOW__SAID_WANTS) {
@@ -297,19 +301,36 @@ static void keep_rest(tls_t *t) {
     end(t, uvow__error_nomem());
 }
 
+/* Bytes from below; none: what the engine has kept. */
+static void feed(tls_t *t, const uint8_t *bytes, size_t len) {
+  t->in = bytes;
+  t->in_len = len;
+  if (t->state == UVOW__TLS_SHAKING)
+    shake(t);
+  if (t->state == UVOW__TLS_OPEN)
+    read_all(t);
+  keep_rest(t);
+}
+
+/* See (7). Whether it has time; else it goes on in the next turn. */
+static int may_shake(tls_t *t) {
+  if (*uvow__loop_spent(loop_of(t)) < UVOW__TURN_ALL)
+    return 1;
+  uvow__loop_next_turn(loop_of(t), &t->go_on);
+  return 0;
+}
+
 static void run_go_on(uvow__task_t *task) {
   tls_t *t = UVOW__CONTAINER(task, tls_t, go_on);
   uvow__buf_t kept = t->kept;
-  if (t->state != UVOW__TLS_OPEN || t->paused)
+  if ((t->state != UVOW__TLS_OPEN || t->paused) &&
+      (t->state != UVOW__TLS_SHAKING || !may_shake(t)))
     return;
   t->kept.data = NULL;
   t->kept.off = t->kept.len = t->kept.cap = 0;
-  t->in = uvow__buf_front(&kept);
-  t->in_len = uvow__buf_size(&kept);
-  read_all(t);
-  keep_rest(t);
+  feed(t, uvow__buf_front(&kept), uvow__buf_size(&kept));
   uvow__buf_done(&kept);
-  if (t->state == UVOW__TLS_OPEN && !t->paused)
+  if (t->state <= UVOW__TLS_OPEN && !t->paused)
     t->lower->ops->pause(t->lower, 0);
 }
 
@@ -324,14 +345,14 @@ static void on_lower_open(void *ctx) {
 static void on_lower_read(void *ctx, const uint8_t *bytes, size_t len) {
   tls_t *t = (tls_t *)ctx;
   note_first(t, bytes, len);
-  t->in = bytes;
-  t->in_len = len;
+  if (t->state == UVOW__TLS_SHAKING && !may_shake(t)) {
+    t->lower->ops->pause(t->lower, 1);
+    if (uvow__buf_append(&t->kept, bytes, len))
+      end(t, uvow__error_nomem());
+    return;
+  }
   t->delivered = 0;
-  if (t->state == UVOW__TLS_SHAKING)
-    shake(t);
-  if (t->state == UVOW__TLS_OPEN)
-    read_all(t);
-  keep_rest(t);
+  feed(t, bytes, len);
   /* A part of a record: nothing to read, but the peer isn't silent. */
   if (t->state == UVOW__TLS_OPEN && !t->delivered)
     t->io.callbacks->on_read(t->io.ctx, bytes, 0);

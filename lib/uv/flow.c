@@ -218,7 +218,8 @@ static void on_patience(uvow__deadline_t *deadline) {
 
 /* See (3). */
 static void linger(uvow__flow_t *flow) {
-  if (flow->loop->closing || uv_read_start(flow->stream, on_alloc, on_read)) {
+  if (!uvow__loop_may_linger(flow->loop) ||
+      uv_read_start(flow->stream, on_alloc, on_read)) {
     close_now(flow);
     return;
   }

@@ -11,7 +11,7 @@
  * 1. In one turn of the loop at most TURN_BYTES, inflated, and TURN_FRAMES are
  *    read, in the midst of a message too (R13). A new part is had by go_on,
  *    which runs once a turn: when half of the last one is used up, so that the
- *    idle cost nothing. Once all connections together have read ALL in a turn,
+ *    idle cost nothing. Once all connections together have taken UVOW__TURN_ALL,
  *    each further one has CROWD_BYTES and CROWD_FRAMES: a crowd of peers keeps
  *    nobody waiting for long, and none of them waits for the others' end.
  * 2. What is kept is the rest of one read of the io's.
@@ -30,7 +30,6 @@
 
 #define TURN_BYTES ((size_t)1024 * 1024)
 #define TURN_FRAMES ((size_t)1024)
-#define ALL 8192 /* messages and KiB */
 #define CROWD_BYTES ((size_t)32 * 1024)
 #define CROWD_FRAMES ((size_t)32)
 #define SLOW_BYTES 65536 /* of a message that have a second more */
@@ -157,15 +156,15 @@ static int is_half_used(const uvow__message_t *m) {
 static int feed_within(uvow__connection_t *c, const uint8_t *bytes,
                        size_t len) {
   uvow__message_t *m = &c->framer.message;
-  size_t *read = uvow__loop_read(c->loop);
-  if (*read >= ALL && m->frames > CROWD_FRAMES)
+  size_t *spent = uvow__loop_spent(c->loop);
+  if (*spent >= UVOW__TURN_ALL && m->frames > CROWD_FRAMES)
     m->frames = CROWD_FRAMES;
-  if (*read >= ALL && m->budget > CROWD_BYTES)
+  if (*spent >= UVOW__TURN_ALL && m->budget > CROWD_BYTES)
     m->budget = CROWD_BYTES;
   size_t frames = m->frames;
   size_t bytes_left = m->budget;
   int rc = uvow__framer_feed(&c->framer, bytes, len);
-  *read += frames - m->frames + (bytes_left - m->budget) / 1024;
+  *spent += frames - m->frames + (bytes_left - m->budget) / 1024;
   return rc;
 }
 

@@ -242,6 +242,44 @@ TEST_CASE(test_few_linger_at_once) {
   end(&x); /* the loop's close stops the others */
 }
 
+/* One that has a stream of its own, as a WebSocket that waits for its close. */
+typedef struct owner {
+  uvow__lingerer_t lingerer;
+  fixture_t *x;
+} owner_t;
+
+static void on_owner_stopped(uvow__lingerer_t *lingerer) {
+  fixture_t *x = ((owner_t *)(void *)lingerer)->x;
+  uvow__loop_unlinger(x->s.loop, lingerer);
+  x->stream->ops->close(x->stream);
+}
+
+/* What one closes when it stops, as they are too many, doesn't linger in its
+ * place: that would stop the next. */
+TEST_CASE(test_who_stops_stops_nobody_else) {
+  static struct {
+    uvow__lingerer_t lingerer;
+    uvow_loop_t *loop;
+  } many[UVOW__LINGER_MAX];
+  fixture_t x;
+  owner_t owner = {.x = &x};
+  start(&x);
+  listen_to_it(&x);
+  owner.lingerer.stop = on_owner_stopped;
+  uvow__loop_linger(x.s.loop, &owner.lingerer);
+  for (size_t i = 0; i < UVOW__LINGER_MAX; i++) {
+    many[i].lingerer.stop = on_stopped;
+    many[i].loop = x.s.loop;
+    uvow__loop_linger(x.s.loop, &many[i].lingerer);
+  }
+  assert_true(uvow__list_empty(&owner.lingerer.link));
+  assert_false(uvow__list_empty(&many[0].lingerer.link));
+  assert_int_equal(x.s.loop->lingering, UVOW__LINGER_MAX);
+  uv_run(&x.s.uv, UV_RUN_NOWAIT);
+  assert_int_equal(x.closed, 1);
+  end(&x);
+}
+
 /* E4: the loop's close doesn't wait for it. */
 TEST_CASE(test_the_loop_closes_at_once) {
   fixture_t x;
@@ -265,6 +303,7 @@ TEST_MODULE(linger) {
       cmocka_unit_test(test_a_reset_ends_it),
       cmocka_unit_test(test_it_does_not_hold_the_loop),
       cmocka_unit_test(test_few_linger_at_once),
+      cmocka_unit_test(test_who_stops_stops_nobody_else),
       cmocka_unit_test(test_the_loop_closes_at_once),
   };
   return cmocka_run_group_tests_name("net/linger", tests, NULL, NULL);

@@ -521,11 +521,11 @@ TEST_CASE(test_a_crowd) {
     script_put_frame(bytes + 3 * i, 0x81, "m", 1);
   start(&x);
   open_end(&x);
-  size_t before = *uvow__loop_read(x.s.loop);
+  size_t before = *uvow__loop_spent(x.s.loop);
   script_feed(&x.s, bytes, sizeof(bytes));
   assert_int_equal(x.messages, COUNT);
-  assert_int_equal(*uvow__loop_read(x.s.loop) - before, COUNT);
-  *uvow__loop_read(x.s.loop) = ALL; /* the others */
+  assert_int_equal(*uvow__loop_spent(x.s.loop) - before, COUNT);
+  *uvow__loop_spent(x.s.loop) = ALL; /* the others */
   script_feed(&x.s, bytes, sizeof(bytes));
   assert_int_equal(x.messages, COUNT + EACH);
   turn(&x); /* nobody else */
@@ -538,7 +538,7 @@ TEST_CASE(test_a_crowd_of_bytes) {
   end_t x;
   start(&x);
   open_end(&x);
-  *uvow__loop_read(x.s.loop) = 8192;
+  *uvow__loop_spent(x.s.loop) = UVOW__TURN_ALL;
   script_frame(&x.s, 0x81, text, sizeof(text));
   assert_int_equal(x.s.paused, 1);
   finish(&x);
