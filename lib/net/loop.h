@@ -104,9 +104,9 @@ void uvow__loop_drop_awaited(uvow_loop_t *loop);
 /* What a turn of libuv's may take, all connections together, in messages and KiB
  * that are read (R13); and what else it takes, in these. Above it each has little,
  * or waits for the next turn. */
-#define UVOW__TURN_ALL 8192
-#define UVOW__TURN_NEWCOMER 64    /* a connection that is accepted */
-#define UVOW__TURN_HANDSHAKE 1024 /* a step of TLS's, at either end */
+#define UVOW__TURN_ALL 4096
+#define UVOW__TURN_NEWCOMER 32   /* a connection that is accepted */
+#define UVOW__TURN_HANDSHAKE 512 /* a step of TLS's, at either end */
 
 /* What all have taken in this turn: to be added to. */
 static inline size_t *uvow__loop_spent(uvow_loop_t *loop) {

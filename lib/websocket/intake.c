@@ -30,8 +30,8 @@
 
 #define TURN_BYTES ((size_t)1024 * 1024)
 #define TURN_FRAMES ((size_t)1024)
-#define CROWD_BYTES ((size_t)32 * 1024)
-#define CROWD_FRAMES ((size_t)32)
+#define CROWD_BYTES ((size_t)16 * 1024)
+#define CROWD_FRAMES ((size_t)16)
 #define SLOW_BYTES 65536 /* of a message that have a second more */
 #define MS_PER_S 1000u
 
@@ -141,11 +141,16 @@ static void rest(uvow__connection_t *c) {
   }
 }
 
-/* The framer has paused: what it hasn't read is kept. */
-static int keep_rest(uvow__connection_t *c) {
+/* The framer has paused: what it hasn't read is kept. own: see feed. */
+static int keep_rest(uvow__connection_t *c, uvow__buf_t *own) {
   size_t len;
   const uint8_t *bytes = uvow__framer_rest(&c->framer, &len);
-  return len ? uvow__buf_append(&c->intake.kept, bytes, len) : 0;
+  if (!own)
+    return len ? uvow__buf_append(&c->intake.kept, bytes, len) : 0;
+  uvow__buf_consume(own, uvow__buf_size(own) - len);
+  c->intake.kept = *own;
+  uvow__buf_init(own, own->mem, own->max);
+  return 0;
 }
 
 static int is_half_used(const uvow__message_t *m) {
@@ -168,13 +173,15 @@ static int feed_within(uvow__connection_t *c, const uint8_t *bytes,
   return rc;
 }
 
-void uvow__intake_feed(uvow__connection_t *c, const uint8_t *bytes,
-                       size_t len) {
+/* own: where the bytes were kept, and the rest of them is; NULL: they're another's.
+ */
+static void feed(uvow__connection_t *c, const uint8_t *bytes, size_t len,
+                 uvow__buf_t *own) {
   int rc = feed_within(c, bytes, len);
   if (rc == 0 && uvow__framer_is_over(&c->framer) && !tell_excess(c, NULL))
     rc = uvow__framer_refuse(&c->framer);
   if (rc == 0 && is_reading(c) && uvow__framer_paused(&c->framer))
-    rc = keep_rest(c);
+    rc = keep_rest(c, own);
   if (rc && is_reading(c))
     violation(c, rc);
   if (!is_reading(c))
@@ -184,6 +191,11 @@ void uvow__intake_feed(uvow__connection_t *c, const uint8_t *bytes,
   note_progress(c, len);
   uvow__connection_count(c);
   tell_io(c);
+}
+
+void uvow__intake_feed(uvow__connection_t *c, const uint8_t *bytes,
+                       size_t len) {
+  feed(c, bytes, len, NULL);
 }
 
 static void run_go_on(uvow__task_t *task) {
@@ -196,9 +208,8 @@ static void run_go_on(uvow__task_t *task) {
   if (uvow__framer_paused(&c->framer)) {
     uvow__buf_t kept = in->kept;
     uvow__buf_init(&in->kept, kept.mem, kept.max);
-    uvow__intake_feed(c,
-                      kept.data ? uvow__buf_front(&kept) : (const uint8_t *)"",
-                      uvow__buf_size(&kept));
+    feed(c, kept.data ? uvow__buf_front(&kept) : (const uint8_t *)"",
+         uvow__buf_size(&kept), &kept);
     uvow__buf_done(&kept);
   }
   if (!is_reading(c) || in->pauses || uvow__framer_paused(&c->framer))

@@ -295,6 +295,11 @@ void tls_pair_run(tls_pair_t *pair) {
     moved |= tls_pair_to_us(pair);
     if (pair->s.stream)
       script_unblock(&pair->s);
+    if (pair->s.stream && pair->s.loop && pair->s.paused && !pair->opened &&
+        !pair->ended) {
+      uvow__loop_turn(pair->s.loop); /* this one has had enough handshakes */
+      moved = 1;
+    }
     moved |= pair->s.sent_len > 0;
   } while (moved);
 }
