@@ -3,7 +3,8 @@
  *
  * A server of uvow's, in a process of its own, tells its peer "tick" a thousand
  * times when it is asked to, and answers behind that; a client reads them as a
- * stream with `each`. In turns with that the client makes requests of the same
+ * stream with `each`. Two such requests are under way, so that neither end waits
+ * while the other is at a thousand. In turns with that the client makes requests of the same
  * params, a thousand at once: each is answered by a message of the same size.
  *
  * How to read it: events/s as part of answers/s; an event should come at 0.8 of
@@ -46,7 +47,7 @@ static void run_events(bench_t *bench, size_t turns) {
   load.method = "tell";
   load.params = params;
   load.len = strlen(params);
-  load.in_flight = 1;
+  load.in_flight = 2;
   load.requests = turns;
   bed_run(&bench->bed, &load);
   MEASURE_CHECK(bench->seen == before + turns * AT_ONCE);
@@ -126,7 +127,7 @@ int main(int argc, char **argv) {
   bed_start(&bench.bed);
   bench.client = bed_client(&bench.bed, BED_PLAIN);
   uvow_stream_options_t bounds = {.size = sizeof(bounds)};
-  bounds.max_items = 2 * AT_ONCE;
+  bounds.max_items = 4 * AT_ONCE;
   uvow_stream_t *ticks = uvow_peer_events_with(bench.client, "tick", &bounds);
   bench.end = uvow_stream_each(ticks, on_tick, &bench);
   MEASURE_CHECK(bench.end);
