@@ -24,7 +24,7 @@
 #include "bare.h"
 #include "bed.h"
 
-enum { FLIGHT = 1000, ROUNDS = 5, IDLE = 200, MESSAGE = 1024 };
+enum { FLIGHT = 1000, ROUNDS = 5, IDLE = 500, MESSAGE = 1024 };
 
 static const size_t counts[] = {1, 10, 100, 1000};
 enum { COUNTS = sizeof(counts) / sizeof(*counts) };

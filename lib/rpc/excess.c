@@ -27,8 +27,9 @@ int uvow__session_excess(uvow__session_t *session, uvow__slice_t beginning,
   uvow__error_spec_t spec = {0};
   uvow__msg_t msg;
   if (!why)
-    return !session->opening.active && d->live > 0;
-  if (session->opening.active || uvow__dialect_is_many(dialect, 0, beginning) ||
+    return !uvow__session_is_opening(session) && d->live > 0;
+  if (uvow__session_is_opening(session) ||
+      uvow__dialect_is_many(dialect, 0, beginning) ||
       uvow__protocol_decode_like(dialect->protocol, &dialect->ids,
                                  session->like, beginning.ptr, beginning.len,
                                  &msg) ||

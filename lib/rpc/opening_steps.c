@@ -274,8 +274,6 @@ int uvow__opening_init(uvow__opening_t *opening, uvow__callee_t *callee,
                        const char **ret_missing) {
   const uvow_protocol_t *protocol = callee->dialect.protocol;
   size_t step;
-  memset(opening, 0, sizeof(*opening));
-  *ret_missing = NULL;
   opening->callee = callee;
   opening->hooks = hooks;
   opening->step_ms = plan->step_ms ? plan->step_ms : STEP_MS;
@@ -283,7 +281,6 @@ int uvow__opening_init(uvow__opening_t *opening, uvow__callee_t *callee,
   opening->steps = plan->is_server ? protocol->accepts : protocol->steps;
   opening->step_count =
       plan->is_server ? protocol->accept_count : protocol->step_count;
-  callee->dialect.accepted = plan->is_server != 0;
   uvow__deadline_init(&opening->deadline, on_deadline);
   uvow__task_init(&opening->failing, run_failing);
   int rc =
@@ -319,8 +316,6 @@ void uvow__opening_stop(uvow__opening_t *opening) {
 }
 
 void uvow__opening_done(uvow__opening_t *opening) {
-  if (!opening->callee)
-    return;
   uvow__opening_stop(opening);
   opening->callee->dialect.vars = NULL;
   uvow__vars_done(&opening->vars);

@@ -47,7 +47,7 @@ struct uvow__opening {
   uvow_error_t *error; /* why */
 };
 
-/* Errors, and nothing has begun: UVOW_EINVAL: vars isn't an object, or a variable
+/* In memory that is all zero. Errors, and nothing has begun: UVOW_EINVAL: vars isn't an object, or a variable
  * that a step needs isn't in it (*ret_missing, or NULL); UVOW_ENOMEM. The callee
  * has its dialect, which writes with them from now on. */
 int uvow__opening_init(uvow__opening_t *opening, struct uvow__callee *callee,

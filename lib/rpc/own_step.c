@@ -43,7 +43,7 @@ static void run_answered(uvow__task_t *task) {
   uvow_error_t *error =
       answer->state == UVOW_REJECTED ? uvow_error_ref(answer->u.error) : NULL;
   uvow_future_unref(answer);
-  uvow__opening_finish(&peer->session.opening, error);
+  uvow__opening_finish(peer->session.opening, error);
 }
 
 /* Three own the answer's future: the step, whoever settles it, and this call. */
@@ -54,7 +54,7 @@ static void run_ask(uvow__task_t *task) {
   uvow_future_t *f = uvow__future_new(&peer->loop->rt, 3, UVOW__OBSERVED);
   if (!f) {
     uvow_future_unref(release(peer));
-    uvow__opening_finish(&peer->session.opening, uvow__error_nomem());
+    uvow__opening_finish(peer->session.opening, uvow__error_nomem());
     return;
   }
   step->answer = f;
@@ -80,7 +80,7 @@ void uvow__own_step_begin(uvow_peer_t *peer) {
   uvow__within_t *first = step ? uvow__within_first(peer) : NULL;
   if (!first) {
     uvow__free(uvow__peer_mem(peer), step);
-    uvow__opening_finish(&peer->session.opening, uvow__error_nomem());
+    uvow__opening_finish(peer->session.opening, uvow__error_nomem());
     return;
   }
   step->peer = peer;

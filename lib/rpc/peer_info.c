@@ -39,7 +39,10 @@ uvow_slice_t uvow_peer_var(const uvow_peer_t *peer, const char *name) {
     peer = peer->kin.within->whole;
   if (!peer || !name)
     return none;
-  uvow__slice_t json = uvow__vars_get(&peer->session.opening.vars, name);
+  const uvow__opening_t *opening = peer->session.opening;
+  if (!opening)
+    return none;
+  uvow__slice_t json = uvow__vars_get(&opening->vars, name);
   return (uvow_slice_t){json.ptr, json.len};
 }
 

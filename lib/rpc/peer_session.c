@@ -72,7 +72,7 @@ static void on_unopened(uvow__session_t *session, uvow_error_t *error) {
     uvow__link_lost(peer, error);
     return;
   }
-  int code = session->opening.close_code;
+  int code = session->opening->close_code;
   if (channel)
     channel->ops->close(channel,
                         code                   ? code
@@ -234,7 +234,7 @@ static void on_settled(uvow__dispatcher_t *dispatcher,
 }
 
 /* Opening steps, and variables. The options were looked at before; without
- * memory the first write fails. */
+ * memory it fails where they'd begin. */
 static void prepare(uvow_peer_t *peer) {
   const uvow_peer_options_t *options = &peer->config->options;
   uvow__opening_plan_t plan = {options->vars, options->opening_timeout_ms,

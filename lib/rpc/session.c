@@ -166,7 +166,7 @@ static inline int answer_alike(uvow__session_t *session, uvow__slice_t text,
                                uvow__buf_t *whole) {
   uvow__slice_t value;
   uint64_t id;
-  if (!session->answers || session->opening.active ||
+  if (!session->answers || uvow__session_is_opening(session) ||
       !uvow__answers_read(session->answers, session->callee.dialect.protocol,
                           text, &id, &value))
     return 0;
@@ -460,8 +460,8 @@ void uvow__session_message(uvow__session_t *session, int opcode,
   uvow__msg_t msg;
   if (!is_binary && answer_alike(session, text, whole))
     return;
-  if (session->opening.active && !is_binary &&
-      uvow__opening_message(&session->opening, text))
+  if (uvow__session_is_opening(session) && !is_binary &&
+      uvow__opening_message(session->opening, text))
     return;
   if (uvow__dialect_is_many(dialect, is_binary, text))
     read_many(session, is_binary, text);
@@ -479,16 +479,19 @@ void uvow__session_message(uvow__session_t *session, int opcode,
 /* ---- opening ---- */
 
 static uvow__session_t *opening_of(uvow__opening_t *opening) {
-  return UVOW__CONTAINER(opening, uvow__session_t, opening);
+  return UVOW__CONTAINER(opening->callee, uvow__session_t, callee);
 }
 
-static void on_opened(uvow__opening_t *opening) {
-  uvow__session_t *session = opening_of(opening);
+static void opened(uvow__session_t *session) {
   session->callee.unopened = 0;
   if (!session->is_server)
     uvow__pulse_start(&session->pulse);
   if (session->hooks->on_open)
     session->hooks->on_open(session);
+}
+
+static void on_opened(uvow__opening_t *opening) {
+  opened(opening_of(opening));
 }
 
 static void on_unopened(uvow__opening_t *opening, uvow_error_t *error) {
@@ -514,11 +517,25 @@ static const uvow__opening_hooks_t opening_hooks = {on_opened, on_ask,
 int uvow__session_prepare(uvow__session_t *session,
                           const uvow__opening_plan_t *plan,
                           const char **ret_missing) {
+  const uvow_protocol_t *protocol = session->callee.protocol;
+  const uvow__mem_t *mem = &session->dispatcher->rt->mem;
+  int rc = UVOW_ENOMEM;
+  *ret_missing = NULL;
   session->is_server = plan->is_server != 0;
-  int rc = uvow__opening_init(&session->opening, &session->callee, plan,
-                              &opening_hooks, ret_missing);
-  if (rc)
-    session->opening.callee = NULL;
+  session->callee.dialect.accepted = session->is_server;
+  if (!plan->vars && !plan->asks &&
+      !(plan->is_server ? protocol->accept_count : protocol->step_count))
+    return 0;
+  session->opening =
+      (uvow__opening_t *)uvow__calloc(mem, sizeof(*session->opening));
+  if (session->opening)
+    rc = uvow__opening_init(session->opening, &session->callee, plan,
+                            &opening_hooks, ret_missing);
+  if (rc) {
+    uvow__free(mem, session->opening);
+    session->opening = NULL;
+  }
+  session->unprepared = rc == UVOW_ENOMEM;
   return rc;
 }
 
@@ -527,21 +544,25 @@ void uvow__session_open(uvow__session_t *session) {
   session->callee.unopened =
       session->is_server && uvow__session_has_steps(session);
   session->callee.early = session->callee.protocol->closes.early;
-  if (session->opening.callee)
-    uvow__opening_start(&session->opening);
+  if (session->unprepared)
+    session->callee.hooks->on_failed(&session->callee, UVOW_ENOMEM);
+  else if (session->opening)
+    uvow__opening_start(session->opening);
   else
-    on_opened(&session->opening);
+    opened(session);
 }
 
 void uvow__session_done(uvow__session_t *session) {
   uvow__partials_done(&session->partials);
   uvow__events_done(&session->listeners);
   uvow__subscriptions_done(&session->subscriptions);
-  uvow__opening_done(&session->opening);
+  if (session->opening)
+    uvow__opening_done(session->opening);
+  uvow__free(&session->dispatcher->rt->mem, session->opening);
+  session->opening = NULL;
   uvow__histogram_done(&session->rtt);
   uvow__free(&session->dispatcher->rt->mem, session->answers);
   session->answers = NULL;
-  session->opening.callee = NULL;
   uvow_error_unref(session->fault);
   session->fault = NULL;
 }
@@ -549,8 +570,8 @@ void uvow__session_done(uvow__session_t *session) {
 void uvow__session_stop(uvow__session_t *session) {
   session->callee.channel = NULL;
   uvow__pulse_stop(&session->pulse);
-  if (session->opening.callee)
-    uvow__opening_stop(&session->opening);
+  if (session->opening)
+    uvow__opening_stop(session->opening);
   uvow__callee_end_codec(&session->callee);
   session->paused = 0;
   session->unclear = 0;

@@ -57,12 +57,13 @@ struct uvow__session {
   uvow__answers_t *answers; /* what they look like; NULL: few came yet */
   uvow__histogram_t rtt;    /* of answers */
   const uvow__session_hooks_t *hooks;
-  uvow__opening_t opening; /* what is said before anything else */
+  uvow__opening_t *opening; /* what is said before anything else; or NULL */
   uvow__pulse_t pulse;
   uvow__partials_t partials;
   uvow__events_t listeners;
   uvow__subscriptions_t subscriptions;
   int is_server;      /* the other end has connected to it */
+  int unprepared;     /* there was no memory for the opening */
   int answers_faults; /* a message that is none is answered */
   uint64_t events;
   uint64_t calls;
@@ -110,14 +111,15 @@ int uvow__session_prepare(uvow__session_t *session,
                           const char **ret_missing);
 /* Whether anything is to be said before it's open. */
 static inline int uvow__session_has_steps(const uvow__session_t *session) {
-  return session->opening.step_count || session->opening.asks;
+  const uvow__opening_t *opening = session->opening;
+  return opening && (opening->step_count || opening->asks);
 }
 /* The handshake is done, and the callee has its channel: opening steps begin, if
  * the protocol has any. */
 void uvow__session_open(uvow__session_t *session);
 /* Whether opening steps are under way: nothing else may be sent. */
 static inline int uvow__session_is_opening(const uvow__session_t *session) {
-  return session->opening.active;
+  return session->opening && session->opening->active;
 }
 /* A message came. whole: see uvow__payload_take; or NULL. */
 void uvow__session_message(uvow__session_t *session, int opcode,

@@ -9,9 +9,9 @@
 
 /* Whether it's what let the peer in, which is said but once. */
 static int is_again(const uvow__session_t *session, uvow__slice_t text) {
-  const uvow__opening_t *opening = &session->opening;
+  const uvow__opening_t *opening = session->opening;
   uvow__step_read_t read;
-  for (size_t i = 0; i < opening->step; i++)
+  for (size_t i = 0; opening && i < opening->step; i++)
     if (uvow__step_read(session->callee.protocol, &opening->steps[i],
                         (uvow__slice_t){NULL, 0}, text.ptr, text.len,
                         &read) != UVOW__STEP_OTHER)

@@ -325,18 +325,18 @@ TEST_CASE(test_close_codes) {
   start_server(&x, "graphql_transport_ws", NULL);
   script_advance(&x.s, 5001);
   script_turns(&x.s);
-  assert_int_equal(x.session.opening.close_code, 4408);
+  assert_int_equal(x.session.opening->close_code, 4408);
   x.s.log[0] = '\0';
   finish(&x);
   start_server(&x, "graphql_transport_ws", "{\"secret\":\"T\"}");
   say(&x, "{\"type\":\"connection_init\",\"payload\":\"U\"}");
-  assert_int_equal(x.session.opening.close_code, 4403);
+  assert_int_equal(x.session.opening->close_code, 4403);
   x.s.log[0] = '\0';
   finish(&x);
   start_server(&x, "obs5", "{\"password\":\"p\"}");
   assert_non_null(strstr(x.heard, "\"authentication\":{\"challenge\":\""));
   say(&x, "{\"op\":1,\"d\":{\"rpcVersion\":1}}");
-  assert_int_equal(x.session.opening.close_code, 4009);
+  assert_int_equal(x.session.opening->close_code, 4009);
   x.s.log[0] = x.heard[0] = '\0';
   finish(&x);
 }
@@ -358,9 +358,9 @@ TEST_CASE(test_vars) {
       prepare_session(&x, " { \"to\\u006ben\" : [1] , \"b\":2 } ", &missing),
       0);
   assert_true(
-      uvow__slice_is(uvow__vars_get(&x.session.opening.vars, "token"), "[1]"));
+      uvow__slice_is(uvow__vars_get(&x.session.opening->vars, "token"), "[1]"));
   assert_true(
-      uvow__slice_is(uvow__vars_get(&x.session.opening.vars, "b"), "2"));
+      uvow__slice_is(uvow__vars_get(&x.session.opening->vars, "b"), "2"));
   finish(&x);
 }
 

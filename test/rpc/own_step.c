@@ -282,26 +282,34 @@ TEST_CASE(test_who_is_let_in) {
   script_end(&x.s);
 }
 
+/* Nobody is open whose step wasn't taken. */
 static void sweep(test_alloc_t *alloc, void *data) {
   uvow_peer_options_t options = {.size = sizeof(options)};
   uvow_peer_t *server = NULL;
   step_t x;
-  (void)data;
   memset(&x, 0, sizeof(x));
   script_init_with(&x.s, alloc);
-  x.how = ASKS;
+  x.how = *(const how_t *)data;
   options.protocol = uvow_protocol_by_name("jsonrpc2");
   options.opening = opening;
   options.data = &x;
   if (x.s.loop)
     (void)uvow_peer_pair(x.s.loop, &options, &options, &x.s.client, &server);
   script_turns(&x.s);
+  int open = uvow_peer_state(x.s.client) == UVOW_PEER_OPEN;
+  open += uvow_peer_state(server) == UVOW_PEER_OPEN;
+  assert_true(x.calls >= open);
+  if (!alloc->failed)
+    assert_int_equal(open, x.how == IS_DONE ? 2 : 0);
   uvow_peer_unref(server);
   script_quit(&x.s);
 }
 
 TEST_CASE(survives_no_memory) {
-  test_alloc_sweep(sweep, NULL);
+  how_t how = ASKS;
+  test_alloc_sweep(sweep, &how);
+  how = IS_DONE;
+  test_alloc_sweep(sweep, &how);
 }
 
 TEST_MODULE(own_step) {
