@@ -9,6 +9,7 @@ ratios within one run mean much: each is taken within a round, and of these
 ratios, not of the rates, it says the median and the extremes.
 """
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -268,17 +269,29 @@ def cpu_s(pid):
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def serve_rounds(options, processes, in_flight):
-    """server -> what each round says of it, under the hand-written client."""
+def server_load(options, connections, in_flight, port):
+    """What asks a server: the cheapest client there is for one connection, and
+    uvow's for many; in_flight on each."""
+    if connections == 1:
+        return [pathlib.Path(options.peers) / "epoll_ws", str(port),
+                str(in_flight), str(options.seconds)]
+    return [options.uvow, "bench", "--url", f"ws://127.0.0.1:{port}/",
+            "--line", "--verify", "--connections", str(connections),
+            "--inflight", str(in_flight * connections),
+            "--seconds", str(options.seconds)]
+
+
+def serve_rounds(options, processes, connections, in_flight):
+    """server -> what each round says of it."""
     running = {name: started(processes, command)
                for name, command in servers(options).items()}
-    client = pathlib.Path(options.peers) / "epoll_ws"
     runs = {name: [] for name in running}
     for _ in range(options.rounds):
         for name, (server, port) in running.items():
             spent, began = cpu_s(server.pid), time.monotonic()
-            run = measured(processes, [client, str(port), str(in_flight),
-                                       str(options.seconds)], options.seconds)
+            run = measured(processes, server_load(options, connections,
+                                                  in_flight, port),
+                           options.seconds)
             lasted = time.monotonic() - began
             if run and spent is not None:
                 run["cpu_us"] = (1e6 * (cpu_s(server.pid) - spent)
@@ -294,18 +307,18 @@ def compare_servers(options, processes):
     if "lean" not in servers(options) or \
             not (pathlib.Path(options.peers) / "epoll_ws").exists():
         return "Servers aren't compared: the lean one can't be built here.\n"
-    lines = ["One connection, the hand-written client", "",
-             "| in flight | uvow answers/s | of the lean server's "
-             "| CPU us an answer | of the lean server's |",
-             "|---:|---:|---:|---:|---:|"]
-    for in_flight in options.inflight:
-        runs = serve_rounds(options, processes, in_flight)
+    lines = ["Servers: one connection, the hand-written client; 64 of uvow's",
+             "", "| connections | in flight on each | uvow answers/s "
+             "| of the lean server's | CPU us an answer "
+             "| of the lean server's |", "|---:|---:|---:|---:|---:|---:|"]
+    for connections, in_flight in itertools.product((1, 64), options.inflight):
+        runs = serve_rounds(options, processes, connections, in_flight)
         rate, cost = (ratio_of(runs["uvow"], runs["lean"], key)
                       for key in ("rps", "cpu_us"))
         if rate:
             mine = [run for run in runs["uvow"] if run]
             lines.append(
-                f"| {in_flight} "
+                f"| {connections} | {in_flight} "
                 f"| {statistics.median(run['rps'] for run in mine):,.0f} "
                 f"| {spread(rate)} "
                 f"| {statistics.median(run['cpu_us'] for run in mine):.2f} "
