@@ -272,6 +272,7 @@ uvow_loop_t *uvow_loop_new(struct uv_loop_s *uv,
   uvow__list_init(&loop->next_turn);
   uvow__list_init(&loop->residents);
   uvow__list_init(&loop->lingerers);
+  loop->linger_max = UVOW__LINGER_MAX;
   uvow__list_init(&loop->strangers);
   loop->uv = uv;
   loop->rt.rng = seed;
@@ -489,7 +490,7 @@ void uvow__loop_unpin(uvow_loop_t *loop) {
 
 void uvow__loop_linger(uvow_loop_t *loop, uvow__lingerer_t *lingerer) {
   uvow__list_append(&loop->lingerers, &lingerer->link);
-  if (++loop->lingering <= UVOW__LINGER_MAX)
+  if (++loop->lingering <= loop->linger_max)
     return;
   uvow__lingerer_t *first =
       UVOW__CONTAINER(loop->lingerers.next, uvow__lingerer_t, link);

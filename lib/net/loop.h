@@ -55,8 +55,9 @@ struct uvow_loop {
   size_t spent;           /* see uvow__loop_spent */
   uvow__list_t residents;
   uvow__list_t lingerers;
-  size_t lingering;              /* how many */
-  int crowded;                   /* one stops, as they are too many */
+  size_t lingering;  /* how many, */
+  size_t linger_max; /* at most: UVOW__LINGER_MAX, or a test's, >= 1 */
+  int crowded;       /* one stops, as they are too many */
   struct uvow__mailbox *mailbox; /* NULL: no thread promise was made yet */
   struct uvow__fibers *fibers;   /* NULL: none was spawned yet */
   struct uvow__ops *ops;         /* NULL: nothing of lib/uv was used yet */

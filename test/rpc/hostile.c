@@ -433,6 +433,7 @@ static void run(site_t site, act_t what, int with_tls) {
   w.site = site;
   w.act = what;
   script_init(&w.s);
+  w.s.loop->linger_max = 1 + (size_t)(site + what) % 2;
   if (with_tls)
     make_tls(&w);
   serve(&w);
