@@ -251,7 +251,7 @@ static void on_frame_pong(void *ctx, const uint8_t *bytes, size_t len) {
 /* Its close frame is answered, once its owner has answered what came before. */
 static void answer_close(uvow__connection_t *c) {
   c->close_held = 0;
-  uvow__framer_send_close(&c->framer, &c->out, c->close_code, "", 0);
+  (void)uvow__connection_put_close(c, c->close_code, "");
   c->state = CLOSING;
   uvow__connection_limit(c, c->config->close_ms);
   uvow__connection_write_late(c);

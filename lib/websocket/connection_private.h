@@ -91,7 +91,11 @@ void uvow__connection_io_ended(uvow__connection_t *c, uvow_error_t *error);
 void uvow__connection_put_pong(uvow__connection_t *c);
 /* Another deadline; 0: none. */
 void uvow__connection_limit(uvow__connection_t *c, uint64_t ms);
-/* leaving.c: the lingerer's. */
+/* leaving.c. A close frame, the last that is sent: it has room however much
+ * waits before it. UVOW_ENOMEM, and what the random numbers fail with. */
+int uvow__connection_put_close(uvow__connection_t *c, int code,
+                               const char *reason);
+/* The lingerer's. */
 void uvow__connection_leave_stopped(uvow__lingerer_t *lingerer);
 /* outflow.c. Whether the peer has read of what was written since the last call.
  */

@@ -19,15 +19,21 @@ void uvow__connection_leave_stopped(uvow__lingerer_t *lingerer) {
   uvow__connection_fail(c, UVOW_ECLOSED, 0, NULL, NULL);
 }
 
+int uvow__connection_put_close(uvow__connection_t *c, int code,
+                               const char *reason) {
+  c->out.max = SIZE_MAX - c->writing;
+  return uvow__framer_send_close(&c->framer, &c->out, code, reason,
+                                 strlen(reason));
+}
+
 /* What was sent is to leave, then a close frame, and nothing more is read. */
 static void leave(uvow__connection_t *c, int status) {
   uvow__framer_stop(&c->framer);
   uvow__intake_stop(c);
   uvow__silence_stop(&c->silence);
   uvow__connection_put_pong(c);
-  c->out.max = SIZE_MAX; /* a close frame always has room */
   c->state = LEAVING;
-  (void)uvow__framer_send_close(&c->framer, &c->out, status, "", 0);
+  (void)uvow__connection_put_close(c, status, "");
   (void)uvow__outflow_moved(c);
   uvow__connection_limit(c, c->config->close_ms);
   c->io->ops->hold(c->io, 0);
@@ -69,11 +75,9 @@ void uvow__connection_close(uvow__connection_t *c, int code,
   uvow__intake_resume(c, UVOW__PAUSE_OWNER | UVOW__PAUSE_UNSENT);
   (void)uvow__outflow_moved(c);
   uvow__connection_limit(c, c->config->close_ms);
-  int rc = uvow__framer_send_close(&c->framer, &c->out, code, reason,
-                                   strlen(reason));
-  if (rc)
+  if (uvow__connection_put_close(c, code, reason))
     uvow__connection_fail(c, UVOW_ECLOSED, code,
-                          "closed; no room for a close frame", NULL);
+                          "closed; no memory for a close frame", NULL);
   else
     uvow__connection_write_late(c);
 }
@@ -81,7 +85,7 @@ void uvow__connection_close(uvow__connection_t *c, int code,
 void uvow__connection_drop(uvow__connection_t *c) {
   c->callbacks = NULL;
   if (c->state == OPEN)
-    uvow__framer_send_close(&c->framer, &c->out, 1001, "", 0);
+    (void)uvow__connection_put_close(c, 1001, "");
   if (c->state == OPEN || c->state == CLOSING)
     uvow__connection_write_last(c);
   if (c->state != DONE)

@@ -147,6 +147,66 @@ TEST_CASE(test_room) {
   script_end(&s);
 }
 
+/* ---- a close frame always has room ---- */
+
+static void close_it(script_t *s, uvow_websocket_t *ws) {
+  (void)s;
+  uvow_future_detach(uvow_websocket_close(ws, 1000, ""));
+}
+
+static void peer_closes(script_t *s, uvow_websocket_t *ws) {
+  (void)ws;
+  script_close_frame(s, 1001);
+}
+
+static void peer_breaks_a_rule(script_t *s, uvow_websocket_t *ws) {
+  (void)ws;
+  script_frame(s, 0x81, "\xFF", 1);
+}
+
+static void ends(script_t *s, uvow_websocket_t *ws) {
+  (void)s;
+  uvow__websocket_end(ws, UVOW_EOVERLOAD, 1013, "too much");
+}
+
+/* Not a byte more may be sent; then it closes: what was sent leaves, and the
+ * close frame behind it. */
+static void close_when_full(void (*close)(script_t *s, uvow_websocket_t *ws),
+                            const char *frame) {
+  uvow_websocket_options_t options = {.size = sizeof(options),
+                                      .max_unsent_bytes = 400};
+  script_t s;
+  int sent = 0;
+  script_init(&s);
+  uvow_websocket_t *ws = ws_open(&s, &options);
+  s.block = 1;
+  while (uvow_websocket_send(ws, uvow_value_text("x")) >= 0)
+    sent += 1;
+  script_turns(&s);
+  assert_int_equal(uvow_websocket_send(ws, uvow_value_text("x")),
+                   UVOW_EOVERLOAD);
+  WS_WATCH(&s, pong, uvow_websocket_ping(ws));
+  script_turns(&s);
+  script_expect(&s, "pong!EOVERLOAD");
+  close(&s, ws);
+  script_turns(&s);
+  s.block = 0;
+  script_unblock(&s);
+  for (int i = 0; i < sent; i++)
+    script_expect_sent(&s, "x");
+  script_expect_sent(&s, frame);
+  script_expect_sent(&s, "");
+  uvow_websocket_unref(ws);
+  script_end(&s);
+}
+
+TEST_CASE(test_close_when_full) {
+  close_when_full(close_it, "close:1000");
+  close_when_full(peer_closes, "close:1001");
+  close_when_full(peer_breaks_a_rule, "close:1007");
+  close_when_full(ends, "close:1013");
+}
+
 /* The same before it is open. */
 TEST_CASE(test_room_before_it_is_open) {
   char text[601];
@@ -303,6 +363,7 @@ TEST_MODULE(send) {
       cmocka_unit_test(test_before_it_is_open),
       cmocka_unit_test(test_parts),
       cmocka_unit_test(test_room),
+      cmocka_unit_test(test_close_when_full),
       cmocka_unit_test(test_room_before_it_is_open),
       cmocka_unit_test(test_pings),
       cmocka_unit_test(test_sink),
