@@ -166,6 +166,48 @@ TEST_CASE(test_ends) {
   }
 }
 
+/* Several within one session end with it, and no other. */
+TEST_CASE(test_ends_of_several) {
+  for (int how = 0; how < 2; how++) {
+    scene_t x;
+    uvow_peer_t *more[2];
+    start(&x);
+    script_mark_t a = script_mark(&x.s, "a");
+    script_mark_t b = script_mark(&x.s, "b");
+    for (size_t i = 0; i < 2; i++) {
+      more[i] = uvow_peer_within(x.s.client, "{s:s}", "sessionId", "a");
+      listen_to(more[i], "E", &a);
+      ask(more[i], &a);
+    }
+    listen_to(x.a, "E", &a);
+    listen_to(x.b, "E", &b);
+    script_turns(&x.s);
+    if (how == 0)
+      script_text(&x.s,
+                  "{\"method\":\"Target.detachedFromTarget\",\"params\":{"
+                  "\"sessionId\":\"a\"}}");
+    else
+      uvow_peer_end(x.s.client);
+    script_turns(&x.s);
+    script_expect(&x.s, how == 0 ? "a!ECLOSED:MAYBE a!ECLOSED:MAYBE a= a= a="
+                                 : "a!ECLOSED:MAYBE a!ECLOSED:MAYBE a= a= b= "
+                                   "a=");
+    assert_int_equal(uvow_peer_state(x.a), UVOW_PEER_CLOSED);
+    assert_int_equal(uvow_peer_state(x.b),
+                     how == 0 ? UVOW_PEER_OPEN : UVOW_PEER_CLOSED);
+    for (size_t i = 0; i < 2; i++) {
+      assert_int_equal(uvow_peer_state(more[i]), UVOW_PEER_CLOSED);
+      assert_int_equal(uvow_peer_notify(more[i], "n", uvow_value_none()),
+                       UVOW_ECLOSED);
+      uvow_peer_unref(more[i]);
+    }
+    uvow_peer_end(x.s.client);
+    script_turns(&x.s);
+    x.s.log[0] = '\0';
+    end(&x);
+  }
+}
+
 /* The peer ends first, or its loop. */
 TEST_CASE(test_whole_ends) {
   for (int how = 0; how < 2; how++) {
@@ -500,6 +542,7 @@ TEST_MODULE(within) {
       cmocka_unit_test(test_requests),
       cmocka_unit_test(test_events),
       cmocka_unit_test(test_ends),
+      cmocka_unit_test(test_ends_of_several),
       cmocka_unit_test(test_whole_ends),
       cmocka_unit_test(test_data),
       cmocka_unit_test(test_calls),
