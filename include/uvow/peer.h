@@ -108,9 +108,9 @@ typedef uvow_next_t (*uvow_opening_cb)(uvow_peer_t *first, void *data);
 
 /** What happens after a failure that can't get better: a certificate that isn't
  * accepted, a subprotocol that the server doesn't speak, a status 4xx but 408,
- * 421, 425 and 429, close codes 1002 and 1010, those that the protocol has
- * for such (graphql_transport_ws: 4400, 4401, 4406, 4409, 4429, 4500; obs5: 4002
- * to 4012; a description: "closes"), and 4000 to 4999 with fatal_4xxx. */
+ * 421, 425 and 429, UVOW_EREMOTE in an opening step, close codes 1002 and 1010,
+ * the protocol's (graphql_transport_ws: 4400, 4401, 4406, 4409, 4429, 4500; obs5:
+ * 4002 to 4012; a description: "closes"), and 4000 to 4999 with fatal_4xxx. */
 typedef enum uvow_after_fatal {
   /** A client that was never proven is closed; one that was goes on with the
    * longest pause. */

@@ -33,6 +33,7 @@ int uvow__failure_is_fatal(const uvow_error_t *error, int fatal_4xxx) {
   switch (uvow_error_code(error)) {
   case UVOW_ECERT:
   case UVOW_EPROTOCOL: /* the server speaks another one */
+  case UVOW_EREMOTE:   /* it doesn't let us in, by its own protocol */
     return 1;
   case UVOW_ETLS:
     return is_fatal_alert(status);

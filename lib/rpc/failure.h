@@ -11,8 +11,9 @@
  * attempt (R7). */
 
 /* It can't get better: a certificate that isn't accepted, by us or by the peer;
- * a status 4xx of the server or the proxy, but 408, 421, 425 and 429; the
- * peer's close codes 1002 and 1010, and, if asked for, 4000 to 4999. */
+ * a status 4xx of the server or the proxy, but 408, 421, 425 and 429; an opening
+ * step that the peer refuses; its close codes 1002 and 1010, and, if asked for,
+ * 4000 to 4999. */
 int uvow__failure_is_fatal(const uvow_error_t *error, int fatal_4xxx);
 /* It's a close code of the peer's that its protocol says so of. */
 int uvow__failure_is_final(const uvow_error_t *error,

@@ -341,6 +341,31 @@ TEST_CASE(what_the_protocol_calls_final) {
   }
 }
 
+/* A login that the protocol's server refuses. */
+TEST_CASE(a_refused_opening_step_is_final) {
+  for (int how = 0; how < 3; how++) {
+    world_t w;
+    begin(&w);
+    w.reconnect.base_ms = 1;
+    w.reconnect.max_ms = 70;
+    w.reconnect.after_fatal = (uvow_after_fatal_t)how;
+    w.options.peer.protocol = uvow_protocol_by_name("home_assistant");
+    w.options.peer.vars = "{\"token\":\"T\"}";
+    start(&w);
+    link_up(&w.s);
+    script_text(&w.s, "{\"type\":\"auth_required\"}");
+    script_text(&w.s, "{\"type\":\"auth_invalid\",\"message\":\"no\"}");
+    script_turns(&w.s);
+    if (how == UVOW_AFTER_FATAL_GO_ON) {
+      assert_int_equal(w.state, UVOW_PEER_WAITING);
+      assert_int_equal(w.pause_ms, 70);
+    } else {
+      assert_int_equal(w.state, UVOW_PEER_CLOSED);
+    }
+    end(&w);
+  }
+}
+
 /* 401 and 403 ask renew once more; then they are fatal. A connection that
  * proves itself begins anew. */
 TEST_CASE(a_denial_asks_renew_once_more) {
@@ -587,6 +612,7 @@ TEST_MODULE(proven) {
       cmocka_unit_test(nothing_is_sent_again_after_a_complaint),
       cmocka_unit_test(what_cannot_get_better),
       cmocka_unit_test(what_the_protocol_calls_final),
+      cmocka_unit_test(a_refused_opening_step_is_final),
       cmocka_unit_test(a_denial_asks_renew_once_more),
       cmocka_unit_test(a_proven_connection_clears_a_denial),
       cmocka_unit_test(retry_after_is_followed),
