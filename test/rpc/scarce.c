@@ -269,6 +269,9 @@ static void be_rude(day_t *x) {
       "[1,{}]",
       "{\"id\":1}",
       "{\"ping\":1}",
+      "{\"jsonrpc\":\"2.0\",\"method\":\"n\\u00e9\",\"params\":[1]}",
+      "{\"method\":\"Target.detachedFromTarget\",\"params\":{"
+      "\"sessionId\":\"S\\u0031\"}}",
       "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"m\"},"
       "\"id\":null}",
       "[{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"echo\"},"
@@ -288,7 +291,8 @@ static void live(day_t *x) {
     x->within = *x->kind->within == '{'
                     ? uvow_peer_within(x->s.client, "{s:s,s:s}", "topic", "r",
                                        "join_ref", "1")
-                    : uvow_peer_within(x->s.client, "s", x->kind->within);
+                    : uvow_peer_within(x->s.client, "{s:s}", "sessionId",
+                                       x->kind->within);
     expect_items(x, uvow_peer_events(x->within, "changed"));
     ask(x, x->within);
   }
