@@ -23,10 +23,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
 #include <zlib.h>
 
 #include <uvow.h>
 
+#include "../test/support/certs.h"
 #include "counter.h"
 #include "measure.h"
 
@@ -238,6 +240,37 @@ static void nonsense(void) {
   repeat_on_many(len);
 }
 
+/* What opens a TLS handshake. Returns its length. */
+static size_t hello(void) {
+  SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+  SSL *ssl = SSL_new(ctx);
+  BIO *out = BIO_new(BIO_s_mem());
+  SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
+  SSL_set_connect_state(ssl);
+  (void)SSL_do_handshake(ssl);
+  int len = BIO_read(out, room, ROOM);
+  SSL_free(ssl);
+  SSL_CTX_free(ctx);
+  return len > 0 ? (size_t)len : 0;
+}
+
+/* All that were opened begin their handshakes at once, and go. */
+static void hellos(void) {
+  int fds[MANY];
+  size_t len = hello();
+  for (;;) {
+    for (int i = 0; i < MANY; i++)
+      fds[i] = dial();
+    for (int i = 0; i < MANY; i++)
+      if (fds[i] >= 0)
+        put(fds[i], room, len);
+    rest();
+    for (int i = 0; i < MANY; i++)
+      if (fds[i] >= 0)
+        close(fds[i]);
+  }
+}
+
 /* A message of fragments of a byte each, or of none, that never ends. */
 static void fragments(size_t each) {
   size_t len = frame(0, 0x01, " ", 1);
@@ -372,30 +405,34 @@ static void refusal_without_end(void) {
 
 /* ---- the victim ---- */
 
+typedef enum victim { SERVER, CLIENT, SECURE } victim_t;
+
 typedef struct attack {
   const char *name;
   void (*run)(void);
-  int on_client;
+  victim_t victim;
   const char *what;
 } attack_t;
 
 static const attack_t attacks[] = {
-    {"events", amplified_events, 0, "compressed events, 1 MiB each"},
-    {"calls", amplified_calls, 0, "900 KiB of compressed calls"},
-    {"unfinished", unfinished, 0, "100 messages of 15.9 of 16 MiB"},
-    {"pings", pings, 0, "500 peers that ping and never read"},
-    {"nonsense", nonsense, 0, "500 peers that get errors and never read"},
-    {"bytewise", bytewise, 0, "a message of fragments of 1 byte"},
-    {"empty", empty, 0, "a message of empty fragments"},
-    {"half closed", half_closed, 0, "pings behind a close frame"},
-    {"never gone", never_gone, 0, "closed peers whose sockets stay"},
-    {"half open", half_open, 0, "half of a request, many times"},
-    {"silent", silent, 0, "connections that say nothing"},
-    {"line", endless_line, 0, "a request line without end"},
-    {"headers", endless_headers, 0, "headers without end"},
-    {"lookalikes", lookalikes, 0, "RSV bits and opcodes that aren't"},
-    {"response", response_without_end, 1, "a 101 without end, to a client"},
-    {"refusal", refusal_without_end, 1, "a refusal's body, to a client"},
+    {"events", amplified_events, SERVER, "compressed events, 1 MiB each"},
+    {"calls", amplified_calls, SERVER, "900 KiB of compressed calls"},
+    {"unfinished", unfinished, SERVER, "100 messages of 15.9 of 16 MiB"},
+    {"pings", pings, SERVER, "500 peers that ping and never read"},
+    {"nonsense", nonsense, SERVER, "500 peers that get errors and never read"},
+    {"bytewise", bytewise, SERVER, "a message of fragments of 1 byte"},
+    {"empty", empty, SERVER, "a message of empty fragments"},
+    {"half closed", half_closed, SERVER, "pings behind a close frame"},
+    {"never gone", never_gone, SERVER, "closed peers whose sockets stay"},
+    {"half open", half_open, SERVER, "half of a request, many times"},
+    {"silent", silent, SERVER, "connections that say nothing"},
+    {"line", endless_line, SERVER, "a request line without end"},
+    {"headers", endless_headers, SERVER, "headers without end"},
+    {"lookalikes", lookalikes, SERVER, "RSV bits and opcodes that aren't"},
+    {"response", response_without_end, CLIENT,
+     "a 101 without end, to a client"},
+    {"refusal", refusal_without_end, CLIENT, "a refusal's body, to a client"},
+    {"hellos", hellos, SECURE, "500 TLS handshakes at once, again and again"},
 };
 
 static uv_loop_t uv;
@@ -416,15 +453,31 @@ static uvow_next_t never(uvow_call_t *call, const uvow_result_t *params,
   return uvow_next_future(uvow_future_delay(uvow_call_loop(call), 60000));
 }
 
-static void start_server(void) {
+/* A context with a certificate that costs what those of most servers do. */
+static uvow_tls_t *new_tls(void) {
+  cert_spec_t spec = {.name = "localhost", .hosts = "DNS:localhost"};
+  uvow_tls_options_t options = {.size = sizeof(options), .is_server = 1};
+  uvow_tls_t *tls;
+  spec.is_rsa = 1;
+  cert_t *cert = cert_new(&spec);
+  options.cert_pem = cert->pem;
+  options.key_pem = cert->key_pem;
+  MEASURE_CHECK(uvow_tls_new(loop, &options, &tls, NULL) == 0);
+  cert_free(cert);
+  return tls;
+}
+
+static void start_server(int secure) {
+  uvow_tls_t *tls = secure ? new_tls() : NULL;
   uvow_methods_t *methods = uvow_methods_new(loop);
   MEASURE_CHECK(uvow_methods_add(methods, "never", never, NULL) == 0);
   uvow_listener_t *listener = uvow_listener_new(
-      loop, UVOW_WITH(listener, .deflate = UVOW_DEFAULTS(deflate)));
+      loop, UVOW_WITH(listener, .deflate = UVOW_DEFAULTS(deflate), .tls = tls));
   server = uvow_server_new(
       listener, UVOW_WITH(peer, .protocol = uvow_protocol_by_name("jsonrpc2"),
                           .methods = methods));
   uvow_methods_unref(methods);
+  uvow_tls_unref(tls);
   MEASURE_CHECK(server);
   port = uvow_server_port(server);
 }
@@ -481,12 +534,12 @@ static void measure(const attack_t *attack) {
   loop = counter_loop(&counter, &uv);
   latest_ns = busiest_ns = 0;
   ticks = 0;
-  if (attack->on_client)
+  if (attack->victim == CLIENT)
     listen_here();
   else
-    start_server();
+    start_server(attack->victim == SECURE);
   start_attacker(attack);
-  if (attack->on_client)
+  if (attack->victim == CLIENT)
     start_client();
   MEASURE_CHECK(uv_timer_init(&uv, &timer) == 0);
   expected_ns = uv_hrtime() + TICK_MS * UINT64_C(1000000);
@@ -503,7 +556,7 @@ static void measure(const attack_t *attack) {
   uvow_peer_unref(client);
   server = NULL;
   client = NULL;
-  if (attack->on_client)
+  if (attack->victim == CLIENT)
     close(listening);
   measure_close(&uv, loop);
   MEASURE_CHECK(counter.live == 0);
