@@ -15,7 +15,8 @@
  * 2. What is picked is copied, and holds for this connection only.
  * 3. A deadline is a step's; what comes meanwhile doesn't move it, so that a
  *    peer can't go on for ever.
- * 4. A failure is told by a task: the session isn't on the stack then.
+ * 4. A failure is told by a task: the session isn't on the stack then. There is
+ *    one at most: behind it nothing is sent, read or waited for.
  */
 #include "opening_steps.h"
 
@@ -61,8 +62,6 @@ static void fail_with(uvow__opening_t *opening, uvow__error_spec_t spec,
            words.ptr ? words.ptr : "");
   spec.detail = (uvow__slice_t){text, strlen(text)};
   uvow__wheel_disarm(&opening->deadline);
-  if (opening->error)
-    return;
   opening->error =
       uvow__error_make(uvow__loop_mem(opening->callee->loop), &spec);
   uvow__runtime_push(runtime_of(opening), &opening->failing);
@@ -112,9 +111,7 @@ static int send_template(const uvow__opening_t *opening,
   text.text.ptr = (const char *)uvow__buf_front(scratch);
   text.text.len = uvow__buf_size(scratch);
   if (rc == 0)
-    rc = callee->channel
-             ? uvow__channel_send(callee->channel, UVOW__OP_TEXT, &text)
-             : UVOW_ECLOSED;
+    rc = uvow__channel_send(callee->channel, UVOW__OP_TEXT, &text);
   uvow__buf_clear(scratch, UVOW__READ_SIZE);
   return rc;
 }

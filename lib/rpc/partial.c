@@ -26,7 +26,6 @@
 /* Of one request. */
 typedef struct partial {
   uvow__entry_t entry; /* first */
-  uint64_t id;
   uvow__runtime_t *rt;
   size_t refs; /* the slot's, and those of what is to be told */
   int muted;
@@ -57,11 +56,10 @@ void uvow__partials_done(uvow__partials_t *partials) {
   uvow__table_done(&partials->table);
 }
 
+/* No two numbers have one hash. */
 static partial_t *find(const uvow__partials_t *partials, uint64_t id) {
-  uvow__entry_t *at = uvow__table_find(&partials->table, uvow__hash_number(id));
-  while (at && ((partial_t *)(void *)at)->id != id)
-    at = uvow__table_next(at);
-  return (partial_t *)(void *)at;
+  return (partial_t *)(void *)uvow__table_find(&partials->table,
+                                               uvow__hash_number(id));
 }
 
 static void unref(partial_t *partial) {
@@ -80,7 +78,6 @@ static partial_t *watch(uvow__partials_t *partials, uvow__request_t *request) {
     return NULL;
   memset(partial, 0, sizeof(*partial));
   uvow__buf_init(&partial->answer, &partials->rt->mem, SIZE_MAX);
-  partial->id = request->id;
   partial->rt = partials->rt;
   partial->refs = 1;
   if (uvow__table_add(&partials->table, &partial->entry,

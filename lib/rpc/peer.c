@@ -191,8 +191,6 @@ static void on_drain_deadline(uvow__deadline_t *deadline) {
 }
 
 void uvow__peer_drain(uvow_peer_t *peer, int close_code) {
-  int drains = peer->link || peer->life.state == UVOW_PEER_OPEN ||
-               peer->life.state == UVOW_PEER_OPENING;
   if (uvow__peer_is_over(peer) || peer->life.state == UVOW_PEER_CLOSING)
     return;
   peer->life.closing = 1;
@@ -200,9 +198,8 @@ void uvow__peer_drain(uvow_peer_t *peer, int close_code) {
   peer->session.callee.closing = 1;
   uvow__peer_enter(peer, UVOW_PEER_CLOSING, NULL);
   uvow__subscriptions_close(peer);
-  if (drains)
-    uvow__runtime_arm(&peer->loop->rt, &peer->life.drain,
-                      peer->config->options.close_timeout_ms);
+  uvow__runtime_arm(&peer->loop->rt, &peer->life.drain,
+                    peer->config->options.close_timeout_ms);
   uvow__peer_maybe_close(peer);
 }
 
@@ -254,8 +251,7 @@ const uvow__channel_callbacks_t uvow__peer_callbacks = {
 void uvow__peer_opened(uvow_peer_t *peer, uvow__channel_t *channel) {
   peer->session.callee.channel = channel;
   uvow__traced_begin(peer, channel);
-  if (peer->life.state != UVOW_PEER_CLOSING &&
-      uvow__session_has_steps(&peer->session))
+  if (uvow__session_has_steps(&peer->session))
     uvow__peer_enter(peer, UVOW_PEER_OPENING, NULL);
   uvow__session_open(&peer->session);
 }

@@ -127,9 +127,7 @@ static inline int check_call(const uvow_peer_t *peer, const char *method,
   *ret_ms = ms == UVOW_NO_TIMEOUT ? 0 : ms;
   if (!method)
     return UVOW_EINVAL;
-  return peer->life.state == UVOW_PEER_OPEN && !peer->life.closing
-             ? 0
-             : uvow__peer_unusable(peer);
+  return peer->life.state == UVOW_PEER_OPEN ? 0 : uvow__peer_unusable(peer);
 }
 
 /* is_first: for an opening step. */
@@ -362,7 +360,7 @@ uvow_future_t *uvow__peer_ask(uvow_peer_t *peer, const char *method,
                                  : peer;
   const uvow_protocol_t *protocol = whole->session.callee.protocol;
   asked_t asked = plain;
-  if (protocol && uvow__protocol_can(protocol, UVOW__OP_SUBSCRIBE))
+  if (uvow__protocol_can(protocol, UVOW__OP_SUBSCRIBE))
     asked.kind = UVOW__OP_SUBSCRIBE;
   asked.front = front;
   return request(peer, method, params, options, asked);

@@ -73,12 +73,11 @@ static void on_unopened(uvow__session_t *session, uvow_error_t *error) {
     return;
   }
   int code = session->opening->close_code;
-  if (channel)
-    channel->ops->close(channel,
-                        code                   ? code
-                        : peer->life.is_server ? 1008
-                                               : 1002,
-                        "");
+  channel->ops->close(channel,
+                      code                   ? code
+                      : peer->life.is_server ? 1008
+                                             : 1002,
+                      "");
   uvow__peer_ended(peer, error);
 }
 
@@ -120,9 +119,8 @@ static void run_fail(uvow__task_t *task) {
     uvow__link_lost(peer, error);
     return;
   }
-  if (channel)
-    channel->ops->close(channel, spec.status,
-                        callee->close_code ? callee->close_why : "");
+  channel->ops->close(channel, spec.status,
+                      callee->close_code ? callee->close_why : "");
   uvow__peer_ended(peer, error);
 }
 

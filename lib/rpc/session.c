@@ -319,7 +319,7 @@ static void event(uvow__session_t *session, const uvow__msg_t *msg,
   if (uvow__notes_take(session, msg))
     return;
   int taken = uvow__events_give(&session->listeners, msg, bytes);
-  if (is_in_session(session, msg) && session->hooks->on_session_event)
+  if (is_in_session(session, msg))
     taken |= session->hooks->on_session_event(session, msg, bytes);
   if (has_method(session, msg, taken) &&
       uvow__callee_begin(&session->callee, msg, whole) == 0)
@@ -486,8 +486,7 @@ static void opened(uvow__session_t *session) {
   session->callee.unopened = 0;
   if (!session->is_server)
     uvow__pulse_start(&session->pulse);
-  if (session->hooks->on_open)
-    session->hooks->on_open(session);
+  session->hooks->on_open(session);
 }
 
 static void on_opened(uvow__opening_t *opening) {
@@ -496,12 +495,7 @@ static void on_opened(uvow__opening_t *opening) {
 
 static void on_unopened(uvow__opening_t *opening, uvow_error_t *error) {
   uvow__session_t *session = opening_of(opening);
-  if (session->hooks->on_unopened) {
-    session->hooks->on_unopened(session, error);
-    return;
-  }
-  session->callee.hooks->on_failed(&session->callee, uvow_error_code(error));
-  uvow_error_unref(error);
+  session->hooks->on_unopened(session, error);
 }
 
 static void on_ask(uvow__opening_t *opening) {

@@ -25,17 +25,17 @@ typedef struct uvow__session_hooks {
   void (*on_paid)(uvow__session_t *session);
   /* The protocol says that a session of it has ended: raw JSON. */
   void (*on_session_end)(uvow__session_t *session, uvow__slice_t raw_id);
-  /* An event that is in a session of the protocol's: whether somebody has it.
-   * Or NULL. */
+  /* An event that is in a session of the protocol's: whether somebody has
+   * it. */
   int (*on_session_event)(uvow__session_t *session, const uvow__msg_t *msg,
                           uvow__slice_t bytes);
   /* The opening steps are done: what waits may leave. On the spot, also within
-   * uvow__session_open. Or NULL. */
+   * uvow__session_open. */
   void (*on_open)(uvow__session_t *session);
-  /* The application's own step begins, which ends with uvow__opening_finish.
-   * Required where a plan has one. */
+  /* The application's own step begins, which ends with
+   * uvow__opening_finish. */
   void (*on_ask)(uvow__session_t *session);
-  /* They can't be: takes the error. Or NULL: as an error of the callee's. */
+  /* They can't be: takes the error. */
   void (*on_unopened)(uvow__session_t *session, uvow_error_t *error);
 } uvow__session_hooks_t;
 

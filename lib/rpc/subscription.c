@@ -315,14 +315,10 @@ int uvow__sub_begin(uvow__sub_t *sub, const char *event, const char *key) {
 
 /* ---- by ids ---- */
 
+/* No two numbers have one hash. */
 static uvow__sub_t *with_id(const uvow__subscriptions_t *subs, uint64_t id) {
   uvow__entry_t *at = uvow__table_find(&subs->by_id, uvow__hash_number(id));
-  for (; at; at = uvow__table_next(at)) {
-    uvow__sub_t *sub = UVOW__CONTAINER(at, uvow__sub_t, entry);
-    if (sub->id == id)
-      return sub;
-  }
-  return NULL;
+  return at ? UVOW__CONTAINER(at, uvow__sub_t, entry) : NULL;
 }
 
 void uvow__subscriptions_answered(uvow__subscriptions_t *subs, uint64_t id,
