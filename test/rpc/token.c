@@ -121,6 +121,78 @@ TEST_CASE(test_progress) {
   script_end(&s);
 }
 
+static void read_one(const uvow_result_t *result, void *data) {
+  on_partial(result, data);
+}
+
+/* Of a request that asked for none, that waits to be sent, or without a value,
+ * it is an event as any other; of a subscription by its id, an item; the first
+ * may be the last. */
+TEST_CASE(test_whose_progress) {
+  script_t s;
+  uvow_request_options_t first = {.size = sizeof(first), .first_is_last = 1};
+  uvow_stream_t *stream;
+  script_mark_t a;
+  script_init(&s);
+  test_connect_t options = script_options(&s);
+  options.peer.max_in_flight = 2;
+  script_open_client(&s, &options);
+  a = script_mark(&s, "a");
+  script_call(&s, "m", &a);
+  stream = uvow_peer_subscribe(s.client, "s", uvow_value_none(), NULL);
+  script_call(&s, "waits", &a);
+  script_turns(&s);
+  script_text(&s, PROGRESS("1", "5"));
+  script_text(&s, PROGRESS("3", "6"));
+  script_text(&s,
+              "{\"jsonrpc\":\"2.0\",\"method\":\"$/progress\","
+              "\"params\":{\"token\":2}}");
+  script_turns(&s);
+  script_expect(&s,
+                "event:$/progress({\"token\":1,\"value\":5}) "
+                "event:$/progress({\"token\":3,\"value\":6}) "
+                "event:$/progress({\"token\":2})");
+  script_text(&s, PROGRESS("2", "7"));
+  assert_int_equal(uvow_future_done(uvow_stream_next(stream), read_one, &s), 0);
+  script_turns(&s);
+  script_expect(&s, "part:7");
+  uvow_stream_unref(stream);
+  script_text(&s, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}");
+  script_turns(&s);
+  script_text(&s, "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":3}");
+  script_turns(&s);
+  script_expect(&s, "a=1 a=3");
+  first.token = "partialResultToken";
+  script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &first),
+               &a);
+  script_turns(&s);
+  script_text(&s, PROGRESS("4", "8"));
+  script_turns(&s);
+  script_expect(&s, "a=8");
+  assert_int_equal(script_stats(&s).pending, 0);
+  script_end(&s);
+}
+
+/* Names and text of any length, and no memory for them: all or nothing. */
+TEST_CASE(test_written_without_memory) {
+  static char path[600], params[900];
+  uvow__ids_t ids = {UVOW__IDS_TEXT, 0, "p-", 2};
+  memset(path, 'n', sizeof(path) - 1);
+  path[300] = '/';
+  snprintf(params, sizeof(params), "{\"a\":\"%0*d\"}", 700, 1);
+  size_t whole = 300 + 298 + strlen(params) + strlen("{'':{'':'p-12'},}") - 2;
+  for (size_t max = 0; max < 1400; max++) {
+    uvow__op_t op = {.id = 12};
+    uvow__buf_t out;
+    op.params = (uvow__slice_t){params, strlen(params)};
+    uvow__buf_init(&out, &uvow__mem_default, max);
+    int rc = uvow__token_put(&out, &ids, path, &op);
+    assert_int_equal(rc == 0, max >= whole);
+    assert_true(rc == 0 ? op.params.len == whole : op.params.ptr == params);
+    uvow__buf_done(&out);
+  }
+}
+
 TEST_CASE(test_refused) {
   script_t s;
   script_mark_t a;
@@ -247,9 +319,14 @@ TEST_CASE(survives_no_memory) {
 
 TEST_MODULE(token) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_params),          cmocka_unit_test(test_progress),
-      cmocka_unit_test(test_refused),         cmocka_unit_test(test_both_ends),
-      cmocka_unit_test(test_without_a_token), cmocka_unit_test(test_mcp),
+      cmocka_unit_test(test_params),
+      cmocka_unit_test(test_whose_progress),
+      cmocka_unit_test(test_written_without_memory),
+      cmocka_unit_test(test_progress),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_both_ends),
+      cmocka_unit_test(test_without_a_token),
+      cmocka_unit_test(test_mcp),
       cmocka_unit_test(survives_no_memory),
   };
   return cmocka_run_group_tests_name("rpc/token", tests, NULL, NULL);
