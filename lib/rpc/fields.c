@@ -9,14 +9,17 @@
  * 2. What is lent lies in the payload: in its bytes, or beside them. It's there
  *    as long as the result.
  * 3. An item of a walk is the walk itself, seen as a value: it owns nothing.
- * 4. A getter that fails says why, for uvow_loop_error, in static text.
+ * 4. A getter that fails says why, for uvow_loop_error: in static text, or as
+ *    jansson says it of what isn't JSON.
  */
 #include "fields.h"
 
 #include <string.h>
 
 #include "future/fail.h"
+#include "net/loop.h"
 #include "wire/base64.h"
+#include "wire/json.h"
 #include "wire/json_number.h"
 #include "wire/json_pointer.h"
 
@@ -57,12 +60,28 @@ int uvow__field_open(const uvow_result_t *result, uvow__field_t *ret) {
   return uvow__payload_check(ret->payload);
 }
 
+/* What jansson says of the payload, and where. */
+static int said_no_json(const uvow_result_t *result) {
+  uvow__payload_t *payload;
+  char text[250] = "the result isn't JSON: ";
+  size_t len = strlen(text);
+  uvow__error_spec_t spec = {0};
+  if (uvow__result_payload(result, &payload) == 0)
+    uvow__json_reason((uvow__slice_t){payload->bytes, payload->len}, text + len,
+                      sizeof(text) - len);
+  spec.code = UVOW_EPAYLOAD;
+  spec.detail = (uvow__slice_t){text, strlen(text)};
+  uvow__fail_error(result->loop,
+                   uvow__error_make(uvow__loop_mem(result->loop), &spec));
+  return UVOW_EPAYLOAD;
+}
+
 int uvow__field_said(const uvow_result_t *result, int rc, const char *what,
                      const char *expected) {
   if (rc == 0 || rc == UVOW_ENOMEM || !result)
     return rc;
   if (rc == UVOW_EPAYLOAD)
-    return uvow__fail(result->loop, rc, "the result", "isn't JSON");
+    return said_no_json(result);
   if (rc == UVOW_ETYPE && result->error)
     return uvow__fail(result->loop, rc, "the result", "is an error");
   return uvow__fail(result->loop, rc, what, expected);

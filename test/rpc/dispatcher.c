@@ -408,6 +408,9 @@ TEST_CASE(test_payload) {
   size_t len;
   assert_int_equal(uvow_future_peek(f, &result), 0);
   const char *data = uvow_error_data(result.error, &len);
+  assert_non_null(strstr(uvow_error_message(result.error),
+                         "near end of file, in the payload's line 1, column 2 "
+                         "(byte 2)"));
   assert_int_equal(len, 2);
   assert_memory_equal(data, "[1", 2);
   uvow_future_unref(f);

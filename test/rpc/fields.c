@@ -402,10 +402,13 @@ TEST_CASE(says_why) {
   static const struct {
     const char *text, *pointer, *says;
     int rc;
-  } rows[] = {{"{\"a\":true}", "/a", "pointer leads to no integer", UVOW_ETYPE},
-              {"{\"a\":true}", "/b", "pointer leads to no integer", UVOW_ETYPE},
-              {"{\"a\":true}", "a", "pointer is no JSON Pointer", UVOW_EINVAL},
-              {"{\"a\":tru}", "/a", "the result isn't JSON", UVOW_EPAYLOAD}};
+  } rows[] = {
+      {"{\"a\":true}", "/a", "pointer leads to no integer", UVOW_ETYPE},
+      {"{\"a\":true}", "/b", "pointer leads to no integer", UVOW_ETYPE},
+      {"{\"a\":true}", "a", "pointer is no JSON Pointer", UVOW_EINVAL},
+      {"{\"a\":tru}", "/a", "the result isn't JSON: ", UVOW_EPAYLOAD},
+      {"{\n\"a\":1,,}", "/a", "line 2, column 7 (byte 9)", UVOW_EPAYLOAD},
+      {"[\"\xff\"]", "/0", "unable to decode byte 0xff", UVOW_EPAYLOAD}};
   int64_t i64 = 0;
   const char *text = NULL;
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -416,6 +419,10 @@ TEST_CASE(says_why) {
     assert_int_equal(uvow_error_code(why), rc);
     assert_non_null(strstr(uvow_error_message(why), rows[i].says));
   }
+  hold_text("[1,2");
+  assert_int_equal(uvow_result_getf(&result, "[i]", &i64), UVOW_EPAYLOAD);
+  assert_non_null(
+      strstr(uvow_error_message(uvow_loop_error(s.loop)), "near end of file"));
   hold_text("[1]");
   assert_int_equal(uvow_result_getf(&result, "{s:s}", "a", &text), UVOW_ETYPE);
   assert_non_null(strstr(uvow_error_message(uvow_loop_error(s.loop)),
