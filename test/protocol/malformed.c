@@ -139,6 +139,13 @@ TEST_CASE(limits_depth) {
                      depth > 2048 ? UVOW__FAULT_DEEP : UVOW__FAULT_NONE);
     if (depth > 2048)
       assert_int_equal(msg.fault_at, at);
+    text[at + depth] = '}'; /* what closes is another; it's not for depth */
+    assert_int_equal(uvow__protocol_decode(uvow_protocol_by_name("jsonrpc2"),
+                                           text, at + 2 * depth + 1, &msg),
+                     0);
+    assert_int_equal(msg.kind, MALFORMED);
+    assert_int_equal(msg.fault,
+                     depth > 2048 ? UVOW__FAULT_DEEP : UVOW__FAULT_SYNTAX);
   }
 }
 

@@ -157,6 +157,36 @@ TEST_CASE(depth_has_a_limit) {
   }
 }
 
+/* The same where the brackets are read otherwise: an escape is in their block;
+ * and where many small objects lie in the innermost container. */
+TEST_CASE(depth_has_a_limit_everywhere) {
+  static const struct {
+    const char *before; /* each bracket */
+    const char *inside; /* and how deep that is */
+    size_t times;
+    size_t levels;
+  } rows[] = {{"\"\\\"\",", "", 0, 0},
+              {"\"\\\"\",", "1,", 100, 0},
+              {"", "{\"a\":\"0123456789\"},", 500, 1},
+              {"", "\"0123456789\",{},", 500, 1}};
+  static char text[65536];
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+    for (size_t levels = 2046; levels <= 2050; levels++) {
+      size_t len = 0;
+      size_t brackets = levels - rows[i].levels;
+      for (size_t k = 0; k < brackets; k++)
+        len += (size_t)sprintf(text + len, "[%s", rows[i].before);
+      for (size_t k = 0; k < rows[i].times; k++)
+        len += (size_t)sprintf(text + len, "%s", rows[i].inside);
+      text[len++] = '0';
+      memset(text + len, ']', brackets);
+      len += brackets;
+      check(text, len);
+      const char *stop = uvow__json_skip(text, text + len);
+      assert_ptr_equal(stop, levels <= 2048 ? text + len : NULL);
+    }
+}
+
 /* Many small objects, some of them not flat, or with a byte that is another. */
 TEST_CASE(flat_objects) {
   static const char *const objects[] = {
@@ -195,6 +225,7 @@ TEST_MODULE(json_skip) {
       cmocka_unit_test(random_json),
       cmocka_unit_test(each_byte_of_a_block),
       cmocka_unit_test(depth_has_a_limit),
+      cmocka_unit_test(depth_has_a_limit_everywhere),
   };
   return cmocka_run_group_tests_name("wire/json_skip", tests, NULL, NULL);
 }
