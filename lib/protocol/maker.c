@@ -39,7 +39,7 @@ static int get_text(const uvow__vars_t *vars, const char *name,
   int rc = uvow__json_unescape(buf, raw);
   ret->ptr = rc ? NULL : (const char *)uvow__buf_front(buf);
   ret->len = uvow__buf_size(buf);
-  return rc == UVOW_EENVELOPE ? UVOW_EINVAL : rc;
+  return rc;
 }
 
 static int set_text(uvow__vars_t *vars, const char *name, const char *text) {

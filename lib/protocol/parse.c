@@ -15,6 +15,7 @@
  */
 #include "parse.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,7 @@ void *uvow__parse_take(uvow__parser_t *p, size_t size) {
 
 const char *uvow__parse_copy(uvow__parser_t *p, const char *text, size_t len) {
   char *copy = (char *)uvow__parse_take(p, len + 1);
-  if (copy && len)
+  if (copy)
     memcpy(copy, text, len);
   return copy;
 }
@@ -78,38 +79,38 @@ int uvow__parse_fail(uvow__parser_t *p, const char *format, ...) {
 }
 
 void uvow__parse_enter(uvow__parser_t *p, const char *name, size_t index) {
-  if (p->rc == 0 && p->deep < UVOW__COUNT(p->path))
+  assert(p->rc || p->deep < UVOW__COUNT(p->path));
+  if (p->rc == 0)
     p->path[p->deep++] = (uvow__at_t){name, index};
 }
 
 void uvow__parse_leave(uvow__parser_t *p) {
-  if (p->rc == 0 && p->deep > 0)
+  assert(p->rc || p->deep > 0);
+  if (p->rc == 0)
     p->deep--;
 }
 
-/* From a container's bracket to the member or element, or NULL. */
+/* From a container's bracket to the member or element, or NULL. The text is
+ * JSON: jansson has read it. */
 static const char *find_below(const char *at, const char *end,
                               const uvow__at_t *want) {
   uvow__json_kind_t kind;
-  for (size_t index = 0; at < end; index++) {
+  for (size_t index = 0;; index++) {
     uvow__slice_t name = {NULL, 0};
     at = uvow__json_space(at + 1, end);
     const char *stop = uvow__envelope_skip(at, end, &kind);
-    if (want->name && stop) {
+    if (!stop) /* the closing bracket */
+      return NULL;
+    if (want->name) {
       name = (uvow__slice_t){at, (size_t)(stop - at)};
       at = uvow__json_space(uvow__json_space(stop, end) + 1, end);
     }
-    if (!stop ||
-        (want->name ? uvow__json_string_is(
-                          name, (uvow__slice_t){want->name, strlen(want->name)})
-                    : index == want->index))
-      return stop ? at : NULL;
-    stop = uvow__envelope_skip(at, end, &kind);
-    if (!stop)
-      return NULL;
-    at = uvow__json_space(stop, end);
+    if (want->name ? uvow__json_string_is(
+                         name, (uvow__slice_t){want->name, strlen(want->name)})
+                   : index == want->index)
+      return at;
+    at = uvow__json_space(uvow__envelope_skip(at, end, &kind), end);
   }
-  return NULL;
 }
 
 static uvow_error_t *make_error(const uvow__mem_t *mem, int code,
@@ -455,7 +456,7 @@ static int read_all(uvow__parser_t *p, json_t *json) {
       uvow__parse_heartbeat(p, json) || check_whole(p) || make_levels(p))
     return -1;
   uvow__parse_reads(p);
-  return p->rc ? -1 : 0;
+  return 0;
 }
 
 /* Where jansson has no memory, it says so, or nothing. */

@@ -31,8 +31,7 @@ static void take_level(map_t *map, const uvow__level_t *level,
                        uvow__place_t *place) {
   for (unsigned i = 0; i < level->key_count && !map->p->rc; i++) {
     const uvow__key_t *key = &level->keys[i];
-    const char *name =
-        uvow__parse_copy(map->p, key->whole ? key->whole : key->text, key->len);
+    const char *name = uvow__parse_copy(map->p, uvow__key_name(key), key->len);
     if (name)
       take_key(map, key, name, 0, place);
   }

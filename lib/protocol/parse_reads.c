@@ -32,8 +32,8 @@ typedef struct walk {
 } walk_t;
 
 /* Whether rules look into, or compare, the value at the target. The sample is
- * what we wrote: well-formed, without spaces. */
-static void walk_value(walk_t *w, const uvow__place_t *place, size_t deep);
+ * what we wrote: well-formed, without spaces, no deeper than templates are. */
+static void walk_value(walk_t *w, const uvow__place_t *place);
 
 static const uvow__place_t *child(const uvow__place_t *place,
                                   uvow__slice_t name, size_t index) {
@@ -47,41 +47,35 @@ static const uvow__place_t *child(const uvow__place_t *place,
   return NULL;
 }
 
-static void walk_container(walk_t *w, const uvow__place_t *place, size_t deep) {
+static void walk_container(walk_t *w, const uvow__place_t *place) {
   int is_object = *w->p == '{';
   size_t index = 0;
-  while (w->p < w->end && *w->p != '}' && *w->p != ']') {
+  while (*w->p != '}' && *w->p != ']') {
     uvow__slice_t name = {NULL, 0};
     uvow__json_kind_t kind;
     w->p++; /* a bracket, or a comma */
-    if (w->p < w->end && (*w->p == '}' || *w->p == ']'))
+    if (*w->p == '}' || *w->p == ']')
       break;
     if (is_object) {
       const char *stop = uvow__envelope_skip(w->p, w->end, &kind);
-      if (!stop)
-        break;
       name = (uvow__slice_t){w->p, (size_t)(stop - w->p)};
       w->p = stop + 1;
     }
-    walk_value(w, child(place, name, index++), deep + 1);
+    walk_value(w, child(place, name, index++));
   }
   w->p++;
 }
 
-static void walk_value(walk_t *w, const uvow__place_t *place, size_t deep) {
+static void walk_value(walk_t *w, const uvow__place_t *place) {
   uvow__json_kind_t kind;
   const char *start = w->p;
   const char *stop = uvow__envelope_skip(start, w->end, &kind);
   if (start == w->target && place && (place->compared || place->below))
     w->bad = 1;
-  if (!stop || deep > 2 * UVOW__PARSE_DEEP) {
-    w->bad = 1;
-    w->p = w->end;
-  } else if (start != w->target && kind >= UVOW__JSON_ARRAY) {
-    walk_container(w, place, deep);
-  } else {
+  if (start != w->target && kind >= UVOW__JSON_ARRAY)
+    walk_container(w, place);
+  else
     w->p = stop;
-  }
 }
 
 static int is_looked_at(const uvow__parser_t *p, uvow__slice_t text,
@@ -89,7 +83,7 @@ static int is_looked_at(const uvow__parser_t *p, uvow__slice_t text,
   walk_t w = {text.ptr, text.ptr + text.len, part.ptr, 0};
   if (!part.ptr)
     return 0;
-  walk_value(&w, &p->root, 0);
+  walk_value(&w, &p->root);
   return w.bad;
 }
 

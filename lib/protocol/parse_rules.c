@@ -43,10 +43,10 @@ static const struct {
 };
 
 const char *uvow__parse_kind_name(unsigned kind) {
-  for (size_t i = 0; i < UVOW__COUNT(kinds); i++)
-    if (kinds[i].kind == kind)
-      return kinds[i].name;
-  return "something else";
+  size_t i = 0;
+  while (kinds[i].kind != kind)
+    i++;
+  return kinds[i].name;
 }
 
 static int add_test(uvow__parser_t *p, uvow__rule_t *rule, uvow__place_t *place,

@@ -9,6 +9,7 @@
  */
 #include "parse.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <uvow/error.h>
@@ -50,18 +51,20 @@ static const struct {
      UVOW__KINDS_ANY},
 };
 
-static int put(builder_t *b, const char *text, size_t len) {
-  if (uvow__buf_append(&b->text, text, len) == 0)
+/* What was put was UTF-8: jansson gave it. So what fails is memory. */
+static int check_put(builder_t *b, int rc) {
+  if (rc == 0)
     return 0;
-  b->p->rc = b->p->rc ? b->p->rc : UVOW_ENOMEM;
+  b->p->rc = UVOW_ENOMEM;
   return -1;
 }
 
+static int put(builder_t *b, const char *text, size_t len) {
+  return check_put(b, uvow__buf_append(&b->text, text, len));
+}
+
 static int put_escaped(builder_t *b, const char *text, size_t len) {
-  if (uvow__json_escape(&b->text, (uvow__slice_t){text, len}) == 0)
-    return 0;
-  b->p->rc = b->p->rc ? b->p->rc : UVOW_ENOMEM;
-  return -1;
+  return check_put(b, uvow__json_escape(&b->text, (uvow__slice_t){text, len}));
 }
 
 static uvow__piece_t *next_piece(builder_t *b) {
@@ -75,13 +78,13 @@ static uvow__piece_t *next_piece(builder_t *b) {
   return &b->pieces[b->count++];
 }
 
-/* Moves up to as much text as a piece holds into it. */
+/* Moves up to as much text as a piece holds into it; there is some. */
 static void fill_text(builder_t *b, uvow__piece_t *piece) {
   size_t len = uvow__buf_size(&b->text);
   if (len > sizeof(piece->text))
     len = sizeof(piece->text);
-  if (len)
-    memcpy(piece->text, uvow__buf_front(&b->text), len);
+  assert(len);
+  memcpy(piece->text, uvow__buf_front(&b->text), len);
   piece->len = (uint8_t)len;
   uvow__buf_consume(&b->text, len);
 }
@@ -307,18 +310,13 @@ static int put_scalar(builder_t *b, json_t *json) {
     return put_escaped(b, text + (text[0] == '$' && text[1] == '$'),
                        json_string_length(json) -
                            (text[0] == '$' && text[1] == '$'));
-  if (uvow__json_dump(json, &b->text) == 0)
-    return 0;
-  b->p->rc = b->p->rc ? b->p->rc : UVOW_ENOMEM;
-  return -1;
+  return check_put(b, uvow__json_dump(json, &b->text));
 }
 
 static int put_error(builder_t *b) {
   json_t *error = json_pack("{s:s,s:s,s:s}", "code", "$code", "message",
                             "$message", "data", "$data");
-  int rc = error ? put_object(b, error) : -1;
-  if (!error && !b->p->rc)
-    b->p->rc = UVOW_ENOMEM;
+  int rc = error ? put_object(b, error) : check_put(b, UVOW_ENOMEM);
   json_decref(error);
   return rc;
 }

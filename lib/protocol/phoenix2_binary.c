@@ -35,14 +35,13 @@ static const uvow__key_t binary_keys[] = {
     UVOW__KEY("$binary", UVOW__CAPTURE_FIRST, NULL)};
 static const uvow__level_t binary_level = UVOW__OBJECT(binary_keys);
 
-/* Whether an object has no other member than this string. */
+/* Whether an object has no other member than this string: its name, of which
+ * there is but one, comes first, and nothing is behind it. */
 static int is_alone(uvow__slice_t object, uvow__slice_t value) {
   const char *end = object.ptr + object.len;
   const char *first = uvow__json_space(object.ptr + 1, end);
   const char *behind = uvow__json_space(value.ptr + value.len, end);
-  return behind == end - 1 && memcmp(first, "\"$binary\"", 9) == 0 &&
-         uvow__json_space(uvow__json_space(first + 9, end) + 1, end) ==
-             value.ptr;
+  return behind == end - 1 && memcmp(first, "\"$binary\"", 9) == 0;
 }
 
 /* The base64 of a value that stands for bytes (invariant 1): 1, or 0: it's a

@@ -125,7 +125,7 @@ static int has_more(uvow__slice_t object, unsigned known) {
   if (object.len < 2 || *object.ptr != '{')
     return 0;
   const char *end = object.ptr + object.len;
-  for (const char *p = object.ptr + 1; p && p < end;) {
+  for (const char *p = object.ptr + 1; p < end;) {
     if (*p == ':')
       count++;
     p = uvow__envelope_kind(*p) ? uvow__envelope_skip(p, end, &kind) : p + 1;

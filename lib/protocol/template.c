@@ -18,6 +18,7 @@
 #include "base/apart.h"
 #include "form.h"
 #include "protocol.h"
+#include "wire/json_pointer.h"
 #include "wire/json_text.h"
 #include "wire/utf8.h"
 #include "base/word.h"
@@ -144,13 +145,12 @@ static inline const char *read_value(const uvow__piece_t *piece, const char *p,
   return NULL;
 }
 
-/* Whether it is an id, a value and an end: most answers. */
+/* Whether it is an id, a value and an end, which is text: most answers. */
 static inline int is_answer(const uvow__template_t *template) {
   const uvow__piece_t *pieces = template->pieces;
   return template->count == 3 && pieces[0].kind == UVOW__PUT_ID &&
          pieces[1].kind == UVOW__PUT_PARAMS &&
-         pieces[1].absent != UVOW__ABSENT_OMITS &&
-         pieces[2].kind == UVOW__PUT_TEXT;
+         pieces[1].absent != UVOW__ABSENT_OMITS;
 }
 
 static inline void set_kind(uvow__msg_t *ret,
@@ -340,13 +340,12 @@ static int put_fields(writer_t *w, const uvow__piece_t *piece,
   for (size_t i = UVOW__CAPTURE_FIRST; i < last; i++)
     if (uvow__capture_kind(&found, i) != UVOW__JSON_ABSENT)
       return UVOW_EINVAL;
-  size_t at = 1;
-  while (strchr(" \t\r\n", object.ptr[at]) && object.ptr[at])
-    at++;
-  if (object.ptr[at] == '}')
+  const char *end = object.ptr + object.len;
+  const char *first = uvow__json_space(object.ptr + 1, end);
+  if (*first == '}')
     return 0;
   int rc = put_text(w, piece);
-  return rc ? rc : put(w, object.ptr + at, object.len - at - 1);
+  return rc ? rc : put(w, first, (size_t)(end - first) - 1);
 }
 
 /* Any text as a JSON string. */

@@ -106,7 +106,7 @@ void uvow__vars_reset(uvow__vars_t *vars) {
 }
 
 static int same(uvow__slice_t a, uvow__slice_t b) {
-  return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+  return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
 int uvow__vars_set(uvow__vars_t *vars, uvow__slice_t name, uvow__slice_t json) {

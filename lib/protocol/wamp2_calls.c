@@ -304,17 +304,17 @@ static unsigned peek(uvow__slice_t message) {
   return code;
 }
 
-/* A message whose last element is an object: all that have kwargs. */
+/* A message whose last element is an object: all that have kwargs. It begins
+ * with a bracket and a number. */
 static int ends_with_object(uvow__slice_t message) {
-  size_t len = message.len;
-  for (int brackets = 0; len > 0; len--) {
-    char c = message.ptr[len - 1];
+  const char *p = message.ptr + message.len;
+  for (int brackets = 0;;) {
+    char c = *--p;
     if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
       continue;
     if (brackets++)
       return c == '}';
   }
-  return 0;
 }
 
 /* An object or array without anything in it. */

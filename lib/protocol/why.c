@@ -27,11 +27,11 @@ static const struct {
     {UVOW__KIND(NULL), "null"},
 };
 
-/* "an object or an array" */
+/* "an object or an array"; all of them take 70 bytes */
 static const char *name_kinds(unsigned set, char *text, size_t cap) {
   size_t len = 0;
   *text = '\0';
-  for (size_t i = 0; i < UVOW__COUNT(kinds) && len < cap - 16; i++)
+  for (size_t i = 0; i < UVOW__COUNT(kinds); i++)
     if (set & kinds[i].kind)
       len += (size_t)snprintf(text + len, cap - len, "%s%s", len ? " or " : "",
                               kinds[i].name);
@@ -63,7 +63,8 @@ static void tell_json(const char *what, uvow__slice_t json, unsigned set,
 static void tell_fields(const uvow__piece_t *piece, uvow__slice_t params,
                         char *text, size_t cap) {
   uvow__captures_t found;
-  if (uvow__envelope_scan(piece->reserved, params.ptr, params.len, &found)) {
+  if (!uvow__json_utf8(params) ||
+      uvow__envelope_scan(piece->reserved, params.ptr, params.len, &found)) {
     tell_json("params", params, UVOW__KIND(OBJECT), text, cap);
     return;
   }
@@ -74,8 +75,7 @@ static void tell_fields(const uvow__piece_t *piece, uvow__slice_t params,
     snprintf(text, cap,
              "params have the member \"%.*s\", which is the "
              "protocol's own",
-             key->len > 200 ? 200 : key->len,
-             key->whole ? key->whole : key->text);
+             key->len > 200 ? 200 : key->len, uvow__key_name(key));
     return;
   }
 }

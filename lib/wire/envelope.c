@@ -237,7 +237,7 @@ static const char *scan_key(const char *p, const char *end,
   *ret_key = &unknown_key;
   for (size_t i = 0; i < level->key_count; i++) {
     const uvow__key_t *key = &level->keys[i];
-    uvow__slice_t name = {key->whole ? key->whole : key->text, key->len};
+    uvow__slice_t name = {uvow__key_name(key), key->len};
     if (raw.len >= name.len + 2 && uvow__json_string_is(raw, name))
       *ret_key = key;
   }

@@ -84,6 +84,10 @@ typedef struct uvow__key {
   const char *whole;          /* name and quote, over UVOW__KEY_SHORT; NULL */
 } uvow__key_t;
 
+static inline const char *uvow__key_name(const uvow__key_t *key) {
+  return key->whole ? key->whole : key->text;
+}
+
 /* What to look for in an object (keys), or in an array (items: the first
  * elements, in order). */
 struct uvow__level {
