@@ -79,6 +79,10 @@ static const char *const messages[] = {
     "\"a name that is longer than what one piece of a message holds, by so "
     "much that it takes another one, and one more\":1",
     "\"z\":[\"$args\",\"$object\",\"$kwargs\",\"$traceparent\"]",
+    "\"a name that is longer than what one piece of a message holds, by so "
+    "much that it takes another one, and one more\":\"$v!\"",
+    "\"z\":{\"k\":1,\"a\":\"$v?\"}",
+    "\"z\":[[],\"$v?\"]",
 };
 
 TEST_CASE(pieces) {
@@ -164,6 +168,37 @@ TEST_CASE(without_memory) {
   }
 }
 
+/* Names of every length: so each of what a message is made of comes where there
+ * is no more room. Nobody needs the error. */
+static void sweep_untold(test_alloc_t *alloc, void *data) {
+  const text_t *text = (const text_t *)data;
+  uvow_protocol_t *made =
+      uvow__protocol_parse(&alloc->allocator, text->text, text->len, NULL);
+  assert_true(made ? 1 : alloc->failed);
+  uvow_protocol_unref(made);
+}
+
+TEST_CASE(without_memory_anywhere) {
+  static const char *const parts[] = {
+      "\"%.*s\":1", "\"z\":[1,\"%.*s\",2,\"$v\",[]]",
+      "\"%.*s\":{},\"%.*s\":\"$v?\"", "\"z\":\"%.*s\",\"e\":\"$error\""};
+  static text_t text;
+  char name[251];
+  memset(name, 'n', sizeof(name));
+  for (size_t i = 0; i < UVOW__COUNT(parts); i++)
+    for (int len = 225; len < 250; len++) {
+      char part[600];
+      snprintf(part, sizeof(part), parts[i], len, name, 5, name);
+      text.len = 0;
+      add(&text, BEGIN "\"notify\":{");
+      add(&text, part);
+      add(&text,
+          "},\"open\":[{\"expect\":{\"/a\":1},\"meanwhile\":[{\"when\":"
+          "{\"/b\":1},\"send\":{\"c\":1}}]}]}");
+      test_alloc_sweep(sweep_untold, &text);
+    }
+}
+
 /* What a server needs of a description, in the order in which it's missed. */
 TEST_CASE(what_a_server_lacks) {
   static const struct {
@@ -220,9 +255,12 @@ TEST_CASE(what_is_too_deep) {
 
 TEST_MODULE(bounds) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(pieces),           cmocka_unit_test(places),
-      cmocka_unit_test(without_memory),   cmocka_unit_test(what_a_server_lacks),
+      cmocka_unit_test(pieces),
+      cmocka_unit_test(places),
+      cmocka_unit_test(without_memory),
+      cmocka_unit_test(what_a_server_lacks),
       cmocka_unit_test(what_is_too_deep),
+      cmocka_unit_test(without_memory_anywhere),
   };
   return cmocka_run_group_tests_name("protocol/bounds", tests, NULL, NULL);
 }

@@ -298,6 +298,12 @@ TEST_CASE(means_what_can_be) {
       {{.kind = UVOW_READ_IGNORE}, 0},
       {{.kind = (uvow_meaning_kind_t)99}, UVOW_EINVAL},
       {{.kind = UVOW_READ_CANCEL, .id = {"x", 1}}, UVOW_EINVAL},
+      {{.kind = UVOW_READ_CALL, .id = {"1", 1}}, UVOW_EINVAL}, /* no name */
+      {{.kind = UVOW_READ_ERROR, .id = {"1", 1}, .code_text = {"\xff", 1}},
+       UVOW_EINVAL},
+      {{.kind = UVOW_READ_ERROR, .id = {"1", 1}, .message = {"\xff", 1}},
+       UVOW_EINVAL},
+      {{.kind = UVOW_READ_ERROR, .id = {"1", 1}, .code_text = {"no", 2}}, 0},
   };
   uvow_codec_t codec = lines;
   codec.read = emit_one;
@@ -369,9 +375,72 @@ TEST_CASE(has_a_base) {
   uvow__dialect_done(&x.dialect);
 }
 
+static int write_not(void *state, const uvow_operation_t *op,
+                     uvow_writer_t *out) {
+  (void)state;
+  (void)op;
+  assert_int_equal(uvow_writer_add(out, NULL, 0), 0);
+  assert_int_equal(uvow_writer_add(out, NULL, 1), UVOW_EINVAL);
+  return 1;
+}
+
+static int read_not(void *state, uvow_slice_t message, int is_binary,
+                    uvow_reader_t *out) {
+  (void)state;
+  (void)message;
+  (void)is_binary;
+  (void)out;
+  return 1;
+}
+
+/* Without a base, what the callbacks leave can't be said, nor is it read. Its
+ * streams may end: nobody but the codec knows. */
+TEST_CASE(has_no_base) {
+  uvow_codec_t codec = lines;
+  char code[16];
+  speech_t x;
+  codec.write = write_not;
+  codec.read = read_not;
+  speak(&x, &codec);
+  expect_said(&x, (uvow__op_t){.kind = UVOW__OP_CALL, .id = 1}, UVOW_EINVAL,
+              ">");
+  snprintf(code, sizeof(code), "[%d]", UVOW_EENVELOPE);
+  expect_heard(&x, "any", code);
+  assert_true(uvow__protocol_ends(&x.protocol));
+  assert_true(uvow__protocol_can(&x.protocol, UVOW__OP_PARTIAL));
+  uvow__dialect_done(&x.dialect);
+}
+
+/* One that only reads leaves all writing to its base; one that only writes, all
+ * reading. */
+TEST_CASE(has_half_a_base) {
+  uvow_codec_t codec = {.size = sizeof(codec),
+                        .name = "half",
+                        .read = pass_read,
+                        .base = uvow_protocol_by_name("jsonrpc2")};
+  uvow__op_t op = {.kind = UVOW__OP_CALL, .id = 1, .method = {"m", 1}};
+  speech_t x;
+  speak(&x, &codec);
+  expect_said(&x, op, 0, ">{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\"}");
+  expect_heard(&x, "note", "[4|0|\"note\"||]");
+  assert_true(uvow__protocol_ends(&x.protocol));
+  assert_false(uvow__protocol_can(&x.protocol, UVOW__OP_END));
+  uvow__dialect_done(&x.dialect);
+  codec.read = NULL;
+  codec.write = pass_write;
+  speak(&x, &codec);
+  expect_heard(&x, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":5}", "[1|1||5|]");
+  assert_false(uvow__protocol_ends(&x.protocol));
+  assert_false(uvow__protocol_ends(codec.base));
+  uvow__dialect_done(&x.dialect);
+}
+
 TEST_CASE(must_be_complete) {
   uvow_codec_t codec = lines;
   assert_int_equal(uvow__codec_check(NULL), UVOW_EINVAL);
+  codec.write = NULL;
+  assert_int_equal(uvow__codec_check(&codec), UVOW_EINVAL);
+  codec.write = lines.write;
   codec.read = NULL;
   assert_int_equal(uvow__codec_check(&codec), UVOW_EINVAL);
   codec.base = uvow_protocol_by_name("cdp");
@@ -390,6 +459,8 @@ TEST_MODULE(codec) {
       cmocka_unit_test(needs_its_state),
       cmocka_unit_test(means_what_can_be),
       cmocka_unit_test(has_a_base),
+      cmocka_unit_test(has_no_base),
+      cmocka_unit_test(has_half_a_base),
       cmocka_unit_test(must_be_complete),
   };
   return cmocka_run_group_tests_name("protocol/codec", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* Arrays of messages, prefixes of ids, and text in binary messages. */
 #include "protocol/dialect.h"
+#include "protocol/vars.h"
 
 #include <stdio.h>
 
@@ -204,6 +205,44 @@ TEST_CASE(reads_binary) {
   uvow_protocol_unref(liberal);
 }
 
+/* What is no array, as there may be one: only space, a mark and nothing. */
+TEST_CASE(reads_nothing) {
+  uvow__dialect_t dialect;
+  uvow__dialect_init(&dialect, &uvow__mem_default,
+                     uvow_protocol_by_name("jsonrpc2"), NULL);
+  assert_string_equal(read_as(&dialect, "  \n", 0), "!-32700");
+  assert_string_equal(read_as(&dialect, "\xEF\xBB\xBF", 0), "!-32700");
+  uvow__dialect_done(&dialect);
+}
+
+/* An operation's own variables are all that it has. */
+TEST_CASE(own_variables_hide_the_dialects) {
+  static const uvow__var_t own[] = {{{"v", 1}, {"2", 1}}};
+  uvow_protocol_t *protocol = parse(
+      "{\"name\":\"v\",\"call\":{\"id\":\"$id\",\"v\":\"$v\"},"
+      "\"rules\":[{\"is\":\"ok\",\"id\":\"/id\"}]}");
+  uvow__dialect_t dialect;
+  uvow__vars_t vars;
+  uvow__buf_t out;
+  int is_binary;
+  assert_int_equal(uvow__vars_init(&vars, &uvow__mem_default, "{\"v\":1}"), 0);
+  uvow__dialect_init(&dialect, &uvow__mem_default, protocol, NULL);
+  uvow_protocol_unref(protocol);
+  dialect.vars = &vars;
+  uvow__buf_init(&out, &uvow__mem_default, 1000);
+  uvow__op_t op = {.kind = UVOW__OP_CALL, .id = 1};
+  assert_int_equal(uvow__dialect_write(&dialect, &op, &out, &is_binary), 0);
+  op.vars = own;
+  op.var_count = 1;
+  assert_int_equal(uvow__dialect_write(&dialect, &op, &out, &is_binary), 0);
+  assert_int_equal(uvow__buf_append(&out, "", 1), 0);
+  assert_string_equal((const char *)uvow__buf_front(&out),
+                      "{\"id\":1,\"v\":1}{\"id\":1,\"v\":2}");
+  uvow__buf_done(&out);
+  uvow__dialect_done(&dialect);
+  uvow__vars_done(&vars);
+}
+
 /* Two clients of one server don't take each other's answers for theirs. */
 TEST_CASE(tells_clients_apart) {
   static const uint8_t ones[UVOW__PREFIX_RANDOM] = {1, 1, 1, 1, 1, 1, 1, 0xAB};
@@ -246,6 +285,8 @@ TEST_MODULE(dialect) {
       cmocka_unit_test(reads_no_part_of_a_batch),
       cmocka_unit_test(reads_as_the_protocol_says),
       cmocka_unit_test(reads_binary),
+      cmocka_unit_test(reads_nothing),
+      cmocka_unit_test(own_variables_hide_the_dialects),
       cmocka_unit_test(tells_clients_apart),
   };
   return cmocka_run_group_tests_name("protocol/dialect", tests, NULL, NULL);

@@ -40,7 +40,18 @@ static const struct {
      "line 1, column 41: rules: rules are an array"},
     {"{\"name\":\"n\",\"base\":\"lps\"}",
      "line 1, column 20: base: no built-in protocol has this name"},
+    {WHOLE("\"params\":5"), "line 3, column 10: params: \"params\" is text"},
+    {WHOLE("\"closes\":{\"early\":1,\"twice\":1}"),
+     "line 3, column 19: closes.early: a close code is 1000 to 4999"},
+    {WHOLE("\"closes\":{\"malformed\":1}"), "closes.malformed: a close code"},
+    {WHOLE("\"closes\":{\"again\":1}"), "closes.again: a close code is"},
+    {WHOLE("\"closes\":{\"again\":4401}"),
+     "line 3, column 10: closes: without \"accept\", nobody is early"},
     /* rules */
+    {RULE("{\"is\":\"call\",\"id\":5,\"name\":6}"), /* the first one */
+     "line 3, column 19: rules[1].id: \"id\" is text"},
+    {RULE("{\"is\":\"event\",\"named\":5}"),
+     "line 3, column 23: rules[1].named: \"named\" is text"},
     {RULE("5"), "line 3, column 1: rules[1]: a rule is an object"},
     {RULE("{\"is\":\"event\",\"name\":\"/n\",\"x\":1}"),
      "line 3, column 31: rules[1].x: there's no such member here"},
@@ -108,6 +119,14 @@ static const struct {
     {RULE("{\"is\":\"event\",\"name\":\"/n\",\"half\":true}"),
      "rules[1].half: halves of an answer are ok or error, and end"},
     /* messages */
+    {WHOLE("\"notify\":{\"a\":1,\"$merge\":\"$params\",\"" LONG LONG LONG LONG
+               LONG LONG "\":1}"),
+     "beside $merge, names are plain"},
+    {WHOLE("\"notify\":{\"" LONG "\":{\"" LONG "\":{\"" LONG "\":{\"" LONG
+           "\":{\"m\":\"x-$id\"}}}}}"),
+     "line 3, column 175: notify.0a12345678901234567890123456789012345678."
+     "0a12345678901234567890123456789012345678."
+     "0a12345678901234567890123456789012345678: nothing stands for $id"},
     {WHOLE("\"notify\":{\"m\":" A16 "}"),
      "messages are at most 16 levels deep"},
     {WHOLE("\"notify\":{\"a\":1,\"$merge\":\"$value\"}"),
@@ -140,6 +159,10 @@ static const struct {
     {STEP("{\"expect\":{\"/a\":1},\"pick\":{\"a\":\"/a\",\"b\":\"/b\",\"c\":"
           "\"/c\",\"d\":\"/d\",\"e\":\"/e\"}}"),
      "a step picks at most 4 values"},
+    {STEP("{\"expect\":{\"/a\":1},\"make\":5}"),
+     "line 3, column 35: open[0].make: \"make\" is text"},
+    {STEP("{\"expect\":{\"/a\":1},\"pick\":{\"a\":5}}"),
+     "line 3, column 40: open[0].pick.a: \"a\" is text"},
     {STEP("{\"expect\":{\"/a\":1},\"make\":\"x\"}"),
      "what is made is \"obs5\", \"obs5_asks\" or \"wampcra\""},
     {STEP("{\"expect\":{\"/a\":1},\"close\":5}"),

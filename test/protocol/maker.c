@@ -39,6 +39,8 @@ static const maker_case_t cases[] = {
      "{\"secret\":\"secret\"," NONCE
      ",\"salt\":\"salt123\",\"iterations\":100,\"keylen\":32}",
      0, "\"L7BgyMB6WvrQ1JYQw7XcLmJdD6wcMlAtCBwea3jPGKY=\""},
+    {CRA, "{\"secret\":\"secret\"," NONCE ",\"salt\":\"salt123\"}", 0,
+     "\"h+w/lkyVZ4H122xUkpyL6MiyjuHvq8Nb0psKGknycYs=\""}, /* 1000 times, 32 bytes */
     {CRA, "{" NONCE "}", UVOW_EINVAL, NULL},
     {CRA, "{\"secret\":\"s\"," NONCE ",\"salt\":\"s\",\"iterations\":0}",
      UVOW_EINVAL, NULL},

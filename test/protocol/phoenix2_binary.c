@@ -167,6 +167,7 @@ static const uvow__var_t both[] = {{S("join_ref"), S("\"1\"")},
   "01234567890123456789012345678901234567890123456789012345678901234567890"    \
   "12345678901234567890123456789012345678901234567890123456789012345678901"    \
   "2345678901234567890123456789012345678901234567890123456789012345678901\""
+static const uvow__var_t no_topic[] = {{S("topic"), S("null")}};
 static const uvow__var_t too_long[] = {{S("topic"), S(LONG)}};
 
 static const write_case_t writes[] = {
@@ -241,7 +242,32 @@ static const write_case_t writes[] = {
      0,
      S("[\"1\",\"2\",\"room:1\",\"file\",{\"a\":1,\"$binary\":\"\"}]"),
      1},
-    /* No base64; a topic of more than 255 bytes. */
+    {0,
+     {.kind = UVOW__OP_CALL, .id = 2, BOTH, FILE_OF("{\"$binary\":")},
+     UVOW_EINVAL,
+     S(""),
+     1},
+    /* No topic yet. */
+    {0,
+     {.kind = UVOW__OP_CALL,
+      .id = 2,
+      .vars = no_topic,
+      .var_count = 1,
+      FILE_OF(VALUE)},
+     0,
+     S("\0\0\1\0\4"
+       "2file" BYTES),
+     0},
+    /* A name that isn't UTF-8; no base64; a topic of more than 255 bytes. */
+    {0,
+     {.kind = UVOW__OP_CALL,
+      .id = 2,
+      BOTH,
+      .method = S("\xff"),
+      .params = S(VALUE)},
+     UVOW_EINVAL,
+     S(""),
+     0},
     {0,
      {.kind = UVOW__OP_CALL, .id = 2, BOTH, FILE_OF("{\"$binary\":\"x\"}")},
      UVOW_EINVAL,

@@ -112,6 +112,9 @@ TEST_CASE(are_missing_until_picked) {
        "{\"expect\":{\"/b\":1},\"same\":{\"authentication\":\"/x\"}}",
        NULL, 0},
       {"{\"make\":\"obs5_asks\",\"send\":{\"b\":\"$Own\"}}", "Own", 0},
+      {"{\"make\":\"obs5_asks\",\"send\":{\"b\":\"$asks?\"}},"
+       "{\"send\":{\"b\":\"$Own\"}}",
+       "Own", 1},
       {"{\"send\":{\"b\":\"$1\",\"c\":\"$[\",\"d\":\"$`\",\"e\":\"$~\","
        "\"f\":\"$@\",\"g\":\"$\"}}",
        NULL, 0},

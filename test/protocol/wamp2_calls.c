@@ -1,6 +1,7 @@
 /* WAMP's calls: what a router may say that isn't right, registrations that come
  * and go, and no memory. What goes right is in test/rpc/wamp.c. */
 #include "protocol/dialect.h"
+#include "protocol/wamp2_names.h"
 
 #include <stdio.h>
 
@@ -96,6 +97,14 @@ static const struct {
     {"[50,{},[1],{\"a\":2}]", "OK  {\"a\":2}"},
     {"[8,48,1,{},\"e\",[],{\"a\":2}]", "ERROR  {\"a\":2}"},
     {"[8,48,1,{},5,[],{\"a\":2}]", "ERROR  []"},
+    {"[8,{}]", "FAULT  "},
+    {"[50,1,{},[1],{\"a\":2}\t\n]\r\n ",
+     "OK  {\"args\":[1],\"kwargs\":{\"a\":2}}"},
+    {"[1000,1,{}]", "?"},
+    /* What is said of no registration, or isn't whole: none is made of it. */
+    {"[65,0,8]", "OK  8"},
+    {"[65,1,8", "MALFORMED  "},
+    {"[68,9,8,{}]", UNKNOWN "[68,9,8,{}]"},
 };
 
 TEST_CASE(test_reads) {
@@ -195,6 +204,17 @@ static const struct {
     NOT_BOTH("{\"args\":[],\"kwargs\":{},\"b\":1}"),
     NOT_BOTH("{\"arguments\":[]}"),
     NOT_BOTH("{\"a\":11}"),
+    NOT_BOTH("{             }"),
+    {{.kind = UVOW__OP_REPLY,
+      .raw_id = S("9"),
+      .params = S("{\"args\":[],\"kwargs\":{\"a\":\"\xff\"}}")},
+     NULL},
+    NOT_BOTH("{\"args\":[],\"args\":[]}"),
+    {{.kind = UVOW__OP_CALL,
+      .id = 1,
+      .method = S("m"),
+      .params = S("{\"args\":[],\"kwargs\":{\"a\":\"\xff\"}}")},
+     NULL},
     {{.kind = UVOW__OP_REPLY_ERROR,
       .raw_id = S("9"),
       .error_message = S("no"),
@@ -256,6 +276,45 @@ TEST_CASE(test_writes) {
   }
 }
 
+/* Who may be sent parts: some, and one less. */
+TEST_CASE(test_wants_parts) {
+  uvow__dialect_t dialect;
+  char text[60];
+  init(&dialect, &uvow__mem_default);
+  assert_false(uvow__dialect_wants_parts(&dialect, UVOW__SLICE("1")));
+  assert_int_equal(ask(&dialect, 1, "com.add"), 0);
+  (void)say(&dialect, "[65,1,7]");
+  for (int i = 1; i <= 3; i++) {
+    snprintf(text, sizeof(text), "[68,%d,7,{\"receive_progress\":true}]", i);
+    assert_string_equal(say(&dialect, text), KNOWN);
+  }
+  uvow__op_t op = {.kind = UVOW__OP_REPLY, .raw_id = S("2"), .params = S("1")};
+  for (int round = 0; round < 2; round++) {
+    uvow__buf_t out;
+    int is_binary;
+    uvow__buf_init(&out, &uvow__mem_default, 1000);
+    (void)uvow__dialect_write(&dialect, &op, &out, &is_binary);
+    uvow__buf_done(&out);
+    op.raw_id = UVOW__SLICE("\"x\"");
+  }
+  assert_true(uvow__dialect_wants_parts(&dialect, UVOW__SLICE("1")));
+  assert_false(uvow__dialect_wants_parts(&dialect, UVOW__SLICE("2")));
+  assert_true(uvow__dialect_wants_parts(&dialect, UVOW__SLICE("3")));
+  assert_false(uvow__dialect_wants_parts(&dialect, UVOW__SLICE("\"x\"")));
+  uvow__dialect_done(&dialect);
+}
+
+/* Who never gets an answer doesn't take memory for ever. */
+TEST_CASE(test_many_parts) {
+  uvow__wamp2_names_t names = {0};
+  names.part_count = 65535;
+  assert_int_equal(uvow__wamp2_parts_add(&names, &uvow__mem_default, 1), 0);
+  assert_int_equal(uvow__wamp2_parts_add(&names, &uvow__mem_default, 2),
+                   UVOW_ENOMEM);
+  assert_int_equal(names.part_count, 65536);
+  uvow__wamp2_names_done(&names, &uvow__mem_default);
+}
+
 static void sweep(test_alloc_t *alloc, void *data) {
   uvow__dialect_t dialect;
   (void)data;
@@ -281,6 +340,8 @@ TEST_MODULE(wamp2_calls) {
       cmocka_unit_test(test_registrations_end),
       cmocka_unit_test(test_many_questions),
       cmocka_unit_test(test_writes),
+      cmocka_unit_test(test_wants_parts),
+      cmocka_unit_test(test_many_parts),
       cmocka_unit_test(test_failing_allocations),
   };
   return cmocka_run_group_tests_name("protocol/wamp2_calls", tests, NULL, NULL);

@@ -64,6 +64,14 @@ static const why_case_t cases[] = {
      {CALL, .method = S("m"), .params = S("[]")},
      "home_assistant's call can't be written: params: it's an array, where an "
      "object is expected"},
+    {"home_assistant",
+     {CALL, .method = S("m"), .params = S("{\"a\":\"\xff\"}")},
+     "home_assistant's call can't be written: params: it's no JSON, where an "
+     "object is expected"},
+    {"cdp",
+     {CALL, .method = S("m"), .session = S("\"S\""), .params = S("[]")},
+     "cdp's call can't be written: params: it's an array, where an object is "
+     "expected"},
     {"jsonrpc2",
      {CALL, .method = S("m"), .session = S("s")},
      "jsonrpc2's call can't be written: the protocol has no sessions"},
@@ -132,6 +140,26 @@ TEST_CASE(test_why) {
   }
 }
 
+/* Without memory it's said less well. */
+static void sweep(test_alloc_t *alloc, void *data) {
+  const why_case_t *one = (const why_case_t *)data;
+  uvow__dialect_t dialect;
+  uvow__op_t op = one->op;
+  char text[400];
+  uvow__dialect_init(&dialect, &alloc->allocator,
+                     uvow_protocol_by_name(one->protocol), NULL);
+  uvow__dialect_why(&dialect, &op, text, sizeof(text));
+  assert_string_equal(text, alloc->failed ? "cdp's call can't be written: its "
+                                            "parts aren't what is expected"
+                                          : one->why);
+  uvow__dialect_done(&dialect);
+}
+
+TEST_CASE(test_without_memory) {
+  assert_string_equal(cases[7].protocol, "cdp");
+  test_alloc_sweep(sweep, (void *)(uintptr_t)&cases[7]);
+}
+
 /* It isn't cut in the middle of nothing, nor written beyond. */
 TEST_CASE(test_short) {
   char text[20];
@@ -147,6 +175,7 @@ TEST_CASE(test_short) {
 TEST_MODULE(why) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_why),
+      cmocka_unit_test(test_without_memory),
       cmocka_unit_test(test_short),
   };
   return cmocka_run_group_tests_name("protocol/why", tests, NULL, NULL);
