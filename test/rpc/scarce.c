@@ -26,7 +26,7 @@
   "{\"when\":{\"/stop\":true},\"is\":\"cancel\",\"id\":\"/stop\"},{\"when\":"  \
   "{\"/part\":true},\"is\":\"partial\",\"id\":\"/id\",\"value\":\"/part\"},"   \
   "{\"when\":{\"/r\":true},\"is\":\"ok\",\"id\":\"/id\",\"value\":\"/r\"},"    \
-  "{\"when\":{\"/e\":true},\"is\":\"error\",\"id\":\"/id?\",\"code\":"         \
+  "{\"when\":{\"/e\":true},\"is\":\"error\",\"id\":\"/id\",\"code\":"          \
   "\"/e/code\",\"message\":\"/e/message\",\"data\":\"/e/data\"},{\"when\":{"   \
   "\"/ev\":true},\"is\":\"event\",\"name\":\"/ev\",\"value\":\"/p\"},{"        \
   "\"when\":{\"/ping\":true},\"is\":\"control\",\"reply\":{\"pong\":1}},{"     \
@@ -77,6 +77,7 @@ typedef struct day {
   uvow_group_t *group;
   int promised;
   int settled;
+  int parts; /* heard, of one request */
 } day_t;
 
 /* ---- what the peers can do ---- */
@@ -98,12 +99,16 @@ static uvow_next_t count(uvow_call_t *call, const uvow_result_t *params,
                          void *data) {
   uvow_sink_t *sink;
   uvow_stream_t *stream = uvow_stream_new(uvow_call_loop(call), NULL, &sink);
+  int rc = 0;
   (void)params, (void)data;
   if (!stream)
     return uvow_next_stream(NULL);
-  for (int i = 0; i < 3; i++)
-    (void)uvow_sink_push(sink, uvow_value_int64(i));
-  uvow_sink_end_value(sink, uvow_value_int64(3));
+  for (int i = 0; rc >= 0 && i < 3; i++)
+    rc = uvow_sink_push(sink, uvow_value_int64(i));
+  if (rc < 0)
+    uvow_sink_fail(sink, uvow_error_new(uvow_call_loop(call), rc, NULL));
+  else
+    uvow_sink_end_value(sink, uvow_value_int64(3));
   return uvow_next_stream(stream);
 }
 
@@ -128,7 +133,8 @@ static uvow_methods_t *make_methods(uvow_loop_t *loop) {
 
 /* ---- what comes of it ---- */
 
-static void on_done(const uvow_result_t *result, void *data) {
+/* Its own time is too short. */
+static void on_late(const uvow_result_t *result, void *data) {
   day_t *x = (day_t *)data;
   x->settled++;
   if (!result->error)
@@ -137,9 +143,20 @@ static void on_done(const uvow_result_t *result, void *data) {
   assert_string_not_equal(uvow_error_message(result->error), "");
 }
 
-static void expect(day_t *x, uvow_future_t *f) {
-  if (f && uvow_future_done(f, on_done, x) == 0)
+/* Nobody waits in vain: what can't be said ends what it is about, or the
+ * connection. */
+static void on_done(const uvow_result_t *result, void *data) {
+  assert_int_not_equal(uvow_error_code(result->error), UVOW_ETIMEDOUT);
+  on_late(result, data);
+}
+
+static void expect_by(day_t *x, uvow_future_t *f, uvow_done_cb on_end) {
+  if (f && uvow_future_done(f, on_end, x) == 0)
     x->promised++;
+}
+
+static void expect(day_t *x, uvow_future_t *f) {
+  expect_by(x, f, on_done);
 }
 
 static uvow_next_t pass(const uvow_result_t *item, void *data) {
@@ -152,7 +169,17 @@ static void expect_items(day_t *x, uvow_stream_t *stream) {
 }
 
 static void on_part(const uvow_result_t *part, void *data) {
-  (void)part, (void)data;
+  (void)part;
+  ((day_t *)data)->parts++;
+}
+
+/* Whoever has the answer has heard all that came before it, where the protocol
+ * can say that. */
+static void on_counted(const uvow_result_t *result, void *data) {
+  day_t *x = (day_t *)data;
+  if (!result->error && x->parts)
+    assert_int_equal(x->parts, 3);
+  on_done(result, data);
 }
 
 static int on_stray(uvow_peer_t *peer, uvow_stray_t stray, uvow_slice_t message,
@@ -203,16 +230,24 @@ static int begin(day_t *x) {
 static void ask(day_t *x, uvow_peer_t *peer) {
   uvow_request_options_t options = {.size = sizeof(options)};
   options.on_partial = on_part;
+  options.partial_data = x;
   options.timeout_ms = 500;
   options.partial_moves_deadline = 1;
   expect(x, uvow_peer_requestf(peer, "echo", "{s:s}", "a", "\"\\\n"));
   expect(x, uvow_peer_request(peer, "no", uvow_value_raw("{}")));
   expect(x, uvow_peer_request(peer, "o\"dd", uvow_value_none()));
-  expect(x, uvow_peer_request_with(peer, "count", uvow_value_none(), &options));
-  expect(x, uvow_peer_request_with(peer, "wait", uvow_value_none(), &options));
+  x->parts = 0;
+  expect_by(x,
+            uvow_peer_request_with(peer, "count", uvow_value_none(), &options),
+            on_counted);
+  pass_time(x); /* what waits long has an array of its own */
+  expect_by(x,
+            uvow_peer_request_with(peer, "wait", uvow_value_none(), &options),
+            on_late);
+  pass_time(x);
+  expect_items(x, uvow_peer_request_stream(peer, "count", uvow_value_none()));
   pass_time(x);
   uvow_future_t *f = uvow_peer_request(peer, "wait", uvow_value_none());
-  expect_items(x, uvow_peer_request_stream(peer, "count", uvow_value_none()));
   pass_time(x);
   if (f)
     (void)uvow_future_cancel(f);
@@ -301,6 +336,7 @@ static void live(day_t *x) {
   if (x->kind->much)
     say_much(x);
   be_rude(x);
+  script_advance(&x->s, 60000); /* no time of a request is longer */
   expect(x, uvow_peer_close(x->s.client));
   expect(x, uvow_peer_close(x->theirs));
   pass_time(x);
