@@ -95,6 +95,7 @@ static int keep_session(uvow_call_t *call, uvow__slice_t raw) {
   return rc;
 }
 
+/* Who reads a message refuses names with a NUL: what is kept is a C string. */
 static int keep_message(uvow_call_t *call, const uvow__msg_t *msg,
                         uvow__buf_t *whole) {
   static uvow__buf_t none;
@@ -109,8 +110,6 @@ static int keep_message(uvow_call_t *call, const uvow__msg_t *msg,
     rc = uvow__json_unescape(&unescaped, msg->name);
     name.ptr = (const char *)unescaped.data;
     name.len = uvow__buf_size(&unescaped);
-    if (rc == 0 && name.len && memchr(name.ptr, '\0', name.len))
-      rc = UVOW_EINVAL;
   }
   if (rc == 0)
     rc = keep_texts(call, name, id);

@@ -532,9 +532,6 @@ static void refuse(uvow__callee_t *callee, const uvow__msg_t *msg, int rc) {
                        "two calls have one id");
   else if (callee->unopened && callee->early)
     uvow__callee_close(callee, callee->early, "it isn't let in yet");
-  else if (rc == UVOW_EINVAL)
-    uvow__callee_refuse(callee, msg->raw_id, UVOW__INVALID_REQUEST,
-                        "Invalid Request");
   else
     uvow__callee_refuse(callee, msg->raw_id, UVOW__OVERLOADED,
                         overload_text(callee, rc));
@@ -544,9 +541,8 @@ int uvow__callee_begin(uvow__callee_t *callee, const uvow__msg_t *msg,
                        uvow__buf_t *whole) {
   uvow_call_t *call;
   if (!callee->methods) {
-    if (msg->kind == UVOW__MSG_CALL)
-      uvow__callee_refuse(callee, msg->raw_id, UVOW__METHOD_NOT_FOUND,
-                          "Method not found");
+    uvow__callee_refuse(callee, msg->raw_id, UVOW__METHOD_NOT_FOUND,
+                        "Method not found");
     return UVOW_EINVAL;
   }
   int rc = is_full(callee, msg);

@@ -11,8 +11,6 @@
 /* JSON-RPC 2.0, section 5.1, and what it leaves to implementations; LSP for
  * a call that was canceled. */
 enum {
-  UVOW__PARSE_ERROR = -32700,
-  UVOW__INVALID_REQUEST = -32600,
   UVOW__METHOD_NOT_FOUND = -32601,
   UVOW__INTERNAL_ERROR = -32603,
   UVOW__OVERLOADED = -32000,

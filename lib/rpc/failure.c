@@ -39,7 +39,7 @@ int uvow__failure_is_fatal(const uvow_error_t *error, int fatal_4xxx) {
     return is_fatal_alert(status);
   case UVOW_ECLOSED: /* the peer's own words */
     return status == 1002 || status == 1010 ||
-           (fatal_4xxx && status >= 4000 && status <= 4999);
+           (fatal_4xxx && status >= 4000); /* there is none above 4999 */
   default:
     return 0;
   }

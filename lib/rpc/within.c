@@ -78,8 +78,6 @@ int uvow__within_give(uvow_peer_t *whole, const uvow__msg_t *msg,
     return 0;
   if (uvow__session_is_named(protocol_of(whole)))
     return give_by_vars(whole, msg, bytes);
-  if (!msg->session.ptr)
-    return 0;
   uvow__buf_init(&buf, uvow__peer_mem(whole), SIZE_MAX);
   if (uvow__session_text(msg->session, &buf, &session) == 0)
     for (uvow__within_t *at = whole->kin.parts; at; at = at->next)
@@ -116,7 +114,7 @@ void uvow__within_end(uvow__within_t *within, const uvow_error_t *error) {
     uvow__dispatcher_fail_session(&whole->dispatcher, within->number, &spec);
   uvow__subscriptions_end_within(whole, within);
   uvow__events_end(&within->listeners, uvow__peer_why(peer));
-  if (whole->outbox && !uvow__peer_is_over(whole))
+  if (whole->outbox)
     uvow__outbox_pump_late(whole);
 }
 
@@ -185,28 +183,28 @@ static uvow__within_t *within_new(uvow_peer_t *whole, uvow__slice_t session) {
   return within;
 }
 
-/* The end of the JSON string that begins at `at`: behind its quote, or NULL. */
-static const char *string_end(const char *at, const char *end) {
-  if (at == end || *at != '"')
+/* The end of the JSON string that begins at `at`: behind its quote; NULL: it is
+ * none that does. */
+static const char *string_end(const char *at) {
+  if (*at != '"')
     return NULL;
-  for (at++; at < end && *at != '"'; at++)
+  for (at++; *at != '"'; at++)
     if (*at == '\\')
       at++;
-  return at < end ? at + 1 : NULL;
+  return at + 1;
 }
 
-/* The value of the only member of an object, as it was written here: a string,
- * or nothing. */
+/* The value of the only member of an object, as it was written here, without
+ * spaces: a string, or nothing. */
 static uvow__slice_t only_member(uvow__slice_t object) {
   uvow__slice_t value = {NULL, 0};
-  const char *end = object.ptr + object.len;
   if (object.len < 2 || *object.ptr != '{')
     return value;
-  const char *at = string_end(object.ptr + 1, end);
-  if (!at || *at != ':')
+  const char *at = string_end(object.ptr + 1);
+  if (!at)
     return value;
-  const char *value_end = string_end(at + 1, end);
-  if (value_end && value_end + 1 == end && *value_end == '}')
+  const char *value_end = string_end(at + 1);
+  if (value_end && *value_end == '}')
     value = (uvow__slice_t){at + 1, (size_t)(value_end - at - 1)};
   return value;
 }

@@ -78,6 +78,11 @@ static void on_session_end(uvow__session_t *session, uvow__slice_t raw_id) {
   (void)session;
   (void)raw_id;
 }
+static int on_session_event(uvow__session_t *session, const uvow__msg_t *msg,
+                            uvow__slice_t bytes) {
+  (void)session, (void)msg, (void)bytes;
+  return 0;
+}
 static void on_open(uvow__session_t *session) {
   assert_false(uvow__session_is_opening(session));
   script_log(&of(session)->s, "open", "");
@@ -92,8 +97,8 @@ static void on_unopened(uvow__session_t *session, uvow_error_t *error) {
   script_log(&of(session)->s, "failed:", text);
 }
 static const uvow__session_hooks_t session_hooks = {
-    on_stray, wants_strays, on_paid, on_session_end,
-    NULL,     on_open,      NULL,    on_unopened};
+    on_stray,         wants_strays, on_paid, on_session_end,
+    on_session_event, on_open,      NULL,    on_unopened};
 
 static void idle(uvow__callee_t *callee) {
   (void)callee;

@@ -282,6 +282,76 @@ TEST_CASE(test_who_is_let_in) {
   script_end(&x.s);
 }
 
+/* Closed before it is open, it takes its step all the same: what the other end
+ * is owed is answered; then it closes, and was never ready. */
+TEST_CASE(test_closed_meanwhile) {
+  uvow_peer_t *server;
+  step_t x;
+  pair(&x, WAITS, &server);
+  script_mark_t r = script_mark(&x.s, "r");
+  script_mark_t z = script_mark(&x.s, "z");
+  script_watch(uvow_peer_ready(server), &r);
+  script_turns(&x.s);
+  assert_int_equal(uvow_peer_state(server), UVOW_PEER_OPENING);
+  script_watch(uvow_peer_request(server, "login", uvow_value_none()), &r);
+  script_watch(uvow_peer_close(server), &z);
+  script_turns(&x.s);
+  assert_int_equal(uvow_peer_state(server), UVOW_PEER_CLOSING);
+  script_expect(&x.s, "");
+  uvow_promise_fulfill(x.promise, uvow_value_none());
+  script_turns(&x.s);
+  script_expect(&x.s, "r=null r!ECLOSED z=");
+  assert_int_equal(uvow_peer_state(server), UVOW_PEER_CLOSED);
+  uvow_peer_unref(server);
+  script_end(&x.s);
+  pair(&x, WAITS, &server); /* or when its time is over */
+  z = script_mark(&x.s, "z");
+  script_turns(&x.s);
+  script_watch(uvow_peer_close(server), &z);
+  script_advance(&x.s, 60001);
+  script_turns(&x.s);
+  script_expect(&x.s, "z=");
+  uvow_promise_drop(x.promise);
+  uvow_peer_unref(server);
+  script_end(&x.s);
+}
+
+static uvow_next_t subscribing(uvow_peer_t *first, void *data) {
+  step_t *x = (step_t *)data;
+  static script_mark_t a;
+  a = script_mark(&x->s, "a");
+  uvow_stream_t *s = uvow_peer_subscribe(first, "s", uvow_value_none(), NULL);
+  script_watch(uvow_stream_next(s), &a);
+  uvow_stream_unref(s);
+  return uvow_next_future(uvow_promise_new(x->s.loop, &x->promise));
+}
+
+/* Nothing is subscribed within it: that would end with the step. An event of a
+ * session is none of its own. */
+TEST_CASE(test_no_subscriptions) {
+  step_t x;
+  memset(&x, 0, sizeof(x));
+  script_init(&x.s);
+  script_drive_clock(&x.s);
+  test_connect_t options = script_options(&x.s);
+  options.peer.protocol = uvow_protocol_by_name("cdp");
+  options.peer.opening = subscribing;
+  options.peer.data = &x;
+  options.peer.on_stray = NULL;
+  options.on_event = NULL;
+  script_open_client(&x.s, &options);
+  script_turns(&x.s);
+  script_expect(&x.s, "a!EINVAL");
+  script_text(&x.s, "{\"method\":\"E\",\"sessionId\":\"a\"}");
+  script_text(&x.s,
+              "{\"method\":\"Target.detachedFromTarget\",\"params\":{"
+              "\"sessionId\":\"a\"}}");
+  uvow_promise_fulfill(x.promise, uvow_value_none());
+  script_turns(&x.s);
+  assert_int_equal(uvow_peer_state(x.s.client), UVOW_PEER_OPEN);
+  script_end(&x.s);
+}
+
 /* Nobody is open whose step wasn't taken. */
 static void sweep(test_alloc_t *alloc, void *data) {
   uvow_peer_options_t options = {.size = sizeof(options)};
@@ -321,6 +391,8 @@ TEST_MODULE(own_step) {
       cmocka_unit_test(test_the_peer_goes),
       cmocka_unit_test(test_again),
       cmocka_unit_test(test_who_is_let_in),
+      cmocka_unit_test(test_closed_meanwhile),
+      cmocka_unit_test(test_no_subscriptions),
       cmocka_unit_test(survives_no_memory),
   };
   return cmocka_run_group_tests_name("rpc/own_step", tests, NULL, NULL);
