@@ -157,34 +157,41 @@ TEST_CASE(depth_has_a_limit) {
   }
 }
 
-/* The same where the brackets are read otherwise: an escape is in their block;
- * and where many small objects lie in the innermost container. */
-TEST_CASE(depth_has_a_limit_everywhere) {
-  static const struct {
-    const char *before; /* each bracket */
-    const char *inside; /* and how deep that is */
-    size_t times;
-    size_t levels;
-  } rows[] = {{"\"\\\"\",", "", 0, 0},
-              {"\"\\\"\",", "1,", 100, 0},
-              {"", "{\"a\":\"0123456789\"},", 500, 1},
-              {"", "\"0123456789\",{},", 500, 1}};
+/* Brackets of so many levels, with texts before each, and others within the
+ * first; objects, or nothing, in the innermost. Those begin at the same byte
+ * for all levels. */
+static void check_depth(size_t levels, size_t others, const char *before,
+                        const char *inside) {
   static char text[65536];
-  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-    for (size_t levels = 2046; levels <= 2050; levels++) {
-      size_t len = 0;
-      size_t brackets = levels - rows[i].levels;
-      for (size_t k = 0; k < brackets; k++)
-        len += (size_t)sprintf(text + len, "[%s", rows[i].before);
-      for (size_t k = 0; k < rows[i].times; k++)
-        len += (size_t)sprintf(text + len, "%s", rows[i].inside);
-      text[len++] = '0';
-      memset(text + len, ']', brackets);
-      len += brackets;
-      check(text, len);
-      const char *stop = uvow__json_skip(text, text + len);
-      assert_ptr_equal(stop, levels <= 2048 ? text + len : NULL);
-    }
+  size_t brackets = *inside == '{' ? levels - 1 : levels;
+  size_t len = 0;
+  for (size_t i = 0; i < brackets; i++) {
+    len += (size_t)sprintf(text + len, "[%s", before);
+    if (i == 0)
+      len += (size_t)sprintf(text + len, "%*s", (int)(2050 - levels), "");
+    for (size_t k = 0; i == 0 && k < others; k++)
+      len += (size_t)sprintf(text + len, "[],");
+  }
+  for (size_t i = 0; i < 60; i++)
+    len += (size_t)sprintf(text + len, "%s", inside);
+  text[len++] = '0';
+  memset(text + len, ']', brackets);
+  len += brackets;
+  check(text, len);
+  const char *stop = uvow__json_skip(text, text + len);
+  assert_ptr_equal(stop, levels <= 2048 ? text + len : NULL);
+}
+
+/* The same where the brackets are read otherwise: an escape is in their block;
+ * and where objects begin in the innermost container with a block of their own,
+ * which may be one of those that are tried as wide ones, and end with one. */
+TEST_CASE(depth_has_a_limit_everywhere) {
+  for (size_t levels = 2046; levels <= 2050; levels++) {
+    check_depth(levels, 0, "\"\\\"\",", "");
+    check_depth(levels, 0, "\"\\\"\",", "1,");
+    for (size_t others = 0; others <= 17 * 64; others += 64)
+      check_depth(levels, others, "", "{\"a\":\"0123456\"},");
+  }
 }
 
 /* Many small objects, some of them not flat, or with a byte that is another. */
