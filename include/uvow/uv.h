@@ -313,7 +313,7 @@ UVOW_NEW uvow_stream_t *uvow_pipe_listen(uvow_loop_t *loop, const char *path);
 /** Our own stdin and stdout, whatever they are: a terminal, a pipe, a file.
  * Neither is ever closed. One that isn't open fails (UV_EBADF). Returns a new
  * channel. Since 0.2. */
-UVOW_API uvow_channel_t uvow_stdio(uvow_loop_t *loop);
+UVOW_NEW uvow_channel_t uvow_stdio(uvow_loop_t *loop);
 /** Our own stdin alone. stdout is left as it is, so that printf may write to it:
  * uvow_stdio makes a pipe non-blocking, where stdio loses what has no room.
  * Returns new. Since 0.2. */
@@ -385,7 +385,7 @@ typedef struct uvow_udp_options {
  * ret_port, which may be NULL. Options NULL: the defaults. Returns a new
  * channel; what fails now is the error of both. Since 0.2.
  */
-UVOW_API uvow_channel_t uvow_udp_open(uvow_loop_t *loop,
+UVOW_NEW uvow_channel_t uvow_udp_open(uvow_loop_t *loop,
                                       const uvow_udp_options_t *options,
                                       uint16_t *ret_port);
 /**

@@ -89,6 +89,57 @@ def cxx20_headers(root):
     return wrong
 
 
+FORGETS = """\
+#include <uvow/future.h>
+void f(uvow_future_t *f);
+void f(uvow_future_t *f) { uvow_future_then(f, 0, 0); }
+"""
+FILLS = """\
+#include <uvow/combine.h>
+unsigned f();
+unsigned f() {
+  uvow_retry_options_t options;
+  UVOW_INIT(&options);
+  return options.size == sizeof(options) ? options.max_attempts : 1;
+}
+"""
+
+
+def said_of(root, command, program):
+    """What a compiler says of a program of a user's."""
+    return subprocess.run(  # what is lost is seen only where code is made
+        command + STRICT[:-1] + ["-Iinclude", "-S", "-o", os.devnull, "-"],
+        input=program, text=True, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+
+def a_lost_chain_is_warned_of(root):
+    """`uvow_future_then(f, ...);` without `f =`, in C and in C++."""
+    return [f"include/uvow/base.h:1: {command[0]} lets a lost future pass"
+            for command in (["gcc", "-xc", "-std=c11"],
+                            ["g++", "-xc++", "-std=c++17"])
+            if "unused-result" not in said_of(root, command, FORGETS)]
+
+
+def options_are_filled_in_cxx(root):
+    """Without designated initialisers, which C++17 hasn't."""
+    said = said_of(root, ["g++", "-xc++", "-std=c++17", "-Wshadow"], FILLS)
+    return [f"include/uvow/base.h:1: {line}" for line in said.splitlines()]
+
+
+# What a program must know, and where it's read.
+TOLD = (("loop.h", r"ignore\s+\*?\s*SIGPIPE"), ("uv.h", r"ignores\s+SIGPIPE"),
+        ("base.h", r"only where another thread has a promise"),
+        ("thread.h", r"allocator"),
+        ("future.h", r"a rejection\s+\*\s+is still reported"),
+        ("peer.h", r"what waits or is in flight, both ways, may end"))
+
+
+def users_are_told(root):
+    return [f"include/uvow/{name}:1: doesn't say {pattern!r}"
+            for name, pattern in TOLD
+            if not re.search(pattern, read(root, f"include/uvow/{name}"))]
+
+
 # What libuvow adds to libuvow_futures.
 OF_REQUESTS = {"deflate.h", "group.h", "json.h", "methods.h", "peer.h",
                "protocol.h", "server.h", "subscription.h", "tls.h",
@@ -119,8 +170,19 @@ def futures_say_what_they_have(root):
 
 CHECKS = (futures_say_what_they_have, internal_headers, public_headers_as_c11, public_headers_as_cxx,
           public_headers_with_clang, public_headers_as_cxx_with_clang,
-          cxx20_headers)
+          cxx20_headers, a_lost_chain_is_warned_of, options_are_filled_in_cxx,
+          users_are_told)
 PLANTS = (
+    Plant(a_lost_chain_is_warned_of, "include/uvow/base.h",
+          "#define UVOW_NEW UVOW_API\n", replace="#define UVOW_NEW UVOW_API "
+          "__attribute__((warn_unused_result))\n"),
+    Plant(a_lost_chain_is_warned_of, "include/uvow/future.h",
+          "UVOW_API uvow_future_t *uvow_future_then(",
+          expect="base.h", replace="UVOW_NEW uvow_future_t *uvow_future_then("),
+    Plant(options_are_filled_in_cxx, "include/uvow/base.h",
+          "#define UVOW_INIT(ptr) (*(ptr) = {.size = sizeof *(ptr)})",
+          replace="#define UVOW_INIT(ptr) uvow_init((ptr), sizeof *(ptr))"),
+    Plant(users_are_told, "include/uvow/loop.h", "mind", replace="ignore"),
     Plant(futures_say_what_they_have, "include/uvow/planted.h",
           "/** Read by uvow_result_getf. */\nint uvow_f(void);\n"),
     Plant(internal_headers, "lib/base/planted.h", "size_t uvow__f(void);\n"),

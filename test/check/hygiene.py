@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """The tree holds what it should, and nothing of the machine it was made on."""
+import pathlib
 import re
+import shutil
+import subprocess
+import tempfile
 
 from house import Plant, files, main, read
 
@@ -196,12 +200,45 @@ def nothing_else_is_listed(root):
     return wrong
 
 
-CHECKS = (everything_is_built, nothing_else_is_listed, top_level,
+def only_what_is_asked_for(root):
+    """Who installs builds the library and the command: neither tests, nor
+    examples, nor benchmarks, whatever is there to build them with."""
+    wanted = {"tests": "disabled", "examples": "disabled", "bench": "disabled",
+              "command": "auto"}
+    text = read(root, "meson_options.txt")
+    found = dict(re.findall(r"^option\('(\w+)', type: 'feature', value: '(\w+)'",
+                            text, re.M))
+    return [f"meson_options.txt:1: {name} is {found.get(name)}, not {value}"
+            for name, value in wanted.items() if found.get(name) != value]
+
+
+def questions_are_listed(root):
+    """bench/run --list says what each benchmark asks, wherever it lies."""
+    with tempfile.TemporaryDirectory(prefix="a place ") as where:
+        for path in files(root):
+            if path.parts[0] == "bench" or str(path) == "test/setup.sh":
+                copy = pathlib.Path(where) / path
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / path, copy)
+        run = subprocess.run([f"{where}/bench/run", "--list"], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = run.stdout.splitlines()
+    wrong = [] if run.returncode == 0 and len(lines) > 20 else lines[:5] or [""]
+    wrong += [line for line in lines if not re.match(r"\w+ +\w+ \w+", line)]
+    return [f"bench/run: {line}" for line in wrong]
+
+
+CHECKS = (everything_is_built, only_what_is_asked_for, questions_are_listed, nothing_else_is_listed, top_level,
           no_binaries, no_absolute_paths, nothing_unfinished,
           no_registry_hosts, four_verbs_for_an_end, one_test_of_a_code,
           each_word_once, a_test_uses_its_fixture, headers_say_what_is_later,
           text_ends_well)
 PLANTS = (
+    Plant(only_what_is_asked_for, "meson_options.txt",
+          "option('tests', type: 'feature', value: 'auto'",
+          replace="option('tests', type: 'feature', value: 'disabled'"),
+    Plant(questions_are_listed, "bench/run", "$root/bench/$1.c* |",
+          replace='"$root/bench/$1".c* |'),
     Plant(everything_is_built, "lib/base/planted.c", "\n"),
     # Listed, but in another room.
     Plant(everything_is_built, "test/wire/deadline.c", "\n"),

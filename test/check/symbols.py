@@ -99,15 +99,19 @@ def names(root):
 
 
 def used(root):
-    """What returns a new future, stream or next is UVOW_NEW."""
+    """What returns a pointer, a next or a channel is UVOW_NEW, unless it says
+    that what it returns is borrowed, or its argument."""
     owned = re.compile(
-        r"^UVOW_API\s+(?:uvow_(?:future|stream|sink|scope|limit|gate)_t\s*\*"
-        r"|uvow_next_t\s)\s*(?P<name>\w+)\(", re.M)
+        r"^UVOW_API\s+(?!const\b)(?:\w[\w\s]*\*|uvow_(?:next|channel)_t\s)\s*"
+        r"(?P<name>\w+)\(", re.M)
     wrong = []
     for path in sources(root, "include", suffixes=(".h",)):
-        code = without_comments(read(root, path))
+        text = read(root, path)
+        code = without_comments(text)
         for found in owned.finditer(code):
-            if found["name"] != "uvow_future_name":  # gives its argument back
+            above = text[text.rfind("*/", 0, text.rfind(
+                "*/", 0, found.start())) + 2:found.start()]
+            if not re.search(r"[Bb]orrowed|and\s+(?:\*\s+)?returns it", above):
                 wrong.append(f"{path}:{line_of(code, found.start())}: "
                              f"{found['name']} is not UVOW_NEW")
     return wrong
@@ -128,6 +132,10 @@ PLANTS = (
           "\nstatic inline int uvow_p(int a,\n int b) {\nreturn a+b; }\n"),
     Plant(used, "include/uvow/future.h", "UVOW_API uvow_future_t *\n"
           "uvow_planted(uvow_loop_t *loop);\n"),
+    Plant(used, "include/uvow/peer.h", "UVOW_API uvow_peer_t *uvow_peer_new(",
+          replace="UVOW_NEW uvow_peer_t *uvow_peer_new("),
+    Plant(used, "include/uvow/uv.h", "UVOW_API uvow_channel_t uvow_tcp_connect(",
+          replace="UVOW_NEW uvow_channel_t uvow_tcp_connect("),
     Plant(names, BASE, "/** X. */\nUVOW_API int planted(void);\n"),
 )
 
