@@ -13,7 +13,8 @@
  *   any --lost, deadline--> DONE
  *   DONE: the owner was told; the io is being closed; then freed.
  *
- * 1. The owner is told once, and never again after it gave the connection up.
+ * 1. The owner is told once, and never again after it gave the connection up:
+ *    before LEAVING and DONE, and only there, are its callbacks there.
  * 2. What is sent in a turn gathers in `out`, and leaves in one write, when the
  *    turn's tasks have run (P1); where that would be long, in parts, so that
  *    the peer works on one while we write the next. A handshake or a last close
@@ -26,6 +27,7 @@
  */
 #include "connection_private.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,19 +57,18 @@ static void free_connection(uvow__connection_t *c) {
 /* Tells the owner; takes the error. The io goes. */
 void uvow__connection_ended(uvow__connection_t *c, uvow_error_t *error) {
   const uvow__connection_callbacks_t *callbacks = c->callbacks;
-  if (c->state != DONE) {
-    c->state = DONE;
-    if (c->framing)
-      uvow__framer_stop(&c->framer);
-    uvow__wheel_disarm(&c->deadline);
-    uvow__silence_stop(&c->silence);
-    uvow__intake_stop(c);
-    uvow__task_cancel(&c->flush);
-    uvow__connection_count(c);
-    if (!uvow__list_empty(&c->lingerer.link))
-      uvow__loop_unlinger(c->loop, &c->lingerer);
-    c->io->ops->close(c->io);
-  }
+  assert(c->state != DONE);
+  c->state = DONE;
+  if (c->framing)
+    uvow__framer_stop(&c->framer);
+  uvow__wheel_disarm(&c->deadline);
+  uvow__silence_stop(&c->silence);
+  uvow__intake_stop(c);
+  uvow__task_cancel(&c->flush);
+  uvow__connection_count(c);
+  if (!uvow__list_empty(&c->lingerer.link))
+    uvow__loop_unlinger(c->loop, &c->lingerer);
+  c->io->ops->close(c->io);
   c->callbacks = NULL;
   if (callbacks)
     callbacks->on_end(c->ctx, error);
@@ -213,8 +214,7 @@ static void on_frame_message(void *ctx, int opcode, int rsv1,
   uvow__connection_t *c = (uvow__connection_t *)ctx;
   (void)rsv1;
   uvow__runtime_root(&c->loop->rt);
-  if (c->callbacks)
-    c->callbacks->on_message(c->ctx, opcode, bytes, len, whole);
+  c->callbacks->on_message(c->ctx, opcode, bytes, len, whole);
 }
 
 /* See (5): RFC 6455 5.5.3 asks for the last one. No memory is no room. */
@@ -244,7 +244,7 @@ static void on_frame_ping(void *ctx, const uint8_t *bytes, size_t len) {
 
 static void on_frame_pong(void *ctx, const uint8_t *bytes, size_t len) {
   const uvow__connection_t *c = (const uvow__connection_t *)ctx;
-  if (c->callbacks && c->callbacks->on_pong)
+  if (c->callbacks->on_pong)
     c->callbacks->on_pong(c->ctx, bytes, len);
 }
 
@@ -255,12 +255,11 @@ static void answer_close(uvow__connection_t *c) {
   c->state = CLOSING;
   uvow__connection_limit(c, c->config->close_ms);
   uvow__connection_write_late(c);
-  if (c->callbacks)
-    c->callbacks->on_peer_close(c->ctx, c->goodbye);
+  c->callbacks->on_peer_close(c->ctx, c->goodbye);
 }
 
 void uvow__connection_answer_close(uvow__connection_t *c) {
-  if (c->close_held && c->state == OPEN)
+  if (c->close_held)
     answer_close(c);
 }
 
@@ -275,8 +274,8 @@ static void on_frame_close(void *ctx, int code, const char *reason,
     return;
   }
   c->goodbye = uvow__goodbye(uvow__connection_mem(c), code, reason, len);
-  c->close_held = c->callbacks && c->callbacks->on_hold_close &&
-                  c->callbacks->on_hold_close(c->ctx);
+  c->close_held =
+      c->callbacks->on_hold_close && c->callbacks->on_hold_close(c->ctx);
   if (c->close_held)
     uvow__connection_limit(c, c->config->close_ms);
   else
@@ -325,8 +324,7 @@ void uvow__connection_opened(uvow__connection_t *c) {
   uvow__wheel_disarm(&c->deadline);
   uvow__silence_start(&c->silence);
   uvow__ws_opening_done(c);
-  if (c->callbacks)
-    c->callbacks->on_open(c->ctx);
+  c->callbacks->on_open(c->ctx);
 }
 
 static void on_io_read(void *ctx, const uint8_t *bytes, size_t len) {
@@ -522,25 +520,20 @@ uint8_t *uvow__connection_short(uvow__connection_t *c, size_t len,
 
 static UVOW__APART int send_packed(uvow__connection_t *c, int opcode,
                                    const uvow__splice_t *splice) {
-  if (c->state != OPEN)
-    return UVOW_ECLOSED;
   uvow__loop_lend_write(c->loop, &c->out);
-  int rc = uvow__framer_send_packed(&c->framer, &c->out, opcode, splice->text,
-                                    splice->packed);
-  if (rc == 0)
-    write_soon(c);
-  return rc;
+  return uvow__framer_send_packed(&c->framer, &c->out, opcode, splice->text,
+                                  splice->packed);
 }
 
 int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
                                  const uvow__splice_t *splice) {
-  if (splice->packed)
-    return send_packed(c, opcode, splice);
-  if (splice->inner.len == 0)
+  if (!splice->packed && splice->inner.len == 0)
     return uvow__connection_send(c, opcode, splice->text.ptr, splice->text.len);
   if (c->state != OPEN)
     return UVOW_ECLOSED;
-  int rc = uvow__framer_send_splice(&c->framer, &c->out, opcode, splice);
+  int rc = splice->packed
+               ? send_packed(c, opcode, splice)
+               : uvow__framer_send_splice(&c->framer, &c->out, opcode, splice);
   if (rc == 0)
     write_soon(c);
   return rc;
@@ -572,6 +565,5 @@ const uvow__io_t *uvow__connection_io(const uvow__connection_t *c) {
 }
 
 void uvow__connection_hold(uvow__connection_t *c, int hold) {
-  if (c->state != DONE)
-    c->io->ops->hold(c->io, hold);
+  c->io->ops->hold(c->io, hold);
 }

@@ -91,7 +91,7 @@ static int choose_default(uvow_websocket_t *ws, uvow__http_t *http) {
 
 int uvow__guest_requested(uvow_websocket_t *ws, uvow__http_t *http) {
   uvow_listener_t *listener = ws->guest->listener;
-  if (!listener || ws->guest->is_surplus)
+  if (ws->guest->is_surplus)
     return 503;
   if (!is_welcome(listener->config->listen, http))
     return 403;
@@ -109,8 +109,7 @@ int uvow__guest_requested(uvow_websocket_t *ws, uvow__http_t *http) {
 static void answer(uvow_websocket_t *ws, int status) {
   const char *text = ws->guest->text ? ws->guest->text : "refused";
   ws->guest->request = NULL;
-  if (ws->connection)
-    uvow__connection_answer(ws->connection, status, ws->says.subprotocol, text);
+  uvow__connection_answer(ws->connection, status, ws->says.subprotocol, text);
 }
 
 static void run_answer(uvow__task_t *task) {

@@ -80,7 +80,7 @@ static void note_progress(uvow__connection_t *c, size_t len) {
 
 /* See (5). */
 static int tell_excess(uvow__connection_t *c, const char *why) {
-  return c->callbacks && c->callbacks->on_excess &&
+  return c->callbacks->on_excess &&
          c->callbacks->on_excess(c->ctx, uvow__framer_beginning(&c->framer),
                                  why);
 }

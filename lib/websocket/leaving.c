@@ -55,8 +55,7 @@ void uvow__connection_end_peer(uvow__connection_t *c, int code, int status,
   spec.detail = (uvow__slice_t){detail, detail ? strlen(detail) : 0};
   leave(c, status);
   c->callbacks = NULL;
-  if (callbacks)
-    callbacks->on_end(c->ctx, uvow__error_make(uvow__connection_mem(c), &spec));
+  callbacks->on_end(c->ctx, uvow__error_make(uvow__connection_mem(c), &spec));
 }
 
 void uvow__connection_close(uvow__connection_t *c, int code,

@@ -32,7 +32,7 @@ static uvow_websocket_t *waiting_at(uvow__list_t *link) {
 /* Memory. */
 
 static void unpin(uvow_listener_t *listener) {
-  if (--listener->pins || !listener->freed)
+  if (--listener->pins)
     return;
   uvow_loop_t *loop = listener->loop;
   if (listener->accepted)
@@ -410,6 +410,5 @@ void uvow_listener_free(uvow_listener_t *listener) {
   while (!uvow__list_empty(&listener->guests))
     uvow__guest_left(guest_at(listener->guests.next));
   uvow__loop_depart(listener->loop, &listener->resident);
-  listener->freed = 1;
   unpin(listener);
 }

@@ -19,7 +19,6 @@ struct uvow_listener {
   int is_open; /* the socket, until it is closed for the system too */
   uint16_t port;
   int closing;
-  int freed;
   int pins;            /* what may not lose its memory now */
   int held;            /* a peer waits for the socket to go on */
   uvow__list_t guests; /* by guest.link */

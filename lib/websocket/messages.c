@@ -48,7 +48,7 @@ static void resume(uvow_stream_t *stream) {
 /* Whether all that came was read, and more is asked for. */
 static int is_read(const uvow_websocket_t *ws) {
   const uvow_stream_t *s = ws->in.messages;
-  if (!s || (s->flags & UVOW__STREAM_GONE))
+  if (s->flags & UVOW__STREAM_GONE)
     return 1;
   return s->items.count == 0 &&
          (!ws->in.taken || (s->flags & UVOW__STREAM_ASKED) ||
@@ -57,8 +57,6 @@ static int is_read(const uvow_websocket_t *ws) {
 
 static void run_answer(uvow__task_t *task) {
   uvow_websocket_t *ws = UVOW__CONTAINER(task, uvow_websocket_t, in.answer);
-  if (!ws->connection || !ws->in.holds)
-    return;
   if (!is_read(ws)) {
     ws->in.messages->flags |= UVOW__STREAM_PAUSED; /* resume comes again */
     return;
@@ -77,8 +75,6 @@ int uvow__in_holds_close(uvow_websocket_t *ws) {
 
 static void cancel(uvow_stream_t *stream) {
   uvow_websocket_t *ws = ws_of(stream);
-  if (uvow__task_queued(&ws->in.let_go))
-    return;
   uvow__websocket_pin(ws);
   uvow__stream_soon(stream->rt, &ws->in.let_go);
 }
@@ -134,15 +130,14 @@ static uvow__bytes_t *copy(uvow_websocket_t *ws, int opcode,
 void uvow__in_message(uvow_websocket_t *ws, int opcode, const uint8_t *bytes,
                       size_t len) {
   uvow_stream_t *s = ws->in.messages;
-  if (!s || !(s->flags & UVOW__SINK_OUT) || (s->flags & UVOW__STREAM_GONE))
+  if (!(s->flags & UVOW__SINK_OUT) || (s->flags & UVOW__STREAM_GONE))
     return;
   uvow__bytes_t *item = copy(ws, opcode, bytes, len);
   if (!item) {
     uvow__websocket_end(ws, UVOW_ENOMEM, 1011, "no memory for a message");
     return;
   }
-  if (uvow__stream_put_value(s, uvow__bytes_value(item)) == 1 &&
-      ws->connection) {
+  if (uvow__stream_put_value(s, uvow__bytes_value(item)) == 1) {
     ws->in.paused = 1;
     ws->channel.ops->pause(&ws->channel, 1);
   }

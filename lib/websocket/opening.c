@@ -15,6 +15,7 @@
  */
 #include "connection_private.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,7 +136,7 @@ static void check_response(uvow__connection_t *c) {
     refused(c, rc, why);
     return;
   }
-  if (c->callbacks && c->callbacks->on_response)
+  if (c->callbacks->on_response)
     c->callbacks->on_response(c->ctx, &c->opening->http, subprotocol);
   uvow__connection_opened(c);
 }
@@ -169,7 +170,7 @@ static void check_request(uvow__connection_t *c) {
     refuse(c, accepted.status, accepted.why);
     return;
   }
-  if (c->callbacks && c->callbacks->on_request)
+  if (c->callbacks->on_request)
     status = c->callbacks->on_request(c->ctx, &c->opening->http);
   if (status == UVOW__AWAIT)
     c->state = AWAITING;
@@ -185,8 +186,7 @@ static void check_request(uvow__connection_t *c) {
 
 void uvow__connection_answer(uvow__connection_t *c, int status,
                              const char *subprotocol, const char *text) {
-  if (c->state != HANDSHAKE && c->state != AWAITING)
-    return;
+  assert(c->state == HANDSHAKE || c->state == AWAITING);
   uvow__buf_t early = c->opening->early;
   uvow__buf_init(&c->opening->early, early.mem, early.max);
   if (status != 101)

@@ -132,8 +132,6 @@ static void answered(tunnel_t *t) {
 
 static void on_lower_open(void *ctx) {
   tunnel_t *t = (tunnel_t *)ctx;
-  if (t->state != CONNECTING)
-    return;
   t->state = ASKING;
   int rc = t->lower->ops->write(t->lower, &t->out);
   if (rc)

@@ -152,7 +152,8 @@ static void on_loop_close(uvow__resident_t *resident) {
 
 void uvow__guest_idle(uvow__silence_t *idle, int dead) {
   uvow_websocket_t *ws = &UVOW__CONTAINER(idle, uvow__guest_t, idle)->ws;
-  if (!dead || ws->state != UVOW__WS_OPEN)
+  (void)dead; /* it pings nobody */
+  if (ws->state != UVOW__WS_OPEN)
     return;
   if (ws->channel.callbacks && ws->is_busy && ws->is_busy(ws->channel.ctx))
     uvow__silence_start(idle);
@@ -165,10 +166,8 @@ void uvow__guest_idle(uvow__silence_t *idle, int dead) {
 
 static int send_op(uvow__channel_t *channel, int opcode,
                    const uvow__splice_t *message) {
-  uvow__connection_t *connection = ws_of(channel)->connection;
-  if (!connection)
-    return UVOW_ECLOSED;
-  return uvow__connection_send_splice(connection, opcode, message);
+  return uvow__connection_send_splice(ws_of(channel)->connection, opcode,
+                                      message);
 }
 
 static size_t unsent_op(const uvow__channel_t *channel) {
@@ -178,8 +177,6 @@ static size_t unsent_op(const uvow__channel_t *channel) {
 
 static void pause_op(uvow__channel_t *channel, int on) {
   uvow_websocket_t *ws = ws_of(channel);
-  if (!ws->connection)
-    return;
   if (ws->channel.callbacks)
     uvow__connection_pause_unsent(ws->connection, on);
   else
@@ -190,8 +187,6 @@ static void pause_op(uvow__channel_t *channel, int on) {
 
 static void close_op(uvow__channel_t *channel, int code, const char *reason) {
   uvow_websocket_t *ws = ws_of(channel);
-  if (!ws->connection)
-    return;
   ws->asked = 1;
   if (ws->state == UVOW__WS_OPEN)
     ws->state = UVOW__WS_CLOSING;
@@ -206,8 +201,7 @@ static void drop_op(uvow__channel_t *channel) {
 }
 
 static void hold_op(uvow__channel_t *channel, int on) {
-  if (ws_of(channel)->connection)
-    uvow__connection_hold(ws_of(channel)->connection, on);
+  uvow__connection_hold(ws_of(channel)->connection, on);
 }
 
 static const uvow__channel_ops_t ops = {send_op,  unsent_op, pause_op,

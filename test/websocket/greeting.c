@@ -21,6 +21,9 @@ typedef struct door {
   int status; /* after refusing with this one */
   const char *choose;
   int free_listener;
+  int claim;               /* by a server, that takes none */
+  uvow_stream_t *messages; /* asked for in the handshake; NULL: not */
+  int asks_for_messages;
   uvow_websocket_t *seen; /* borrowed */
   char target[32];
 } door_t;
@@ -38,10 +41,14 @@ static uvow_next_t on_handshake(uvow_websocket_t *ws, void *data) {
     uvow_listener_free(door->listener);
     door->listener = NULL;
   }
+  if (door->asks_for_messages)
+    door->messages = uvow_websocket_messages(ws);
   if (door->choose)
     assert_int_equal(uvow_websocket_choose(ws, door->choose), 0);
+  assert_int_equal(uvow_websocket_refuse(ws, 299, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_websocket_refuse(ws, 600, NULL), UVOW_EINVAL);
   if (door->status)
-    assert_int_equal(uvow_websocket_refuse(ws, door->status, "go away"), 0);
+    (void)uvow_websocket_refuse(ws, door->status, "go away");
   if (door->code)
     return uvow_next_code(door->code, NULL);
   if (!door->no_answer)
@@ -282,20 +289,49 @@ TEST_CASE(test_freed_within) {
   }
 }
 
+static void on_open_of_none(void *ctx, uvow_websocket_t *ws) {
+  ((door_t *)ctx)->claim++;
+  (void)ws;
+}
+
+/* Its messages, asked for before it is open: they come; or, where a server has
+ * claimed it, they are the server's. */
+TEST_CASE(test_messages_in_the_handshake) {
+  for (int claimed = 0; claimed < 2; claimed++) {
+    uvow_listener_options_t options = {.on_handshake = on_handshake};
+    uvow_result_t result;
+    door_t door;
+    door_open(&door, &options);
+    door.asks_for_messages = 1;
+    if (claimed)
+      uvow__listener_claim(door.listener, on_open_of_none, &door);
+    uvow_websocket_t *ws = knock(&door);
+    assert_int_equal(answer_to(&door, ws), 101);
+    assert_int_equal(uvow_websocket_choose(ws, NULL), UVOW_EINVAL);
+    assert_int_equal(uvow_websocket_send(ws, uvow_value_text("hi")), 0);
+    int rc = loop_bed_wait(&door.bed, uvow_stream_next(door.messages), &result);
+    assert_int_equal(rc, claimed ? UVOW_EBUSY : 0);
+    assert_int_equal(door.claim, claimed);
+    uvow_stream_unref(door.messages);
+    uvow_websocket_unref(ws);
+    door_close(&door);
+  }
+}
+
 /* Both ends, and an allocation that fails: nothing hangs, nothing is left. */
-static void sweep_body(test_alloc_t *alloc, void *data) {
+static void sweep(test_alloc_t *alloc, int *whole, int refuses) {
   static const char *const known[] = {"a"};
   uvow_listener_options_t options = {.subprotocols = known,
                                      .subprotocol_count = 1,
                                      .max_peers_per_address = 5,
                                      .on_handshake = on_handshake};
   door_t door;
-  int *whole = (int *)data;
   memset(&door, 0, sizeof(door));
+  door.code = refuses ? UVOW_EOVERLOAD : 0;
   (void)loop_bed_open_with(&door.bed, alloc);
   options.size = sizeof(options);
   options.data = &door;
-  door.choose = NULL;
+  door.status = door.code ? 409 : 0;
   door.listener =
       door.bed.loop ? uvow_listener_new(door.bed.loop, &options) : NULL;
   if (door.listener) {
@@ -307,7 +343,7 @@ static void sweep_body(test_alloc_t *alloc, void *data) {
     uvow_future_t *next = uvow_stream_next(door.accepted);
     for (int i = 0; i < 200; i++)
       uv_run(&door.bed.uv, UV_RUN_NOWAIT);
-    *whole += uvow_future_state(next) == UVOW_FULFILLED;
+    *whole += refuses ? door.asked : uvow_future_state(next) == UVOW_FULFILLED;
     uvow_future_drop(next);
     uvow_websocket_unref(ws);
   }
@@ -316,9 +352,20 @@ static void sweep_body(test_alloc_t *alloc, void *data) {
   loop_bed_close(&door.bed, door.bed.loop ? "closed" : "");
 }
 
+static void accept_one(test_alloc_t *alloc, void *whole) {
+  sweep(alloc, (int *)whole, 0);
+}
+
+static void refuse_one(test_alloc_t *alloc, void *whole) {
+  sweep(alloc, (int *)whole, 1);
+}
+
 TEST_CASE(test_no_memory) {
   int whole = 0;
-  test_alloc_sweep(sweep_body, &whole);
+  test_alloc_sweep(accept_one, &whole);
+  assert_true(whole >= 1);
+  whole = 0;
+  test_alloc_sweep(refuse_one, &whole);
   assert_true(whole >= 1);
 }
 
@@ -332,6 +379,7 @@ TEST_MODULE(greeting) {
       cmocka_unit_test(test_answered_later),
       cmocka_unit_test(test_given_up),
       cmocka_unit_test(test_freed_within),
+      cmocka_unit_test(test_messages_in_the_handshake),
       cmocka_unit_test(test_no_memory),
   };
   return cmocka_run_group_tests_name("websocket/greeting", tests, NULL, NULL);

@@ -85,11 +85,11 @@ TEST_CASE(test_both_ends) {
   uvow_stream_t *back = uvow_websocket_messages(client);
   expect_text(&room, back, "back");
   assert_int_equal(wait_for(&room, uvow_websocket_flushed(server)), 0);
+  uvow_future_t *end = uvow_stream_next(back); /* or the close is held */
   assert_int_equal(wait_for(&room, uvow_websocket_close(server, 3000, "done")),
                    0);
   uvow_result_t result;
-  assert_int_equal(loop_bed_wait(&room.bed, uvow_stream_next(back), &result),
-                   UVOW_ECLOSED);
+  assert_int_equal(loop_bed_wait(&room.bed, end, &result), UVOW_ECLOSED);
   assert_int_equal(uvow_error_status(result.error), 3000);
   uvow_stream_unref(in);
   uvow_stream_unref(back);
@@ -399,6 +399,93 @@ TEST_CASE(test_idle) {
   leave(&room);
 }
 
+/* More than the stream takes: they wait, and none is lost. All are read; or
+ * nobody reads any more; or the listener goes; or the one in front leaves. */
+static void crowd(int how) {
+  enum { CROWD = 67, FIRST = 64 };
+  room_t room;
+  uvow_websocket_t *guests[CROWD];
+  enter(&room, NULL);
+  uvow_stream_t *accepted = uvow_listener_accept(room.listener);
+  assert_ptr_equal(uvow_listener_accept(room.listener), accepted);
+  uvow_stream_unref(accepted); /* one of its handles */
+  for (int i = 0; i < CROWD; i++)
+    guests[i] = join(&room);
+  for (int i = 0; i < CROWD; i++)
+    assert_int_equal(wait_for(&room, uvow_websocket_ready(guests[i])), 0);
+  assert_int_equal(uvow_stream_waiting(accepted), FIRST);
+  for (int i = 0; i < CROWD && how == 3; i++)
+    assert_int_equal(wait_for(&room, uvow_websocket_close(guests[i], 1000, "")),
+                     0);
+  assert_int_equal(room.listener->count, how == 3 ? 0 : CROWD);
+  if (how == 1) {
+    uvow_stream_unref(accepted);
+    turns(&room);
+    assert_int_equal(room.listener->count, 0);
+    assert_int_equal(uvow_listener_port(room.listener), 0);
+  } else if (how == 2) {
+    uvow_listener_free(room.listener);
+    room.listener = NULL;
+  }
+  size_t read = how == 0 ? CROWD : how == 1 ? 0 : FIRST;
+  for (size_t i = 0; i < read; i++)
+    uvow_websocket_unref(take(&room, accepted));
+  /* The last one is let go of. */
+  (void)wait_for(&room, uvow_future_delay(room.bed.loop, 0));
+  for (int i = 0; i < CROWD; i++) {
+    while (guests[i]->state != UVOW__WS_CLOSED)
+      assert_int_not_equal(uv_run(&room.bed.uv, UV_RUN_ONCE), 0);
+    uvow_websocket_unref(guests[i]);
+  }
+  if (how != 1)
+    uvow_stream_unref(accepted);
+  leave(&room);
+}
+
+TEST_CASE(test_a_crowd) {
+  for (int how = 0; how < 4; how++)
+    crowd(how);
+}
+
+/* Asked for when it is over, the stream ends at once. */
+TEST_CASE(test_accept_after_close) {
+  uvow_result_t result;
+  room_t room;
+  enter(&room, NULL);
+  assert_int_equal(wait_for(&room, uvow_listener_close(room.listener)), 0);
+  uvow_stream_t *accepted = uvow_listener_accept(room.listener);
+  assert_int_equal(
+      loop_bed_wait(&room.bed, uvow_stream_next(accepted), &result), 0);
+  assert_true(uvow_result_is_end(&result));
+  uvow_stream_unref(accepted);
+  leave(&room);
+}
+
+/* Its state as it is being told of the loop's end. */
+static void on_closing(const uvow_result_t *result, void *data) {
+  room_t *room = (room_t *)data;
+  (void)result;
+  assert_null(uvow_listener_new(room->bed.loop, NULL));
+  assert_int_equal(uvow_error_code(uvow_loop_error(room->bed.loop)),
+                   UVOW_ECLOSED);
+  loop_bed_log(&room->bed, "refused");
+}
+
+TEST_CASE(test_none_on_a_closed_loop) {
+  room_t room;
+  enter(&room, NULL);
+  uvow_stream_t *accepted = uvow_listener_accept(room.listener);
+  assert_int_equal(
+      uvow_future_done(uvow_stream_next(accepted), on_closing, &room), 0);
+  uvow_loop_close(room.bed.loop, NULL, NULL);
+  turns(&room);
+  loop_bed_expect(&room.bed, "refused");
+  uvow_stream_unref(accepted);
+  uvow_listener_free(room.listener);
+  room.bed.loop = NULL;
+  loop_bed_close(&room.bed, "");
+}
+
 TEST_CASE(test_what_is_wrong) {
   uvow_listener_options_t options = {.size = sizeof(options)};
   loop_bed_t bed;
@@ -438,6 +525,9 @@ TEST_MODULE(listener) {
       cmocka_unit_test(test_dropped),
       cmocka_unit_test(test_the_quota_outlives_the_listener),
       cmocka_unit_test(test_idle),
+      cmocka_unit_test(test_a_crowd),
+      cmocka_unit_test(test_accept_after_close),
+      cmocka_unit_test(test_none_on_a_closed_loop),
       cmocka_unit_test(test_what_is_wrong),
   };
   return cmocka_run_group_tests_name("websocket/listener", tests, NULL, NULL);
