@@ -87,6 +87,32 @@ TEST_CASE(of_a_peer) {
   script_end(&s);
 }
 
+/* What a peer within says of its connection is the whole's; once it is over,
+ * nothing. */
+TEST_CASE(of_a_peer_within) {
+  uvow_peer_stats_t stats = {.size = sizeof(stats)};
+  script_t s;
+  script_init(&s);
+  test_connect_t options = script_options(&s);
+  options.peer.protocol = uvow_protocol_by_name("cdp");
+  script_open_client(&s, &options);
+  uvow_peer_t *a = uvow_peer_within(s.client, "{s:s}", "sessionId", "a");
+  script_mark_t m = script_mark(&s, "m");
+  script_watch(uvow_peer_ready(a), &m);
+  script_watch(uvow_peer_room(a), &m);
+  script_turns(&s);
+  script_expect(&s, "m= m=");
+  assert_int_equal(uvow_peer_get_stats(a, &stats), 0);
+  assert_int_equal(stats.connected, 1);
+  assert_null(uvow_peer_var(a, "v").bytes);
+  uvow_peer_end(a);
+  assert_int_equal(uvow_peer_get_stats(a, &stats), 0);
+  assert_int_equal(stats.connected, 0);
+  assert_null(uvow_peer_var(a, "v").bytes);
+  uvow_peer_unref(a);
+  script_end(&s);
+}
+
 TEST_CASE(no_group) {
   uvow_peer_options_t options = plain_options();
   uvow_peer_t *other;
@@ -148,9 +174,9 @@ TEST_CASE(a_closed_loop) {
 
 TEST_MODULE(nothing) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(no_call),       cmocka_unit_test(no_peer),
-      cmocka_unit_test(of_a_peer),     cmocka_unit_test(no_group),
-      cmocka_unit_test(a_closed_loop),
+      cmocka_unit_test(no_call),          cmocka_unit_test(no_peer),
+      cmocka_unit_test(of_a_peer),        cmocka_unit_test(no_group),
+      cmocka_unit_test(of_a_peer_within), cmocka_unit_test(a_closed_loop),
   };
   return cmocka_run_group_tests_name("rpc/nothing", tests, NULL, NULL);
 }
