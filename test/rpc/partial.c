@@ -271,6 +271,36 @@ TEST_CASE(test_deadline_moves) {
   }
 }
 
+/* So it does of a stream, whose options may say no more than others. */
+TEST_CASE(test_deadline_of_a_stream_moves) {
+  script_t s;
+  start(&s);
+  script_mark_t a = script_mark(&s, "a");
+  uvow_request_options_t options = {.size = sizeof(options)};
+  options.timeout_ms = 1000;
+  options.partial_moves_deadline = 1;
+  options.deadline_at_ms = uvow_loop_now(s.loop) + 2500; /* but not beyond */
+  parts_read(
+      uvow_peer_request_stream_with(s.client, "m", uvow_value_none(), &options),
+      &a);
+  script_turns(&s);
+  script_advance(&s, 900);
+  script_text(&s, "{\"id\":1,\"part\":1}");
+  script_advance(&s, 900);
+  script_text(&s, "{\"id\":1,\"part\":2}");
+  script_advance(&s, 690);
+  script_expect(&s, "a:1 a:2");
+  script_advance(&s, 20);
+  script_expect(&s, "a!ETIMEDOUT:MAYBE");
+  options.size = 1;
+  parts_read(
+      uvow_peer_request_stream_with(s.client, "m", uvow_value_none(), &options),
+      &a);
+  script_turns(&s);
+  script_expect(&s, "a!EINVAL:NOT");
+  script_end(&s);
+}
+
 /* A point in time stays where it is. */
 TEST_CASE(test_point_in_time_stays) {
   script_t s;
@@ -408,6 +438,7 @@ TEST_MODULE(partial) {
       cmocka_unit_test(test_progress_canceled),
       cmocka_unit_test(test_progress_kept),
       cmocka_unit_test(test_deadline_moves),
+      cmocka_unit_test(test_deadline_of_a_stream_moves),
       cmocka_unit_test(test_point_in_time_stays),
       cmocka_unit_test(test_first_is_last),
       cmocka_unit_test(test_without_memory),
