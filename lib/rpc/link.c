@@ -279,14 +279,13 @@ static void on_pause_over(uvow__deadline_t *deadline) {
   uvow__runtime_push(&peer->loop->rt, &link->attempt);
 }
 
-static int set_reconnect(uvow_reconnect_options_t *own,
-                         const uvow_reconnect_options_t *given) {
+/* They were looked at before. */
+static void set_reconnect(uvow_reconnect_options_t *own,
+                          const uvow_reconnect_options_t *given) {
   if (!given)
-    return 0;
+    return;
   given =
       (const uvow_reconnect_options_t *)uvow__options(given, own, sizeof(*own));
-  if (!given)
-    return UVOW_EINVAL;
   memmove(own, given, sizeof(*own));
   if (own->base_ms == 0)
     own->base_ms = 500;
@@ -296,7 +295,6 @@ static int set_reconnect(uvow_reconnect_options_t *own,
     own->max_retry_after_ms = 300000;
   if (own->max_resends == 0)
     own->max_resends = 1;
-  return 0;
 }
 
 /* The protocol's own subprotocol. */
@@ -328,15 +326,13 @@ int uvow__link_init(uvow_peer_t *peer, const char *url,
                     const uvow__transport_t *transport) {
   uvow__link_t *link = peer->link;
   link->transport = transport;
-  int rc = set_reconnect(&link->reconnect, options->reconnect);
+  set_reconnect(&link->reconnect, options->reconnect);
   link->down_since = uvow__runtime_now(&peer->loop->rt);
   uvow__deadline_init(&link->pause, on_pause_over);
   uvow__link_attempt_init(link);
   uvow__backoff_init(&link->backoff, link->reconnect.base_ms,
                      link->reconnect.max_ms);
-  if (rc == 0 && !url)
-    rc = UVOW_EINVAL;
-  return rc ? rc : set_target(peer, url, options->websocket);
+  return url ? set_target(peer, url, options->websocket) : UVOW_EINVAL;
 }
 
 void uvow__link_done(uvow_peer_t *peer) {

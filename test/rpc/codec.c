@@ -51,7 +51,8 @@ typedef struct coder {
   script_t *s;
   int states;
   int binary;
-  int refuses; /* so many that are told, next */
+  int refuses;   /* so many that are told, next */
+  int stateless; /* so many states can't be made, next */
 } coder_t;
 
 typedef struct state {
@@ -60,6 +61,9 @@ typedef struct state {
 } state_t;
 
 static void *make_state(void *data) {
+  coder_t *coder = (coder_t *)data;
+  if (coder->stateless && coder->stateless--)
+    return NULL;
   state_t *state = (state_t *)calloc(1, sizeof(*state));
   assert_non_null(state);
   state->coder = (coder_t *)data;
@@ -279,6 +283,80 @@ TEST_CASE(test_codec_of_server) {
   finish(&x);
 }
 
+/* Without a state nothing is written: that is made again when it is next asked
+ * for. One that nobody frees is the application's. */
+TEST_CASE(test_no_state) {
+  coder_t coder = {.stateless = 1};
+  speech_t x;
+  prepare(&x);
+  uvow_protocol_t *protocol = code(&x, &coder);
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  options.protocol = protocol;
+  options.methods = x.methods;
+  assert_int_equal(uvow_peer_pair(x.s.loop, &options, &options, &x.a, &x.b), 0);
+  uvow_protocol_unref(protocol);
+  script_mark_t mark = script_mark(&x.s, "a");
+  ask(&x, &mark);
+  script_turns(&x.s);
+  script_expect(&x.s, "a!ENOMEM:NOT");
+  ask(&x, &mark);
+  script_turns(&x.s);
+  script_expect(&x.s, "a=[1]");
+  uvow_peer_unref(x.a);
+  uvow_peer_unref(x.b);
+  x.a = x.b = NULL;
+  script_turns(&x.s);
+  script_expect(&x.s, "destroyed");
+  finish(&x);
+}
+
+static void *one_state(void *data) {
+  static state_t state;
+  state.coder = (coder_t *)data;
+  state.written = 0;
+  return &state;
+}
+
+/* A group tells who is connecting in its turn, and who closes nothing. */
+TEST_CASE(test_group_of_a_client) {
+  coder_t coder = {0};
+  uvow_codec_t codec = {.size = sizeof(codec), .name = "words"};
+  speech_t x;
+  prepare(&x);
+  coder.s = &x.s;
+  codec.write = write_words;
+  codec.read = read_words;
+  codec.make_state = one_state;
+  codec.data = &coder;
+  uvow_protocol_t *protocol = uvow_protocol_new(x.s.loop, &codec);
+  test_connect_t options = script_options(&x.s);
+  options.peer.protocol = protocol;
+  assert_int_equal(script_client(&x.s, &options), 0);
+  uvow_protocol_unref(protocol);
+  uvow_group_t *group = uvow_group_new(x.s.loop);
+  assert_int_equal(uvow_group_add(group, x.s.client), 0);
+  assert_int_equal(uvow_group_notify(group, "m", uvow_value_raw("[1]")), 0);
+  script_connected(&x.s);
+  script_turns(&x.s);
+  script_accept(&x.s);
+  script_turns(&x.s);
+  script_expect_sent(&x.s, "c 0  m [1]");
+  script_mark_t mark = script_mark(&x.s, "a");
+  script_call(&x.s, "n", &mark);
+  uvow_future_detach(uvow_peer_close(x.s.client));
+  assert_int_equal(uvow_group_notify(group, "m", uvow_value_raw("[2]")), 0);
+  script_turns(&x.s);
+  script_expect_sent(&x.s, "c 1 1 n ");
+  script_expect_sent(&x.s, "");
+  script_text(&x.s, "a 0 1 7");
+  script_turns(&x.s);
+  script_expect(&x.s, "a=7");
+  uvow_group_free(group);
+  uvow_peer_unref(x.s.client);
+  x.s.client = NULL;
+  finish(&x);
+}
+
 TEST_CASE(test_no_codec) {
   coder_t coder = {0};
   uvow_codec_t codec = {0};
@@ -302,6 +380,8 @@ TEST_MODULE(codec) {
       cmocka_unit_test(test_codec_of_a_group),
       cmocka_unit_test(test_codec_of_client),
       cmocka_unit_test(test_codec_of_server),
+      cmocka_unit_test(test_no_state),
+      cmocka_unit_test(test_group_of_a_client),
       cmocka_unit_test(test_no_codec),
   };
   return cmocka_run_group_tests_name("rpc/codec", tests, NULL, NULL);

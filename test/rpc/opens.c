@@ -4,6 +4,8 @@
 
 #include "support/link.h"
 
+#include <stdio.h>
+
 static test_connect_t options_of(script_t *s, const char *protocol,
                                  const char *vars) {
   test_connect_t options = script_options(s);
@@ -44,6 +46,68 @@ TEST_CASE(test_what_waits) {
   script_text(&s, "{\"id\":\"1\",\"type\":\"complete\"}");
   script_turns(&s);
   script_expect(&s, "a=");
+  script_end(&s);
+}
+
+/* What is no text answers no step; and a request that waits is answered by
+ * nothing yet, however much of it there is. */
+TEST_CASE(test_what_comes_meanwhile) {
+  static char text[2000];
+  script_t s;
+  script_init(&s);
+  test_connect_t options = options_of(&s, "lsp", "{\"initialize\":{}}");
+  options.websocket.max_message_bytes = 1000;
+  assert_int_equal(script_client(&s, &options), 0);
+  script_connected(&s);
+  script_turns(&s);
+  script_accept(&s);
+  script_mark_t a = script_mark(&s, "a");
+  script_call(&s, "m", &a);
+  (void)script_next(&s);
+  script_frame(&s, 0x82, "{\"id\":\"uvow-initialize\",\"result\":1}", 38);
+  script_turns(&s);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_OPENING);
+  script_expect_sent(&s, "");
+  s.log[0] = '\0';
+  snprintf(text, sizeof(text),
+           "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"%01500d\"}", 1);
+  script_text(&s, text);
+  script_turns(&s);
+  script_expect(&s, "a!ETOOBIG:NOT");
+  script_expect_sent(&s, "close:1009");
+  script_end(&s);
+}
+
+/* Closed before it is connected, it takes its steps: what waits is asked, and
+ * then it closes. */
+TEST_CASE(test_closed_before) {
+  script_t s;
+  script_init(&s);
+  test_connect_t options = options_of(&s, "lsp", "{\"initialize\":{}}");
+  assert_int_equal(script_client(&s, &options), 0);
+  script_mark_t a = script_mark(&s, "a"), z = script_mark(&s, "z");
+  script_call(&s, "m", &a);
+  script_watch(uvow_peer_close(s.client), &z);
+  script_connected(&s);
+  script_turns(&s);
+  script_accept(&s);
+  script_turns(&s);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_CLOSING);
+  assert_non_null(strstr(script_next(&s), "uvow-initialize"));
+  script_expect_sent(&s, "");
+  script_text(&s,
+              "{\"jsonrpc\":\"2.0\",\"id\":\"uvow-initialize\",\"result\":{}}");
+  script_turns(&s);
+  assert_non_null(strstr(script_next(&s), "initialized"));
+  script_expect_sent(&s, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\"}");
+  link_answer(&s, 1);
+  script_turns(&s);
+  script_expect(&s, "a=1");
+  script_expect_sent(&s, "close:1000");
+  script_close_frame(&s, 1000);
+  script_hang_up(&s, 0);
+  script_turns(&s);
+  script_expect(&s, "z=");
   script_end(&s);
 }
 
@@ -93,6 +157,8 @@ TEST_MODULE(opens) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_waits),
       cmocka_unit_test(test_failures),
+      cmocka_unit_test(test_what_comes_meanwhile),
+      cmocka_unit_test(test_closed_before),
       cmocka_unit_test(test_vars),
   };
   return cmocka_run_group_tests_name("rpc/opens", tests, NULL, NULL);

@@ -211,7 +211,23 @@ TEST_CASE(test_results) {
   assert_int_equal(uvow_future_peek(f, &result), 0);
   assert_ptr_equal(uvow_result_json(&result), json_true());
   assert_null(uvow_result_bytes(&result).bytes);
+  assert_int_equal(uvow_result_is_binary(&result), 0);
   uvow_future_unref(f);
+  f = uvow_future_fulfilled(s.loop, uvow_value_json(json_array()));
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  uvow_value_t kept = uvow_result_keep(&result);
+  uvow_future_unref(f);
+  void *json;
+  assert_int_equal(uvow_value_get_ptr(&kept, &uvow_type_json, &json), 0);
+  assert_int_equal(json_array_size((json_t *)json), 0);
+  uvow_value_clear(&kept);
+  f = uvow_future_rejected(s.loop, uvow_error_new(s.loop, UVOW_EPAYLOAD, NULL));
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  assert_int_equal(uvow_result_is_binary(&result), 0);
+  assert_int_equal(uvow_result_is_binary(NULL), 0);
+  uvow_future_unref(f);
+  script_turns(&s);
+  script_expect_unhandled(&s, "UVOW_EPAYLOAD");
   assert_int_equal(uvow_next_json(NULL).code, UVOW_EPAYLOAD);
   script_end(&s);
 }
