@@ -222,8 +222,7 @@ static void complain(uvow__fiber_t *fiber) {
   spec.code = UVOW_ECANCELED;
   spec.detail = (uvow__slice_t){text, (size_t)len};
   uvow_error_t *error = uvow__error_make(&rt->mem, &spec);
-  if (rt->on_unhandled)
-    rt->on_unhandled(rt, error);
+  rt->on_unhandled(rt, error);
   uvow_error_unref(error);
 }
 

@@ -67,10 +67,9 @@ static size_t round_up(size_t n, size_t unit) {
 
 void uvow__stacks_init(uvow__stacks_t *stacks, const uvow__mem_t *mem,
                        size_t head) {
-  long page = sysconf(_SC_PAGESIZE);
   stacks->mem = mem;
   stacks->head = round_up(head, 64);
-  stacks->page = page > 0 ? (size_t)page : GUARD;
+  stacks->page = (size_t)sysconf(_SC_PAGESIZE); /* POSIX: it can't fail */
   stacks->kinds = NULL;
 }
 
@@ -176,8 +175,7 @@ uvow__stack_t *uvow__stack_take(uvow__stacks_t *stacks, size_t bytes,
 static void cool(uvow__stack_t *stack) {
   size_t page = stack->kind->stacks->page;
   uintptr_t head = (uintptr_t)stack / page * page;
-  if (head > (uintptr_t)stack->low)
-    (void)madvise(stack->low, head - (uintptr_t)stack->low, MADV_DONTNEED);
+  (void)madvise(stack->low, head - (uintptr_t)stack->low, MADV_DONTNEED);
 }
 
 void uvow__stack_give(uvow__stack_t *stack) {

@@ -301,6 +301,18 @@ TEST_CASE(closing_cancels_and_waits) {
   assert_int_equal(s.code, UVOW_ECANCELED);
 }
 
+/* The loop closes as one that is canceled has yet to be continued. */
+TEST_CASE(closing_waits_for_the_canceled) {
+  scene_t s;
+  open_scene(&s);
+  uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, is_canceled, &s);
+  loop_bed_run(&s.bed);
+  assert_int_equal(uvow_future_cancel(f), 0);
+  uvow_future_unref(f);
+  loop_bed_close(&s.bed, "begins cleans closed");
+  assert_int_equal(s.code, UVOW_ECANCELED);
+}
+
 static uvow_next_t closes_the_loop(uvow_loop_t *loop, void *data) {
   scene_t *s = data;
   assert_int_equal(uvow_await_delay(loop, 0), 0);
@@ -467,6 +479,7 @@ TEST_MODULE(fiber) {
       cmocka_unit_test(a_cancel_after_the_settling_counts),
       cmocka_unit_test(a_future_that_others_wait_for_goes_on),
       cmocka_unit_test(closing_cancels_and_waits),
+      cmocka_unit_test(closing_waits_for_the_canceled),
       cmocka_unit_test(a_fiber_may_close_its_loop),
       cmocka_unit_test(a_cancel_goes_through_many_fibers),
       cmocka_unit_test(canceled_and_fulfilled_at_once),

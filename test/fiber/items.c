@@ -161,6 +161,50 @@ TEST_CASE(a_push_that_waits_in_vain) {
   loop_bed_close(&s.bed, "closed");
 }
 
+static uvow_next_t pushes_when_canceled(uvow_loop_t *loop, void *data) {
+  scene_t *s = data;
+  (void)loop;
+  s->rc = uvow_await_push(s->sink, uvow_value_int64(1));
+  return uvow_next_none();
+}
+
+/* There is room, but not for one that is canceled: no item gets there. */
+TEST_CASE(a_push_of_the_canceled) {
+  scene_t s;
+  open_scene(&s);
+  uvow_future_t *f = uvow_fiber_spawn(s.bed.loop, pushes_when_canceled, &s);
+  assert_int_equal(uvow_future_cancel(f), 0);
+  uvow_future_unref(f);
+  loop_bed_run(&s.bed);
+  assert_int_equal(s.rc, UVOW_ECANCELED);
+  assert_int_equal(uvow_stream_waiting(s.stream), 0);
+  uvow_sink_drop(s.sink);
+  uvow_stream_unref(s.stream);
+  loop_bed_close(&s.bed, "closed");
+}
+
+static uvow_next_t counts(uvow_loop_t *loop, void *data) {
+  scene_t *s = data;
+  (void)loop;
+  while (uvow_await_next(s->stream, NULL) > 0)
+    s->rc++;
+  return uvow_next_none();
+}
+
+/* Items that nobody looks at. */
+TEST_CASE(items_may_be_counted_only) {
+  scene_t s;
+  open_scene(&s);
+  push(&s, 1);
+  push(&s, 2);
+  uvow_sink_end(s.sink);
+  uvow_future_detach(uvow_fiber_spawn(s.bed.loop, counts, &s));
+  loop_bed_run(&s.bed);
+  assert_int_equal(s.rc, 2);
+  uvow_stream_unref(s.stream);
+  loop_bed_close(&s.bed, "closed");
+}
+
 TEST_MODULE(items) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(items_and_the_end),
@@ -169,6 +213,8 @@ TEST_MODULE(items) {
       cmocka_unit_test(bad_use),
       cmocka_unit_test(a_push_waits_for_room),
       cmocka_unit_test(a_push_that_waits_in_vain),
+      cmocka_unit_test(a_push_of_the_canceled),
+      cmocka_unit_test(items_may_be_counted_only),
   };
   return cmocka_run_group_tests_name("fiber/items", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* uvow_fiber_main: a whole program. */
+#include "support/faults.h"
 #include "support/loop_bed.h"
 
 static uvow_next_t succeeds(uvow_loop_t *loop, void *data) {
@@ -52,11 +53,21 @@ TEST_CASE(failing_is_1) {
   assert_int_equal(code, UVOW_ECANCELED);
 }
 
+/* Without a loop the function isn't called. */
+TEST_CASE(without_a_loop_it_is_1) {
+  int done = 0;
+  faults_begin("uv_loop_init", UV_EMFILE, 1, 1);
+  assert_int_equal(uvow_fiber_main(succeeds, &done), 1);
+  assert_int_equal(faults_end(), 1);
+  assert_int_equal(done, 0);
+}
+
 TEST_MODULE(main) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_program_is_one_call),
       cmocka_unit_test(what_is_left_is_canceled),
       cmocka_unit_test(failing_is_1),
+      cmocka_unit_test(without_a_loop_it_is_1),
   };
   return cmocka_run_group_tests_name("fiber/main", tests, NULL, NULL);
 }

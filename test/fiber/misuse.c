@@ -152,6 +152,7 @@ TEST_CASE(spawns_that_cannot_be) {
               "stack_bytes must be from 16 KiB to 1 GiB");
   options.stack_bytes = SIZE_MAX;
   assert_null(uvow_fiber_spawn_with(s.bed.loop, never_returns, &s, &options));
+  assert_null(uvow_fiber_spawn_at(NULL, never_returns, &s, NULL, "here"));
   loop_bed_close(&s.bed, "closed");
 }
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/faults.h"
 #include "support/loop_bed.h"
 
 #define DEEPEST 2048 /* what jansson takes */
@@ -56,6 +57,43 @@ TEST_CASE(a_stack_may_be_larger) {
   }
   loop_bed_run(&bed);
   assert_int_equal(done, 3);
+  loop_bed_close(&bed, "closed");
+}
+
+/* Each size has its own stacks, with a guard and without; the largest has a map
+ * of its own. */
+TEST_CASE(sizes_do_not_mix) {
+  static const size_t sizes[] = {1024 * 1024, 2 * 1024 * 1024, 1024 * 1024,
+                                 (size_t)64 * 1024 * 1024};
+  uvow_fiber_options_t options = {.size = sizeof(options)};
+  loop_bed_t bed;
+  int done = 0;
+  loop_bed_open(&bed);
+  for (int i = 0; i < 8; i++) {
+    options.stack_bytes = sizes[i % 4];
+    options.no_guard = i / 4;
+    uvow_future_detach(uvow_fiber_spawn_with(bed.loop, fills, &done, &options));
+    loop_bed_run(&bed);
+    assert_int_equal(done, i + 1);
+  }
+  loop_bed_close(&bed, "closed");
+}
+
+/* The system gives no memory: none is spawned, and the next one may be. */
+TEST_CASE(no_memory_for_a_stack) {
+  static const char *const calls[] = {"mmap", "mprotect"};
+  loop_bed_t bed;
+  int done = 0;
+  loop_bed_open(&bed);
+  for (int i = 0; i < 2; i++) {
+    faults_begin(calls[i], -1, 1, 1);
+    assert_null(uvow_fiber_spawn(bed.loop, parses, &done));
+    assert_int_equal(faults_end(), 1);
+    assert_int_equal(uvow_error_code(uvow_loop_error(bed.loop)), UVOW_ENOMEM);
+  }
+  uvow_future_detach(uvow_fiber_spawn(bed.loop, parses, &done));
+  loop_bed_run(&bed);
+  assert_int_equal(done, 1);
   loop_bed_close(&bed, "closed");
 }
 
@@ -123,6 +161,8 @@ TEST_MODULE(stack) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_deepest_answer_fits),
       cmocka_unit_test(a_stack_may_be_larger),
+      cmocka_unit_test(sizes_do_not_mix),
+      cmocka_unit_test(no_memory_for_a_stack),
       cmocka_unit_test(a_stack_is_used_again),
       cmocka_unit_test(an_overflow_hits_the_guard),
   };

@@ -9,6 +9,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#ifndef _WIN32
+#include <sys/mman.h>
+#endif
+
 /* A file's calls come from threads as well. */
 static struct {
   const char *function;
@@ -79,12 +83,12 @@ int faults_descriptors(void) {
 
 #ifdef TEST_FAULTS
 
-enum { TRIES = 1, IS_BEGUN = 2, OF_OPENSSL = 4 };
+enum { TRIES = 1, IS_BEGUN = 2, BY_NAME = 4 };
 
 static int fails(const char *function, unsigned kind) {
   if (faults.at == 0 || (faults.code == UV_EAGAIN && !(kind & TRIES)) ||
       (faults.function ? strcmp(faults.function, function) != 0
-                       : kind & OF_OPENSSL))
+                       : kind & BY_NAME))
     return 0;
   size_t call = atomic_fetch_add(&faults.calls, 1) + 1;
   if (call < faults.at || call - faults.at >= faults.count ||
@@ -110,6 +114,7 @@ static int fails(const char *function, unsigned kind) {
 /* Where the first of these has failed, who closes what waits needs another. */
 #define BEGIN(name, params, args) OF_KIND(IS_BEGUN, name, params, args)
 
+OF_KIND(BY_NAME, uv_loop_init, (uv_loop_t * uv), (uv))
 PLAIN(uv_mutex_init, (uv_mutex_t * mutex), (mutex))
 PLAIN(uv_async_init, (uv_loop_t * uv, uv_async_t *async, uv_async_cb cb),
       (uv, async, cb))
@@ -313,13 +318,38 @@ DECLARE(uv_fs_close, (uv_loop_t * uv, uv_fs_t *req, uv_file fd, uv_fs_cb cb)) {
   return __real_uv_fs_close(uv, req, fd, cb);
 }
 
+/* ---- the system ---- */
+
+#ifndef _WIN32
+
+#define MMAP(name)                                                             \
+  void *__real_##name(void *at, size_t len, int access, int flags, int fd,     \
+                      off_t offset);                                           \
+  void *__wrap_##name(void *at, size_t len, int access, int flags, int fd,     \
+                      off_t offset);                                           \
+  void *__wrap_##name(void *at, size_t len, int access, int flags, int fd,     \
+                      off_t offset) {                                          \
+    return fails("mmap", BY_NAME)                                              \
+               ? MAP_FAILED                                                    \
+               : __real_##name(at, len, access, flags, fd, offset);            \
+  }
+
+MMAP(mmap)
+#ifdef __GLIBC__
+MMAP(mmap64) /* what mmap is where files are large */
+#endif
+OF_KIND(BY_NAME, mprotect, (void *at, size_t len, int access),
+        (at, len, access))
+
+#endif
+
 /* ---- OpenSSL ---- */
 
 #define OPENSSL(type, failure, name, params, args)                             \
   type __real_##name params;                                                   \
   type __wrap_##name params;                                                   \
   type __wrap_##name params {                                                  \
-    return fails(#name, OF_OPENSSL) ? failure : __real_##name args;            \
+    return fails(#name, BY_NAME) ? failure : __real_##name args;               \
   }
 
 OPENSSL(int, 0, EVP_DigestInit_ex,

@@ -13,7 +13,8 @@
  *
  * A function that has a descriptor is called with none, so its request ends as
  * one that fails later does, by UV_EBADF; one that has a path, and all others,
- * fail on the spot. OpenSSL's fail as its functions do: NULL, or no success.
+ * fail on the spot. OpenSSL's and the system's fail as their functions do: NULL,
+ * or no success.
  */
 
 /* Of the calls of this function (NULL: of all of libuv's that can fail), so many fail
