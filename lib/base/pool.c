@@ -9,7 +9,8 @@
  *    given back by one, seldom, when less than a quarter of the blocks is taken,
  *    and the walk costs taking and giving nothing. What is left is linked anew,
  *    in the order of the slabs. Where that gave nothing, as blocks of each slab
- *    are taken, the next walk waits until there are half as many.
+ *    are taken, the next walk waits until there are half as many; with one
+ *    or none taken there is no next one before the pool grows.
  * 5. Under AddressSanitizer a free block is poisoned, all of it, and the walk
  *    skips it; elsewhere the walk shows the free ones too, and a bit map would
  *    cost more than the owner's own state field.
@@ -146,7 +147,7 @@ static int tidy(uvow__keeper_t *keeper) {
     if (pool->low > pool->live / 2)
       pool->low = pool->live / 2;
   }
-  return pool->total * pool->block_size > UVOW__POOL_KEEP;
+  return pool->low && pool->total * pool->block_size > UVOW__POOL_KEEP;
 }
 
 void uvow__pool_shrink(uvow__pool_t *pool, uvow__tidy_t *to,

@@ -162,14 +162,18 @@ static int is_free(const void *block) {
   return ((const block_t *)block)->number == 0;
 }
 
-static shrinking_t *shrinking_new(void) {
+static shrinking_t *shrinking_sized(size_t block_size) {
   shrinking_t *s = (shrinking_t *)calloc(1, sizeof(*s));
   assert_non_null(s);
   test_alloc_init_sized(&s->alloc);
   uvow__tidy_init(&s->tidy);
-  uvow__pool_init(&s->pool, &s->alloc.allocator, sizeof(block_t));
+  uvow__pool_init(&s->pool, &s->alloc.allocator, block_size);
   uvow__pool_shrink(&s->pool, &s->tidy, is_free);
   return s;
+}
+
+static shrinking_t *shrinking_new(void) {
+  return shrinking_sized(sizeof(block_t));
 }
 
 /* Takes or gives each of the first `count` blocks whose number is no multiple
@@ -214,6 +218,19 @@ TEST_CASE(what_a_peak_has_left_is_given_back) {
   assert_true(s->alloc.peak > 10 * s->alloc.bytes);
   take(s, MANY, MANY);
   shrinking_end(s);
+}
+
+/* With none taken nothing more can go, however the slabs add up: a loop that is
+ * asked again and again doesn't sleep. */
+TEST_CASE(an_empty_pool_is_left_alone) {
+  for (size_t size = sizeof(block_t); size <= 512; size += 8) {
+    shrinking_t *s = shrinking_sized(size);
+    take(s, MANY, MANY);
+    give(s, MANY, MANY);
+    uvow__tidy_run(&s->tidy);
+    assert_false(s->tidy.wanted);
+    shrinking_end(s);
+  }
 }
 
 /* Only the last thousand stay: theirs aren't given back, and are not linked. */
@@ -325,6 +342,7 @@ TEST_MODULE(pool) {
       cmocka_unit_test(a_walk_sees_each_live_block_once),
       cmocka_unit_test(a_sealed_pool_gives_no_block),
       cmocka_unit_test(what_a_peak_has_left_is_given_back),
+      cmocka_unit_test(an_empty_pool_is_left_alone),
       cmocka_unit_test(taken_blocks_are_left_alone),
       cmocka_unit_test(between_looks_nothing_is_given_back),
       cmocka_unit_test(to_and_fro_takes_few_calls),
