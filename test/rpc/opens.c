@@ -64,7 +64,7 @@ TEST_CASE(test_what_comes_meanwhile) {
   script_mark_t a = script_mark(&s, "a");
   script_call(&s, "m", &a);
   (void)script_next(&s);
-  script_frame(&s, 0x82, "{\"id\":\"uvow-initialize\",\"result\":1}", 38);
+  script_frame(&s, 0x82, "{\"id\":\"uvow-initialize\",\"result\":1}", 35);
   script_turns(&s);
   assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_OPENING);
   script_expect_sent(&s, "");

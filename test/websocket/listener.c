@@ -434,7 +434,8 @@ static void crowd(int how) {
   (void)wait_for(&room, uvow_future_delay(room.bed.loop, 0));
   for (int i = 0; i < CROWD; i++) {
     while (guests[i]->state != UVOW__WS_CLOSED)
-      assert_int_not_equal(uv_run(&room.bed.uv, UV_RUN_ONCE), 0);
+      assert_true(uv_run(&room.bed.uv, UV_RUN_ONCE) ||
+                  guests[i]->state == UVOW__WS_CLOSED);
     uvow_websocket_unref(guests[i]);
   }
   if (how != 1)
