@@ -26,11 +26,8 @@ _Static_assert(UVOW__FORM_BEYOND <= UVOW__SHORT_BEYOND, "there is room for it");
 #define MESSAGE_OVERHEAD 16
 
 static uvow__slice_t text_in(uvow__buf_t *buf) {
-  uvow__slice_t text = {NULL, 0};
-  text.len = uvow__buf_size(buf);
-  if (text.len)
-    text.ptr = (const char *)uvow__buf_front(buf);
-  return text;
+  return (uvow__slice_t){(const char *)uvow__buf_front(buf),
+                         uvow__buf_size(buf)};
 }
 
 /* Invariant 5. */

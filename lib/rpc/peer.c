@@ -164,8 +164,6 @@ void uvow__peer_maybe_close(uvow_peer_t *peer) {
   if (peer->session.callee.count || peer->dispatcher.live ||
       (peer->outbox && peer->outbox->notes))
     return;
-  if (!channel)
-    return;
   peer->life.asked = 1;
   uvow__wheel_disarm(&peer->life.drain);
   if (!peer->link)

@@ -442,7 +442,8 @@ static void read_many(uvow__session_t *session, int is_binary,
   many.reader.dialect = &callee->dialect;
   many.reader.on_message = on_one;
   many.session = session;
-  uvow__callee_speak(callee);
+  if (uvow__callee_speak(callee)) /* who asks would wait in vain */
+    callee->hooks->on_failed(callee, UVOW_ENOMEM);
   const char *before = uvow__ask(&callee->loop->rt, "a codec's read");
   uvow__dialect_read(&many.reader, is_binary, bytes);
   uvow__answered(&callee->loop->rt, before);

@@ -16,8 +16,8 @@
 #include "wire/json_pointer.h"
 #include "wire/json_text.h"
 
-/* The names of a path. Returns how many; 0: it's none. */
-static size_t split(const char *path, uvow__slice_t names[2]) {
+/* The names of a path; the second one may be none. Returns 0: it's no path. */
+static int split(const char *path, uvow__slice_t names[2]) {
   const char *slash = strchr(path, '/');
   size_t len = strlen(path);
   size_t first = slash ? (size_t)(slash - path) : len;
@@ -27,7 +27,7 @@ static size_t split(const char *path, uvow__slice_t names[2]) {
   if (first == 0 || !uvow__json_stands(names[0]) ||
       (slash && (names[1].len == 0 || !uvow__json_stands(names[1]))))
     return 0;
-  return slash ? 2 : 1;
+  return 1;
 }
 
 static int has_member(uvow__slice_t object, uvow__slice_t name) {
@@ -40,27 +40,30 @@ static int has_member(uvow__slice_t object, uvow__slice_t name) {
   return 0;
 }
 
-static int put(uvow__buf_t *out, uvow__slice_t text) {
-  return uvow__buf_append(out, text.ptr, text.len);
+static int put_all(uvow__buf_t *out, const uvow__slice_t *parts, size_t count) {
+  int rc = 0;
+  for (size_t i = 0; rc == 0 && i < count; i++)
+    rc = uvow__buf_append(out, parts[i].ptr, parts[i].len);
+  return rc;
 }
 
-static int put_name(uvow__buf_t *out, uvow__slice_t name) {
-  int rc = uvow__buf_append(out, "{\"", 2);
-  if (rc == 0)
-    rc = put(out, name);
-  return rc ? rc : uvow__buf_append(out, "\":", 2);
-}
-
-static int put_id(uvow__buf_t *out, const uvow__ids_t *ids, uint64_t id) {
-  size_t is_text = ids->form != UVOW__IDS_NUMBER;
+/* The names, and the id as these ids are written. */
+static int put_token(uvow__buf_t *out, const uvow__slice_t names[2],
+                     const uvow__ids_t *ids, uint64_t id) {
   char digits[24];
+  size_t is_text = ids->form != UVOW__IDS_NUMBER;
+  size_t is_deep = names[1].len != 0;
   int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)id);
-  int rc = uvow__buf_append(out, "\"", is_text);
-  if (rc == 0 && is_text && ids->prefix_len)
-    rc = uvow__buf_append(out, ids->prefix, ids->prefix_len);
-  if (rc == 0)
-    rc = uvow__buf_append(out, digits, (size_t)len);
-  return rc ? rc : uvow__buf_append(out, "\"", is_text);
+  const uvow__slice_t parts[] = {{"{\"", 2},
+                                 names[0],
+                                 {"\":{\"", is_deep ? 4 : 0},
+                                 names[1],
+                                 {"\":\"", 2 + is_text},
+                                 {ids->prefix, is_text ? ids->prefix_len : 0},
+                                 {digits, (size_t)len},
+                                 {"\"", is_text},
+                                 {"}", is_deep}};
+  return put_all(out, parts, sizeof(parts) / sizeof(*parts));
 }
 
 /* What is in the braces, behind a comma. */
@@ -68,29 +71,20 @@ static int put_rest(uvow__buf_t *out, uvow__slice_t object) {
   uvow__slice_t inner = {"", 0};
   if (object.len > 2)
     inner = uvow__json_trim((uvow__slice_t){object.ptr + 1, object.len - 2});
-  int rc = uvow__buf_append(out, ",", inner.len != 0);
-  if (rc == 0 && inner.len)
-    rc = put(out, inner);
-  return rc ? rc : uvow__buf_append(out, "}", 1);
+  const uvow__slice_t parts[] = {{",", inner.len != 0}, inner, {"}", 1}};
+  return put_all(out, parts, sizeof(parts) / sizeof(*parts));
 }
 
 int uvow__token_put(uvow__buf_t *out, const uvow__ids_t *ids, const char *path,
                     uvow__op_t *op) {
   uvow__slice_t names[2];
-  size_t count = split(path, names);
   uvow__slice_t params = uvow__json_trim(op->params);
   int is_object = params.len >= 2 && *params.ptr == '{' &&
                   params.ptr[params.len - 1] == '}';
-  if (count == 0 || (params.len && !is_object) ||
+  if (!split(path, names) || (params.len && !is_object) ||
       (is_object && has_member(params, names[0])))
     return UVOW_EINVAL;
-  int rc = put_name(out, names[0]);
-  if (rc == 0 && count == 2)
-    rc = put_name(out, names[1]);
-  if (rc == 0)
-    rc = put_id(out, ids, op->id);
-  if (rc == 0)
-    rc = uvow__buf_append(out, "}", count - 1);
+  int rc = put_token(out, names, ids, op->id);
   if (rc == 0)
     rc = put_rest(out, params);
   if (rc)

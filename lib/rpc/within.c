@@ -14,6 +14,7 @@
 
 #include "future/fail.h"
 #include "wire/json_format.h"
+#include "wire/json_pointer.h"
 #include "wire/json_text.h"
 
 static int is_within(const uvow__within_t *within, uvow__slice_t session) {
@@ -183,29 +184,15 @@ static uvow__within_t *within_new(uvow_peer_t *whole, uvow__slice_t session) {
   return within;
 }
 
-/* The end of the JSON string that begins at `at`: behind its quote; NULL: it is
- * none that does. */
-static const char *string_end(const char *at) {
-  if (*at != '"')
-    return NULL;
-  for (at++; *at != '"'; at++)
-    if (*at == '\\')
-      at++;
-  return at + 1;
-}
-
-/* The value of the only member of an object, as it was written here, without
- * spaces: a string, or nothing. */
+/* The value of the only member of an object, as it was written here: a string,
+ * or nothing. */
 static uvow__slice_t only_member(uvow__slice_t object) {
+  uvow__json_items_t items = uvow__json_items(object);
   uvow__slice_t value = {NULL, 0};
-  if (object.len < 2 || *object.ptr != '{')
-    return value;
-  const char *at = string_end(object.ptr + 1);
-  if (!at)
-    return value;
-  const char *value_end = string_end(at + 1);
-  if (value_end && *value_end == '}')
-    value = (uvow__slice_t){at + 1, (size_t)(value_end - at - 1)};
+  uvow__slice_t name, other;
+  if (*object.ptr == '{' && uvow__json_items_next(&items, &name, &value) &&
+      (*value.ptr != '"' || uvow__json_items_next(&items, &name, &other)))
+    value.ptr = NULL;
   return value;
 }
 
