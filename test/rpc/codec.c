@@ -53,6 +53,7 @@ typedef struct coder {
   int binary;
   int refuses;   /* so many that are told, next */
   int stateless; /* so many states can't be made, next */
+  int poor;      /* there is no memory for a state */
 } coder_t;
 
 typedef struct state {
@@ -66,6 +67,10 @@ static void *make_state(void *data) {
     return NULL;
   state_t *state = (state_t *)calloc(1, sizeof(*state));
   assert_non_null(state);
+  if (((coder_t *)data)->poor) {
+    free(state);
+    return NULL;
+  }
   state->coder = (coder_t *)data;
   state->coder->states++;
   return state;
@@ -169,6 +174,84 @@ TEST_CASE(test_codec_of_peers) {
   assert_int_equal(coder.states, 0);
   script_expect(&x.s, "destroyed");
   finish(&x);
+}
+
+/* Without a state nothing is written; it's made as soon as it can be. */
+TEST_CASE(test_no_state) {
+  coder_t coder = {0};
+  speech_t x;
+  prepare(&x);
+  uvow_protocol_t *protocol = code(&x, &coder);
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  options.protocol = protocol;
+  options.methods = x.methods;
+  assert_int_equal(uvow_peer_pair(x.s.loop, &options, &options, &x.a, &x.b), 0);
+  uvow_protocol_unref(protocol);
+  script_mark_t mark = script_mark(&x.s, "a");
+  coder.poor = 1;
+  ask(&x, &mark);
+  script_turns(&x.s);
+  script_expect(&x.s, "a!ENOMEM:NOT");
+  assert_int_equal(coder.states, 0);
+  coder.poor = 0;
+  ask(&x, &mark);
+  script_turns(&x.s);
+  script_expect(&x.s, "a=[1]");
+  uvow_peer_unref(x.a);
+  uvow_peer_unref(x.b);
+  x.a = x.b = NULL;
+  script_turns(&x.s);
+  script_expect(&x.s, "destroyed");
+  finish(&x);
+}
+
+static void on_over(const uvow_result_t *result, void *data) {
+  (void)result;
+  ++*(int *)data;
+}
+
+/* Each allocation fails once. */
+static void live(test_alloc_t *alloc, void *data) {
+  coder_t coder = {0};
+  uvow_codec_t codec = {0};
+  uvow_peer_t *a = NULL, *b = NULL;
+  script_t s;
+  int promised = 0;
+  int over = 0;
+  (void)data;
+  script_init_with(&s, alloc);
+  coder.s = &s;
+  codec.size = sizeof(codec);
+  codec.name = "words";
+  codec.write = write_words;
+  codec.read = read_words;
+  codec.make_state = make_state;
+  codec.free_state = free_state;
+  codec.data = &coder;
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_protocol_t *protocol = uvow_protocol_new(s.loop, &codec);
+  options.protocol = protocol;
+  options.methods = uvow_methods_new(s.loop);
+  if (protocol && options.methods &&
+      uvow_methods_add(options.methods, NULL, echo_cb, NULL) == 0 &&
+      uvow_peer_pair(s.loop, &options, &options, &a, &b) == 0)
+    for (int i = 0; i < 3; i++) {
+      uvow_future_t *f = uvow_peer_request(a, "m", uvow_value_raw("[1]"));
+      promised += f && uvow_future_done(f, on_over, &over) == 0;
+      (void)uvow_peer_notify(b, "n", uvow_value_raw("[1]"));
+      script_turns(&s);
+    }
+  uvow_protocol_unref(protocol);
+  uvow_methods_unref(options.methods);
+  uvow_peer_unref(a);
+  uvow_peer_unref(b);
+  script_quit(&s);
+  assert_int_equal(over, promised);
+  assert_int_equal(coder.states, 0);
+}
+
+TEST_CASE(survives_no_memory) {
+  test_alloc_sweep(live, NULL);
 }
 
 /* Logs so many that have come. */
@@ -377,6 +460,8 @@ TEST_CASE(test_no_codec) {
 TEST_MODULE(codec) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_codec_of_peers),
+      cmocka_unit_test(test_no_state),
+      cmocka_unit_test(survives_no_memory),
       cmocka_unit_test(test_codec_of_a_group),
       cmocka_unit_test(test_codec_of_client),
       cmocka_unit_test(test_codec_of_server),

@@ -113,6 +113,66 @@ TEST_CASE(of_a_peer_within) {
   script_end(&s);
 }
 
+static void on_rejected(const uvow_result_t *result, void *data) {
+  assert_int_equal(uvow_error_code(result->error), *(int *)data);
+}
+
+/* What a peer has no more, or never had: no variables, nothing within. */
+TEST_CASE(of_a_part) {
+  uvow_peer_options_t options = plain_options();
+  uvow_peer_stats_t stats = {.size = sizeof(stats)};
+  int invalid = UVOW_EINVAL;
+  uvow_peer_t *other;
+  script_t s;
+  script_init(&s);
+  options.protocol = uvow_protocol_by_name("cdp");
+  assert_int_equal(
+      uvow_peer_pair(s.loop, &options, &options, &s.client, &other), 0);
+  uvow_peer_t *part = uvow_peer_within(s.client, "s", "a");
+  assert_null(part);
+  part = uvow_peer_within(s.client, "{s:s}", "sessionId", "a");
+  assert_null(uvow_peer_var(NULL, "v").bytes);
+  assert_null(uvow_peer_var(part, NULL).bytes);
+  assert_null(uvow_peer_var(part, "v").bytes);
+  uvow_request_options_t of_request = {.size = sizeof(of_request)};
+  assert_int_equal(
+      uvow_future_done(
+          uvow_peer_request_with(part, NULL, uvow_value_none(), &of_request),
+          on_rejected, &invalid),
+      0);
+  uvow_stream_t *events = uvow_peer_events(part, "e");
+  assert_int_equal(
+      uvow_future_done(uvow_subscription_ready(events), on_rejected, &invalid),
+      0);
+  uvow_stream_unref(events);
+  uvow_peer_end(part);
+  assert_null(uvow_peer_var(part, "v").bytes);
+  stats.requests = 9;
+  assert_int_equal(uvow_peer_get_stats(part, &stats), 0);
+  assert_int_equal(stats.requests, 0);
+  script_turns(&s);
+  uvow_peer_unref(part);
+  uvow_peer_unref(other);
+  uvow_peer_unref(s.client);
+  s.client = NULL;
+  script_end(&s);
+}
+
+TEST_CASE(no_result) {
+  uvow_result_t failed = {0};
+  script_t s;
+  script_init(&s);
+  failed.error = uvow_error_new(s.loop, UVOW_EPROTO, NULL);
+  assert_int_equal(uvow_result_is_binary(NULL), 0);
+  assert_int_equal(uvow_result_is_binary(&failed), 0);
+  assert_null(uvow_result_json(NULL));
+  assert_null(uvow_result_json(&failed));
+  assert_null(uvow_result_event(NULL));
+  assert_null(uvow_result_event(&failed));
+  uvow_error_unref((uvow_error_t *)(uintptr_t)failed.error);
+  script_end(&s);
+}
+
 TEST_CASE(no_group) {
   uvow_peer_options_t options = plain_options();
   uvow_peer_t *other;
@@ -175,7 +235,8 @@ TEST_CASE(a_closed_loop) {
 TEST_MODULE(nothing) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_call),          cmocka_unit_test(no_peer),
-      cmocka_unit_test(of_a_peer),        cmocka_unit_test(no_group),
+      cmocka_unit_test(of_a_peer),        cmocka_unit_test(of_a_part),
+      cmocka_unit_test(no_result),        cmocka_unit_test(no_group),
       cmocka_unit_test(of_a_peer_within), cmocka_unit_test(a_closed_loop),
   };
   return cmocka_run_group_tests_name("rpc/nothing", tests, NULL, NULL);

@@ -62,6 +62,8 @@ static uvow_next_t opening(uvow_peer_t *first, void *data) {
     assert_int_equal(uvow_peer_notify(first, "hello", uvow_value_none()), 0);
     assert_int_equal(uvow_peer_send(first, uvow_value_text("raw")), 0);
     x->events = uvow_peer_events(first, "e");
+    uvow_stream_unref(
+        uvow_peer_subscribe(first, "s", uvow_value_none(), NULL)); /* none */
     return uvow_next_none();
   default:
     return uvow_next_pass();

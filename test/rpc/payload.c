@@ -197,6 +197,30 @@ TEST_CASE(test_keep) {
   }
 }
 
+static uvow_next_t keep_tree(const uvow_result_t *result, void *data) {
+  *(uvow_value_t *)data = uvow_result_keep(result);
+  return uvow_next_none();
+}
+
+/* A tree isn't copied: who keeps it is one more owner of it. */
+TEST_CASE(test_keep_json) {
+  script_t s;
+  uvow_value_t kept = uvow_value_none();
+  uvow_result_t result;
+  script_init(&s);
+  struct json_t *tree = json_pack("[i]", 1);
+  uvow_future_t *f = uvow_future_fulfilled(s.loop, uvow_value_json(tree));
+  uvow_future_detach(uvow_future_then(uvow_future_ref(f), keep_tree, &kept));
+  script_turns(&s);
+  assert_ptr_equal(kept.as.ptr, tree);
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  assert_ptr_equal(uvow_result_json(&result), tree);
+  uvow_future_unref(f);
+  assert_int_equal(json_array_size(tree), 1);
+  uvow_value_clear(&kept);
+  script_end(&s);
+}
+
 TEST_CASE(test_results) {
   script_t s;
   uvow_result_t result;
@@ -273,13 +297,10 @@ TEST_CASE(test_params) {
 
 TEST_MODULE(payload) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sizes),
-      cmocka_unit_test(test_large_text_is_taken),
-      cmocka_unit_test(test_json),
-      cmocka_unit_test(test_to_json),
-      cmocka_unit_test(test_keep),
-      cmocka_unit_test(test_params),
-      cmocka_unit_test(test_results),
+      cmocka_unit_test(test_sizes),  cmocka_unit_test(test_large_text_is_taken),
+      cmocka_unit_test(test_json),   cmocka_unit_test(test_to_json),
+      cmocka_unit_test(test_keep),   cmocka_unit_test(test_keep_json),
+      cmocka_unit_test(test_params), cmocka_unit_test(test_results),
   };
   return cmocka_run_group_tests_name("rpc/payload", tests, NULL, NULL);
 }

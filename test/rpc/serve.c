@@ -333,6 +333,105 @@ TEST_CASE(test_stalled_goes) {
   }
 }
 
+/* ---- what a stream may be ---- */
+
+typedef struct odd {
+  const char *name;
+  uvow_stream_t *(*make)(uvow_loop_t *loop);
+  const char *told; /* of it, to who calls */
+} odd_t;
+
+/* An item that is an error is the answer. */
+static uvow_stream_t *failing_item(uvow_loop_t *loop) {
+  uvow_future_t *both[2];
+  both[0] = uvow_future_fulfilled(loop, uvow_value_int64(1));
+  both[1] = uvow_future_rejected(loop, uvow_error_new(loop, UVOW_EPROTO, NULL));
+  return uvow_stream_of_futures(loop, both, 2);
+}
+
+/* Items that are missing aren't told of. */
+static uvow_stream_t *with_gaps(uvow_loop_t *loop) {
+  uvow_sink_t *sink;
+  uvow_stream_options_t bounds = {.size = sizeof(bounds)};
+  bounds.max_items = 2;
+  bounds.full = UVOW_FULL_DROP_OLDEST;
+  bounds.tell_gaps = 1;
+  uvow_stream_t *stream = uvow_stream_new(loop, &bounds, &sink);
+  for (int i = 1; i < 6; i++)
+    (void)uvow_sink_push(sink, uvow_value_int64(i));
+  uvow_sink_end_value(sink, uvow_value_int64(9));
+  return stream;
+}
+
+static uvow_next_t oddly(uvow_call_t *call, const uvow_result_t *params,
+                         void *data) {
+  (void)params;
+  return uvow_next_stream(((odd_t *)data)->make(uvow_call_loop(call)));
+}
+
+TEST_CASE(test_odd_ones) {
+  static const odd_t odd[] = {
+      {"failing", failing_item, "a:1 a!EREMOTE:ANSWERED"},
+      {"gaps", with_gaps, "a:4 a:5 a=9"},
+  };
+  for (size_t i = 0; i < UVOW__COUNT(odd); i++) {
+    serve_t x;
+    prepare(&x);
+    assert_int_equal(uvow_methods_add(x.methods, odd[i].name, oddly,
+                                      (void *)(uintptr_t)&odd[i]),
+                     0);
+    connect_them(&x, x.protocol);
+    script_mark_t a = script_mark(&x.s, "a");
+    parts_read(uvow_peer_request_stream(x.a, odd[i].name, uvow_value_none()),
+               &a);
+    for (int k = 0; k < 5; k++)
+      script_turns(&x.s);
+    script_expect(&x.s, odd[i].told);
+    assert_int_equal(x.b->session.callee.count, 0);
+    end(&x);
+  }
+}
+
+/* By which token items are told: one that is an id is, anything else is none,
+ * and items are events of the method's name. */
+TEST_CASE(test_tokens) {
+  static const struct {
+    const char *params;
+    const char *told;
+  } cases[] = {
+      {"{\"partialResultToken\":\"t\"}", "$/progress"},
+      {"{\"partialResultToken\":7}", "$/progress"},
+      {"{\"partialResultToken\":-7}", "$/progress"},
+      {"{\"partialResultToken\":true}", "hand"},
+      {"{\"partialResultToken\":{}}", "hand"},
+      {"{\"partialResultToken\":null}", "hand"},
+      {"{\"partialResultToken\":[7]}", "hand"},
+      {"{}", "hand"},
+  };
+  for (size_t i = 0; i < UVOW__COUNT(cases); i++) {
+    serve_t x;
+    prepare(&x);
+    connect_them(&x, uvow_protocol_by_name("jsonrpc2"));
+    script_mark_t a = script_mark(&x.s, "a");
+    uvow_stream_t *events = uvow_peer_events(x.a, cases[i].told);
+    script_watch(
+        uvow_peer_request(x.a, "hand", uvow_value_raw(cases[i].params)), &a);
+    script_turns(&x.s);
+    assert_non_null(x.sink);
+    for (int k = 0; k < 2; k++)
+      assert_int_equal(
+          uvow_sink_push(x.sink, uvow_value_bytes(x.s.loop, "[1]", 3)), 0);
+    finish(&x, uvow_value_int64(9));
+    if (uvow_stream_waiting(events) != 2)
+      print_error("%s\n", cases[i].params);
+    assert_int_equal(uvow_stream_waiting(events), 2);
+    script_expect(&x.s, "a=9");
+    uvow_stream_unref(events);
+    script_turns(&x.s);
+    end(&x);
+  }
+}
+
 /* ---- memory ---- */
 
 static void on_end(const uvow_result_t *result, void *data) {
@@ -403,6 +502,8 @@ TEST_MODULE(serve) {
       cmocka_unit_test(test_notified),
       cmocka_unit_test(test_pace),
       cmocka_unit_test(test_stalled_goes),
+      cmocka_unit_test(test_odd_ones),
+      cmocka_unit_test(test_tokens),
       cmocka_unit_test(test_without_memory),
   };
   return cmocka_run_group_tests_name("rpc/serve", tests, NULL, NULL);

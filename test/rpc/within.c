@@ -168,6 +168,25 @@ TEST_CASE(test_ends) {
   }
 }
 
+/* A session's end that doesn't say whose ends none. */
+TEST_CASE(test_no_end) {
+  static const char *const params[] = {"", ",\"params\":{}",
+                                       ",\"params\":{\"sessionId\":\"c\"}",
+                                       ",\"params\":{\"sessionId\":1}"};
+  scene_t x;
+  start(&x);
+  for (size_t i = 0; i < UVOW__COUNT(params); i++) {
+    char text[128];
+    snprintf(text, sizeof(text), "{\"method\":\"Target.detachedFromTarget\"%s}",
+             params[i]);
+    script_text(&x.s, text);
+    script_turns(&x.s);
+    assert_int_equal(uvow_peer_state(x.a), UVOW_PEER_OPEN);
+    assert_int_equal(uvow_peer_state(x.b), UVOW_PEER_OPEN);
+  }
+  end(&x);
+}
+
 /* Several within one session end with it, and no other. */
 TEST_CASE(test_ends_of_several) {
   for (int how = 0; how < 2; how++) {
@@ -575,6 +594,7 @@ TEST_MODULE(within) {
       cmocka_unit_test(test_ends),
       cmocka_unit_test(test_ends_of_several),
       cmocka_unit_test(test_ends_of_none),
+      cmocka_unit_test(test_no_end),
       cmocka_unit_test(test_whole_ends),
       cmocka_unit_test(test_data),
       cmocka_unit_test(test_calls),
