@@ -3,6 +3,7 @@
 #include "rpc/peer.h"
 
 #include "support/link.h"
+#include "support/parts.h"
 
 #include <stdio.h>
 
@@ -165,6 +166,50 @@ TEST_CASE(test_what_is_sent_again) {
   }
 }
 
+/* Whose it is, whatever it is: an end, an error, a part that is cut off. What is
+ * whole but for spaces is known as a part, which answers nothing; what would
+ * answer a request that wasn't sent is nobody's. */
+TEST_CASE(test_kinds_of_answers) {
+  static const struct {
+    const char *begin;
+    int is_its_own;
+  } all[] = {
+      {"{\"id\":1,\"end\":true,\"x\":\"", 1},
+      {"{\"id\":1,\"end\":true}", 1},
+      {"{\"id\":1,\"error\":{\"code\":1,\"message\":\"", 1},
+      {"{\"id\":1,\"error\":{\"code\":1,\"message\":\"m\"}}", 1},
+      {"{\"id\":1,\"part\":\"", 1},
+      {"{\"id\":1,\"part\":1}", 0},
+      {"{\"id\":2,\"ok\":\"", 0},
+      {"{\"id\":3,\"ok\":\"", 0},
+      {"{\"event\":\"e\",\"params\":\"", 0},
+  };
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    script_t s;
+    char text[LENGTH];
+    uvow_protocol_t *protocol = parts_protocol();
+    script_init(&s);
+    test_connect_t options = script_options(&s);
+    options.peer.protocol = protocol;
+    options.peer.max_in_flight = 1;
+    options.websocket.max_message_bytes = LIMIT;
+    script_open_client(&s, &options);
+    uvow_protocol_unref(protocol);
+    script_mark_t a = script_mark(&s, "a"), b = script_mark(&s, "b");
+    script_call(&s, "m", &a);
+    script_call(&s, "m", &b);
+    script_turns(&s);
+    int is_whole = all[i].begin[strlen(all[i].begin) - 1] == '}';
+    memset(text, is_whole ? ' ' : 'x', LENGTH);
+    memcpy(text, all[i].begin, strlen(all[i].begin));
+    script_frame(&s, 0x81, text, LENGTH);
+    script_turns(&s);
+    script_expect(&s, all[i].is_its_own ? "a!ETOOBIG:ANSWERED b!ELOST:NOT"
+                                        : "a!ETOOBIG:MAYBE b!ETOOBIG:NOT");
+    script_end(&s);
+  }
+}
+
 /* Of a later connection nothing is known by that. */
 TEST_CASE(test_another_connection) {
   script_t s;
@@ -246,6 +291,7 @@ TEST_CASE(test_what_does_not_come) {
 TEST_MODULE(excess) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_whose_it_is),
+      cmocka_unit_test(test_kinds_of_answers),
       cmocka_unit_test(test_what_is_sent_again),
       cmocka_unit_test(test_another_connection),
       cmocka_unit_test(test_nobody_waits),

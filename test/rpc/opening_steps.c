@@ -314,6 +314,45 @@ TEST_CASE(test_wamp) {
   finish(&x);
 }
 
+/* A refusal of many words isn't repeated. */
+TEST_CASE(test_many_words) {
+  char text[300];
+  opening_t x;
+  start(&x, "home_assistant", "{\"token\":\"T\"}");
+  say(&x, "{\"type\":\"auth_required\"}");
+  snprintf(text, sizeof(text),
+           "{\"type\":\"auth_invalid\",\"message\":\"%0120d\"}", 1);
+  say(&x, text);
+  script_expect(&x.s,
+                "failed:EREMOTE(opening step 3 of 3 of home_assistant was "
+                "refused: )");
+  finish(&x);
+}
+
+/* A message without what a step picks isn't the one that it waits for. */
+TEST_CASE(test_nothing_to_pick) {
+  static const char text[] =
+      "{\"name\":\"picks\",\"open\":[{\"expect\":{\"/hi\":true},\"pick\":{"
+      "\"it\":\"/it\"}},{\"send\":{\"it\":\"$it\"}}],\"call\":{\"id\":\"$id\","
+      "\"m\":\"$method\"},\"rules\":[{\"is\":\"ok\",\"id\":\"/id\"}]}";
+  for (int has = 0; has < 2; has++) {
+    opening_t x;
+    const char *missing;
+    uvow_protocol_t *protocol = uvow_protocol_parse(text, strlen(text), NULL);
+    assert_non_null(protocol);
+    prepare(&x, protocol);
+    assert_int_equal(prepare_session(&x, NULL, &missing), 0);
+    x.session.callee.channel = x.own;
+    uvow__session_open(&x.session);
+    say(&x, has ? "{\"hi\":1,\"it\":2}" : "{\"hi\":1}");
+    script_expect(&x.s, has ? "open" : "stray:{\"hi\":1}");
+    assert_int_equal(uvow__session_is_opening(&x.session), !has);
+    expect_heard(&x, has ? "{\"it\":2}" : "");
+    finish(&x);
+    uvow_protocol_unref(protocol);
+  }
+}
+
 static void start_server(opening_t *x, const char *name, const char *vars) {
   uvow__opening_plan_t plan = {vars, 5000, 1, 0};
   const char *missing;
@@ -397,11 +436,12 @@ TEST_CASE(test_heartbeat) {
 
 TEST_MODULE(opening_steps) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_none),      cmocka_unit_test(test_in_order),
-      cmocka_unit_test(test_refused),   cmocka_unit_test(test_too_late),
-      cmocka_unit_test(test_again),     cmocka_unit_test(test_obs),
-      cmocka_unit_test(test_wamp),      cmocka_unit_test(test_vars),
-      cmocka_unit_test(test_heartbeat), cmocka_unit_test(test_close_codes),
+      cmocka_unit_test(test_many_words), cmocka_unit_test(test_nothing_to_pick),
+      cmocka_unit_test(test_none),       cmocka_unit_test(test_in_order),
+      cmocka_unit_test(test_refused),    cmocka_unit_test(test_too_late),
+      cmocka_unit_test(test_again),      cmocka_unit_test(test_obs),
+      cmocka_unit_test(test_wamp),       cmocka_unit_test(test_vars),
+      cmocka_unit_test(test_heartbeat),  cmocka_unit_test(test_close_codes),
   };
   return cmocka_run_group_tests_name("rpc/opening_steps", tests, NULL, NULL);
 }

@@ -151,10 +151,88 @@ TEST_CASE(survives_no_memory) {
   uvow_protocol_unref(protocol);
 }
 
+static uvow__slice_t slice(const char *text) {
+  return (uvow__slice_t){text, text ? strlen(text) : 0};
+}
+
+static uvow__session_vars_t *vars_of(const uvow_protocol_t *protocol,
+                                     const char *join_ref, const char *topic) {
+  uvow__msg_t msg = {0};
+  msg.session = slice(join_ref);
+  msg.session2 = slice(topic);
+  uvow__session_vars_t *vars =
+      uvow__session_vars_new(&uvow__mem_default, protocol, &msg);
+  assert_non_null(vars);
+  return vars;
+}
+
+/* What a message doesn't say is no member; the text is whole, or there is none. */
+TEST_CASE(test_text) {
+  static const struct {
+    const char *join_ref;
+    const char *topic;
+    const char *text;
+  } all[] = {{"\"1\"", "\"r\"", "{\"join_ref\":\"1\",\"topic\":\"r\"}"},
+             {NULL, "[1, 2]", "{\"topic\":[1, 2]}"},
+             {"null", NULL, "{\"join_ref\":null}"},
+             {NULL, NULL, "{}"}};
+  const uvow_protocol_t *protocol = uvow_protocol_by_name("phoenix2");
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    uvow__session_vars_t *vars =
+        vars_of(protocol, all[i].join_ref, all[i].topic);
+    for (size_t max = 0; max < 50; max++) {
+      uvow__buf_t out;
+      uvow__buf_init(&out, &uvow__mem_default, max);
+      int rc = uvow__session_vars_text(vars, &out);
+      assert_int_equal(rc == 0, max >= strlen(all[i].text));
+      if (rc == 0)
+        assert_true(
+            uvow__slice_is((uvow__slice_t){(const char *)uvow__buf_front(&out),
+                                           uvow__buf_size(&out)},
+                           all[i].text));
+      uvow__buf_done(&out);
+    }
+    uvow__free(&uvow__mem_default, vars);
+  }
+}
+
+/* By what texts mean; what isn't said may be anything, but one must be. */
+TEST_CASE(test_match) {
+  static const struct {
+    const char *wanted;
+    const char *join_ref;
+    const char *topic;
+    int matches;
+  } all[] = {
+      {"{\"topic\":\"ab\"}", "1", "\"ab\"", 1},
+      {"{\"topic\":\"ab\"}", NULL, "\"a\\u0062\"", 1},
+      {"{\"topic\":\"ab\"}", NULL, "\"a\\u0063\"", 0},
+      {"{\"topic\":\"a\\u0062\"}", NULL, "\"a\\u0062\"", 1},
+      {"{\"topic\":\"ab\"}", NULL, NULL, 0},
+      {"{\"topic\":\"ab\"}", NULL, "12", 0},
+      {"{\"topic\":12}", NULL, "\"12\"", 0},
+      {"{\"topic\":12,\"join_ref\":null}", "null", "12", 1},
+      {"{\"topic\":12,\"join_ref\":null}", "1", "12", 0},
+      {"{\"other\":12}", "1", "12", 0},
+      {"{\"other\":12,\"topic\":12}", "1", "12", 1},
+  };
+  const uvow_protocol_t *protocol = uvow_protocol_by_name("phoenix2");
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    uvow__vars_t wanted;
+    assert_int_equal(
+        uvow__vars_init(&wanted, &uvow__mem_default, all[i].wanted), 0);
+    int matches = uvow__session_vars_match(
+        &wanted, protocol, slice(all[i].join_ref), slice(all[i].topic));
+    if (matches != all[i].matches)
+      fail_msg("%s: %s", all[i].wanted, all[i].topic);
+    uvow__vars_done(&wanted);
+  }
+}
+
 TEST_MODULE(session_vars) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_topics),
-      cmocka_unit_test(test_answers),
+      cmocka_unit_test(test_text),          cmocka_unit_test(test_match),
+      cmocka_unit_test(test_topics),        cmocka_unit_test(test_answers),
       cmocka_unit_test(survives_no_memory),
   };
   return cmocka_run_group_tests_name("rpc/session_vars", tests, NULL, NULL);
