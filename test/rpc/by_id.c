@@ -147,6 +147,37 @@ TEST_CASE(of_an_event_no_part_is_an_item) {
   subs_end(&s);
 }
 
+/* Where subscribing has words of its own, those are said. */
+TEST_CASE(in_words_of_its_own) {
+  static const char text[] =
+      "{\"name\":\"own\",\"call\":{\"id\":\"$id\",\"call\":\"$method\"},"
+      "\"subscribe\":{\"id\":\"$id\",\"follow\":\"$method\"},\"rules\":["
+      "{\"when\":{\"/part\":true},\"is\":\"partial\",\"id\":\"/id\","
+      "\"value\":\"/part\"},{\"is\":\"ok\",\"id\":\"/id\"}]}";
+  script_t s;
+  uvow_protocol_t *protocol = uvow_protocol_parse(text, strlen(text), NULL);
+  assert_non_null(protocol);
+  script_init(&s);
+  test_connect_t options = script_options(&s);
+  options.peer.protocol = protocol;
+  options.on_event = NULL;
+  script_open_client(&s, &options);
+  uvow_protocol_unref(protocol);
+  script_mark_t a = script_mark(&s, "a");
+  parts_read(uvow_peer_subscribe(s.client, "x", uvow_value_none(), NULL), &a);
+  script_call(&s, "y", &a);
+  script_turns(&s);
+  script_expect_sent(&s, "{\"id\":1,\"follow\":\"x\"}");
+  script_expect_sent(&s, "{\"id\":2,\"call\":\"y\"}");
+  script_text(&s, "{\"id\":1,\"part\":5}");
+  script_turns(&s);
+  script_expect(&s, "a:5");
+  uvow_peer_end(s.client);
+  script_turns(&s);
+  s.log[0] = '\0';
+  script_end(&s);
+}
+
 /* Its request ran out of time, and the connection ends in the same turn: that is
  * why it ended, and it isn't asked for again. */
 TEST_CASE(late_and_lost_at_once) {
@@ -203,6 +234,7 @@ TEST_MODULE(by_id) {
       cmocka_unit_test(what_comes_while_it_leaves_is_dropped),
       cmocka_unit_test(let_go_of_before_it_is_sent),
       cmocka_unit_test(of_an_event_no_part_is_an_item),
+      cmocka_unit_test(in_words_of_its_own),
       cmocka_unit_test(late_and_lost_at_once),
       cmocka_unit_test(a_close_ends_each),
   };

@@ -81,6 +81,18 @@ TEST_CASE(of_a_peer) {
       uvow_peer_request(s.client, "m", uvow_value_bytes(s.loop, NULL, 1)), &a);
   script_turns(&s);
   script_expect(&s, "a!EINVAL:NOT a!EINVAL a!EINVAL:NOT a!EINVAL:NOT");
+  uvow_request_options_t late = {.size = sizeof(late), .deadline_at_ms = 1};
+  script_watch(uvow_peer_request_with(s.client, NULL, uvow_value_none(), &late),
+               &a);
+  script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &late),
+               &a);
+  script_turns(&s);
+  script_expect(&s, "a!EINVAL:NOT a!ETIMEDOUT:NOT");
+  uvow_peer_end(s.client);
+  script_watch(uvow_peer_request_with(s.client, "m", uvow_value_none(), &late),
+               &a);
+  script_turns(&s);
+  script_expect(&s, "a!ECLOSED:NOT");
   uvow_peer_unref(other);
   uvow_peer_unref(s.client);
   s.client = NULL;

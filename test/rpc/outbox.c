@@ -207,6 +207,101 @@ TEST_CASE(clear_leaves_nothing) {
   script_end(&s);
 }
 
+/* ---- large ones, which are copied once ---- */
+
+#define LARGE 20000
+
+static void on_traced(const uvow_peer_t *peer, uvow_slice_t message,
+                      int is_outgoing, void *data) {
+  char text[100];
+  (void)peer;
+  snprintf(text, sizeof(text), "%.*s%s",
+           message.len > LARGE ? 24 : (int)message.len, message.bytes,
+           message.len > LARGE ? ".." : "");
+  if (is_outgoing)
+    script_log((script_t *)data, "", text);
+}
+
+static const char *large(char last) {
+  static char text[LARGE + 1];
+  memset(text, '0', LARGE);
+  memcpy(text, "[\"", 2);
+  text[LARGE - 2] = '"';
+  text[LARGE - 1] = last;
+  return text;
+}
+
+static void start_large(script_t *s, uvow_reconnect_options_t *reconnect,
+                        size_t max_in_flight, size_t max_unsent) {
+  uvow_trace_t trace = {.size = sizeof(trace), .on_message = on_traced};
+  script_init(s);
+  script_drive_clock(s);
+  test_connect_t options = link_options(s, reconnect);
+  trace.data = s;
+  options.peer.trace = &trace;
+  options.peer.on_state = NULL;
+  options.peer.max_in_flight = max_in_flight;
+  options.websocket.max_unsent_bytes = max_unsent;
+  link_open(s, &options);
+}
+
+#define ASKED(id) "{\"jsonrpc\":\"2.0\",\"id\":" #id ",.."
+
+/* They are refused and wait as others do. */
+TEST_CASE(large_ones_keep_to_the_rules) {
+  uvow_reconnect_options_t reconnect;
+  script_t s;
+  start_large(&s, &reconnect, 2, LARGE);
+  script_mark_t a = script_mark(&s, "a");
+  script_watch(script_request(&s, "m", large(']')), &a);
+  script_turns(&s);
+  script_expect(&s, "a!EOVERLOAD:NOT"); /* with its envelope */
+  script_end(&s);
+  start_large(&s, &reconnect, 2, 0);
+  a = script_mark(&s, "a");
+  script_watch(script_request(&s, "m", large('}')), &a);
+  script_turns(&s);
+  script_expect(&s, "a!EINVAL:NOT");
+  for (int i = 0; i < 3; i++) /* the last one has to wait */
+    script_watch(script_request(&s, "m", large(']')), &a);
+  script_turns(&s);
+  script_expect(&s, ASKED(2) " " ASKED(3));
+  assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_raw(large(']'))),
+                   0);
+  script_turns(&s);
+  script_expect(&s, "");
+  link_answer(&s, 2);
+  script_turns(&s);
+  script_expect(&s, "a=2 " ASKED(4) " {\"jsonrpc\":\"2.0\",\"method..");
+  link_answer(&s, 3);
+  link_answer(&s, 4);
+  script_turns(&s);
+  script_expect(&s, "a=3 a=4");
+  script_end(&s);
+}
+
+/* What may be sent again is kept, however large. */
+TEST_CASE(large_ones_are_sent_again) {
+  uvow_reconnect_options_t reconnect;
+  uvow_request_options_t again = {.size = sizeof(again), .idempotent = 1};
+  script_t s;
+  start_large(&s, &reconnect, 0, 0);
+  script_mark_t a = script_mark(&s, "a");
+  script_watch(
+      uvow_peer_request_with(s.client, "m", uvow_value_raw(large(']')), &again),
+      &a);
+  script_turns(&s);
+  script_expect(&s, ASKED(1));
+  script_hang_up(&s, UV_ECONNRESET);
+  link_again(&s);
+  script_turns(&s);
+  script_expect(&s, ASKED(1));
+  link_answer(&s, 1);
+  script_turns(&s);
+  script_expect(&s, "a=1");
+  script_end(&s);
+}
+
 /* ---- what comes of handing it over ---- */
 
 TEST_CASE(a_lost_connection_is_waited_for_and_a_refusal_is_not) {
@@ -255,6 +350,8 @@ TEST_MODULE(outbox) {
       cmocka_unit_test(what_waits_is_bounded_in_bytes),
       cmocka_unit_test(requests_wait_for_their_turn),
       cmocka_unit_test(what_is_given_up_goes_when_it_is_most),
+      cmocka_unit_test(large_ones_keep_to_the_rules),
+      cmocka_unit_test(large_ones_are_sent_again),
       cmocka_unit_test(clear_leaves_nothing),
       cmocka_unit_test(a_lost_connection_is_waited_for_and_a_refusal_is_not),
       cmocka_unit_test(aside_is_now_or_never),

@@ -149,6 +149,47 @@ TEST_CASE(test_errors) {
   end(&x);
 }
 
+/* Of futures, as they settle: one that is rejected ends the answer with its
+ * error. Another loop's stream can't be read. */
+static uvow_next_t futures(uvow_call_t *call, const uvow_result_t *params,
+                           void *data) {
+  serve_t *x = (serve_t *)data;
+  uvow_loop_t *loop = uvow_call_loop(call);
+  uvow_future_t *all[] = {
+      uvow_future_fulfilled(loop, uvow_value_int64(1)),
+      uvow_future_rejected(loop, uvow_error_new_peer(loop, 7, "no", NULL, 0)),
+      uvow_future_fulfilled(loop, uvow_value_int64(3))};
+  (void)params;
+  if (!x->s.extra)
+    return uvow_next_stream(uvow_stream_of_futures(loop, all, 3));
+  for (int i = 0; i < 3; i++)
+    uvow_future_drop(all[i]);
+  return uvow_next_stream(
+      uvow_stream_new((uvow_loop_t *)x->s.extra, NULL, &x->sink));
+}
+
+TEST_CASE(test_other_streams) {
+  serve_t x;
+  script_t elsewhere;
+  prepare(&x);
+  script_init(&elsewhere);
+  assert_int_equal(uvow_methods_add(x.methods, "futures", futures, &x), 0);
+  connect_them(&x, x.protocol);
+  script_mark_t a = script_mark(&x.s, "a");
+  parts_read(uvow_peer_request_stream(x.a, "futures", uvow_value_none()), &a);
+  script_turns(&x.s);
+  script_expect(&x.s, "a:1 a!EREMOTE:ANSWERED");
+  x.s.extra = elsewhere.loop;
+  parts_read(uvow_peer_request_stream(x.a, "futures", uvow_value_none()), &a);
+  script_turns(&x.s);
+  script_expect(&x.s, "a!EREMOTE:ANSWERED");
+  assert_int_equal(x.b->session.callee.count, 0);
+  uvow_sink_drop(x.sink);
+  x.sink = NULL;
+  script_end(&elsewhere);
+  end(&x);
+}
+
 /* The caller gives up, or goes: the stream is let go of. */
 TEST_CASE(test_caller_goes) {
   for (int how = 0; how < 3; how++) {
@@ -496,6 +537,7 @@ TEST_MODULE(serve) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_items),
       cmocka_unit_test(test_errors),
+      cmocka_unit_test(test_other_streams),
       cmocka_unit_test(test_caller_goes),
       cmocka_unit_test(test_events),
       cmocka_unit_test(test_end_without_value),
