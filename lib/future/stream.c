@@ -59,8 +59,7 @@ void uvow__stream_pin(uvow_stream_t *s) {
 static void stream_free(uvow_stream_t *s) {
   uvow__runtime_t *rt = s->rt;
   uvow_future_t *end = s->end;
-  if (end->state == UVOW_PENDING)
-    uvow__future_fulfill(end, uvow_value_none());
+  assert(end->state != UVOW_PENDING);
   uvow__items_done(&s->items, &rt->mem);
   uvow__free(&rt->mem, s);
   uvow_future_unref(end);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "future/bytes.h"
+#include "future/channel.h"
 
 static uvow_value_t bytes_of(turn_t *turn, const char *text, size_t len) {
   uvow__bytes_t *bytes = uvow__bytes_new(&turn->rt, len);
@@ -175,6 +176,59 @@ TEST_CASE(messages_go_out) {
   }
 }
 
+/* Lines of a head, each ended by \n alone, with space around the length. */
+TEST_CASE(heads) {
+  static const struct {
+    const char *text, *expected;
+  } rows[] = {
+      {"A: b\nContent-Length: \t1 \t\nC: d\r\n\r\nx", "[x] end+"},
+      {"\r\nContent-Length: 1\r\n\r\nx", "end!EPROTO"},
+      {"\nContent-Length: 1\r\n\r\nx", "end!EPROTO"},
+      {"A: b\r\nC\r\n\r\nx", "end!EPROTO"},
+      {"Content-Length:\r\n\r\nx", "end!EPROTO"},
+      {"Content-Length: \t\r\n\r\nx", "end!EPROTO"},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+    for (size_t piece = 1; piece < 50; piece += 7)
+      play(0, rows[i].text, piece, 100, rows[i].expected);
+}
+
+/* What has only one end, or none, and what no item holds. */
+TEST_CASE(halves) {
+  turn_t turn;
+  uvow_channel_t a, b, none = {NULL, NULL};
+  uvow_value_t value;
+  uint16_t port = 7;
+  turn_init(&turn);
+  assert_int_equal(uvow_channel_pair(turn.loop, &a, &b), 0);
+  assert_null(uvow_channel_lines(none, 9).in);
+  assert_null(uvow_channel_lines((uvow_channel_t){a.in, NULL}, 9).in);
+  assert_null(uvow_channel_content_length((uvow_channel_t){NULL, a.out}, 9).in);
+  turn_run(&turn);
+  assert_null(uvow_result_channel(NULL).in);
+  uvow_result_t result = {.value = uvow_value_int64(1)};
+  assert_null(uvow_result_channel(&result).in);
+  result.error = uvow_error_new(turn.loop, UVOW_EPROTO, NULL);
+  assert_null(uvow_result_channel(&result).in);
+  uvow_error_unref((uvow_error_t *)(uintptr_t)result.error);
+  result.error = NULL;
+  assert_int_equal(uvow__channel_box(&turn.rt, b, "", 5, &value), 0);
+  assert_null(uvow__channel_from(&value, &port));
+  assert_int_equal(port, 7);
+  result.value = value;
+  b = uvow_result_channel(&result);
+  assert_non_null(b.in);
+  assert_null(uvow_result_channel(&result).in);
+  uvow_value_clear(&value);
+  assert_int_equal(uvow__channel_box(&turn.rt, b, "there", 5, &value), 0);
+  assert_string_equal(uvow__channel_from(&value, NULL), "there");
+  assert_string_equal(uvow__channel_from(&value, &port), "there");
+  assert_int_equal(port, 5);
+  uvow_value_clear(&value);
+  turn_run(&turn);
+  turn_end(&turn);
+}
+
 TEST_CASE(what_is_no_message_fails) {
   for (int how = 0; how < 2; how++) {
     turn_t turn;
@@ -226,6 +280,8 @@ TEST_MODULE(channel) {
       cmocka_unit_test(a_pair_waits),
       cmocka_unit_test(messages_in_pieces),
       cmocka_unit_test(messages_go_out),
+      cmocka_unit_test(heads),
+      cmocka_unit_test(halves),
       cmocka_unit_test(what_is_no_message_fails),
       cmocka_unit_test(every_allocation_fails),
   };

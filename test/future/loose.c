@@ -5,6 +5,9 @@
 #include "support/turn.h"
 
 #include <uvow/combine.h>
+#include <uvow/scope.h>
+#include <uvow/stream.h>
+#include <uvow/work.h>
 
 static uvow_future_t *new_loose(turn_t *turn) {
   uvow_promise_t *p;
@@ -167,6 +170,66 @@ TEST_CASE(a_group_keeps_it_until_the_close) {
   turn_assert_released(&turn);
 }
 
+static uvow_future_t *give(void *data) {
+  return new_loose((turn_t *)data);
+}
+
+static uvow_future_t *give_one(size_t i, void *data) {
+  (void)i;
+  return new_loose((turn_t *)data);
+}
+
+static uvow_next_t answer(const uvow_result_t *item, void *data) {
+  (void)item;
+  return uvow_next_future(new_loose((turn_t *)data));
+}
+
+/* An item, and its stream's end. */
+static uvow_stream_t *one_item(turn_t *turn) {
+  uvow_sink_t *sink;
+  uvow_stream_t *s = uvow_stream_new(turn->loop, NULL, &sink);
+  uvow_sink_push(sink, uvow_value_int64(1));
+  uvow_sink_end(sink);
+  return s;
+}
+
+/* Whatever waits for one waits until it is given up; then both are freed. */
+TEST_CASE(each_that_waits_can_be_given_up) {
+  for (int how = 0; how < 8; how++) {
+    turn_t turn;
+    uvow_promise_t *p = NULL;
+    uvow_future_t *f = NULL;
+    turn_init(&turn);
+    uvow_scope_t *scope = how == 2 ? uvow_scope_new(turn.loop) : NULL;
+    uvow_limit_t *limit = how == 3 ? uvow_limit_new(turn.loop, 1) : NULL;
+    if (how == 0)
+      f = uvow_future_until(new_loose(&turn), uvow_promise_new(turn.loop, &p));
+    else if (how == 1)
+      f = uvow_future_until(uvow_promise_new(turn.loop, &p), new_loose(&turn));
+    else if (how == 2)
+      f = uvow_scope_add(scope, new_loose(&turn));
+    else if (how == 3)
+      f = uvow_limit_run(limit, give, &turn);
+    else if (how == 4)
+      f = uvow_future_map(turn.loop, 2, 1, give_one, &turn);
+    else if (how == 5)
+      f = uvow_stream_each(one_item(&turn), answer, &turn);
+    else if (how == 6)
+      f = uvow_stream_collect(uvow_stream_map(one_item(&turn), answer, &turn),
+                              10);
+    else
+      f = uvow_future_own(new_loose(&turn), NULL, NULL);
+    turn_run(&turn);
+    assert_int_equal(uvow_future_state(f), UVOW_PENDING);
+    uvow_future_drop(f);
+    turn_run(&turn);
+    uvow_promise_free(p);
+    uvow_scope_free(scope);
+    uvow_limit_unref(limit);
+    turn_end(&turn);
+  }
+}
+
 TEST_CASE(a_long_chain_is_freed_without_recursion) {
   turn_t turn;
   turn_init(&turn);
@@ -189,6 +252,7 @@ TEST_MODULE(loose) {
       cmocka_unit_test(followers_are_freed_with_it),
       cmocka_unit_test(a_timeout_ends_the_wait),
       cmocka_unit_test(a_group_keeps_it_until_the_close),
+      cmocka_unit_test(each_that_waits_can_be_given_up),
       cmocka_unit_test(a_long_chain_is_freed_without_recursion),
   };
   return cmocka_run_group_tests_name("future/loose", tests, NULL, NULL);

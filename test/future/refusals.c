@@ -110,6 +110,10 @@ TEST_CASE(of_a_stream_that_is_read) {
   uvow_future_t *each = uvow_stream_each(uvow_stream_ref(s.stream), ignore, &s);
   expect(&s, uvow_stream_collect(uvow_stream_ref(s.stream), 5), "!EBUSY");
   assert_null(uvow_stream_tee(s.stream, &options));
+  expect_next(&s, uvow_stream_map(uvow_stream_ref(s.stream), NULL, NULL),
+              "!EBUSY"); /* it's the first reason */
+  expect_next(&s, uvow_stream_batch(uvow_stream_ref(s.stream), 0, 5), "!EBUSY");
+  expect_next(&s, uvow_stream_take(uvow_stream_ref(s.stream), 0), "!EBUSY");
   uvow_sink_end(s.sink);
   s.sink = NULL;
   expect(&s, each, "+");

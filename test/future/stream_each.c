@@ -49,6 +49,25 @@ TEST_CASE(the_next_waits_for_the_future) {
   turn_end(&turn);
 }
 
+/* What isn't about the next item is no answer. */
+TEST_CASE(a_callback_may_pass) {
+  turn_t turn;
+  uvow_sink_t *sink;
+  turn_init(&turn);
+  turn_mark_t m = turn_mark(&turn, "m"), end = turn_mark(&turn, "end");
+  uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
+  uvow_future_done(uvow_stream_each(s, turn_then, &m), turn_done, &end);
+  for (int i = 1; i < 4; i++) {
+    m.next = i == 2 ? uvow_next_value(uvow_value_int64(7)) : uvow_next_pass();
+    push(sink, i);
+    turn_run(&turn);
+  }
+  uvow_sink_end(sink);
+  turn_run(&turn);
+  turn_expect(&turn, "m+1 m+2 m+3 end+");
+  turn_end(&turn);
+}
+
 /* What the callback answers, what the end is, and whether the source is told.
  */
 TEST_CASE(what_ends_it) {
@@ -247,6 +266,7 @@ TEST_MODULE(stream_each) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_callback_for_each),
       cmocka_unit_test(the_next_waits_for_the_future),
+      cmocka_unit_test(a_callback_may_pass),
       cmocka_unit_test(what_ends_it),
       cmocka_unit_test(only_one_reads),
       cmocka_unit_test(canceled_from_its_callback),

@@ -2,6 +2,8 @@
  * once. */
 #include "support/turn.h"
 
+#include "future/bytes.h"
+
 TEST_CASE(f4_a_value_is_read_as_what_it_is) {
   int64_t i = 7;
   double d = 7;
@@ -42,6 +44,44 @@ TEST_CASE(f4_a_value_is_read_as_what_it_is) {
   uvow_value_clear(&values[1]);
   uvow_value_clear(NULL);
   assert_int_equal(item.destroyed, 1);
+}
+
+/* Bytes of results, of values, and of none. */
+TEST_CASE(bytes_are_those_of_bytes) {
+  turn_t turn;
+  turn_init(&turn);
+  uvow_result_t result = {.value = uvow_value_text("x")};
+  assert_null(uvow_result_bytes(&result).bytes);
+  result.value = uvow_value_int64(1);
+  assert_null(uvow_result_bytes(&result).bytes);
+  assert_null(uvow_result_bytes(NULL).bytes);
+  result.value = uvow_value_binary(turn.loop, "abcdef", 6);
+  uvow_slice_t bytes = uvow_result_bytes(&result);
+  assert_int_equal(bytes.len, 6);
+  /* A part of a part is one of the whole. */
+  uvow__bytes_t *whole = uvow__value_bytes(&result.value);
+  uvow__bytes_t *part = uvow__bytes_slice(whole, bytes.bytes + 1, 4);
+  uvow__bytes_t *inner = uvow__bytes_slice(part, bytes.bytes + 2, 2);
+  assert_ptr_equal(inner->whole, whole);
+  uvow__bytes_unref(part);
+  uvow_value_clear(&result.value);
+  assert_memory_equal(inner->ptr, "cd", 2);
+  uvow__bytes_unref(inner);
+  result.value = uvow_value_binary(turn.loop, NULL, 0);
+  assert_int_equal(uvow_result_bytes(&result).len, 0);
+  uvow_value_clear(&result.value);
+  uvow_value_t bad[] = {uvow_value_binary(turn.loop, NULL, 3),
+                        uvow_value_binary(NULL, "a", 1)};
+  for (int i = 0; i < 2; i++) {
+    uvow_error_t *error = uvow_error_new_value(turn.loop, -5, "x", bad[i]);
+    assert_int_equal(uvow_error_code(error), -5);
+    uvow_error_unref(error);
+  }
+  uvow_error_t *error =
+      uvow_error_new_value(turn.loop, -5, "x", uvow_value_none());
+  assert_int_equal(uvow_error_code(error), -5);
+  uvow_error_unref(error);
+  turn_end(&turn);
 }
 
 TEST_CASE(f4_an_unknown_type_is_never_called) {
@@ -304,6 +344,7 @@ TEST_CASE(f4_a_peers_error_says_what_it_was_made_of) {
 TEST_MODULE(value) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(f4_a_value_is_read_as_what_it_is),
+      cmocka_unit_test(bytes_are_those_of_bytes),
       cmocka_unit_test(f4_an_unknown_type_is_never_called),
       cmocka_unit_test(f4_a_value_moves_down_a_chain),
       cmocka_unit_test(f4_a_value_replaced_is_destroyed),

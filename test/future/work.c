@@ -52,6 +52,58 @@ static void settle(jobs_t *jobs, size_t i, int code) {
   turn_run(&jobs->turn);
 }
 
+/* Values that nobody destroys, that have owners, and that have one. */
+typedef struct values {
+  turn_t turn;
+  turn_item_t counted, unique;
+} values_t;
+
+static uvow_future_t *start_value(size_t i, void *data) {
+  values_t *x = (values_t *)data;
+  uvow_value_t value = uvow_value_none();
+  if (i == 1)
+    value = uvow_value_text("text");
+  else if (i == 2)
+    value = turn_item(&turn_type_counted, &x->counted);
+  else if (i == 3)
+    value = turn_item(&turn_type_unique, &x->unique);
+  return uvow_future_fulfilled(x->turn.loop, value);
+}
+
+TEST_CASE(jobs_bring_any_value) {
+  values_t x;
+  turn_init(&x.turn);
+  uvow_future_t *f = uvow_future_map(x.turn.loop, 4, 2, start_value, &x);
+  turn_run(&x.turn);
+  assert_int_equal(uvow_future_state(f), UVOW_FULFILLED);
+  uvow_future_unref(f);
+  turn_run(&x.turn);
+  assert_int_equal(x.counted.destroyed, 1);
+  assert_int_equal(x.unique.destroyed, 1);
+  turn_end(&x.turn);
+}
+
+/* Who is to stop it isn't there, or is on another loop. */
+TEST_CASE(until_needs_its_stop) {
+  turn_t turn, other;
+  turn_init(&turn);
+  turn_init(&other);
+  turn_mark_t a = turn_mark(&turn, "a");
+  for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+    uvow_promise_t *p, *q = NULL;
+    uvow_future_t *f = uvow_promise_new(turn.loop, &p);
+    uvow_future_t *stop = elsewhere ? uvow_promise_new(other.loop, &q) : NULL;
+    uvow_future_done(uvow_future_until(f, stop), turn_done, &a);
+    uvow_promise_free(p);
+    uvow_promise_free(q);
+    turn_run(&turn);
+    turn_run(&other);
+    turn_expect(&turn, elsewhere ? "a!EINVAL" : "a!ENOMEM");
+  }
+  turn_end(&turn);
+  turn_end(&other);
+}
+
 TEST_CASE(at_most_so_many) {
   jobs_t jobs;
   const uvow_results_t *results;
@@ -294,6 +346,8 @@ TEST_CASE(every_allocation_fails) {
 
 TEST_MODULE(work) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(jobs_bring_any_value),
+      cmocka_unit_test(until_needs_its_stop),
       cmocka_unit_test(at_most_so_many),
       cmocka_unit_test(the_first_error_ends_a_map),
       cmocka_unit_test(settled_takes_errors),
