@@ -88,7 +88,7 @@ static void tell_end(end_t *end) {
   uvow_error_t *error = end_error(end);
   int first = !end->closing;
   end->closing = 1;
-  if (first && other && !end->lost) { /* echo it: the other ends too */
+  if (first && other) { /* echo it: the other ends too */
     other->close_code = end->close_code;
     memcpy(other->reason, end->reason, sizeof(other->reason));
     other->ended = 1;
@@ -194,13 +194,7 @@ static void close_op(uvow__channel_t *channel, int code, const char *reason) {
     return; /* its end comes */
   end->closing = 1;
   end->paused = 0;
-  if (end->other) {
-    end_other(end->other, code, reason, 0);
-    return;
-  }
-  end->ended = 1;
-  end->close_code = code;
-  wake(end, &end->deliver);
+  end_other(end->other, code, reason, 0); /* it's there, or this had ended */
 }
 
 static void drop_op(uvow__channel_t *channel) {

@@ -336,8 +336,6 @@ static void run_go_on(uvow__task_t *task) {
 
 static void on_lower_open(void *ctx) {
   tls_t *t = (tls_t *)ctx;
-  if (t->state != UVOW__TLS_CONNECTING)
-    return;
   t->state = UVOW__TLS_SHAKING;
   shake(t);
 }

@@ -1,6 +1,7 @@
 /* The files of sockets: which are in the way, and which are gone servers'. */
 #include "net/stale.h"
 
+#include "support/faults.h"
 #include "support/folder.h"
 #include "support/script.h"
 
@@ -70,6 +71,22 @@ TEST_CASE(a_gone_servers_is_removed) {
   assert_true(uvow__stale_remove(x.path));
   assert_false(is_there(x.path));
   assert_false(uvow__stale_remove(x.path)); /* there's none */
+  folder_remove(&x.folder);
+}
+
+/* Whether somebody listens can't be found out: it stays. */
+TEST_CASE(one_that_cannot_be_tried_stays) {
+  static const char *const calls[] = {"uv_loop_init", "uv_pipe_init"};
+  fixture_t x;
+  start(&x, NULL);
+  leave_socket(&x);
+  for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+    faults_begin(calls[i], UV_EMFILE, 1, 1);
+    assert_false(uvow__stale_remove(x.path));
+    assert_int_equal(faults_end(), 1);
+    assert_true(is_there(x.path));
+  }
+  assert_true(uvow__stale_remove(x.path));
   folder_remove(&x.folder);
 }
 
@@ -191,6 +208,7 @@ TEST_CASE(a_server_takes_no_other_place) {
 TEST_MODULE(stale) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_gone_servers_is_removed),
+      cmocka_unit_test(one_that_cannot_be_tried_stays),
       cmocka_unit_test(one_that_listens_stays),
       cmocka_unit_test(one_with_a_full_queue_stays),
       cmocka_unit_test(another_type_of_socket_stays),

@@ -340,6 +340,12 @@ TEST_CASE(what_is_not_tls_is_named) {
   meet(1, "SSH-2.0-OpenSSH", "53 53 48 2d 32 2e 30 2d");
   meet(0, "HTTP/", "plain HTTP");
   meet(0, "x", "78");
+  meet(1, "POST / HTTP/1.1\r\n\r\n", "the peer speaks plain HTTP");
+  meet(1, "HEAD / HTTP/1.1\r\n\r\n", "the peer speaks plain HTTP");
+  meet(1, "\x16\x02\x01\x01", "its first bytes are 16 02 01 01");
+  meet(0, "\x15\x02\x01\x01", "its first bytes are 15 02 01 01");
+  meet(1, "\x16", "the peer ended the connection");
+  meet(0, "\x15", "ended the connection in the TLS handshake");
   meet(0, "", "ended the connection in the TLS handshake");
   meet(1, "\x16\x03\x01", "the peer ended the connection");
   meet_bytes(0, "\x16\x03\x03\x00\x05\x63garb", 10, "handshake failed: ");
