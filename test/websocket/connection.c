@@ -52,6 +52,61 @@ TEST_CASE(test_ping_flood) {
   script_end(&s);
 }
 
+/* A pong that waits has the ping's bytes, none too; without memory for it there
+ * is none, and the connection goes on. */
+TEST_CASE(test_a_pong_that_waits) {
+  script_t s;
+  script_init(&s);
+  script_open_client(&s, NULL);
+  s.block = 1;
+  script_frame(&s, 0x89, "a", 1);
+  s.alloc->fail_at = s.alloc->calls + 1;
+  s.alloc->fail_all_after = 1;
+  script_frame(&s, 0x89, "lost", 4);
+  s.alloc->fail_at = 0;
+  s.alloc->fail_all_after = 0;
+  script_unblock(&s);
+  script_turns(&s);
+  script_expect_sent(&s, "pong:a");
+  script_expect_sent(&s, "");
+  script_frame(&s, 0x89, "b", 1);
+  script_frame(&s, 0x89, "c", 1);
+  script_frame(&s, 0x89, NULL, 0);
+  s.block = 0;
+  script_unblock(&s);
+  script_turns(&s);
+  script_expect_sent(&s, "pong:b");
+  script_expect_sent(&s, "pong:");
+  script_expect_sent(&s, "");
+  script_text(&s, hello);
+  script_expect(&s, "event:hello()");
+  script_end(&s);
+}
+
+/* What the io ends with in the handshake is the connection's own error where it
+ * is a refusal, and a cause otherwise. */
+TEST_CASE(test_lost_in_the_handshake) {
+  static const struct {
+    int code;
+    const char *log;
+  } cases[] = {{UVOW_ETLS, "ready!ETLS"},
+               {UVOW_ECERT, "ready!ECERT"},
+               {UV_ECONNRESET, "ready!ELOST"},
+               {0, "ready!ELOST"}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    script_t s;
+    script_init(&s);
+    assert_int_equal(script_client(&s, NULL), 0);
+    script_mark_t ready = script_mark(&s, "ready");
+    script_watch(uvow_peer_ready(s.client), &ready);
+    script_connected(&s);
+    script_hang_up(&s, cases[i].code);
+    script_turns(&s);
+    script_expect(&s, cases[i].log);
+    script_end(&s);
+  }
+}
+
 /* A message in fragments, with control frames between them. */
 TEST_CASE(test_fragments) {
   script_t s;
@@ -237,6 +292,8 @@ TEST_MODULE(connection) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ping),
       cmocka_unit_test(test_ping_flood),
+      cmocka_unit_test(test_a_pong_that_waits),
+      cmocka_unit_test(test_lost_in_the_handshake),
       cmocka_unit_test(test_fragments),
       cmocka_unit_test(test_behind_the_handshake),
       cmocka_unit_test(test_request),

@@ -233,6 +233,33 @@ TEST_CASE(test_nothing_before_open_or_after_close) {
   script_end(&s);
 }
 
+/* No room for a ping: none is sent, and the peer is lost in time all the same. */
+TEST_CASE(test_no_room_for_a_ping) {
+  script_t s;
+  script_init(&s);
+  script_drive_clock(&s);
+  test_connect_t options = script_options(&s);
+  options.websocket.ping_ms = 1000;
+  options.websocket.dead_ms = 3000;
+  options.websocket.max_unsent_bytes = 400;
+  script_open_client(&s, &options);
+  s.block = 1;
+  while (uvow_peer_notify(s.client, "n", uvow_value_none()) == 0)
+    ;
+  script_turns(&s);
+  while (uvow_peer_notify(s.client, "n", uvow_value_none()) == 0)
+    ;
+  size_t sent = s.sent_len;
+  script_advance(&s, 1010);
+  script_advance(&s, 1010);
+  assert_int_equal(s.sent_len, sent);
+  assert_false(script_gone(&s));
+  script_advance(&s, 1010);
+  script_advance(&s, 2);
+  assert_true(script_gone(&s));
+  script_end(&s);
+}
+
 TEST_MODULE(keepalive) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_silence_is_pinged),
@@ -245,6 +272,7 @@ TEST_MODULE(keepalive) {
       cmocka_unit_test(test_limits_count_from_the_last_byte),
       cmocka_unit_test(test_nothing_happens_unasked),
       cmocka_unit_test(test_nothing_before_open_or_after_close),
+      cmocka_unit_test(test_no_room_for_a_ping),
   };
   return cmocka_run_group_tests_name("websocket/keepalive", tests, NULL, NULL);
 }

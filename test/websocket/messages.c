@@ -163,6 +163,35 @@ TEST_CASE(test_a_close_waits_for_the_reader) {
   }
 }
 
+/* It is asked for one by one: the close is answered when one more is asked for
+ * than there are, however often. */
+TEST_CASE(test_a_close_waits_for_each) {
+  script_t s;
+  script_init(&s);
+  uvow_websocket_t *ws = ws_open(&s, NULL);
+  uvow_stream_t *messages = uvow_websocket_messages(ws);
+  for (int i = 0; i < 3; i++)
+    script_text(&s, "m");
+  script_close_frame(&s, 1000);
+  for (int i = 0; i < 3; i++) {
+    script_turns(&s);
+    script_expect_sent(&s, "");
+    ws_log_next(&s, messages);
+    script_turns(&s);
+    script_expect(&s, "m");
+  }
+  ws_log_next(&s, messages);
+  ws_log_next(&s, messages);
+  script_turns(&s);
+  script_expect_sent(&s, "close:1000");
+  script_hang_up(&s, 0);
+  script_turns(&s);
+  script_expect(&s, "end end");
+  uvow_stream_unref(messages);
+  uvow_websocket_unref(ws);
+  script_end(&s);
+}
+
 /* But not for ever; and not for one who doesn't read any more. */
 TEST_CASE(test_a_close_does_not_wait_for_ever) {
   for (int how = 0; how < 3; how++) {
@@ -377,6 +406,7 @@ TEST_MODULE(messages) {
       cmocka_unit_test(test_what_waits_outlives_it),
       cmocka_unit_test(test_closing_reads_on),
       cmocka_unit_test(test_a_close_waits_for_the_reader),
+      cmocka_unit_test(test_a_close_waits_for_each),
       cmocka_unit_test(test_a_close_does_not_wait_for_ever),
       cmocka_unit_test(test_no_memory_for_a_message),
       cmocka_unit_test(test_backpressure_on_sockets),

@@ -288,6 +288,33 @@ TEST_CASE(test_null) {
   assert_int_equal(uvow_result_is_binary(NULL), 0);
 }
 
+/* What isn't said yet, or never will be. */
+TEST_CASE(test_nothing_is_said) {
+  const char *name, *value;
+  char text[8] = "x";
+  script_t s;
+  script_init(&s);
+  uvow_websocket_t *wrong = uvow_websocket_connect(s.loop, "nothing", NULL);
+  assert_string_equal(uvow_websocket_target(wrong), "");
+  assert_null(uvow_websocket_header(wrong, "Host"));
+  assert_int_equal(uvow_websocket_header_at(wrong, 0, &name, &value),
+                   UVOW_EINVAL);
+  assert_int_equal(uvow_websocket_tls(wrong, text, sizeof(text)), 0);
+  assert_string_equal(text, "");
+  uvow_websocket_unref(wrong);
+  uvow_websocket_t *ws = ws_open(&s, NULL);
+  assert_null(uvow_websocket_header(ws, ""));
+  assert_null(uvow_websocket_header(ws, NULL));
+  assert_int_equal(uvow_websocket_header_at(ws, 0, NULL, &value), UVOW_EINVAL);
+  assert_int_equal(uvow_websocket_header_at(ws, 0, &name, NULL), UVOW_EINVAL);
+  assert_int_equal(uvow_websocket_header_at(ws, 99, &name, &value),
+                   UVOW_EINVAL);
+  assert_int_equal(uvow_websocket_tls(ws, text, 0), 0);
+  assert_int_equal(uvow_websocket_tls(ws, NULL, sizeof(text)), 0);
+  uvow_websocket_unref(ws);
+  script_end(&s);
+}
+
 static void sweep_body(test_alloc_t *alloc, void *data) {
   script_t s;
   int *whole = (int *)data;
@@ -339,6 +366,7 @@ TEST_MODULE(websocket) {
       cmocka_unit_test(test_the_loop_closes),
       cmocka_unit_test(test_wrong_codes),
       cmocka_unit_test(test_null),
+      cmocka_unit_test(test_nothing_is_said),
       cmocka_unit_test(test_no_memory),
   };
   return cmocka_run_group_tests_name("websocket/websocket", tests, NULL, NULL);
