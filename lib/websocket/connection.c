@@ -541,8 +541,7 @@ int uvow__connection_send_splice(uvow__connection_t *c, int opcode,
 
 int uvow__connection_send_part(uvow__connection_t *c, int opcode, int is_last,
                                const void *bytes, size_t len) {
-  if (c->state != OPEN)
-    return UVOW_ECLOSED;
+  assert(c->state == OPEN); /* whoever sends parts knows */
   int rc =
       uvow__framer_send_part(&c->framer, &c->out, opcode, is_last, bytes, len);
   if (rc == 0)
@@ -552,8 +551,7 @@ int uvow__connection_send_part(uvow__connection_t *c, int opcode, int is_last,
 
 int uvow__connection_ping(uvow__connection_t *c, const void *bytes,
                           size_t len) {
-  if (c->state != OPEN)
-    return UVOW_ECLOSED;
+  assert(c->state == OPEN);
   int rc = uvow__framer_send(&c->framer, &c->out, UVOW__OP_PING, 0, bytes, len);
   if (rc == 0)
     uvow__connection_write_late(c);

@@ -146,7 +146,7 @@ static void run_ask(uvow__task_t *task) {
   uvow__guest_t *guest = UVOW__CONTAINER(task, uvow__guest_t, task);
   uvow_websocket_t *ws = &guest->ws;
   uvow_listener_t *listener = guest->listener;
-  if (!listener || !guest->request) {
+  if (!listener) {
     uvow__websocket_unpin(ws);
     return;
   }

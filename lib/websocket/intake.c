@@ -136,8 +136,7 @@ static void rest(uvow__connection_t *c) {
     in->resting_since_ms = 0;
     if (in->slow_since_ms && !uvow__deadline_armed(&in->slow))
       uvow__runtime_arm(&c->loop->rt, &in->slow, c->config->message_ms);
-    if (is_reading(c))
-      uvow__silence_start(&c->silence);
+    uvow__silence_start(&c->silence);
   }
 }
 
@@ -238,7 +237,7 @@ void uvow__intake_resume(uvow__connection_t *c, unsigned why) {
     return;
   c->intake.pauses &= ~why;
   rest(c);
-  if (c->intake.pauses == 0 && is_reading(c))
+  if (c->intake.pauses == 0)
     want_turn(c);
 }
 

@@ -46,8 +46,7 @@ void uvow__connection_end_peer(uvow__connection_t *c, int code, int status,
   const uvow__connection_callbacks_t *callbacks = c->callbacks;
   uvow__error_spec_t spec = {0};
   if (c->state != OPEN) {
-    if (c->state != DONE && c->state != LEAVING)
-      uvow__connection_fail(c, code, status, detail, NULL);
+    uvow__connection_fail(c, code, status, detail, NULL);
     return;
   }
   spec.code = code;
@@ -87,6 +86,5 @@ void uvow__connection_drop(uvow__connection_t *c) {
     (void)uvow__connection_put_close(c, 1001, "");
   if (c->state == OPEN || c->state == CLOSING)
     uvow__connection_write_last(c);
-  if (c->state != DONE)
-    uvow__connection_fail(c, UVOW_ECLOSED, 0, NULL, NULL);
+  uvow__connection_fail(c, UVOW_ECLOSED, 0, NULL, NULL);
 }

@@ -31,10 +31,10 @@ static size_t size_of(uvow__slice_t target, const uvow__http_t *http) {
  */
 static uvow__slice_t target_of(const uvow_websocket_t *ws, const char *target,
                                const uvow__http_t *http) {
-  if (!target && http && http->role == UVOW__HTTP_REQUEST)
+  if (!target && http->role == UVOW__HTTP_REQUEST)
     return uvow__http_target(http);
   if (!target)
-    target = ws->says.head ? ws->says.head : "";
+    target = ws->says.head; /* a client's, there since it began */
   return (uvow__slice_t){target, strlen(target)};
 }
 

@@ -62,9 +62,11 @@ static int keep(uvow_websocket_t *ws, uvow__buf_t *buf, int opcode, part_t part,
       size + sizeof(record) > ws->config->max_unsent - bytes.len)
     return UVOW_EOVERLOAD;
   int rc = uvow__buf_reserve(buf, sizeof(record) + bytes.len);
-  if (rc == 0)
-    rc = uvow__buf_append(buf, &record, sizeof(record));
-  return rc || !bytes.len ? rc : uvow__buf_append(buf, bytes.ptr, bytes.len);
+  if (rc)
+    return rc;
+  (void)uvow__buf_append(buf, &record, sizeof(record)); /* there's room */
+  (void)uvow__buf_append(buf, bytes.ptr, bytes.len);
+  return 0;
 }
 
 static int put(uvow_websocket_t *ws, int opcode, part_t part,

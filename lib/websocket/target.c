@@ -26,7 +26,6 @@ static int copy_header(const uvow__mem_t *mem, const uvow_header_t *header,
 /* The array steps by the size of its first element. */
 static int copy_headers(const uvow__mem_t *mem, const uvow_header_t *headers,
                         size_t count, uvow__handshake_header_t **ret) {
-  const uvow_header_t *header = headers;
   uvow_header_t own;
   size_t size;
   int rc = 0;
@@ -39,8 +38,8 @@ static int copy_headers(const uvow__mem_t *mem, const uvow_header_t *headers,
       (uvow__handshake_header_t *)uvow__calloc(mem, size);
   if (!copies)
     return UVOW_ENOMEM;
-  for (size_t i = 0; rc == 0 && header && i < count; i++) {
-    header =
+  for (size_t i = 0; rc == 0 && i < count; i++) {
+    const uvow_header_t *header =
         (const uvow_header_t *)uvow__options_nth(headers, i, &own, sizeof(own));
     rc = header ? copy_header(mem, header, &copies[i]) : UVOW_EINVAL;
   }

@@ -165,7 +165,7 @@ static void on_lower_drained(void *ctx) {
 static void on_lower_end(void *ctx, uvow_error_t *error) {
   tunnel_t *t = (tunnel_t *)ctx;
   uvow_error_t *cause = error;
-  if (t->state == ENDED || t->state == CLOSED) {
+  if (t->state == ENDED) {
     uvow_error_unref(error);
     return;
   }

@@ -145,8 +145,7 @@ static void on_loop_close(uvow__resident_t *resident) {
   uvow_websocket_t *ws = UVOW__CONTAINER(resident, uvow_websocket_t, resident);
   uvow__connection_t *connection = ws->connection;
   ws->connection = NULL;
-  if (connection)
-    uvow__connection_drop(connection);
+  uvow__connection_drop(connection);
   end_code(ws, UVOW_ECLOSED);
 }
 

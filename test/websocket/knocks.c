@@ -182,6 +182,35 @@ TEST_CASE(test_too_much_before_the_answer) {
   leave(&room);
 }
 
+/* One that is being closed isn't idle: it has close_timeout_ms. */
+TEST_CASE(test_no_idle_in_the_close) {
+  static const char head[] = "GET / HTTP/1.1\r\n" HOST_AT "localhost" REST;
+  uvow_listener_options_t options = {.idle_ms = 1000, .close_timeout_ms = 9000};
+  guest_t guest;
+  room_t room;
+  enter(&room, &options);
+  knock(&room, &guest, head, sizeof(head) - 1);
+  script_mark_t closed = script_mark(&room.s, "closed");
+  uvow_result_t result;
+  uvow_future_t *next = uvow_stream_next(room.accepted);
+  script_turns(&room.s);
+  assert_int_equal(uvow_future_peek(next, &result), 0);
+  uvow_websocket_t *ws = uvow_websocket_ref(uvow_result_websocket(&result));
+  uvow_future_unref(next);
+  script_watch(uvow_websocket_close(ws, 1000, ""), &closed);
+  for (int i = 0; i < 4; i++)
+    script_advance(&room.s, 1100);
+  script_expect(&room.s, "");
+  for (int i = 0; i < 2; i++) /* again: its frame has left since */
+    script_advance(&room.s, 9100);
+  script_turns(&room.s);
+  script_expect(&room.s, "closed=");
+  assert_int_equal(uvow_error_code(ws->ended), UVOW_ECLOSED);
+  uvow_websocket_unref(ws);
+  go(&room, &guest);
+  leave(&room);
+}
+
 /* Above max_peers_per_address each is told so, but no more than 64 at once: the
  * next one is closed before a byte is read. */
 TEST_CASE(test_a_crowd_from_one_address) {
@@ -208,6 +237,7 @@ TEST_MODULE(knocks) {
       cmocka_unit_test(test_hosts_of_a_loopback),
       cmocka_unit_test(test_hosts_of_others),
       cmocka_unit_test(test_too_much_before_the_answer),
+      cmocka_unit_test(test_no_idle_in_the_close),
       cmocka_unit_test(test_a_crowd_from_one_address),
   };
   return cmocka_run_group_tests_name("websocket/knocks", tests, NULL, NULL);

@@ -466,6 +466,7 @@ TEST_CASE(test_accept_after_close) {
 static void on_closing(const uvow_result_t *result, void *data) {
   room_t *room = (room_t *)data;
   (void)result;
+  assert_null(uvow_websocket_connect(room->bed.loop, room->url, NULL));
   assert_null(uvow_listener_new(room->bed.loop, NULL));
   assert_int_equal(uvow_error_code(uvow_loop_error(room->bed.loop)),
                    UVOW_ECLOSED);

@@ -105,6 +105,31 @@ TEST_CASE(test_what_waits_outlives_it) {
   script_end(&s);
 }
 
+/* The same of as many as there is room for: nothing is left to go on. */
+TEST_CASE(test_what_waits_when_full) {
+  script_t s;
+  script_init(&s);
+  uvow_websocket_t *ws = ws_open(&s, NULL);
+  for (int i = 0; i < 64; i++)
+    script_text(&s, "m");
+  assert_int_equal(s.paused, 1);
+  uvow__websocket_end(ws, UVOW_EOVERLOAD, 1013, "too much");
+  script_turns(&s);
+  assert_int_equal(ws->state, UVOW__WS_CLOSED);
+  uvow_stream_t *messages = uvow_websocket_messages(ws);
+  for (int i = 0; i < 64; i++) {
+    ws_log_next(&s, messages);
+    script_turns(&s);
+    script_expect(&s, "m");
+  }
+  ws_log_next(&s, messages);
+  script_turns(&s);
+  script_expect(&s, "end!EOVERLOAD");
+  uvow_stream_unref(messages);
+  uvow_websocket_unref(ws);
+  script_end(&s);
+}
+
 /* Behind our own close frame the peer's has to be found: what comes before it
  * and finds no room is dropped, the rest isn't. */
 TEST_CASE(test_closing_reads_on) {
@@ -404,6 +429,7 @@ TEST_MODULE(messages) {
       cmocka_unit_test(test_bytes_pause),
       cmocka_unit_test(test_kinds),
       cmocka_unit_test(test_what_waits_outlives_it),
+      cmocka_unit_test(test_what_waits_when_full),
       cmocka_unit_test(test_closing_reads_on),
       cmocka_unit_test(test_a_close_waits_for_the_reader),
       cmocka_unit_test(test_a_close_waits_for_each),

@@ -2,6 +2,7 @@
 #include "support/ws_end.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 TEST_CASE(test_text_and_binary) {
   script_t s;
@@ -263,6 +264,84 @@ TEST_CASE(test_pings) {
   script_end(&s);
 }
 
+/* A pong that nobody waits for, however much it looks like ours. */
+TEST_CASE(test_a_stray_pong) {
+  static const uint8_t first[8] = {0, 0, 0, 0, 0, 0, 0, 1};
+  script_t s;
+  script_init(&s);
+  uvow_websocket_t *ws = ws_open(&s, NULL);
+  script_frame(&s, 0x8A, first, sizeof(first));
+  WS_WATCH(&s, a, uvow_websocket_ping(ws));
+  script_turns(&s);
+  script_expect(&s, "");
+  script_frame(&s, 0x8A, first, sizeof(first));
+  script_expect(&s, "a=");
+  uvow_websocket_unref(ws);
+  script_end(&s);
+}
+
+/* More than may ever wait is refused at once, open or not. */
+TEST_CASE(test_more_than_may_wait) {
+  char text[501];
+  uvow_websocket_options_t options = {.size = sizeof(options),
+                                      .max_unsent_bytes = 400};
+  script_t s;
+  script_init(&s);
+  memset(text, 'x', sizeof(text) - 1);
+  text[500] = '\0';
+  uvow_websocket_t *ws = ws_connect(&s, &options);
+  assert_int_equal(uvow_websocket_send(ws, uvow_value_text(text)),
+                   UVOW_EOVERLOAD);
+  script_connected(&s);
+  script_accept(&s);
+  s.sent_at = s.sent_len;
+  assert_int_equal(uvow_websocket_send(ws, uvow_value_text(text)),
+                   UVOW_EOVERLOAD);
+  assert_int_equal(uvow_websocket_send(ws, uvow_value_text("fits")), 0);
+  script_turns(&s);
+  script_expect_sent(&s, "fits");
+  uvow_websocket_unref(ws);
+  script_end(&s);
+}
+
+/* What waited for the last part was taken: without memory for it, it ends. */
+static int end_without_memory(int open, size_t fails, char *text) {
+  script_t s;
+  script_init(&s);
+  uvow_websocket_t *ws = open ? ws_open(&s, NULL) : ws_connect(&s, NULL);
+  assert_int_equal(uvow_websocket_send_part(ws, uvow_value_text("1"), 0), 0);
+  script_turns(&s);
+  assert_int_equal(uvow_websocket_send(ws, uvow_value_text(text)), 0);
+  script_turns(&s);
+  s.alloc->fail_at = s.alloc->calls + fails;
+  s.alloc->fail_all_after = 1;
+  int rc = uvow_websocket_send_part(ws, uvow_value_text("2"), 1);
+  s.alloc->fail_at = 0;
+  s.alloc->fail_all_after = 0;
+  script_turns(&s);
+  int ended = ws->state == UVOW__WS_CLOSED;
+  if (rc == UVOW_ENOMEM) /* it may be sent again */
+    assert_int_equal(uvow_websocket_send_part(ws, uvow_value_text("2"), 1), 0);
+  uvow_websocket_unref(ws);
+  script_end(&s);
+  return ended;
+}
+
+TEST_CASE(test_no_memory_for_what_waits) {
+  enum { SIZE = 200000 };
+  char *text = (char *)malloc(SIZE + 1);
+  assert_non_null(text);
+  memset(text, 'x', SIZE);
+  text[SIZE] = '\0';
+  for (int open = 0; open < 2; open++) {
+    int ended = 0;
+    for (size_t fails = 1; fails < 6; fails++)
+      ended += end_without_memory(open, fails, text);
+    assert_true(ended > 0 && ended < 5);
+  }
+  free(text);
+}
+
 /* The sink of a channel: paced by what has left, and closes at its end. */
 TEST_CASE(test_sink) {
   char text[601];
@@ -366,6 +445,9 @@ TEST_MODULE(send) {
       cmocka_unit_test(test_close_when_full),
       cmocka_unit_test(test_room_before_it_is_open),
       cmocka_unit_test(test_pings),
+      cmocka_unit_test(test_a_stray_pong),
+      cmocka_unit_test(test_more_than_may_wait),
+      cmocka_unit_test(test_no_memory_for_what_waits),
       cmocka_unit_test(test_sink),
       cmocka_unit_test(test_sink_dropped),
       cmocka_unit_test(test_sink_of_no_message),
