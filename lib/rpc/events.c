@@ -133,7 +133,6 @@ int uvow__events_give(uvow__events_t *events, const uvow__msg_t *msg,
 
 /* Out of all lists. */
 static void leave(listener_t *listener) {
-  uvow__task_cancel(&listener->gone);
   uvow__list_remove(&listener->link);
   uvow__list_remove(&listener->member);
   if (listener->name)
@@ -157,7 +156,7 @@ void uvow__events_end(uvow__events_t *events, const uvow_error_t *error) {
     listener_t *listener =
         UVOW__CONTAINER(events->everyone.next, listener_t, member);
     leave(listener);
-    uvow__feed_end(&listener->out, error);
+    uvow__feed_end(&listener->out, error, &listener->gone);
   }
 }
 
@@ -202,9 +201,10 @@ uvow_stream_t *uvow_peer_events_with(uvow_peer_t *peer, const char *name,
   uvow__list_init(&listener->link);
   uvow__list_init(&listener->member);
   if (error || uvow__peer_is_over(peer))
-    uvow__feed_end(&listener->out, error ? error : uvow__peer_why(peer));
+    uvow__feed_end(&listener->out, error ? error : uvow__peer_why(peer),
+                   &listener->gone);
   else if (listen_to(listener, listeners_of(peer), name))
-    uvow__feed_end(&listener->out, uvow__error_nomem());
+    uvow__feed_end(&listener->out, uvow__error_nomem(), &listener->gone);
   uvow_error_unref(error);
   return &listener->out;
 }

@@ -66,10 +66,14 @@ void uvow__feed_put(uvow_stream_t *stream, uvow__slice_t text,
     uvow__feed_fail(stream, uvow__error_nomem());
 }
 
-void uvow__feed_end(uvow_stream_t *stream, const uvow_error_t *error) {
+/* Who waited for one item only, lets go by the end: so the task is taken out of
+ * the queue behind that, before the stream may be freed. */
+void uvow__feed_end(uvow_stream_t *stream, const uvow_error_t *error,
+                    uvow__task_t *let_go) {
   if (error)
     uvow__stream_fail(stream, uvow_error_ref(error));
   else
     uvow__stream_end(stream, uvow_value_none());
+  uvow__task_cancel(let_go);
   uvow__stream_sink_gone(stream);
 }

@@ -226,11 +226,11 @@ static void run_settled(uvow__task_t *task) {
   parts_t *parts = UVOW__CONTAINER(task, parts_t, settled);
   uvow_stream_t *s = &parts->out;
   uvow_future_t *answer = parts->answer;
-  uvow__task_cancel(&parts->let_go);
   if (answer->state == UVOW_REJECTED)
     uvow__stream_fail(s, uvow_error_ref(answer->u.error));
   else
     uvow__stream_end(s, uvow__future_share(answer));
+  uvow__task_cancel(&parts->let_go); /* see uvow__feed_end */
   uvow_future_unref(answer);
   uvow__stream_sink_gone(s);
 }
@@ -309,6 +309,6 @@ uvow_peer_request_stream_with(uvow_peer_t *peer, const char *method,
     return &parts->out;
   }
   uvow__future_drop(parts->answer);
-  uvow__feed_end(&parts->out, uvow__error_nomem());
+  uvow__feed_end(&parts->out, uvow__error_nomem(), &parts->let_go);
   return &parts->out;
 }

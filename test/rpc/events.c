@@ -164,6 +164,19 @@ TEST_CASE(test_let_go) {
   script_end(&s);
 }
 
+/* Only one event is waited for: so the end is what lets go. */
+TEST_CASE(test_first_of_none) {
+  script_t s;
+  start(&s);
+  script_mark_t a = script_mark(&s, "a");
+  script_watch(uvow_stream_first(uvow_peer_events(s.client, "n")), &a);
+  script_watch(uvow_stream_first(uvow_peer_events(s.client, NULL)), &a);
+  uvow_peer_end(s.client);
+  script_turns(&s);
+  script_expect(&s, "a!ECLOSED a!ECLOSED");
+  script_end(&s);
+}
+
 static uvow_stream_t *with(script_t *s, size_t max_items, uvow_full_t full) {
   uvow_stream_options_t options = {.size = sizeof(options)};
   options.max_items = max_items;
@@ -436,13 +449,14 @@ TEST_CASE(test_warm) {
 
 TEST_MODULE(events) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_by_name),        cmocka_unit_test(test_several),
-      cmocka_unit_test(test_names),          cmocka_unit_test(test_methods_too),
-      cmocka_unit_test(test_let_go),         cmocka_unit_test(test_full),
-      cmocka_unit_test(test_default_bound),  cmocka_unit_test(test_wrong),
-      cmocka_unit_test(test_reconnects),     cmocka_unit_test(test_ends),
-      cmocka_unit_test(test_pair),           cmocka_unit_test(test_no_deadlock),
-      cmocka_unit_test(test_without_memory), cmocka_unit_test(test_warm),
+      cmocka_unit_test(test_by_name),     cmocka_unit_test(test_several),
+      cmocka_unit_test(test_names),       cmocka_unit_test(test_methods_too),
+      cmocka_unit_test(test_let_go),      cmocka_unit_test(test_first_of_none),
+      cmocka_unit_test(test_full),        cmocka_unit_test(test_default_bound),
+      cmocka_unit_test(test_wrong),       cmocka_unit_test(test_reconnects),
+      cmocka_unit_test(test_ends),        cmocka_unit_test(test_pair),
+      cmocka_unit_test(test_no_deadlock), cmocka_unit_test(test_without_memory),
+      cmocka_unit_test(test_warm),
   };
   return cmocka_run_group_tests_name("rpc/events", tests, NULL, NULL);
 }

@@ -124,6 +124,31 @@ TEST_CASE(test_let_go) {
 }
 
 /* Who doesn't read loses the request, not the connection. */
+/* One item is waited for and nothing else: so the end is what lets go. */
+TEST_CASE(test_only_one_asked_for) {
+  static const struct {
+    const char *text;
+    const char *log;
+  } cases[] = {
+      {"{\"id\":1,\"ok\":[12]}", "a!ECLOSED"},
+      {"{\"id\":1,\"error\":{\"code\":5}}", "a!EREMOTE:ANSWERED"},
+      {NULL, "a!ELOST:MAYBE"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    script_t s;
+    start(&s);
+    script_mark_t a = script_mark(&s, "a");
+    script_watch(uvow_stream_first(ask(&s)), &a);
+    if (cases[i].text)
+      script_text(&s, cases[i].text);
+    else
+      script_hang_up(&s, UV_ECONNRESET);
+    script_turns(&s);
+    script_expect(&s, cases[i].log);
+    script_end(&s);
+  }
+}
+
 TEST_CASE(test_full) {
   script_t s;
   start(&s);
@@ -432,6 +457,7 @@ TEST_MODULE(partial) {
       cmocka_unit_test(test_late_reader),
       cmocka_unit_test(test_errors),
       cmocka_unit_test(test_let_go),
+      cmocka_unit_test(test_only_one_asked_for),
       cmocka_unit_test(test_full),
       cmocka_unit_test(test_behind_the_end),
       cmocka_unit_test(test_progress),
