@@ -281,8 +281,11 @@ class Site:
     def nav_group(self, title, places, here, start):
         """A title doesn't say again what the group's says: "How to"."""
         def short(place):
-            said = self.pages[place][0].removeprefix(f"{title} ")
-            return html.escape(said[0].upper() + said[1:])
+            said = self.pages[place][0]
+            if said.startswith(f"{title} "):
+                said = said.removeprefix(f"{title} ")
+                said = said[0].upper() + said[1:]
+            return html.escape(said)
         items = "".join(
             f'<li><a {"class=here " if place == here else ""}'
             f'href="{os.path.relpath(place, start)}">{short(place)}</a></li>'

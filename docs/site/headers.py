@@ -131,6 +131,8 @@ def declared(member):
         if member.find("type") is not None else ""
     name = member.findtext("name")
     args = squeezed(member.findtext("argsstring"))
+    if kind.endswith("(*"):  # a callback: "int(*"
+        kind = re.sub(r"(\w)\(\*$", r"\1 (*", kind)
     glue = "" if kind.endswith(("*", "(")) else " "
     return f"{kind}{glue}{name}{args}"
 
@@ -168,7 +170,8 @@ def struct(xml, ref, typedefs):
         return None  # within another one, and shown there
     members, at, text = [], 0, []
     for member in node.iter("memberdef"):
-        if member.get("kind") != "variable":
+        if member.get("kind") != "variable" or re.match(
+                r"reserved\d*$", member.findtext("name")):
             continue
         # One that follows at once shares the docstring of the one before.
         text = text_of(member) or (text if line(member) == at + 1 else [])

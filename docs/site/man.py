@@ -50,11 +50,18 @@ def symbol(found, out):
         out += [line for line in inner if line != ".PP"]
 
 
+def uncapitalized(title):
+    """As a NAME line has it: "Futures" small, "JSON" as it is."""
+    first = title.split()[0]
+    return title if first[1:] != first[1:].lower() \
+        else title[0].lower() + title[1:]
+
+
 def page(header, version, others):
     """The page of a header."""
     stem = header.name.split(".")[0]
     out = [f'.TH "UVOW\\-{stem.upper()}" 3 "" "uvow {version}" "uvow"',
-           ".SH NAME", f"uvow\\-{stem} \\- {escaped(header.title.lower())}",
+           ".SH NAME", f"uvow\\-{stem} \\- {escaped(uncapitalized(header.title))}",
            ".SH SYNOPSIS", ".nf", f"\\fB#include <uvow/{header.name}>\\fR"]
     for found in header.symbols:
         if found.kind == "function":
@@ -63,7 +70,8 @@ def page(header, version, others):
     out += [".fi", ".SH DESCRIPTION"]
     blocks(header.text, out)
     for title, kinds in (("TYPES", ("type", "struct", "enum", "callback")),
-                         ("MACROS", ("macro", "data")),
+                         ("MACROS", ("macro",)),
+                         ("DATA", ("data",)),
                          ("FUNCTIONS", ("function",))):
         chosen = [s for s in header.symbols if s.kind in kinds]
         if chosen:
