@@ -96,7 +96,8 @@ UVOW_API int uvow_call_wants_answer(const uvow_call_t *call);
 /**
  * Who calls: to request of it, notify it, keep data with it.
  *
- * Returns borrowed (uvow_peer_ref keeps it), or NULL: no memory. Since 0.2.
+ * Returns borrowed (valid until the method returns, or releases the last owner;
+ * uvow_peer_ref keeps it), or NULL: no memory. Since 0.2.
  */
 UVOW_API uvow_peer_t *uvow_call_peer(const uvow_call_t *call);
 

@@ -315,7 +315,7 @@ UVOW_API int uvow_websocket_choose(uvow_websocket_t *ws,
 UVOW_API int uvow_websocket_refuse(uvow_websocket_t *ws, int status,
                                    const char *text);
 /** The WebSocket in an item: borrowed (as long as the item), or NULL. */
-UVOW_NEW uvow_websocket_t *uvow_result_websocket(const uvow_result_t *item);
+UVOW_API uvow_websocket_t *uvow_result_websocket(const uvow_result_t *item);
 /** One more owner. Returns its argument; accepts NULL. */
 UVOW_NEW uvow_websocket_t *uvow_websocket_ref(uvow_websocket_t *ws);
 /** One owner less; when ws, its messages and its sinks have none left, it's
