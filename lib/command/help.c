@@ -42,7 +42,7 @@ static void put_overview(FILE *out) {
     fprintf(out, "%*s%s\n", width < 44 ? 44 - width : 1, "", command->summary);
   }
   fputs(
-      "       uvow completion bash|zsh|fish       for a shell to read\n"
+      "       uvow completion bash|zsh|fish        for a shell to read\n"
       "       uvow --version\n"
       "\n"
       "uvow COMMAND --help says more.\n",

@@ -23,7 +23,7 @@ void uvow__feed_put(uvow_stream_t *stream, uvow__slice_t text,
 /* Fails it, and cancels its source. Takes the error. */
 void uvow__feed_fail(uvow_stream_t *stream, uvow_error_t *error);
 /* The source has ended, and the stream with it: as an error, which it borrows;
- * NULL: in order. let_go: the task of uvow__feed_soon; it is not run any more. */
+ * NULL: in order. let_go: the task of uvow__feed_soon, taken out. */
 void uvow__feed_end(uvow_stream_t *stream, const uvow_error_t *error,
                     uvow__task_t *let_go);
 /* The task runs soon, unless it is queued already. */

@@ -147,7 +147,7 @@ int uvow_result_get_text(const uvow_result_t *result, const char *pointer,
   uvow__field_t field;
   int rc = find(result, pointer, ret_text, &field);
   rc = rc ? rc : uvow__field_text(&field, ret_text);
-  return got(result, rc, "leads to no string without U+0000");
+  return got(result, rc, "leads to no string, or to one with U+0000");
 }
 
 int uvow_result_get_slice(const uvow_result_t *result, const char *pointer,
