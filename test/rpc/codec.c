@@ -368,7 +368,7 @@ TEST_CASE(test_codec_of_server) {
 
 /* Without a state nothing is written: that is made again when it is next asked
  * for. One that nobody frees is the application's. */
-TEST_CASE(test_no_state) {
+TEST_CASE(test_no_state_to_write) {
   coder_t coder = {.stateless = 1};
   speech_t x;
   prepare(&x);
@@ -465,7 +465,7 @@ TEST_MODULE(codec) {
       cmocka_unit_test(test_codec_of_a_group),
       cmocka_unit_test(test_codec_of_client),
       cmocka_unit_test(test_codec_of_server),
-      cmocka_unit_test(test_no_state),
+      cmocka_unit_test(test_no_state_to_write),
       cmocka_unit_test(test_group_of_a_client),
       cmocka_unit_test(test_no_codec),
   };
