@@ -56,9 +56,9 @@ static const row_t rows[] = {
     {UVOW_ECLOSED, 4000, FATAL_4XXX},
     {UVOW_ECLOSED, 4403, FATAL_4XXX},
     {UVOW_ECLOSED, 4999, FATAL_4XXX},
-    {UVOW_ECLOSED, 5000, 0},
     {UVOW_ELOST, 401, 0},
     {UVOW_ELOST, 4403, 0},
+    {UVOW_EREMOTE, 0, FATAL | FATAL_4XXX},
     {UVOW_ETIMEDOUT, 0, 0},
 };
 
