@@ -59,8 +59,8 @@ uvow_future_t *uvow_work_own(uvow_loop_t *loop, uvow_work_cb work, void *data,
 /* What a request brought into op->bytes. */
 static void end_random(uvow__op_t *op, int64_t result) {
   uvow__bytes_t *bytes = op->bytes;
-  if (result < 0 || !bytes) {
-    uvow__op_fail(op, result < 0 ? (int)result : UVOW_ENOMEM, NULL);
+  if (result < 0) {
+    uvow__op_fail(op, (int)result, NULL);
     return;
   }
   op->bytes = NULL;

@@ -173,8 +173,8 @@ static uvow__op_t *op_of(uvow_file_t *file, const char *what,
 
 static void end_read(uvow__op_t *op, int64_t result) {
   uvow__bytes_t *bytes = op->bytes;
-  if (result < 0 || !bytes) {
-    uvow__op_fail(op, result < 0 ? (int)result : UVOW_ENOMEM, op->file->path);
+  if (result < 0) {
+    uvow__op_fail(op, (int)result, op->file->path);
     return;
   }
   op->bytes = NULL;

@@ -67,6 +67,36 @@ TEST_CASE(a_question_and_its_answer) {
   close_scene(&s);
 }
 
+/* A datagram is made of an address and bytes; a result may have none. */
+TEST_CASE(what_is_no_datagram) {
+  static const struct {
+    const char *bytes;
+    size_t len;
+    const char *address;
+    int rc;
+  } cases[] = {{"x", 1, NULL, UVOW_EINVAL},
+               {"x", 1, "a name", UVOW_EINVAL},
+               {NULL, 1, "127.0.0.1", UVOW_EINVAL},
+               {NULL, 0, "127.0.0.1", 0},
+               {"x", 1, "::1", 0}};
+  uvow_result_t r;
+  scene_t s;
+  open_scene(&s);
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    uvow_value_t value = uvow_value_datagram(s.bed.loop, cases[i].bytes,
+                                             cases[i].len, cases[i].address, 1);
+    uvow_future_t *f = uvow_future_fulfilled(s.bed.loop, value);
+    assert_int_equal(loop_bed_wait(&s.bed, f, &r), cases[i].rc);
+    if (cases[i].rc)
+      assert_null(uvow_result_from(&r, NULL));
+    else
+      assert_string_equal(uvow_result_from(&r, NULL), cases[i].address);
+  }
+  uvow_value_t none = uvow_value_datagram(NULL, "x", 1, "127.0.0.1", 1);
+  uvow_value_clear(&none);
+  close_scene(&s);
+}
+
 /* What nobody reads stops the socket; who reads on has all of it, in order. */
 TEST_CASE(a_reader_that_waits) {
   char text[20];
@@ -467,6 +497,7 @@ TEST_CASE(every_send_may_have_to_wait) {
 TEST_MODULE(udp) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_question_and_its_answer),
+      cmocka_unit_test(what_is_no_datagram),
       cmocka_unit_test(a_reader_that_waits),
       cmocka_unit_test(one_peer),
       cmocka_unit_test(halves_end),
