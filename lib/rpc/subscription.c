@@ -206,9 +206,7 @@ static void fail_unnamed(uvow__sub_t *sub) {
     uvow__peer_fail(peer, UVOW_ENOMEM);
     return;
   }
-  uvow__feed_fail(&sub->out, uvow__error_nomem());
-  if (sub->let_go)
-    (void)uvow__sub_leave(sub);
+  uvow__feed_fail(&sub->out, uvow__error_nomem()); /* nobody let go: see (1) */
 }
 
 /* The request is answered. */

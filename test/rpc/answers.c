@@ -170,6 +170,23 @@ TEST_CASE(that_is_none_is_refused) {
   }
 }
 
+/* One that can't be meant as a call is nobody's, and not answered: two ends that
+ * did so would never end. */
+TEST_CASE(that_is_none_is_not_answered) {
+  two_t x;
+  start_two(&x, "jsonrpc2", (uvow_peer_options_t){0});
+  assert_int_equal(
+      uvow_peer_send(x.s.client,
+                     uvow_value_text("{\"jsonrpc\":\"2.0\",\"id\":9,"
+                                     "\"result\":1,\"error\":2}")),
+      0);
+  script_turns(&x.s);
+  script_expect(&x.s,
+                "stray:{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":1,"
+                "\"error\":2}");
+  end_two(&x);
+}
+
 /* What was given up is owed, also where nothing ever waits for that. */
 TEST_CASE(of_what_was_given_up) {
   two_t x;
@@ -203,6 +220,7 @@ TEST_MODULE(answers) {
       cmocka_unit_test(of_the_rest_of_an_array),
       cmocka_unit_test(a_fault_before_a_loss),
       cmocka_unit_test(that_is_none_is_refused),
+      cmocka_unit_test(that_is_none_is_not_answered),
       cmocka_unit_test(of_what_was_given_up),
   };
   return cmocka_run_group_tests_name("rpc/answers", tests, NULL, NULL);

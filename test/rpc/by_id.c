@@ -178,6 +178,24 @@ TEST_CASE(in_words_of_its_own) {
   script_end(&s);
 }
 
+/* Refused, and let go of before that was seen: there is nothing to unsubscribe. */
+TEST_CASE(refused_and_let_go_at_once) {
+  script_t s;
+  start(&s, 0);
+  uvow_subscription_options_t options = by_id();
+  options.unsubscribe = "unsub";
+  uvow_stream_t *stream = subs_with(&s, &options);
+  expect_first(&s);
+  uvow__runtime_enter(&s.loop->rt);
+  uvow_stream_unref(stream);
+  script_text(&s, "{\"id\":1,\"error\":{\"code\":1,\"message\":\"no\"}}");
+  uvow__runtime_leave(&s.loop->rt);
+  script_turns(&s);
+  script_expect_sent(&s, "");
+  assert_true(uvow__list_empty(&s.client->session.subscriptions.all));
+  subs_end(&s);
+}
+
 /* Its request ran out of time, and the connection ends in the same turn: that is
  * why it ended, and it isn't asked for again. */
 TEST_CASE(late_and_lost_at_once) {
@@ -235,6 +253,7 @@ TEST_MODULE(by_id) {
       cmocka_unit_test(let_go_of_before_it_is_sent),
       cmocka_unit_test(of_an_event_no_part_is_an_item),
       cmocka_unit_test(in_words_of_its_own),
+      cmocka_unit_test(refused_and_let_go_at_once),
       cmocka_unit_test(late_and_lost_at_once),
       cmocka_unit_test(a_close_ends_each),
   };

@@ -249,6 +249,8 @@ TEST_CASE(test_results) {
   assert_int_equal(uvow_future_peek(f, &result), 0);
   assert_int_equal(uvow_result_is_binary(&result), 0);
   assert_int_equal(uvow_result_is_binary(NULL), 0);
+  assert_null(uvow_result_json(&result));
+  assert_null(uvow_result_json(NULL));
   uvow_future_unref(f);
   script_turns(&s);
   script_expect_unhandled(&s, "UVOW_EPAYLOAD");

@@ -5,6 +5,7 @@
 #include "support/parts.h"
 
 #include <uvow/group.h>
+#include <uvow/stream.h>
 
 typedef struct two {
   script_t s; /* first */
@@ -49,6 +50,26 @@ static uvow_next_t nothing(uvow_call_t *call, const uvow_result_t *params,
                    : NULL);
 }
 
+static uvow_next_t items(uvow_call_t *call, const uvow_result_t *params,
+                         void *data) {
+  two_t *x = (two_t *)data;
+  uvow_sink_t *sink;
+  if (uvow_call_peer(call) != x->other)
+    return log_it(call, params, data);
+  uvow_stream_t *stream = uvow_stream_new(uvow_call_loop(call), NULL, &sink);
+  assert_int_equal(uvow_sink_push(sink, uvow_value_raw("[1]")), 0);
+  uvow_sink_end_value(sink, uvow_value_none());
+  return uvow_next_stream(stream);
+}
+
+static uvow_next_t trace(uvow_call_t *call, const uvow_result_t *params,
+                         void *data) {
+  const char *parent = uvow_call_traceparent(call);
+  (void)params;
+  script_log(&((two_t *)data)->s, "parent:", parent ? parent : "none");
+  return uvow_next_none();
+}
+
 static void start(two_t *x, const uvow_protocol_t *protocol) {
   uvow_peer_options_t options = {.size = sizeof(options)};
   memset(x, 0, sizeof(*x));
@@ -57,6 +78,8 @@ static void start(two_t *x, const uvow_protocol_t *protocol) {
   x->methods = uvow_methods_new(x->s.loop);
   assert_int_equal(uvow_methods_add(x->methods, "never", never, x), 0);
   assert_int_equal(uvow_methods_add(x->methods, "nothing", nothing, x), 0);
+  assert_int_equal(uvow_methods_add(x->methods, "items", items, x), 0);
+  assert_int_equal(uvow_methods_add(x->methods, "trace", trace, x), 0);
   assert_int_equal(uvow_methods_add(x->methods, NULL, log_it, x), 0);
   options.protocol = protocol;
   options.methods = x->methods;
@@ -190,6 +213,59 @@ TEST_CASE(held_or_not) {
   end(&x);
 }
 
+/* Progress is told with the caller's token if that is one: a string or a number.
+ * Else items are events of the method's name. */
+TEST_CASE(tokens_that_are_none) {
+  static const struct {
+    const char *token;
+    const char *told;
+  } all[] = {{"7", "one:$/progress"},     {"-7", "one:$/progress"},
+             {"\"t\"", "one:$/progress"}, {"true", "one:items"},
+             {"null", "one:items"},       {"{\"t\":1}", "one:items"}};
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    char text[200];
+    two_t x;
+    start(&x, jsonrpc2());
+    snprintf(text, sizeof(text),
+             "{\"jsonrpc\":\"2.0\",\"id\":\"q\",\"method\":\"items\","
+             "\"params\":{\"partialResultToken\":%s}}",
+             all[i].token);
+    say(&x, text);
+    script_turns(&x.s);
+    script_expect(&x.s, all[i].told);
+    end(&x);
+  }
+}
+
+#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+/* What isn't as W3C Trace Context has it is as good as none. */
+TEST_CASE(parents_that_are_none) {
+  static const struct {
+    const char *parent;
+    const char *told;
+  } all[] = {{"\"" PARENT "\"", "parent:" PARENT},
+             {"\"\\u0030"
+              "0-0af7651916cd43dd8448eb211c80319c-"
+              "b7ad6b7169203331-01\"",
+              "parent:none"},
+             {"\"00-0\"", "parent:none"},
+             {"5", "parent:none"},
+             {"null", "parent:none"}};
+  for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    char text[200];
+    two_t x;
+    start(&x, jsonrpc2());
+    snprintf(text, sizeof(text),
+             "{\"jsonrpc\":\"2.0\",\"traceparent\":%s,\"method\":\"trace\"}",
+             all[i].parent);
+    say(&x, text);
+    script_turns(&x.s);
+    script_expect(&x.s, all[i].told);
+    end(&x);
+  }
+}
+
 TEST_MODULE(two) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(work_that_nobody_waits_for),
@@ -197,6 +273,8 @@ TEST_MODULE(two) {
       cmocka_unit_test(canceled_twice),
       cmocka_unit_test(both_in_one_group),
       cmocka_unit_test(held_or_not),
+      cmocka_unit_test(tokens_that_are_none),
+      cmocka_unit_test(parents_that_are_none),
   };
   return cmocka_run_group_tests_name("rpc/two", tests, NULL, NULL);
 }
