@@ -56,9 +56,11 @@ static void results_ref(void *ptr) {
   ((uvow_results_t *)ptr)->refs++;
 }
 
+#ifdef UVOW_DEBUG
 size_t uvow__results_owners(const uvow_results_t *results) {
   return results->refs;
 }
+#endif
 
 /* One owner less; without any, it goes to the list. */
 static void results_unref(uvow_results_t *results, uvow__list_t *dying) {

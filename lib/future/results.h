@@ -14,7 +14,9 @@ uvow_results_t *uvow__results_new(uvow__runtime_t *rt, size_t count);
 void uvow__results_set(uvow_results_t *results, size_t i, uvow_value_t value);
 
 /* How many own them. */
+#ifdef UVOW_DEBUG
 size_t uvow__results_owners(const uvow_results_t *results);
+#endif
 
 static inline uvow_value_t uvow__results_value(uvow_results_t *results) {
   return uvow_value_ptr(&uvow_type_results, results);

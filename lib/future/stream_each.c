@@ -94,13 +94,11 @@ static void wait_for(each_t *each, uvow_future_t *inner) {
   uvow__future_watch(inner, &each->task);
 }
 
-/* What the callback has answered. */
+/* What the callback has answered, but for passing. */
 static UVOW__APART void go_on(each_t *each, uvow_next_t *next) {
   uvow_future_t *f = future_of(each);
   uvow__next_plain(next);
   switch (next->kind) {
-  case UVOW_NEXT_PASS:
-    break;
   case UVOW_NEXT_VALUE:
     if (next->u.value.type)
       uvow__value_release_later(each->stream->rt, next->u.value);

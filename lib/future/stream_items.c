@@ -56,11 +56,8 @@ int uvow__items_reserve(uvow__items_t *items, const uvow__mem_t *mem) {
 int uvow__items_reserve_all(uvow__items_t *items, const uvow__mem_t *mem,
                             size_t count) {
   size_t cap = items->cap;
-  while (cap < count) {
-    if (cap > SIZE_MAX / 2)
-      return UVOW_ENOMEM;
+  while (cap < count) /* which somebody has pointers to */
     cap *= 2;
-  }
   return cap == items->cap ? 0 : grow(items, mem, cap);
 }
 

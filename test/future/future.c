@@ -386,51 +386,6 @@ static void attach_other(turn_mark_t *mark) {
 
 /* a's root runs first, and attaches c to what b waits for: in whose root it
  * runs then, before d. */
-/* What a link is, for who asks what a future waits for. */
-TEST_CASE(kinds_are_named) {
-  turn_t turn;
-  turn_init(&turn);
-  turn_mark_t a = turn_mark(&turn, "a");
-  uvow_promise_t *p, *q;
-  uvow_future_t *root = uvow_promise_new(turn.loop, &p);
-  uvow_future_t *followed = uvow_promise_new(turn.loop, &q);
-  uvow_future_t *then = uvow_future_then(uvow_future_ref(root), turn_then, &a);
-  uvow_future_t *last =
-      uvow_future_finally(uvow_future_ref(then), turn_finally, &a);
-  uvow_promise_follow(q, uvow_future_ref(root));
-  assert_string_equal(uvow__future_kind(root), "promise");
-  assert_string_equal(uvow__future_kind(then), "then");
-  assert_string_equal(uvow__future_kind(last), "finally");
-  assert_string_equal(uvow__future_kind(followed), "adopted");
-  uvow_promise_fulfill(p, uvow_value_int64(1));
-  turn_run(&turn);
-  turn_expect(&turn, "a+1 a~");
-  assert_string_equal(uvow__future_kind(last), "settled");
-  uvow_future_unref(root);
-  uvow_future_unref(then);
-  uvow_future_unref(last);
-  uvow_future_unref(followed);
-  turn_end(&turn);
-}
-
-/* Outside of a stream, the end of one is a value; a cleanup's is nobody's. */
-TEST_CASE(an_end_is_a_value) {
-  turn_t turn;
-  turn_item_t item;
-  turn_init(&turn);
-  turn_mark_t a = turn_mark(&turn, "a"), b = turn_mark(&turn, "b");
-  turn_mark_t c = turn_mark(&turn, "c");
-  a.next = uvow_next_end(uvow_value_int64(5));
-  b.next = uvow_next_end(turn_item(&turn_type_unique, &item));
-  uvow_future_t *f = uvow_future_fulfilled(turn.loop, uvow_value_none());
-  f = uvow_future_finally(uvow_future_then(f, turn_then, &a), turn_finally, &b);
-  uvow_future_done(f, turn_done, &c);
-  turn_run(&turn);
-  turn_expect(&turn, "a+ b~ c+5");
-  assert_int_equal(item.destroyed, 1);
-  turn_end(&turn);
-}
-
 TEST_CASE(f2_what_is_attached_in_a_drain_goes_behind) {
   for (int settled_first = 0; settled_first < 2; settled_first++) {
     turn_t turn;
@@ -488,8 +443,6 @@ TEST_MODULE(future) {
       cmocka_unit_test(f1_a_null_loop_gives_nothing_and_takes_the_value),
       cmocka_unit_test(f1_peek_shows_what_is_settled),
       cmocka_unit_test(f1_name_gives_its_future_back),
-      cmocka_unit_test(kinds_are_named),
-      cmocka_unit_test(an_end_is_a_value),
       cmocka_unit_test(f2_what_is_attached_in_a_drain_goes_behind),
       cmocka_unit_test(f2_a_canceled_reaction_frees_its_source),
       cmocka_unit_test(f3_a_callback_says_what_comes_next),

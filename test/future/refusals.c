@@ -88,6 +88,62 @@ TEST_CASE(of_nothing) {
   end(&s);
 }
 
+static uvow_next_t pass_item(const uvow_result_t *item, void *data) {
+  *(int *)data += item->error != NULL;
+  return uvow_next_pass();
+}
+
+static uvow_next_t nothing(const uvow_result_t *item, void *data) {
+  (void)item;
+  (void)data;
+  return uvow_next_future(NULL);
+}
+
+/* An error may be an item: a map that passes it on, and one that fails. */
+TEST_CASE(that_are_items) {
+  for (int how = 0; how < 2; how++) {
+    turn_t turn;
+    int errors = 0;
+    turn_init(&turn);
+    uvow_future_t *f =
+        uvow_future_rejected(turn.loop, uvow_error_new(turn.loop, -5, "no"));
+    uvow_stream_t *s = uvow_stream_of_futures(turn.loop, &f, 1);
+    s = uvow_stream_map(s, how ? nothing : pass_item, &errors);
+    turn_mark_t m = turn_mark(&turn, "m"), end = turn_mark(&turn, "end");
+    uvow_future_done(uvow_stream_each(s, turn_then, &m), turn_done, &end);
+    turn_run(&turn);
+    assert_int_equal(errors, !how);
+    if (how)
+      turn_expect(&turn, "end!ENOMEM");
+    else
+      assert_int_equal(m.calls, 1);
+    memset(turn.log, 0, sizeof(turn.log));
+    turn_end(&turn);
+  }
+}
+
+static void sweep_slices(test_alloc_t *alloc, void *data) {
+  static const uvow_slice_t json = {"[1]", 3};
+  turn_t turn;
+  uvow_sink_t *sink = NULL;
+  (void)data;
+  turn_init_with(&turn, alloc);
+  uvow_stream_t *s = uvow_stream_new(turn.loop, NULL, &sink);
+  if (s) {
+    int rc = uvow_sink_push(sink, uvow_value_slice(&json));
+    assert_int_equal(rc, alloc->failed ? UVOW_ENOMEM : 0);
+    assert_int_equal(uvow_stream_waiting(s), rc ? 0 : 1);
+    uvow_sink_end(sink);
+    uvow_stream_unref(s);
+  }
+  turn_end(&turn);
+}
+
+/* What is lent is copied, or it isn't taken. */
+TEST_CASE(of_what_can_not_be_copied) {
+  test_alloc_sweep(sweep_slices, NULL);
+}
+
 TEST_CASE(of_a_sink_that_is_used_up) {
   scene_t s;
   begin(&s);
@@ -290,6 +346,8 @@ TEST_CASE(a_turn_that_cancels_itself) {
 TEST_MODULE(refusals) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(of_nothing),
+      cmocka_unit_test(that_are_items),
+      cmocka_unit_test(of_what_can_not_be_copied),
       cmocka_unit_test(of_a_sink_that_is_used_up),
       cmocka_unit_test(of_a_stream_that_is_read),
       cmocka_unit_test(of_a_loop_that_is_closed),

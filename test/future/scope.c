@@ -36,6 +36,61 @@ static void later(turn_t *turn, uint64_t ms) {
   turn_run(turn);
 }
 
+/* A member that is given up is canceled only where nobody else waits for what
+ * it was made of: a link, another scope. */
+TEST_CASE(a_member_is_not_its_source) {
+  for (int how = 0; how < 3; how++) {
+    scene_t scene;
+    uvow_scope_t *scope;
+    uvow_promise_t *p;
+    scene_init(&scene, &scope, NULL);
+    uvow_scope_t *other = uvow_scope_new(scene.turn.loop);
+    turn_mark_t a = turn_mark(&scene.turn, "a");
+    uvow_future_t *f = uvow_promise_new(scene.turn.loop, &p);
+    uvow_promise_on_cancel(p, turn_cancel, &scene.owner, NULL);
+    if (how == 1)
+      uvow_future_done(uvow_future_ref(f), turn_done, &a);
+    else if (how == 2)
+      uvow_future_done(uvow_scope_add(other, uvow_future_ref(f)), turn_done,
+                       &a);
+    uvow_future_t *member = uvow_scope_add(scope, f);
+    assert_int_equal(uvow_future_cancel(member), 0);
+    turn_run(&scene.turn);
+    turn_expect(&scene.turn, how ? "" : "owner^");
+    uvow_promise_fulfill(p, uvow_value_int64(5));
+    turn_run(&scene.turn);
+    turn_expect(&scene.turn, how ? "a+5" : "");
+    uvow_future_unref(member);
+    uvow_scope_free(scope);
+    uvow_scope_free(other);
+    turn_end(&scene.turn);
+  }
+}
+
+/* Of several times the first to come ends it. */
+TEST_CASE(the_earliest_time_counts) {
+  static const uint64_t times[][2] = {{100, 50}, {50, 100}, {50, 50}};
+  for (int i = 0; i < 3; i++) {
+    scene_t scene;
+    uvow_scope_t *scope;
+    scene_init(&scene, &scope, NULL);
+    add(&scene, 0, scope);
+    for (int k = 0; k < 2; k++)
+      assert_int_equal(uvow_scope_timeout(scope, times[i][k]), 0);
+    turn_run(&scene.turn);
+    later(&scene.turn, 49);
+    assert_int_equal(uvow_future_state(scene.f[0]), UVOW_PENDING);
+    later(&scene.turn, 2);
+    turn_expect(&scene.turn, "owner^");
+    assert_string_equal(turn_result(&scene.turn, scene.f[0]), "!ETIMEDOUT");
+    uvow_promise_free(scene.p[0]);
+    uvow_future_unref(scene.f[0]);
+    uvow_scope_free(scope);
+    turn_run(&scene.turn);
+    turn_end(&scene.turn);
+  }
+}
+
 TEST_CASE(idle_waits_for_all) {
   scene_t scene;
   uvow_scope_t *scope;
@@ -181,6 +236,8 @@ TEST_CASE(every_allocation_fails) {
 
 TEST_MODULE(scope) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_member_is_not_its_source),
+      cmocka_unit_test(the_earliest_time_counts),
       cmocka_unit_test(idle_waits_for_all),
       cmocka_unit_test(ending_cancels_all),
       cmocka_unit_test(a_deadline_for_all),
