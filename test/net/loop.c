@@ -58,6 +58,17 @@ TEST_CASE(test_new_errors) {
       uvow_loop_new(&uv, UVOW_WITH(loop, .allocator = &alloc.allocator)));
   assert_int_equal(UVOW_DEFAULTS(loop)->size, sizeof(options));
   assert_null(UVOW_DEFAULTS(loop)->allocator);
+  for (int missing = 0; missing < 3; missing++) {
+    uvow_allocator_t part = alloc.allocator;
+    if (missing == 0)
+      part.malloc_cb = NULL;
+    else if (missing == 1)
+      part.realloc_cb = NULL;
+    else
+      part.free_cb = NULL;
+    options.allocator = &part;
+    assert_null(uvow_loop_new(&uv, &options));
+  }
   assert_int_equal(uv_loop_close(&uv), 0);
 }
 

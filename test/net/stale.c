@@ -90,6 +90,18 @@ TEST_CASE(one_that_cannot_be_tried_stays) {
   folder_remove(&x.folder);
 }
 
+/* It is another by now, or none. */
+TEST_CASE(one_that_changes_meanwhile_stays) {
+  fixture_t x;
+  start(&x, NULL);
+  leave_socket(&x);
+  faults_begin("uv_fs_lstat", UV_ENOENT, 2, 1);
+  assert_false(uvow__stale_remove(x.path));
+  assert_int_equal(faults_end(), 1);
+  assert_true(is_there(x.path));
+  folder_remove(&x.folder);
+}
+
 TEST_CASE(one_that_listens_stays) {
   fixture_t x;
   start(&x, NULL);
@@ -209,6 +221,7 @@ TEST_MODULE(stale) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_gone_servers_is_removed),
       cmocka_unit_test(one_that_cannot_be_tried_stays),
+      cmocka_unit_test(one_that_changes_meanwhile_stays),
       cmocka_unit_test(one_that_listens_stays),
       cmocka_unit_test(one_with_a_full_queue_stays),
       cmocka_unit_test(another_type_of_socket_stays),

@@ -1,6 +1,7 @@
 /* What the system tells: the environment and addresses. */
 #include "net/system.h"
 
+#include "support/faults.h"
 #include "support/support.h"
 
 #include <uv.h>
@@ -51,6 +52,20 @@ TEST_CASE(it_survives_no_memory) {
   uv_os_unsetenv(NAME);
 }
 
+/* The system's own trouble, as it's asked how long it is, and then for it. */
+TEST_CASE(a_variable_that_cannot_be_read) {
+  char *text = NULL;
+  uv_os_setenv(NAME, "value");
+  for (size_t at = 1; at <= 2; at++) {
+    faults_begin("uv_os_getenv", UV_EIO, at, 1);
+    assert_int_equal(uvow__system_env(&uvow__mem_default, NAME, &text), UV_EIO);
+    assert_int_equal(faults_end(), 1);
+    assert_null(text);
+  }
+  expect_env("value");
+  uv_os_unsetenv(NAME);
+}
+
 TEST_CASE(addresses_are_told_from_names) {
   static const struct {
     const char *text;
@@ -87,6 +102,7 @@ TEST_MODULE(system) {
       cmocka_unit_test(codes_of_libuv_have_names),
       cmocka_unit_test(a_variable_is_read_whole),
       cmocka_unit_test(it_survives_no_memory),
+      cmocka_unit_test(a_variable_that_cannot_be_read),
       cmocka_unit_test(addresses_are_told_from_names),
   };
   return cmocka_run_group_tests_name("net/system", tests, NULL, NULL);

@@ -280,6 +280,27 @@ TEST_CASE(test_close_early) {
   }
 }
 
+/* Before it is open there is no socket: nothing can be written, and what it is
+ * asked is nothing yet. */
+TEST_CASE(test_nothing_before_it_is_open) {
+  static const char text[] = "x";
+  fixture_t x;
+  uvow__buf_t out;
+  assert_int_equal(start(&x, "127.0.0.1"), 0);
+  connect_to(&x, "localhost", x.port);
+  uvow__buf_init(&out, uvow__loop_mem(x.s.loop), SIZE_MAX);
+  assert_int_equal(uvow__buf_append(&out, text, 1), 0);
+  assert_int_equal(x.a.stream->ops->write(x.a.stream, &out), UV_ENOTCONN);
+  assert_int_equal(uvow__buf_size(&out), 1); /* it's still the caller's */
+  uvow__buf_done(&out);
+  x.a.stream->ops->pause(x.a.stream, 1);
+  x.a.stream->ops->pause(x.a.stream, 0);
+  assert_int_equal(x.a.stream->ops->unsent(x.a.stream), 0);
+  assert_int_equal(uvow__io_who(x.a.stream, UVOW__WHO_ADDRESS, &out), 0);
+  assert_int_equal(uvow__buf_size(&out), 0);
+  end(&x);
+}
+
 #define CHUNK ((size_t)4 * 1024 * 1024)
 
 /* More than the sockets hold: it's kept, leaves later, and arrives in order. */
@@ -503,6 +524,7 @@ TEST_MODULE(tcp) {
       cmocka_unit_test(test_unresolved),
       cmocka_unit_test(test_addresses),
       cmocka_unit_test(test_close_early),
+      cmocka_unit_test(test_nothing_before_it_is_open),
       cmocka_unit_test(test_backpressure),
       cmocka_unit_test(test_close_writing),
       cmocka_unit_test(test_large_writes_go_in_pieces),

@@ -138,6 +138,14 @@ TEST_CASE(another_host_is_told_with_the_names_there_are) {
             "is not for localhost", "but for a.test, *.b.test, 10.0.0.1");
 }
 
+/* The root's dot is no part of it; a name may be as short as a letter. */
+TEST_CASE(hosts_of_any_length) {
+  meet_cert(new_cert("x", "DNS:h", 0, 0), "h.", NULL, 0, "", "");
+  meet_cert(new_cert("x", "DNS:h", 0, 0), "h", NULL, 0, "", "");
+  meet_cert(new_cert("x", "DNS:h", 0, 0), "i", NULL,
+            X509_V_ERR_HOSTNAME_MISMATCH, "is not for i", "but for h");
+}
+
 TEST_CASE(another_address_is_told) {
   meet_cert(new_cert("x", "DNS:127.0.0.1,IP:10.0.0.1,IP:fe80::2", 0, 0),
             "127.0.0.1", NULL, X509_V_ERR_IP_ADDRESS_MISMATCH,
@@ -406,6 +414,7 @@ TEST_MODULE(tls_error) {
       cmocka_unit_test(the_systems_cas_do_not_know_ours),
       cmocka_unit_test(the_systems_cas_and_ours_add_up),
       cmocka_unit_test(another_host_is_told_with_the_names_there_are),
+      cmocka_unit_test(hosts_of_any_length),
       cmocka_unit_test(another_address_is_told),
       cmocka_unit_test(a_common_name_alone_is_no_host),
       cmocka_unit_test(a_wildcard_stands_for_one_whole_label),

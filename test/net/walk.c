@@ -62,6 +62,7 @@ TEST_CASE(the_walk_shows_what_is_unsettled) {
   f = uvow_future_then(f, pass, NULL);
   uvow_future_t *settled = uvow_future_fulfilled(loop, uvow_value_none());
   uvow_future_t *timer = uvow_future_delay(loop, 1000000);
+  assert_int_equal(uvow_loop_walk(loop, NULL, NULL), 4); /* counted only */
   assert_int_equal(uvow_loop_walk(loop, look, &seen), 4);
   assert_int_equal(seen.total, 4);
   assert_int_equal(seen.promises, 1);

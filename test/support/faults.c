@@ -115,6 +115,8 @@ static int fails(const char *function, unsigned kind) {
 #define BEGIN(name, params, args) OF_KIND(IS_BEGUN, name, params, args)
 
 OF_KIND(BY_NAME, uv_loop_init, (uv_loop_t * uv), (uv))
+OF_KIND(BY_NAME, uv_os_getenv, (const char *name, char *value, size_t *size),
+        (name, value, size))
 PLAIN(uv_mutex_init, (uv_mutex_t * mutex), (mutex))
 PLAIN(uv_async_init, (uv_loop_t * uv, uv_async_t *async, uv_async_cb cb),
       (uv, async, cb))

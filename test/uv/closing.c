@@ -1,4 +1,5 @@
 /* Who is told of the loop's close begins nothing any more. */
+#include <uvow/thread.h>
 #include <uvow/uv.h>
 
 #include "support/loop_bed.h"
@@ -35,6 +36,8 @@ static void begin_late(const uvow_result_t *result, void *data) {
   expect_no_channel(bed, uvow_pipe_connect(loop, "/none"));
   expect_no_channel(bed, uvow_udp_open(loop, NULL, NULL));
   expect_no_channel(bed, uvow_stdio(loop));
+  uvow_loop_close(loop, NULL, NULL); /* it does */
+  EXPECT_NONE(bed, uvow_thread_loop_new(loop, NULL));
   loop_bed_log(bed, "late");
 }
 

@@ -1,6 +1,7 @@
 /* Listening for WebSockets, and both ends of them on real sockets. */
 #include "websocket/listener.h"
 
+#include "support/faults.h"
 #include "support/loop_bed.h"
 
 #include <stdio.h>
@@ -448,6 +449,41 @@ TEST_CASE(test_a_crowd) {
     crowd(how);
 }
 
+/* The address of who came, as the system says it; "" where it can't. */
+TEST_CASE(test_addresses) {
+  for (int how = 0; how < 3; how++) {
+    uvow_listener_options_t options = {.size = sizeof(options)};
+    room_t room;
+    options.host = how == 0 ? "::1" : "127.0.0.1";
+    memset(&room, 0, sizeof(room));
+    loop_bed_open(&room.bed);
+    room.listener = uvow_listener_new(room.bed.loop, &options);
+    if (!room.listener && how == 0) { /* a system without IPv6 */
+      loop_bed_close(&room.bed, "closed");
+      continue;
+    }
+    assert_non_null(room.listener);
+    snprintf(room.url, sizeof(room.url), "ws://%s:%u/",
+             how == 0 ? "[::1]" : "127.0.0.1",
+             (unsigned)uvow_listener_port(room.listener));
+    uvow_stream_t *accepted = uvow_listener_accept(room.listener);
+    if (how == 2)
+      faults_begin("uv_tcp_getpeername", UV_ENOTCONN, 1, SIZE_MAX);
+    uvow_websocket_t *client = join(&room);
+    uvow_websocket_t *server = take(&room, accepted);
+    if (how == 2)
+      assert_true(faults_end() > 0);
+    static const char *const begins[] = {"[::1]:", "127.0.0.1:", ""};
+    const char *address = uvow_websocket_address(server);
+    assert_memory_equal(address, begins[how], strlen(begins[how]));
+    assert_int_equal(address[0] == '\0', how == 2);
+    uvow_stream_unref(accepted);
+    uvow_websocket_unref(client);
+    uvow_websocket_unref(server);
+    leave(&room);
+  }
+}
+
 /* Asked for when it is over, the stream ends at once. */
 TEST_CASE(test_accept_after_close) {
   uvow_result_t result;
@@ -528,6 +564,7 @@ TEST_MODULE(listener) {
       cmocka_unit_test(test_the_quota_outlives_the_listener),
       cmocka_unit_test(test_idle),
       cmocka_unit_test(test_a_crowd),
+      cmocka_unit_test(test_addresses),
       cmocka_unit_test(test_accept_after_close),
       cmocka_unit_test(test_none_on_a_closed_loop),
       cmocka_unit_test(test_what_is_wrong),
