@@ -75,17 +75,12 @@ static void keep_traceparent(uvow_call_t *call, uvow__slice_t raw) {
 
 /* Few protocols have sessions. */
 static int keep_session(uvow_call_t *call, uvow__slice_t raw) {
-  uvow__slice_t text = raw;
+  uvow__slice_t text;
   uvow__buf_t unescaped;
-  int rc = 0;
   if (!raw.ptr)
     return 0;
   uvow__buf_init(&unescaped, uvow__loop_mem(call->loop), SIZE_MAX);
-  if (raw.len && raw.ptr[0] == '"' && !uvow__json_plain(raw, &text)) {
-    rc = uvow__json_unescape(&unescaped, raw);
-    text.ptr = (const char *)uvow__buf_front(&unescaped);
-    text.len = uvow__buf_size(&unescaped);
-  }
+  int rc = uvow__session_text(raw, &unescaped, &text);
   if (rc == 0) {
     call->session =
         uvow__strndup(uvow__loop_mem(call->loop), text.ptr, text.len);
@@ -99,18 +94,13 @@ static int keep_session(uvow_call_t *call, uvow__slice_t raw) {
 static int keep_message(uvow_call_t *call, const uvow__msg_t *msg,
                         uvow__buf_t *whole) {
   static uvow__buf_t none;
-  uvow__slice_t name = msg->name;
+  uvow__slice_t name;
   uvow__slice_t id = {NULL, 0};
   uvow__buf_t unescaped;
-  int rc = 0;
   if (msg->kind == UVOW__MSG_CALL)
     id = msg->raw_id;
   uvow__buf_init(&unescaped, uvow__loop_mem(call->loop), SIZE_MAX);
-  if (name.ptr && !uvow__json_plain(msg->name, &name)) {
-    rc = uvow__json_unescape(&unescaped, msg->name);
-    name.ptr = (const char *)unescaped.data;
-    name.len = uvow__buf_size(&unescaped);
-  }
+  int rc = uvow__session_text(msg->name, &unescaped, &name);
   if (rc == 0)
     rc = keep_texts(call, name, id);
   if (rc == 0)

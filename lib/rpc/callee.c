@@ -34,7 +34,7 @@ void uvow__callee_init(uvow__callee_t *callee, uvow_loop_t *loop,
   memset(callee, 0, sizeof(*callee));
   callee->loop = loop;
   callee->protocol = protocol;
-  if (protocol && protocol->ids.form == UVOW__IDS_RANDOM)
+  if (protocol->ids.form == UVOW__IDS_RANDOM)
     (void)uvow__loop_random(loop, random, sizeof(random));
   uvow__dialect_init(&callee->dialect, uvow__loop_mem(loop), protocol, random);
   callee->methods = uvow_methods_ref(methods);

@@ -98,7 +98,7 @@ int uvow__key_of(uvow__slice_t raw, uvow__buf_t *buf, uvow__slice_t *ret_key) {
   int64_t number;
   int rc = 0;
   *ret_key = raw;
-  if (raw.len && *raw.ptr == '"' && !uvow__json_plain(raw, &plain)) {
+  if (*raw.ptr == '"' && !uvow__json_plain(raw, &plain)) {
     uvow__buf_t text;
     uvow__buf_init(&text, buf->mem, SIZE_MAX);
     rc = uvow__json_unescape(&text, raw);

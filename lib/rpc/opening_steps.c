@@ -147,12 +147,10 @@ static void go_on(uvow__opening_t *opening) {
     int rc = step->makes ? uvow__maker_run(step->makes, &opening->vars) : 0;
     if (rc == 0)
       rc = send_step(opening, step);
-    if (rc == UVOW_EINVAL)
-      fail_unset(opening, step, "can't be sent");
-    else if (rc)
+    if (rc) {
       fail(opening, rc, "can't be sent", none);
-    if (rc)
       return;
+    }
   }
   if (opening->asks && !opening->asked)
     ask(opening);

@@ -189,7 +189,7 @@ static void on_drain_deadline(uvow__deadline_t *deadline) {
 }
 
 void uvow__peer_drain(uvow_peer_t *peer, int close_code) {
-  if (uvow__peer_is_over(peer) || peer->life.state == UVOW_PEER_CLOSING)
+  if (peer->life.state == UVOW_PEER_CLOSING)
     return;
   peer->life.closing = 1;
   peer->life.close_code = close_code;

@@ -118,7 +118,8 @@ const uvow_error_t *uvow__peer_why(const uvow_peer_t *peer);
 /* Drops the channel, open or not: no callback of it follows. Calls on it are
  * given up. */
 void uvow__peer_drop_channel(uvow_peer_t *peer);
-/* As uvow_peer_close, with this code, without a future. */
+/* As uvow_peer_close, with this code, without a future, of one that isn't over.
+ */
 void uvow__peer_drain(uvow_peer_t *peer, int close_code);
 /* At close, when nothing is under way any more: the close handshake. */
 void uvow__peer_maybe_close(uvow_peer_t *peer);

@@ -355,9 +355,7 @@ uvow_future_t *uvow__peer_ask(uvow_peer_t *peer, const char *method,
                               uvow__slice_t params,
                               const uvow_request_options_t *options,
                               uvow__backlog_t *front) {
-  const uvow_peer_t *whole = peer->kin.within && peer->kin.within->whole
-                                 ? peer->kin.within->whole
-                                 : peer;
+  const uvow_peer_t *whole = peer->kin.within ? peer->kin.within->whole : peer;
   const uvow_protocol_t *protocol = whole->session.callee.protocol;
   asked_t asked = plain;
   if (uvow__protocol_can(protocol, UVOW__OP_SUBSCRIBE))
