@@ -294,6 +294,32 @@ TEST_CASE(test_cancel_queued) {
   end(&x);
 }
 
+/* Twice, before it has run: it is refused once. */
+TEST_CASE(test_cancel_twice) {
+  fixture_t x;
+  uvow_peer_options_t options = default_options();
+  start(&x, &options);
+  call(&x, "5", "wait", "[]");
+  script_turns(&x.s);
+  for (int i = 0; i < 2; i++)
+    uvow__callee_cancel(&x.peer->session.callee, UVOW__SLICE("5"));
+  script_turns(&x.s);
+  script_expect(&x.s, REFUSAL("5", "-32800", "Request canceled"));
+  assert_int_equal(x.canceled, 1);
+  end(&x);
+}
+
+/* An empty name is one, which no method has. */
+TEST_CASE(test_no_name) {
+  fixture_t x;
+  uvow_peer_options_t options = default_options();
+  start(&x, &options);
+  call(&x, "5", "", "[]");
+  script_turns(&x.s);
+  script_expect(&x.s, REFUSAL("5", "-32601", "Method not found"));
+  end(&x);
+}
+
 /* Many, canceled in any order: the index grows with them. */
 TEST_CASE(test_cancel_many) {
   enum { MANY = 150 };
@@ -467,6 +493,8 @@ TEST_MODULE(callee) {
       cmocka_unit_test(test_cancel),
       cmocka_unit_test(test_kept_params),
       cmocka_unit_test(test_cancel_queued),
+      cmocka_unit_test(test_cancel_twice),
+      cmocka_unit_test(test_no_name),
       cmocka_unit_test(test_cancel_many),
       cmocka_unit_test(test_chosen_ids),
       cmocka_unit_test(test_nul),

@@ -211,6 +211,61 @@ TEST_CASE(test_walk_without_memory) {
   end(&x);
 }
 
+static const char two_ways[] =
+    "{\"name\":\"two\",\"call\":{\"id\":\"$id\"},\"notify\":{\"n\":\"$method\"}"
+    ","
+    "\"event\":{\"e\":\"$method\"},\"rules\":[{\"when\":{\"/e\":true},\"is\":"
+    "\"event\",\"name\":\"/e\"},{\"when\":{\"/n\":true},\"is\":\"event\","
+    "\"name\":\"/n\"},{\"is\":\"ok\",\"id\":\"/id\"}]}";
+
+static void on_traced(const uvow_peer_t *peer, uvow_slice_t message,
+                      int is_outgoing, void *data) {
+  char text[64];
+  (void)peer;
+  if (!is_outgoing)
+    return;
+  snprintf(text, sizeof(text), "%.*s", (int)message.len, message.bytes);
+  script_log((script_t *)data, text, "");
+}
+
+/* Both ends of a pair: a server's peer is told by an event, the other by a
+ * notification. One that closes is told nothing any more. */
+TEST_CASE(test_both_ends) {
+  script_t s;
+  uvow_peer_t *a, *b;
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  uvow_trace_t trace = {.size = sizeof(trace), .on_message = on_traced};
+  uvow_protocol_t *protocol =
+      uvow_protocol_parse(two_ways, sizeof(two_ways) - 1, NULL);
+  assert_non_null(protocol);
+  script_init(&s);
+  trace.data = &s;
+  options.protocol = protocol;
+  options.trace = &trace;
+  assert_int_equal(uvow_peer_pair(s.loop, &options, &options, &a, &b), 0);
+  uvow_group_t *group = uvow_group_new(s.loop);
+  assert_int_equal(uvow_group_add(group, a), 0);
+  assert_int_equal(uvow_group_add(group, b), 0);
+  assert_int_equal(uvow_group_notify(group, "m", uvow_value_none()), 0);
+  script_turns(&s);
+  script_expect(&s, "{\"n\":\"m\"} {\"e\":\"m\"}");
+  script_mark_t r = script_mark(&s, "r");
+  script_mark_t c = script_mark(&s, "c");
+  script_watch(uvow_peer_request(a, "wait", uvow_value_none()), &r);
+  script_watch(uvow_peer_close(a), &c); /* once that is answered */
+  script_expect(&s, "{\"id\":1}");
+  assert_int_equal(uvow_group_notify(group, "m", uvow_value_none()), 0);
+  script_expect(&s, "{\"e\":\"m\"}");
+  uvow_peer_end(b);
+  script_turns(&s);
+  script_expect(&s, "r!ECLOSED:MAYBE c=");
+  uvow_group_free(group);
+  uvow_protocol_unref(protocol);
+  uvow_peer_unref(a);
+  uvow_peer_unref(b);
+  script_end(&s);
+}
+
 static void body(test_alloc_t *alloc, void *data) {
   script_t s;
   uvow_peer_options_t options = {0};
@@ -243,6 +298,7 @@ TEST_MODULE(group) {
       cmocka_unit_test(test_bad_arguments),
       cmocka_unit_test(test_walk),
       cmocka_unit_test(test_slow),
+      cmocka_unit_test(test_both_ends),
       cmocka_unit_test(test_no_memory),
       cmocka_unit_test(test_waits),
       cmocka_unit_test(test_walk_without_memory),

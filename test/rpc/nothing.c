@@ -170,6 +170,41 @@ TEST_CASE(of_a_part) {
   script_end(&s);
 }
 
+/* Options that can't be read, one within the other. */
+TEST_CASE(no_reconnect) {
+  script_t s;
+  uvow_reconnect_options_t reconnect = {.size = 1};
+  script_init(&s);
+  test_connect_t options = script_options(&s);
+  options.peer.reconnect = &reconnect;
+  assert_int_equal(script_client(&s, &options), UVOW_EINVAL);
+  assert_int_equal(s.connects, 0);
+  script_end(&s);
+}
+
+/* Neither end of a pair keeps a loop alive, whatever is asked of it. */
+TEST_CASE(no_hold) {
+  uvow_peer_options_t options = plain_options();
+  uvow_peer_t *other;
+  script_t s;
+  script_init(&s);
+  assert_int_equal(
+      uvow_peer_pair(s.loop, &options, &options, &s.client, &other), 0);
+  script_turns(&s);
+  int alive = uv_loop_alive(&s.uv);
+  uvow_peer_hold_loop(s.client, 1);
+  assert_int_equal(uv_loop_alive(&s.uv), alive);
+  uvow_peer_hold_loop(s.client, 0);
+  assert_int_equal(uv_loop_alive(&s.uv), alive);
+  uvow_peer_end(s.client);
+  uvow_peer_hold_loop(s.client, 1);
+  script_turns(&s);
+  uvow_peer_unref(other);
+  uvow_peer_unref(s.client);
+  s.client = NULL;
+  script_end(&s);
+}
+
 TEST_CASE(no_result) {
   uvow_result_t failed = {0};
   script_t s;
@@ -248,6 +283,7 @@ TEST_MODULE(nothing) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_call),          cmocka_unit_test(no_peer),
       cmocka_unit_test(of_a_peer),        cmocka_unit_test(of_a_part),
+      cmocka_unit_test(no_reconnect),     cmocka_unit_test(no_hold),
       cmocka_unit_test(no_result),        cmocka_unit_test(no_group),
       cmocka_unit_test(of_a_peer_within), cmocka_unit_test(a_closed_loop),
   };

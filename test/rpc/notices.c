@@ -189,8 +189,35 @@ TEST_CASE(the_data_is_destroyed_without_memory) {
   test_alloc_sweep(swept, NULL);
 }
 
+static void close_it(script_mark_t *mark) {
+  uvow_future_detach(uvow_peer_close(mark->s->client));
+}
+
+/* What comes of one message changes the state, while the change that comes of
+ * what is behind it in the same turn waits for its root: that one came first. */
+TEST_CASE(states_of_two_roots) {
+  script_t s;
+  uvow_reconnect_options_t reconnect;
+  script_init(&s);
+  script_drive_clock(&s);
+  test_connect_t options = link_options(&s, &reconnect);
+  link_open(&s, &options);
+  script_mark_t a = script_mark(&s, "a");
+  a.act = close_it;
+  script_call(&s, "m", &a);
+  script_turns(&s);
+  uvow__runtime_enter(&s.loop->rt);
+  link_answer(&s, 1);
+  script_hang_up(&s, UV_ECONNRESET);
+  uvow__runtime_leave(&s.loop->rt);
+  script_turns(&s);
+  script_expect(&s, "a=1 state:WAITING!ELOST state:CLOSING state:CLOSED");
+  script_end(&s);
+}
+
 TEST_MODULE(notices) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(states_of_two_roots),
       cmocka_unit_test(all_is_told_in_order_and_later),
       cmocka_unit_test(the_error_is_kept_until_it_is_told),
       cmocka_unit_test(muted_it_tells_nothing),

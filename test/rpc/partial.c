@@ -51,6 +51,46 @@ TEST_CASE(test_items) {
   script_end(&s);
 }
 
+/* Items move the deadline of their request, if that is asked for. */
+TEST_CASE(test_items_move_the_deadline) {
+  for (int moves = 0; moves < 2; moves++) {
+    script_t s;
+    start(&s);
+    script_mark_t a = script_mark(&s, "a");
+    uvow_request_options_t options = {.size = sizeof(options)};
+    options.timeout_ms = 100;
+    options.partial_moves_deadline = moves;
+    parts_read(uvow_peer_request_stream_with(s.client, "m", uvow_value_none(),
+                                             &options),
+               &a);
+    script_turns(&s);
+    for (int i = 0; i < 3; i++) {
+      script_advance(&s, 60);
+      script_text(&s, "{\"id\":1,\"part\":1}");
+    }
+    script_advance(&s, 110);
+    script_expect(&s, moves ? "a:1 a:1 a:1 a!ETIMEDOUT:MAYBE"
+                            : "a:1 a!ETIMEDOUT:MAYBE late:{\"id\":1,\"part\":"
+                              "1} late:{\"id\":1,\"part\":1}");
+    script_end(&s);
+  }
+}
+
+/* Options that can't be read are those of its request. */
+TEST_CASE(test_unreadable_options) {
+  script_t s;
+  start(&s);
+  script_mark_t a = script_mark(&s, "a");
+  uvow_request_options_t options = {.size = 1};
+  parts_read(
+      uvow_peer_request_stream_with(s.client, "m", uvow_value_none(), &options),
+      &a);
+  script_turns(&s);
+  script_expect(&s, "a!EINVAL:NOT");
+  script_expect_sent(&s, "");
+  script_end(&s);
+}
+
 /* Items that wait come before the end, whoever reads when. */
 TEST_CASE(test_late_reader) {
   script_t s;
@@ -454,6 +494,8 @@ TEST_CASE(test_warm) {
 TEST_MODULE(partial) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_items),
+      cmocka_unit_test(test_items_move_the_deadline),
+      cmocka_unit_test(test_unreadable_options),
       cmocka_unit_test(test_late_reader),
       cmocka_unit_test(test_errors),
       cmocka_unit_test(test_let_go),

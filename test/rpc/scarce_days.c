@@ -10,7 +10,7 @@
 #include <uvow/subscription.h>
 
 #define LONG_KEY                                                               \
-  "a key that has no room in what is reserved for keys of answers"
+  "\\u0061 key that has no room in what is reserved for keys of answers"
 
 /* How it talks. */
 typedef struct kind {
@@ -160,15 +160,18 @@ static void ask(day_t *x, int n) {
   }
 }
 
-static uvow_stream_t *subscribe(day_t *x, int with_key) {
+enum { BY_NAME, BY_KEY, UNSAID };
+
+/* UNSAID: nothing but a cancel says that it is let go of. */
+static uvow_stream_t *subscribe(day_t *x, int how) {
   uvow_stream_options_t bounds = {.size = sizeof(bounds)};
   uvow_subscription_options_t options = {.size = sizeof(options)};
   bounds.max_items = 2;
-  bounds.full = with_key ? UVOW_FULL_FAIL : UVOW_FULL_DROP_OLDEST;
+  bounds.full = how ? UVOW_FULL_FAIL : UVOW_FULL_DROP_OLDEST;
   options.event = "ev";
-  options.key = with_key ? "/subscription" : NULL;
+  options.key = how ? "/subscription" : NULL;
   options.item = "/result";
-  options.unsubscribe = "unsub";
+  options.unsubscribe = how == UNSAID ? NULL : "unsub";
   options.stream = &bounds;
   uvow_stream_t *stream =
       uvow_peer_subscribe(x->s.client, "sub", uvow_value_none(), &options);
@@ -203,17 +206,19 @@ static void be_full(day_t *x) {
 }
 
 static void live(day_t *x) {
-  uvow_stream_t *left = subscribe(x, 1);
+  uvow_stream_t *left = subscribe(x, BY_KEY);
   expect(x, uvow_peer_ready(x->s.client));
   ask(x, 2);
-  read_it(x, subscribe(x, 1));
-  read_it(x, subscribe(x, 0));
-  uvow_stream_unref(subscribe(x, 1));
+  read_it(x, subscribe(x, BY_KEY));
+  read_it(x, subscribe(x, BY_NAME));
+  read_it(x, subscribe(x, UNSAID));
+  read_it(x, subscribe(x, UNSAID));
+  uvow_stream_unref(subscribe(x, BY_KEY));
   connect_it(x);
   uvow_stream_unref(left); /* its key has come */
   x->deaf = 1;
-  uvow_stream_t *early = subscribe(x, 1);
-  read_it(x, subscribe(x, 1));
+  uvow_stream_t *early = subscribe(x, BY_KEY);
+  read_it(x, subscribe(x, BY_KEY));
   ask(x, 2);
   script_turns(&x->s);
   uvow_stream_unref(early); /* its key hasn't */

@@ -393,8 +393,31 @@ TEST_CASE(test_oom) {
   test_alloc_sweep(sweep, NULL);
 }
 
+static void make_server(test_alloc_t *alloc, void *data) {
+  script_t s;
+  uvow_server_t *server = NULL;
+  test_serve_t options = test_serve_options();
+  script_init_with(&s, alloc);
+  options.peer.protocol = uvow_protocol_by_name((const char *)data);
+  if (s.loop && test_serve(s.loop, &options, &server) == 0) {
+    uvow_peer_options_t peer = {.size = sizeof(peer)};
+    peer.protocol = uvow_protocol_by_name("wamp2");
+    (void)uvow_server_add(server, NULL, &peer);
+    (void)uvow_server_add_path(server, "/p", &options.peer);
+  }
+  uvow_server_free(server);
+  script_quit(&s);
+}
+
+/* A server of a protocol with a subprotocol is made, or nothing of it is. */
+TEST_CASE(made_without_memory) {
+  char name[] = "graphql_transport_ws";
+  test_alloc_sweep(make_server, name);
+}
+
 TEST_MODULE(server_peers) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(made_without_memory),
       cmocka_unit_test(test_all_are_told),
       cmocka_unit_test(test_compressed),
       cmocka_unit_test(test_groups_by_name),
