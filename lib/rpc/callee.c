@@ -117,11 +117,10 @@ void uvow__callee_end_call(uvow_call_t *call) {
     callee->hooks->on_idle(callee);
 }
 
-int uvow__callee_speak(uvow__callee_t *callee) {
-  if (!uvow__dialect_is_coded(&callee->dialect) || callee->dialect.is_ready)
-    return 0;
-  return uvow__codec_begin(callee->loop, &callee->dialect,
-                           &callee->codec_state);
+void uvow__callee_speak(uvow__callee_t *callee) {
+  if (uvow__dialect_is_coded(&callee->dialect) && !callee->dialect.is_ready)
+    (void)uvow__codec_begin(callee->loop, &callee->dialect,
+                            &callee->codec_state);
 }
 
 void uvow__callee_end_codec(uvow__callee_t *callee) {
@@ -135,7 +134,7 @@ void uvow__callee_end_codec(uvow__callee_t *callee) {
 
 int uvow__callee_write(uvow__callee_t *callee, uvow__op_t *op, uvow__buf_t *out,
                        int *ret_binary) {
-  (void)uvow__callee_speak(callee); /* without a state nothing is written */
+  uvow__callee_speak(callee);
   const char *before = uvow__ask(&callee->loop->rt, "a codec's write");
   int rc = uvow__dialect_write(&callee->dialect, op, out, ret_binary);
   uvow__answered(&callee->loop->rt, before);

@@ -100,7 +100,7 @@ int uvow__callee_write(uvow__callee_t *callee, uvow__op_t *op, uvow__buf_t *out,
                        int *ret_binary);
 /* Before its first message: a codec's state is made. Without memory nothing is
  * read or written. */
-int uvow__callee_speak(uvow__callee_t *callee);
+void uvow__callee_speak(uvow__callee_t *callee);
 /* The connection has gone, and what a codec kept for it. */
 void uvow__callee_end_codec(uvow__callee_t *callee);
 /* Sends a message of the session: into loop->scratch, and out. */

@@ -442,8 +442,7 @@ static void read_many(uvow__session_t *session, int is_binary,
   many.reader.dialect = &callee->dialect;
   many.reader.on_message = on_one;
   many.session = session;
-  if (uvow__callee_speak(callee)) /* who asks would wait in vain */
-    callee->hooks->on_failed(callee, UVOW_ENOMEM);
+  uvow__callee_speak(callee);
   const char *before = uvow__ask(&callee->loop->rt, "a codec's read");
   uvow__dialect_read(&many.reader, is_binary, bytes);
   uvow__answered(&callee->loop->rt, before);

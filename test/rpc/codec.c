@@ -205,6 +205,32 @@ TEST_CASE(test_no_state) {
   finish(&x);
 }
 
+/* Who can't read a call for want of one ends the connection: its caller would
+ * wait in vain. */
+TEST_CASE(test_no_state_to_read) {
+  coder_t coder = {0};
+  speech_t x;
+  prepare(&x);
+  uvow_protocol_t *protocol = code(&x, &coder);
+  uvow_peer_options_t options = {.size = sizeof(options)};
+  options.protocol = protocol;
+  options.methods = x.methods;
+  assert_int_equal(uvow_peer_pair(x.s.loop, &options, &options, &x.a, &x.b), 0);
+  uvow_protocol_unref(protocol);
+  script_mark_t mark = script_mark(&x.s, "a");
+  ask(&x, &mark); /* it's written */
+  coder.poor = 1;
+  script_turns(&x.s);
+  script_expect(&x.s, "a!ELOST:MAYBE");
+  assert_int_equal(uvow_peer_state(x.b), UVOW_PEER_CLOSED);
+  uvow_peer_unref(x.a);
+  uvow_peer_unref(x.b);
+  x.a = x.b = NULL;
+  script_turns(&x.s);
+  script_expect(&x.s, "destroyed");
+  finish(&x);
+}
+
 static void on_over(const uvow_result_t *result, void *data) {
   (void)result;
   ++*(int *)data;
@@ -461,6 +487,7 @@ TEST_MODULE(codec) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_codec_of_peers),
       cmocka_unit_test(test_no_state),
+      cmocka_unit_test(test_no_state_to_read),
       cmocka_unit_test(survives_no_memory),
       cmocka_unit_test(test_codec_of_a_group),
       cmocka_unit_test(test_codec_of_client),

@@ -208,10 +208,11 @@ TEST_CASE(states_of_two_roots) {
   script_turns(&s);
   uvow__runtime_enter(&s.loop->rt);
   link_answer(&s, 1);
-  script_hang_up(&s, UV_ECONNRESET);
+  script_close_frame(&s, 1001);
+  script_hang_up(&s, 0);
   uvow__runtime_leave(&s.loop->rt);
   script_turns(&s);
-  script_expect(&s, "a=1 state:WAITING!ELOST state:CLOSING state:CLOSED");
+  script_expect(&s, "a=1 state:WAITING!ECLOSED state:CLOSING state:CLOSED");
   script_end(&s);
 }
 

@@ -199,7 +199,9 @@ TEST_CASE(closing) {
   script_mark_t a = script_mark(&s, "a");
   script_mark_t c = script_mark(&s, "c");
   script_mark_t m = script_mark(&s, "m");
-  parts_read(subs_with(&s, &options), &a);
+  script_mark_t r = script_mark(&s, "r");
+  uvow_stream_t *stream = subs_with(&s, &options);
+  parts_read(uvow_stream_ref(stream), &a);
   script_text(&s, "{\"id\":1,\"ok\":{\"k\":7}}");
   script_call(&s, "m", &m);
   script_turns(&s);
@@ -208,6 +210,10 @@ TEST_CASE(closing) {
   script_hang_up(&s, UV_ECONNRESET);
   script_turns(&s);
   script_expect(&s, "m!ECLOSED:MAYBE c= a=");
+  script_watch(uvow_subscription_ready(stream), &r);
+  script_turns(&s);
+  script_expect(&s, "r!ECLOSED");
+  uvow_stream_unref(stream);
   script_end(&s);
 }
 
