@@ -4,6 +4,8 @@
 
 #include "support/script.h"
 
+#include <stdio.h>
+
 #include <uvow/channel.h>
 #include <uvow/group.h>
 #include <uvow/server.h>
@@ -220,6 +222,60 @@ TEST_CASE(no_result) {
   script_end(&s);
 }
 
+/* A channel without both its ends, and one of another loop. */
+TEST_CASE(no_channel) {
+  uvow_peer_options_t options = plain_options();
+  script_t s;
+  script_t elsewhere;
+  script_init(&s);
+  script_init(&elsewhere);
+  for (int which = 0; which < 3; which++) {
+    uvow_loop_t *loop = which == 2 ? elsewhere.loop : s.loop;
+    uvow_channel_t channel = {NULL, NULL};
+    uvow_sink_t *theirs = NULL;
+    uvow_stream_t *ours = NULL;
+    if (which != 0)
+      channel.in = uvow_stream_new(loop, NULL, &theirs);
+    if (which != 1)
+      ours = uvow_stream_new(loop, NULL, &channel.out);
+    uvow_peer_t *peer = uvow_peer_new(s.loop, channel, &options);
+    assert_int_equal(peer != NULL, which == 2);
+    assert_int_equal(uvow_peer_state(peer), UVOW_PEER_CLOSED);
+    uvow_peer_unref(peer);
+    uvow_stream_unref(ours);
+    uvow_sink_drop(theirs);
+    script_turns(&s);
+    script_turns(&elsewhere);
+  }
+  script_end(&elsewhere);
+  script_end(&s);
+}
+
+/* A client that serves nothing, and has no room to say so, goes on. */
+TEST_CASE(no_methods) {
+  script_t s;
+  script_init(&s);
+  test_connect_t options = script_options(&s);
+  options.websocket.max_unsent_bytes = 500;
+  options.on_event = NULL;
+  script_open_client(&s, &options);
+  char text[450];
+  snprintf(text, sizeof(text), "[\"%0430d\"]", 1);
+  s.block = 1;
+  assert_int_equal(uvow_peer_notify(s.client, "n", uvow_value_raw(text)), 0);
+  script_turns(&s);
+  script_text(&s, "{\"jsonrpc\":\"2.0\",\"id\":\"q\",\"method\":\"m\"}");
+  script_turns(&s);
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_OPEN);
+  s.block = 0;
+  script_unblock(&s);
+  script_text(&s, "{\"jsonrpc\":\"2.0\",\"id\":\"r\",\"method\":\"m\"}");
+  script_turns(&s);
+  assert_non_null(strstr(script_next(&s), "\"n\""));
+  assert_non_null(strstr(script_next(&s), "\"id\":\"r\""));
+  script_end(&s);
+}
+
 TEST_CASE(no_group) {
   uvow_peer_options_t options = plain_options();
   uvow_peer_t *other;
@@ -281,7 +337,8 @@ TEST_CASE(a_closed_loop) {
 
 TEST_MODULE(nothing) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(no_call),          cmocka_unit_test(no_peer),
+      cmocka_unit_test(no_call),          cmocka_unit_test(no_channel),
+      cmocka_unit_test(no_methods),       cmocka_unit_test(no_peer),
       cmocka_unit_test(of_a_peer),        cmocka_unit_test(of_a_part),
       cmocka_unit_test(no_reconnect),     cmocka_unit_test(no_hold),
       cmocka_unit_test(no_result),        cmocka_unit_test(no_group),

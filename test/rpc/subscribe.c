@@ -41,6 +41,8 @@ TEST_CASE(test_wrong_options) {
   bounds.full = UVOW_FULL_DEFAULT;
   bounds.size = 1;
   expect_refused(&s, &options);
+  options.item = "a"; /* nor with both */
+  expect_refused(&s, &options);
   assert_true(uvow__list_empty(&s.client->session.subscriptions.all));
   script_end(&s);
 }
@@ -166,6 +168,22 @@ TEST_CASE(test_never_ready) {
   }
 }
 
+/* One that has ended in order isn't there any more. */
+TEST_CASE(test_ready_too_late) {
+  script_t s;
+  subs_start(&s);
+  script_mark_t a = script_mark(&s, "a");
+  uvow_stream_t *stream = subs_make(&s);
+  subs_answer(&s, 1, "1");
+  uvow_peer_end(s.client);
+  script_turns(&s);
+  watch_ready(stream, &a);
+  script_turns(&s);
+  script_expect(&s, "a!ECLOSED");
+  uvow_stream_unref(stream);
+  subs_end(&s);
+}
+
 TEST_CASE(test_ready_of_what) {
   script_t s;
   subs_start(&s);
@@ -215,6 +233,7 @@ TEST_MODULE(subscribe) {
       cmocka_unit_test(test_copied),
       cmocka_unit_test(test_ready),
       cmocka_unit_test(test_never_ready),
+      cmocka_unit_test(test_ready_too_late),
       cmocka_unit_test(test_ready_of_what),
       cmocka_unit_test(test_ready_by_an_item),
   };
