@@ -101,8 +101,10 @@ TEST_CASE(of_a_peer) {
   script_end(&s);
 }
 
+#define ENDED "{\"method\":\"Target.detachedFromTarget\""
+
 /* What a peer within says of its connection is the whole's; once it is over,
- * nothing. */
+ * nothing. The end of no session, or of another one, isn't its own. */
 TEST_CASE(of_a_peer_within) {
   uvow_peer_stats_t stats = {.size = sizeof(stats)};
   script_t s;
@@ -116,6 +118,13 @@ TEST_CASE(of_a_peer_within) {
   script_watch(uvow_peer_room(a), &m);
   script_turns(&s);
   script_expect(&s, "m= m=");
+  script_text(&s, ENDED "}");
+  script_text(&s, ENDED ",\"params\":{}}");
+  script_text(&s, ENDED ",\"params\":[]}");
+  script_text(&s, ENDED ",\"params\":{\"sessionId\":\"b\"}}");
+  script_turns(&s);
+  s.log[0] = '\0';
+  assert_int_equal(uvow_peer_state(a), UVOW_PEER_OPEN);
   assert_int_equal(uvow_peer_get_stats(a, &stats), 0);
   assert_int_equal(stats.connected, 1);
   assert_null(uvow_peer_var(a, "v").bytes);

@@ -249,9 +249,10 @@ static void go_on(day_t *x) {
   assert_int_not_equal(uvow_peer_state(s->client), UVOW_PEER_CLOSED);
   lose(x);
   connect_again(x);
-  answer_all(x, a_key);
-  answer_all(x, a_key);
+  for (int i = 0; i < 8; i++)
+    answer_all(x, a_key);
   assert_int_equal(uvow_peer_state(s->client), UVOW_PEER_OPEN);
+  assert_int_equal(script_stats(s).pending, 0);
   int before = x->fulfilled;
   expect(x, uvow_peer_request(s->client, "last", uvow_value_none()));
   answer_all(x, "{}");

@@ -140,7 +140,8 @@ TEST_CASE(test_whose_progress) {
   a = script_mark(&s, "a");
   script_call(&s, "m", &a);
   stream = uvow_peer_subscribe(s.client, "s", uvow_value_none(), NULL);
-  script_call(&s, "waits", &a);
+  script_watch(
+      uvow_peer_request_with(s.client, "waits", uvow_value_none(), &first), &a);
   script_turns(&s);
   script_text(&s, PROGRESS("1", "5"));
   script_text(&s, PROGRESS("3", "6"));

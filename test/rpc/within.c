@@ -229,29 +229,6 @@ TEST_CASE(test_ends_of_several) {
   }
 }
 
-/* What names no session, or one that nobody is in, ends none. */
-TEST_CASE(test_ends_of_none) {
-  static const char *const params[] = {"", ",\"params\":{}", ",\"params\":[]",
-                                       ",\"params\":{\"sessionId\":\"c\"}"};
-  char text[200];
-  scene_t x;
-  start(&x);
-  script_mark_t a = script_mark(&x.s, "a");
-  ask(x.a, &a);
-  script_turns(&x.s);
-  for (size_t i = 0; i < sizeof(params) / sizeof(*params); i++) {
-    snprintf(text, sizeof(text), "{\"method\":\"Target.detachedFromTarget\"%s}",
-             params[i]);
-    script_text(&x.s, text);
-  }
-  script_turns(&x.s);
-  script_expect(&x.s, "");
-  script_text(&x.s, "{\"id\":1,\"result\":{},\"sessionId\":\"a\"}");
-  script_turns(&x.s);
-  script_expect(&x.s, "a={}");
-  end(&x);
-}
-
 /* The peer ends first, or its loop. */
 TEST_CASE(test_whole_ends) {
   for (int how = 0; how < 2; how++) {
@@ -593,7 +570,6 @@ TEST_MODULE(within) {
       cmocka_unit_test(test_events),
       cmocka_unit_test(test_ends),
       cmocka_unit_test(test_ends_of_several),
-      cmocka_unit_test(test_ends_of_none),
       cmocka_unit_test(test_no_end),
       cmocka_unit_test(test_whole_ends),
       cmocka_unit_test(test_data),
