@@ -346,8 +346,48 @@ TEST_CASE(test_memory_may_fail) {
   test_alloc_sweep(body, NULL);
 }
 
+/* Without memory for what was sent and what waits, they say so: none hangs. */
+TEST_CASE(test_lost_without_memory) {
+  int failed = 1;
+  int told = 0;
+  for (size_t n = 1; failed; n++) {
+    uvow_reconnect_options_t reconnect;
+    script_t s;
+    script_init(&s);
+    script_drive_clock(&s);
+    test_connect_t options = link_options(&s, &reconnect);
+    options.peer.on_state = NULL;
+    options.peer.max_in_flight = 1;
+    link_open(&s, &options);
+    script_mark_t a = script_mark(&s, "a"), b = script_mark(&s, "b");
+    link_call_idempotent(&s, "m", &a);
+    script_call(&s, "n", &b);
+    script_turns(&s);
+    s.alloc->fail_at = s.alloc->calls + n;
+    s.alloc->fail_all_after = 1;
+    script_hang_up(&s, UV_ECONNRESET);
+    s.alloc->fail_at = 0;
+    s.alloc->fail_all_after = 0;
+    failed = s.alloc->failed > 0;
+    link_again(&s);
+    link_answer(&s, 1);
+    script_turns(&s);
+    link_answer(&s, 2);
+    script_turns(&s);
+    assert_int_equal(a.calls, 1);
+    assert_int_equal(b.calls, 1);
+    assert_int_equal(script_stats(&s).pending, 0);
+    told += strstr(s.log, "ENOMEM") != NULL;
+    assert_true(failed || strstr(s.log, "a=1 b=2"));
+    s.log[0] = '\0';
+    script_end(&s);
+  }
+  assert_true(told > 0);
+}
+
 TEST_MODULE(resend) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_lost_without_memory),
       cmocka_unit_test(test_what_was_lost_is_sent_again_if_idempotent),
       cmocka_unit_test(test_each_loss_sends_again),
       cmocka_unit_test(test_nothing_is_sent_again_without_reconnect),
