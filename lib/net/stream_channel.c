@@ -144,7 +144,7 @@ static void wake(over_t *over) {
 }
 
 static void look(over_t *over) {
-  if (over->paused || !over->in)
+  if (over->paused)
     return;
   if (uvow__stream_ready(over->in))
     wake(over);
@@ -177,7 +177,7 @@ static void give(over_t *over, uvow_value_t value) {
 static void run_deliver(uvow__task_t *task) {
   over_t *over = UVOW__CONTAINER(task, over_t, deliver);
   uvow__item_t item;
-  if (over->paused || !over->in)
+  if (over->paused)
     return;
   int got = uvow__stream_take(over->in, &item);
   if (got == UVOW__STREAM_END)
@@ -290,7 +290,7 @@ static int send_op(uvow__channel_t *channel, int opcode,
                    const uvow__splice_t *message) {
   over_t *over = over_of(channel);
   size_t size;
-  if (!over->out || over->closing || over->unread)
+  if (over->closing || over->unread) /* else there is an `out` */
     return UVOW_ECLOSED;
   if (uvow__size_add(message->text.len, message->inner.len, &size) ||
       size > over->max_unsent || unsent(over) > over->max_unsent - size)

@@ -365,7 +365,7 @@ static void on_lower_drained(void *ctx) {
 static void on_lower_end(void *ctx, uvow_error_t *error) {
   tls_t *t = (tls_t *)ctx;
   t->lower_ended = 1;
-  if (t->state == UVOW__TLS_ENDED || t->state == UVOW__TLS_CLOSED) {
+  if (t->state == UVOW__TLS_ENDED) {
     uvow_error_unref(error);
     return;
   }

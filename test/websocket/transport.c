@@ -138,12 +138,43 @@ TEST_CASE(nobody_listens) {
   leave(&room);
 }
 
+/* A close through a proxy is given more time as long as the peer reads. */
+TEST_CASE(a_close_through_a_proxy_takes_its_time) {
+  static const char answer[] = "HTTP/1.1 200 OK\r\n\r\n";
+  uvow_websocket_options_t options = {.size = sizeof(options),
+                                      .proxy = "http://p.test:3128",
+                                      .close_timeout_ms = 1000};
+  script_t s;
+  script_init(&s);
+  script_drive_clock(&s);
+  uvow_websocket_t *ws = uvow__websocket_connect(s.loop, "ws://h.test:81/",
+                                                 &options, &s.transport);
+  assert_non_null(ws);
+  script_connected(&s);
+  script_feed(&s, answer, sizeof(answer) - 1);
+  script_accept(&s);
+  s.unsent = 1000;
+  uvow_future_detach(uvow_websocket_close(ws, 1000, NULL));
+  for (int i = 0; i < 5; i++) { /* less than before: it reads */
+    script_advance(&s, 999);
+    s.unsent -= 10;
+    script_advance(&s, 10);
+    assert_int_equal(ws->state, UVOW__WS_CLOSING);
+  }
+  script_advance(&s, 1010);
+  script_advance(&s, 1010);
+  assert_int_equal(ws->state, UVOW__WS_CLOSED);
+  uvow_websocket_unref(ws);
+  script_end(&s);
+}
+
 TEST_MODULE(transport) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(messages_go_both_ways),
       cmocka_unit_test(a_close_is_heard_at_the_other_end),
       cmocka_unit_test(a_break_is_the_transports_error),
       cmocka_unit_test(nobody_listens),
+      cmocka_unit_test(a_close_through_a_proxy_takes_its_time),
   };
   return cmocka_run_group_tests_name("websocket/transport", tests, NULL, NULL);
 }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "websocket/websocket.h"
 
 /* One stream through a proxy, on the script's. */
 typedef struct fixture {
@@ -461,37 +460,6 @@ TEST_CASE(refused_it_ends_once) {
   end(&x);
 }
 
-/* A close through the proxy is given more time as long as the peer reads. */
-TEST_CASE(a_close_that_moves_takes_its_time) {
-  fixture_t x;
-  uvow_websocket_options_t options = {.size = sizeof(options),
-                                      .proxy = "http://p.test:3128",
-                                      .close_timeout_ms = 1000};
-  prepare(&x);
-  script_init(&x.s);
-  script_drive_clock(&x.s);
-  uvow_websocket_t *ws = uvow__websocket_connect(x.s.loop, "ws://h.test:81/",
-                                                 &options, &x.transport);
-  assert_non_null(ws);
-  script_connected(&x.s);
-  x.s.sent_at = x.s.sent_len;
-  say(&x.s, "HTTP/1.1 200 OK\r\n\r\n");
-  script_accept(&x.s);
-  x.s.unsent = 1000;
-  uvow_future_detach(uvow_websocket_close(ws, 1000, NULL));
-  for (int i = 0; i < 5; i++) { /* less than before: it reads */
-    script_advance(&x.s, 999);
-    x.s.unsent -= 10;
-    script_advance(&x.s, 10);
-    assert_int_equal(ws->state, UVOW__WS_CLOSING);
-  }
-  script_advance(&x.s, 1010);
-  script_advance(&x.s, 1010);
-  assert_int_equal(ws->state, UVOW__WS_CLOSED);
-  uvow_websocket_unref(ws);
-  script_end(&x.s);
-}
-
 /* A client: through the proxy, all that it is told to. */
 
 TEST_CASE(a_client_goes_through) {
@@ -608,7 +576,6 @@ TEST_MODULE(tunnel) {
       cmocka_unit_test(its_trouble_is_told),
       cmocka_unit_test(without_memory_it_fails_in_order),
       cmocka_unit_test(refused_it_ends_once),
-      cmocka_unit_test(a_close_that_moves_takes_its_time),
       cmocka_unit_test(a_client_goes_through),
       cmocka_unit_test(a_refusal_rejects_what_was_asked),
       cmocka_unit_test(a_proxy_that_hangs_is_named_in_the_end),
