@@ -36,6 +36,25 @@ TEST_CASE(both_roles_and_versions_talk) {
   }
 }
 
+/* Told twice, the io below is paused once, and goes on once. */
+TEST_CASE(a_pause_counts_once) {
+  for (int is_server = 0; is_server < 2; is_server++) {
+    tls_pair_t pair;
+    tls_pair_open(&pair, is_server, UVOW_TLS_1_3);
+    pair.stream->ops->pause(pair.stream, 1);
+    pair.stream->ops->pause(pair.stream, 1);
+    assert_int_equal(pair.s.paused, 1);
+    pair.stream->ops->pause(pair.stream, 0);
+    pair.stream->ops->pause(pair.stream, 0);
+    script_turns(&pair.s);
+    assert_int_equal(pair.s.paused, 0);
+    tls_pair_say(&pair, "hello", 5);
+    tls_pair_run(&pair);
+    expect_got(&pair, "hello");
+    tls_pair_end(&pair);
+  }
+}
+
 static void talk_in_pieces(int is_server, unsigned cut, size_t split_at) {
   tls_pair_t pair;
   tls_pair_make(&pair, is_server, UVOW_TLS_1_3);
@@ -491,6 +510,7 @@ TEST_CASE(every_allocation_may_fail) {
 TEST_MODULE(tls) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(both_roles_and_versions_talk),
+      cmocka_unit_test(a_pause_counts_once),
       cmocka_unit_test(it_reads_one_byte_at_a_time),
       cmocka_unit_test(it_reads_random_pieces),
       cmocka_unit_test(it_reads_bytes_split_anywhere),

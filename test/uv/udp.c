@@ -371,6 +371,31 @@ static int refused(scene_t *s, uvow_value_t value) {
   return rc ? rc : end;
 }
 
+/* To one peer goes what has bytes; what is no socket joins no group. */
+TEST_CASE(what_has_no_bytes) {
+  uvow_udp_options_t options = {.size = sizeof(options)};
+  scene_t s;
+  uvow_sink_t *sink;
+  open_scene(&s);
+  options.peer = "127.0.0.1";
+  options.peer_port = s.port;
+  uvow_channel_t to = uvow_udp_open(s.bed.loop, &options, NULL);
+  assert_int_equal(uvow_sink_push(to.out, uvow_value_int64(1)), 0);
+  for (int i = 0; i < 10; i++)
+    uv_run(&s.bed.uv, UV_RUN_NOWAIT);
+  assert_true(uvow_sink_push(to.out, uvow_value_text("x")) < 0);
+  uvow_sink_drop(to.out);
+  uvow_stream_unref(to.in);
+  uvow_stream_t *other = uvow_stream_new(s.bed.loop, NULL, &sink);
+  assert_int_equal(uvow_udp_join(other, "224.0.0.251", NULL), UVOW_EINVAL);
+  uvow_sink_drop(sink);
+  uvow_stream_unref(other);
+  other = uvow_fs_watch(s.bed.loop, ".");
+  assert_int_equal(uvow_udp_join(other, "224.0.0.251", NULL), UVOW_EINVAL);
+  uvow_stream_unref(other);
+  close_scene(&s);
+}
+
 TEST_CASE(what_cannot_be_sent) {
   static char large[70000];
   scene_t s;
@@ -508,6 +533,7 @@ TEST_MODULE(udp) {
       cmocka_unit_test(what_joins_no_group),
       cmocka_unit_test(how_far_it_goes),
       cmocka_unit_test(a_group),
+      cmocka_unit_test(what_has_no_bytes),
       cmocka_unit_test(what_cannot_be_sent),
       cmocka_unit_test(every_allocation_may_fail),
       cmocka_unit_test(every_call_of_libuvs_may_fail),
