@@ -182,6 +182,7 @@ TEST_CASE(heads) {
     const char *text, *expected;
   } rows[] = {
       {"A: b\nContent-Length: \t1 \t\nC: d\r\n\r\nx", "[x] end+"},
+      {"Content-Length: 1\nC: d\r\n\r\nx", "[x] end+"},
       {"\r\nContent-Length: 1\r\n\r\nx", "end!EPROTO"},
       {"\nContent-Length: 1\r\n\r\nx", "end!EPROTO"},
       {"A: b\r\nC\r\n\r\nx", "end!EPROTO"},

@@ -37,9 +37,9 @@ static void later(turn_t *turn, uint64_t ms) {
 }
 
 /* A member that is given up is canceled only where nobody else waits for what
- * it was made of: a link, another scope. */
+ * it was made of, or has it: a link, another scope, a handle. */
 TEST_CASE(a_member_is_not_its_source) {
-  for (int how = 0; how < 3; how++) {
+  for (int how = 0; how < 4; how++) {
     scene_t scene;
     uvow_scope_t *scope;
     uvow_promise_t *p;
@@ -53,13 +53,17 @@ TEST_CASE(a_member_is_not_its_source) {
     else if (how == 2)
       uvow_future_done(uvow_scope_add(other, uvow_future_ref(f)), turn_done,
                        &a);
+    uvow_future_t *kept = how == 3 ? uvow_future_ref(f) : NULL;
     uvow_future_t *member = uvow_scope_add(scope, f);
     assert_int_equal(uvow_future_cancel(member), 0);
     turn_run(&scene.turn);
     turn_expect(&scene.turn, how ? "" : "owner^");
     uvow_promise_fulfill(p, uvow_value_int64(5));
     turn_run(&scene.turn);
-    turn_expect(&scene.turn, how ? "a+5" : "");
+    turn_expect(&scene.turn, how == 1 || how == 2 ? "a+5" : "");
+    if (kept)
+      assert_string_equal(turn_result(&scene.turn, kept), "+5");
+    uvow_future_unref(kept);
     uvow_future_unref(member);
     uvow_scope_free(scope);
     uvow_scope_free(other);
