@@ -86,6 +86,13 @@ static void on_state(client_t *client, const uvow_peer_change_t *change) {
       measure_format_ns((double)change->pause_ms * 1e6, pause, sizeof(pause)));
 }
 
+/* What comes once it was enough isn't wanted any more. */
+static int on_stray(client_t *client, uvow_stray_t stray,
+                    uvow_slice_t message) {
+  (void)message;
+  return stray == UVOW_STRAY_EVENT && of(client)->enough;
+}
+
 static uvow_stream_t *subscribe(listening_t *listening) {
   const args_t *args = listening->client.args;
   uvow_subscription_options_t options = {.size = sizeof(options)};
@@ -119,6 +126,7 @@ int listen_main(const args_t *args) {
     return status;
   listening.client.data = &listening;
   listening.client.on_state = on_state;
+  listening.client.on_stray = on_stray;
   if (client_connect(&listening.client, args->reconnect ? &reconnect : NULL,
                      NULL) == 0 &&
       start(&listening))

@@ -179,10 +179,13 @@ static void listen_takes_events_of_a_name(void **state) {
                                       "--events", "1", "--json", NULL});
   while (!strstr(command->err, "open after"))
     uv_run(&command->uv, UV_RUN_ONCE);
-  process_say(&command->server, "a [1]\nb [2]\n");
+  process_say(&command->server, "a [1]\nb [2]\nb [3]\na [4]\n");
   assert_int_equal(command_wait(command), EXIT_OK);
   assert_int_equal(command->lines, 1);
   expect_line(command, 0, "{\"ms\":", ",\"event\":\"b\",\"params\":[2]}");
+  assert_non_null(strstr(command->err, "there came an event"));
+  assert_null(strstr(command->err, "[3]")); /* it was enough */
+  assert_null(strstr(command->err, "[4]"));
   assert_int_equal(command_stop(command), 0);
 }
 
