@@ -1,7 +1,7 @@
 /* Peers that we connect to: what can't work, strays, faults, groups. */
 #include "rpc/peer.h"
 
-#include "support/script.h"
+#include "support/link.h"
 
 #include <stdio.h>
 
@@ -175,6 +175,60 @@ TEST_CASE(events_outlive_their_connection) {
   script_end(&s);
 }
 
+/* In one place, whatever is wrong with it. */
+static void use_url(const char *text, int reconnects) {
+  uvow_reconnect_options_t reconnect;
+  uvow__url_t url = {0};
+  uvow_result_t result;
+  script_t s;
+  script_init(&s);
+  test_connect_t options = link_options(&s, &reconnect);
+  options.peer.on_state = NULL;
+  options.url = text;
+  if (!reconnects)
+    options.peer.reconnect = NULL;
+  assert_int_equal(script_client(&s, &options), 0);
+  script_turns(&s);
+  if (s.connects) { /* one that both take */
+    assert_int_equal(
+        uvow__url_parse(uvow__loop_mem(s.loop), text, strlen(text), &url), 0);
+    uvow__url_done(&url);
+    script_end(&s);
+    return;
+  }
+  assert_int_equal(uvow_peer_state(s.client), UVOW_PEER_CLOSED);
+  uvow_future_t *f = uvow_peer_ready(s.client);
+  assert_int_equal(uvow_future_peek(f, &result), 0);
+  int code = uvow_error_code(result.error);
+  assert_true(code == UVOW_EURL || code == UVOW_ESCHEME);
+  assert_int_equal(uvow_peer_set_target(s.client, text, NULL, 0), code);
+  uvow_future_unref(f);
+  script_turns(&s);
+  s.unhandled[0] = '\0';
+  script_end(&s);
+}
+
+TEST_CASE(a_url_that_cannot_be_used_rejects) {
+  static const char *const urls[] = {
+      "ws://a,b/",      "ws://u%3Av:pw@127.0.0.1:1/",
+      "ws://exa mple/", "ftp://x/",
+      "ws://h/%",       "",
+      "ws://u%09@h/",   "ws://u:p%09w@h/",
+      "ws://h:99999/",  "ws://h/#f",
+  };
+  for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+    use_url(urls[i], 0);
+    use_url(urls[i], 1);
+  }
+}
+
+TEST_CASE(states_have_names) {
+  assert_string_equal(uvow_peer_state_name(UVOW_PEER_CONNECTING), "connecting");
+  assert_string_equal(uvow_peer_state_name(UVOW_PEER_CLOSED), "closed");
+  assert_string_equal(uvow_peer_state_name((uvow_peer_state_t)0), "unknown");
+  assert_string_equal(uvow_peer_state_name((uvow_peer_state_t)99), "unknown");
+}
+
 TEST_MODULE(peer_connect) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(options_that_cannot_work_make_a_closed_peer),
@@ -184,6 +238,8 @@ TEST_MODULE(peer_connect) {
       cmocka_unit_test(a_stray_that_is_read_is_not_counted),
       cmocka_unit_test(groups_take_connected_peers),
       cmocka_unit_test(events_outlive_their_connection),
+      cmocka_unit_test(a_url_that_cannot_be_used_rejects),
+      cmocka_unit_test(states_have_names),
   };
   return cmocka_run_group_tests_name("rpc/peer_connect", tests, NULL, NULL);
 }

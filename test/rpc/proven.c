@@ -554,55 +554,6 @@ TEST_CASE(the_last_failure_is_the_cause) {
   end(&w);
 }
 
-/* In one place, whatever is wrong with it. */
-TEST_CASE(a_url_that_cannot_be_used_rejects) {
-  static const char *const urls[] = {
-      "ws://a,b/",      "ws://u%3Av:pw@127.0.0.1:1/",
-      "ws://exa mple/", "ftp://x/",
-      "ws://h/%",       "",
-      "ws://u%09@h/",   "ws://u:p%09w@h/",
-      "ws://h:99999/",  "ws://h/#f",
-  };
-  for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
-    for (int reconnects = 0; reconnects < 2; reconnects++) {
-      world_t w;
-      uvow__url_t url = {0};
-      begin(&w);
-      if (!reconnects)
-        w.options.peer.reconnect = NULL;
-      w.options.url = urls[i];
-      start(&w);
-      if (w.s.connects) { /* one that both take */
-        assert_int_equal(uvow__url_parse(uvow__loop_mem(w.s.loop), urls[i],
-                                         strlen(urls[i]), &url),
-                         0);
-        uvow__url_done(&url);
-        end(&w);
-        continue;
-      }
-      assert_int_equal(w.state, UVOW_PEER_CLOSED);
-      uvow_future_t *f = uvow_peer_ready(w.s.client);
-      uvow_result_t result;
-      assert_int_equal(uvow_future_peek(f, &result), 0);
-      int code = uvow_error_code(result.error);
-      assert_true(code == UVOW_EURL || code == UVOW_ESCHEME);
-      assert_int_equal(uvow_peer_set_target(w.s.client, urls[i], NULL, 0),
-                       code);
-      uvow_future_unref(f);
-      script_turns(&w.s);
-      w.s.unhandled[0] = '\0';
-      end(&w);
-    }
-  }
-}
-
-TEST_CASE(states_have_names) {
-  assert_string_equal(uvow_peer_state_name(UVOW_PEER_CONNECTING), "connecting");
-  assert_string_equal(uvow_peer_state_name(UVOW_PEER_CLOSED), "closed");
-  assert_string_equal(uvow_peer_state_name((uvow_peer_state_t)0), "unknown");
-  assert_string_equal(uvow_peer_state_name((uvow_peer_state_t)99), "unknown");
-}
-
 TEST_MODULE(proven) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_open_connection_proves_nothing),
@@ -619,8 +570,6 @@ TEST_MODULE(proven) {
       cmocka_unit_test(renew_may_answer_with_a_future),
       cmocka_unit_test(a_pending_renewal_is_given_up),
       cmocka_unit_test(the_last_failure_is_the_cause),
-      cmocka_unit_test(a_url_that_cannot_be_used_rejects),
-      cmocka_unit_test(states_have_names),
   };
   return cmocka_run_group_tests_name("rpc/proven", tests, NULL, NULL);
 }
