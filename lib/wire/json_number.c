@@ -283,6 +283,7 @@ static uvow__slice_t shortest(double number, char text[64]) {
   return made;
 }
 
+#if !EXACT_DOUBLES
 /* decimals_of without arithmetic of doubles; the number is one that it takes. */
 static int decimals_printed(double number, uint64_t *ret_digits) {
   char text[64];
@@ -309,13 +310,15 @@ static int decimals_printed(double number, uint64_t *ret_digits) {
   *ret_digits = digits;
   return places;
 }
+#endif
 
 /* How many decimals a number has, if they are few; or -1. */
 static int decimals_of(double number, uint64_t *ret_digits) {
   if (number >= MANTISSA_MAX || number < 1e-5)
     return -1;
-  if (!EXACT_DOUBLES)
-    return decimals_printed(number, ret_digits);
+#if !EXACT_DOUBLES
+  return decimals_printed(number, ret_digits);
+#else
   for (int places = 0; places <= EXACT_MAX; places++) {
     double shifted = number * exact[places] + 0.5;
     if (shifted >= MANTISSA_MAX)
@@ -327,6 +330,7 @@ static int decimals_of(double number, uint64_t *ret_digits) {
     }
   }
   return -1;
+#endif
 }
 
 static int put_scientific(uvow__buf_t *out, double number) {

@@ -20,6 +20,10 @@ static void expect_env(const char *value) {
   uvow__free(&uvow__mem_default, text);
 }
 
+TEST_CASE(the_version_is_that_of_its_headers) {
+  assert_string_equal(uvow_version(), UVOW_VERSION_STRING);
+}
+
 TEST_CASE(a_variable_is_read_whole) {
   char big[5000];
   memset(big, 'x', sizeof(big));
@@ -100,6 +104,7 @@ TEST_CASE(codes_of_libuv_have_names) {
 TEST_MODULE(system) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(codes_of_libuv_have_names),
+      cmocka_unit_test(the_version_is_that_of_its_headers),
       cmocka_unit_test(a_variable_is_read_whole),
       cmocka_unit_test(it_survives_no_memory),
       cmocka_unit_test(a_variable_that_cannot_be_read),

@@ -4,6 +4,7 @@
 
 #include <uvow/uv.h>
 
+#include "net/loop.h"
 #include "support/loop_bed.h"
 
 typedef struct scene {
@@ -269,9 +270,9 @@ TEST_CASE(what_was_said_is_read) {
 }
 
 /* It says no more, hears no more, and the peer doesn't close: that has its time,
- * or ends with the loop. */
+ * or ends with the loop, or as too many linger. */
 TEST_CASE(a_peer_that_never_closes) {
-  for (int closes = 0; closes < 2; closes++) {
+  for (int closes = 0; closes < 3; closes++) {
     scene_t s;
     int rc = 0;
     open_scene(&s);
@@ -287,8 +288,17 @@ TEST_CASE(a_peer_that_never_closes) {
       assert_int_equal(push(s.b.out, "nobody hears it"), 0);
       uv_run(&s.bed.uv, UV_RUN_NOWAIT);
     }
-    if (!closes) {
-      uvow_loop_advance(s.bed.loop, 100000);
+    if (closes == 2) {
+      uvow__lingerer_t another = {.stop = NULL};
+      assert_int_equal(s.bed.loop->lingering, 1);
+      s.bed.loop->linger_max = 1;
+      uvow__loop_linger(s.bed.loop, &another);
+      assert_int_equal(s.bed.loop->lingering, 1);
+      uvow__loop_unlinger(s.bed.loop, &another);
+    }
+    if (closes != 1) {
+      if (closes == 0)
+        uvow_loop_advance(s.bed.loop, 100000);
       for (int i = 0; rc == 0 && i < 100000; i++) {
         rc = push(s.b.out, "x");
         uv_run(&s.bed.uv, UV_RUN_NOWAIT);

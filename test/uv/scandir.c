@@ -87,6 +87,31 @@ static int open_fds(void) {
   return n;
 }
 
+/* Two readers have the same names. */
+TEST_CASE(names_of_two) {
+  uvow_result_t a, b;
+  scene_t s;
+  open_scene(&s, 3);
+  uvow_stream_t *names = uvow_fs_scandir(s.bed.loop, s.folder.path);
+  uvow_stream_t *copy = uvow_stream_tee(names, NULL);
+  for (int i = 0; i < 3; i++) {
+    uvow_future_t *first = uvow_stream_next(names);
+    uvow_future_t *second = uvow_stream_next(copy);
+    loop_bed_run(&s.bed);
+    assert_int_equal(uvow_future_peek(first, &a), 0);
+    assert_int_equal(uvow_future_peek(second, &b), 0);
+    assert_int_equal(uvow_result_bytes(&a).len, 2);
+    assert_memory_equal(uvow_result_bytes(&a).bytes,
+                        uvow_result_bytes(&b).bytes, 2);
+    assert_int_equal(uvow_result_kind(&b), UV_DIRENT_FILE);
+    uvow_future_unref(first);
+    uvow_future_unref(second);
+  }
+  uvow_stream_unref(copy);
+  uvow_stream_unref(names);
+  close_scene(&s);
+}
+
 /* At each moment: nothing stays open. */
 TEST_CASE(let_go_of) {
   scene_t s;
@@ -133,6 +158,7 @@ TEST_MODULE(scandir) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_names),
       cmocka_unit_test(a_reader_that_waits),
+      cmocka_unit_test(names_of_two),
       cmocka_unit_test(let_go_of),
       cmocka_unit_test(what_cannot_be_scanned),
   };
