@@ -51,9 +51,8 @@ typedef struct coder {
   script_t *s;
   int states;
   int binary;
-  int refuses;   /* so many that are told, next */
-  int stateless; /* so many states can't be made, next */
-  int poor;      /* there is no memory for a state */
+  int refuses; /* so many that are told, next */
+  int poor;    /* there is no memory for a state */
 } coder_t;
 
 typedef struct state {
@@ -63,15 +62,11 @@ typedef struct state {
 
 static void *make_state(void *data) {
   coder_t *coder = (coder_t *)data;
-  if (coder->stateless && coder->stateless--)
+  if (coder->poor)
     return NULL;
   state_t *state = (state_t *)calloc(1, sizeof(*state));
   assert_non_null(state);
-  if (((coder_t *)data)->poor) {
-    free(state);
-    return NULL;
-  }
-  state->coder = (coder_t *)data;
+  state->coder = coder;
   state->coder->states++;
   return state;
 }
@@ -392,33 +387,6 @@ TEST_CASE(test_codec_of_server) {
   finish(&x);
 }
 
-/* Without a state nothing is written: that is made again when it is next asked
- * for. One that nobody frees is the application's. */
-TEST_CASE(test_no_state_to_write) {
-  coder_t coder = {.stateless = 1};
-  speech_t x;
-  prepare(&x);
-  uvow_protocol_t *protocol = code(&x, &coder);
-  uvow_peer_options_t options = {.size = sizeof(options)};
-  options.protocol = protocol;
-  options.methods = x.methods;
-  assert_int_equal(uvow_peer_pair(x.s.loop, &options, &options, &x.a, &x.b), 0);
-  uvow_protocol_unref(protocol);
-  script_mark_t mark = script_mark(&x.s, "a");
-  ask(&x, &mark);
-  script_turns(&x.s);
-  script_expect(&x.s, "a!ENOMEM:NOT");
-  ask(&x, &mark);
-  script_turns(&x.s);
-  script_expect(&x.s, "a=[1]");
-  uvow_peer_unref(x.a);
-  uvow_peer_unref(x.b);
-  x.a = x.b = NULL;
-  script_turns(&x.s);
-  script_expect(&x.s, "destroyed");
-  finish(&x);
-}
-
 static void *one_state(void *data) {
   static state_t state;
   state.coder = (coder_t *)data;
@@ -492,7 +460,6 @@ TEST_MODULE(codec) {
       cmocka_unit_test(test_codec_of_a_group),
       cmocka_unit_test(test_codec_of_client),
       cmocka_unit_test(test_codec_of_server),
-      cmocka_unit_test(test_no_state_to_write),
       cmocka_unit_test(test_group_of_a_client),
       cmocka_unit_test(test_no_codec),
   };
