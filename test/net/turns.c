@@ -100,8 +100,10 @@ static void close_doors(doors_t *x) {
   script_end(&x->s);
 }
 
+/* At most 128 have one turn. */
 TEST_CASE(newcomers_count_for_their_turn) {
   doors_t x;
+  assert_true(128 * UVOW__TURN_NEWCOMER >= UVOW__TURN_ALL);
   open_doors(&x, 0);
   uv_run(&x.s.uv, UV_RUN_NOWAIT);
   assert_int_equal(x.came, CROWD);
@@ -139,8 +141,9 @@ static size_t *spent_of(tls_pair_t *pair) {
   return uvow__loop_spent(pair->s.loop);
 }
 
-/* So do two steps of a handshake, however its bytes come. */
+/* So do two steps of a handshake, however its bytes come: at most eight. */
 TEST_CASE(handshakes_count_for_their_turn) {
+  assert_true(8 * UVOW__TURN_HANDSHAKE >= UVOW__TURN_ALL);
   for (int i = 0; i < 4; i++) {
     tls_pair_t pair;
     tls_pair_make(&pair, i % 2, UVOW_TLS_1_3);
